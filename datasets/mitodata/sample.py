@@ -1,0 +1,95 @@
+"""One sample: a grey image with its labels, its voxel size and the numbers it was made with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.errors import DataError
+
+IGNORE = 255
+"""Value of `Sample.mask` where no truth is known; metrics and losses leave those voxels out."""
+
+VoxelSize = tuple[float, float, float]
+"""Edge lengths of a voxel in nm, ordered z, y, x. For a single section z is its thickness."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """An image with labels, checked when it is made.
+
+    Attributes:
+        raw: (Z, Y, X) uint8, grey levels 0-255. A 2D image has Z = 1.
+        voxel_size_nm: (z, y, x) edge lengths in nm, all positive and finite.
+        label: (Z, Y, X) uint16 or uint32, 0 = background, every other value one instance; None if unlabelled.
+        mask: (Z, Y, X) uint8, 0 = background, 1 = foreground, 255 = ignore; None if unlabelled. Where it is not
+            ignored, `mask == 1` exactly where `label > 0`.
+        params: the numbers drawn for this image, by knob name; empty for real images.
+        name: where the image came from (a file name, a slice number); may be empty.
+
+    Raises:
+        DataError: shapes or dtypes are wrong, or mask and label contradict each other.
+    """
+
+    raw: NDArray[np.uint8]
+    voxel_size_nm: VoxelSize
+    label: NDArray[np.uint16] | NDArray[np.uint32] | None = None
+    mask: NDArray[np.uint8] | None = None
+    params: Mapping[str, float] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        where = self.name or "sample"
+        if self.raw.ndim != 3 or self.raw.dtype != np.uint8 or 0 in self.raw.shape:
+            raise DataError(
+                f"{where}: raw is {_describe(self.raw)}; expected non-empty uint8 of shape (Z, Y, X)"
+            )
+        if len(self.voxel_size_nm) != 3 or not all(np.isfinite(v) and v > 0 for v in self.voxel_size_nm):
+            raise DataError(
+                f"{where}: voxel size {self.voxel_size_nm}; expected three positive numbers (z, y, x) in nm"
+            )
+        if (self.label is None) != (self.mask is None):
+            raise DataError(f"{where}: label and mask must both be given or both be left out")
+        if self.label is None or self.mask is None:
+            return
+        if self.label.shape != self.raw.shape or self.label.dtype not in (np.uint16, np.uint32):
+            raise DataError(
+                f"{where}: label is {_describe(self.label)}; expected uint16 or uint32 of shape {self.raw.shape}"
+            )
+        if self.mask.shape != self.raw.shape or self.mask.dtype != np.uint8:
+            raise DataError(
+                f"{where}: mask is {_describe(self.mask)}; expected uint8 of shape {self.raw.shape}"
+            )
+        problem = label_problem(self.label, self.mask)
+        if problem:
+            raise DataError(f"{where}: {problem}")
+
+    @property
+    def is_2d(self) -> bool:
+        """Whether this is a single section (Z = 1)."""
+        return self.raw.shape[0] == 1
+
+    @property
+    def labelled(self) -> bool:
+        """Whether label and mask are present."""
+        return self.mask is not None
+
+
+def label_problem(label: NDArray[np.integer], mask: NDArray[np.uint8]) -> str:
+    """Say how `label` and `mask` (same shape; see `Sample`) contradict each other; an empty string if they do not."""
+    known = mask != IGNORE
+    strange = int(np.count_nonzero(mask[known] > 1))
+    if strange:
+        return f"{strange} mask voxels are neither 0, 1 nor {IGNORE} (ignore)"
+    unlabelled = int(np.count_nonzero(known & (mask == 1) & (label == 0)))
+    if unlabelled:
+        return f"{unlabelled} mask voxels belong to no instance"
+    outside = int(np.count_nonzero(known & (mask == 0) & (label != 0)))
+    if outside:
+        return f"{outside} instance voxels lie outside the mask"
+    return ""
+
+
+def _describe(array: NDArray[np.generic]) -> str:
+    return f"{array.dtype} of shape {array.shape}"
