@@ -42,9 +42,7 @@ class Sample:
     def __post_init__(self) -> None:
         where = self.name or "sample"
         if self.raw.ndim != 3 or self.raw.dtype != np.uint8 or 0 in self.raw.shape:
-            raise DataError(
-                f"{where}: raw is {_describe(self.raw)}; expected non-empty uint8 of shape (Z, Y, X)"
-            )
+            raise DataError(f"{where}: raw is {_describe(self.raw)}; expected non-empty uint8 of shape (Z, Y, X)")
         if len(self.voxel_size_nm) != 3 or not all(np.isfinite(v) and v > 0 for v in self.voxel_size_nm):
             raise DataError(
                 f"{where}: voxel size {self.voxel_size_nm}; expected three positive numbers (z, y, x) in nm"
@@ -58,9 +56,7 @@ class Sample:
                 f"{where}: label is {_describe(self.label)}; expected uint16 or uint32 of shape {self.raw.shape}"
             )
         if self.mask.shape != self.raw.shape or self.mask.dtype != np.uint8:
-            raise DataError(
-                f"{where}: mask is {_describe(self.mask)}; expected uint8 of shape {self.raw.shape}"
-            )
+            raise DataError(f"{where}: mask is {_describe(self.mask)}; expected uint8 of shape {self.raw.shape}")
         problem = label_problem(self.label, self.mask)
         if problem:
             raise DataError(f"{where}: {problem}")
