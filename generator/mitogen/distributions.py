@@ -1,0 +1,376 @@
+"""What a knob is allowed to be: a number or a distribution, inside a range, with a unit and a meaning.
+
+Every distribution has `ppf`, the value at a quantile: drawing is `ppf(u)` of one uniform number, so that widening a
+range moves an image's value but keeps its place in the range, and no other knob notices.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from itertools import accumulate
+from statistics import NormalDist
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic.dataclasses import dataclass
+
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+Bound = Annotated[float, Field(allow_inf_nan=True)]
+
+# Strict: a TOML `true` or "12" is a mistake, not a number.
+_CONFIG = ConfigDict(strict=True)
+_STANDARD = NormalDist()
+# Below this the numbers of a truncated tail are rounding errors, and nobody meant such a knob.
+_LEAST_MASS = 1e-6
+
+
+class Distribution(ABC):
+    """A number or a distribution of numbers."""
+
+    @property
+    @abstractmethod
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value; infinite where a bound was left out."""
+
+    def bounded(self, low: float, high: float) -> "Distribution":
+        """Return this distribution with bounds that were left out set to `low` and `high`."""
+        return self
+
+    @abstractmethod
+    def ppf(self, u: float) -> float:
+        """Return the value at quantile `u` in (0, 1)."""
+
+    @abstractmethod
+    def toml(self) -> object:
+        """Return what stands for it in a recipe: a number or a table with one kind as key."""
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Fixed(Distribution):
+    """Always the same number. In TOML: `12.5`."""
+
+    value: FiniteFloat
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        return self.value, self.value
+
+    def ppf(self, u: float) -> float:
+        """Return the value at quantile `u` in (0, 1)."""
+        return self.value
+
+    def toml(self) -> object:
+        """Return its form in a recipe."""
+        return _tidy(self.value)
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Uniform(Distribution):
+    """Every value between two bounds alike. In TOML: `{ uniform = [5, 50] }`."""
+
+    low: FiniteFloat
+    high: FiniteFloat
+
+    def __post_init__(self) -> None:
+        _check_order(self.low, self.high)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        return self.low, self.high
+
+    def ppf(self, u: float) -> float:
+        """Return the value at quantile `u` in (0, 1)."""
+        return _clip(self.low + (self.high - self.low) * u, self.low, self.high)
+
+    def toml(self) -> object:
+        """Return its form in a recipe."""
+        return {"uniform": [_tidy(self.low), _tidy(self.high)]}
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class LogUniform(Distribution):
+    """Every factor between two positive bounds alike. In TOML: `{ loguniform = [0.1, 10] }`."""
+
+    low: Positive
+    high: Positive
+
+    def __post_init__(self) -> None:
+        _check_order(self.low, self.high)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        return self.low, self.high
+
+    def ppf(self, u: float) -> float:
+        """Return the value at quantile `u` in (0, 1)."""
+        return _clip(math.exp(math.log(self.low) + math.log(self.high / self.low) * u), self.low, self.high)
+
+    def toml(self) -> object:
+        """Return its form in a recipe."""
+        return {"loguniform": [_tidy(self.low), _tidy(self.high)]}
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Normal(Distribution):
+    """A bell curve cut off at two bounds. In TOML: `{ normal = { mean = 0, std = 1, low = -2, high = 2 } }`.
+
+    A bound that is left out is the end of the knob's allowed range.
+    """
+
+    mean: FiniteFloat
+    std: Positive
+    low: Bound = -math.inf
+    high: Bound = math.inf
+
+    def __post_init__(self) -> None:
+        _check_order(self.low, self.high)
+        _truncated(NormalDist(self.mean, self.std), self.low, self.high)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        return self.low, self.high
+
+    def bounded(self, low: float, high: float) -> "Normal":
+        """Return this distribution with bounds that were left out set to `low` and `high`."""
+        return replace(self, low=_first_finite(self.low, low), high=_first_finite(self.high, high))
+
+    def ppf(self, u: float) -> float:
+        """Return the value at quantile `u` in (0, 1)."""
+        curve = NormalDist(self.mean, self.std)
+        return _clip(curve.inv_cdf(_inside(curve, self.low, self.high, u)), self.low, self.high)
+
+    def toml(self) -> object:
+        """Return its form in a recipe."""
+        return {"normal": _table(mean=self.mean, std=self.std, low=self.low, high=self.high)}
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class LogNormal(Distribution):
+    """A bell curve of the logarithm, cut off: sizes. In TOML: `{ lognormal = { median = 130, spread = 0.35 } }`.
+
+    `spread` is the standard deviation of the natural logarithm: about two thirds of the values lie between
+    median / exp(spread) and median * exp(spread). A bound (`low`, `high`) that is left out is the end of the knob's
+    allowed range.
+    """
+
+    median: Positive
+    spread: Positive
+    low: Bound = -math.inf
+    high: Bound = math.inf
+
+    def __post_init__(self) -> None:
+        _check_order(self.low, self.high)
+        _truncated(self._curve, _log(self.low), _log(self.high))
+
+    @property
+    def _curve(self) -> NormalDist:
+        return NormalDist(math.log(self.median), self.spread)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        return self.low, self.high
+
+    def bounded(self, low: float, high: float) -> "LogNormal":
+        """Return this distribution with bounds that were left out set to `low` and `high`."""
+        return replace(self, low=_first_finite(self.low, low), high=_first_finite(self.high, high))
+
+    def ppf(self, u: float) -> float:
+        """Return the value at quantile `u` in (0, 1)."""
+        curve = self._curve
+        return _clip(math.exp(curve.inv_cdf(_inside(curve, _log(self.low), _log(self.high), u))), self.low, self.high)
+
+    def toml(self) -> object:
+        """Return its form in a recipe."""
+        return {"lognormal": _table(median=self.median, spread=self.spread, low=self.low, high=self.high)}
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Choice(Distribution):
+    """One of a few values. In TOML: `{ choice = [0, 1], weights = [0.7, 0.3] }`; without weights all are alike."""
+
+    values: Annotated[tuple[FiniteFloat, ...], Field(min_length=1, strict=False)]
+    weights: Annotated[tuple[FiniteFloat, ...] | None, Field(strict=False)] = None
+
+    def __post_init__(self) -> None:
+        if self.weights is None:
+            return
+        if len(self.weights) != len(self.values):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.values)} values; expected one each")
+        if min(self.weights) < 0 or sum(self.weights) <= 0:
+            raise ValueError(f"weights {list(self.weights)}; expected none negative and not all zero")
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        return min(self.values), max(self.values)
+
+    def ppf(self, u: float) -> float:
+        """Return the value at quantile `u` in (0, 1)."""
+        steps = list(accumulate(self.weights or (1.0,) * len(self.values)))
+        return self.values[min(bisect_right(steps, u * steps[-1]), len(self.values) - 1)]
+
+    def toml(self) -> object:
+        """Return its form in a recipe."""
+        table = {"choice": [_tidy(v) for v in self.values]}
+        return table | {"weights": [_tidy(w) for w in self.weights]} if self.weights else table
+
+
+_KINDS: dict[str, type[Uniform] | type[LogUniform] | type[Normal] | type[LogNormal]] = {
+    "uniform": Uniform,
+    "loguniform": LogUniform,
+    "normal": Normal,
+    "lognormal": LogNormal,
+}
+EXAMPLES = "a number, { uniform = [1, 2] }, { lognormal = { median = 1, spread = 0.3 } } or { choice = [1, 2] }"
+
+
+@plain_dataclass(frozen=True)
+class Knob:
+    """One thing that can be turned: its name, what it may be, and what it means.
+
+    Attributes:
+        name: `section.knob`, the unit as its suffix where it has one.
+        unit: "nm", "1/um3", ... ; empty for a plain ratio or count.
+        low, high: the allowed range, both ends included.
+        default: a number or a distribution.
+        help: one line of meaning.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    default: float | Distribution
+    help: str
+
+    def fit(self, value: object) -> Distribution:
+        """Turn a number, a distribution or its TOML form into a distribution within this knob's range.
+
+        Raises:
+            ValueError: it is no distribution, an impossible one, or reaches outside the range; the text says which.
+        """
+        spec = parse(value).bounded(self.low, self.high)
+        low, high = spec.support
+        if not (self.low <= low and high <= self.high):
+            got = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            raise ValueError(f"{got} is outside the allowed {self.low:g} to {self.high:g} {self.unit}".rstrip())
+        return spec
+
+
+def knob_table(*knobs: Knob) -> Mapping[str, Knob]:
+    """Put knobs into a table by name, checked.
+
+    Raises:
+        ValueError: a name is taken twice or is not `section.knob`, or a default does not fit its own range.
+    """
+    table: dict[str, Knob] = {}
+    for knob in knobs:
+        if knob.name in table or knob.name.count(".") != 1 or not knob.help:
+            raise ValueError(f"{knob.name}: expected a new name of the form section.knob, and a line of help")
+        try:
+            knob.fit(knob.default)
+        except ValueError as error:
+            raise ValueError(f"{knob.name}: default: {error}") from error
+        table[knob.name] = knob
+    return table
+
+
+def parse(value: object) -> Distribution:
+    """Read a number, a distribution or the TOML form of one.
+
+    Raises:
+        ValueError: `value` is none of these or describes an impossible distribution; the text is one line.
+    """
+    try:
+        match value:
+            case Fixed() | Uniform() | LogUniform() | Normal() | LogNormal() | Choice():
+                return value
+            case bool():
+                raise ValueError(f"got {str(value).lower()}; expected {EXAMPLES}")
+            case int() | float():
+                return Fixed(value)
+            case {"choice": list(values), "weights": list(weights), **rest} if not rest:
+                return Choice(tuple(values), tuple(weights))
+            case {"choice": list(values), **rest} if not rest:
+                return Choice(tuple(values))
+            case dict() if len(value) == 1:
+                return _parse_kind(*next(iter(value.items())))
+    except ValidationError as error:
+        raise ValueError(_first_line(error)) from error
+    raise ValueError(f"got {value!r}; expected {EXAMPLES}")
+
+
+def _parse_kind(kind: str, numbers: object) -> Distribution:
+    if kind not in _KINDS:
+        raise ValueError(f"unknown distribution {kind!r}{did_you_mean(kind, [*_KINDS, 'choice'])}; expected {EXAMPLES}")
+    names = [item.name for item in fields(_KINDS[kind])]
+    if isinstance(numbers, list) and len(numbers) <= len(names):
+        numbers = dict(zip(names, numbers, strict=False))
+    if not isinstance(numbers, dict):
+        raise ValueError(f"{kind} = {numbers!r}; expected {', '.join(names)}")
+    for name in numbers:
+        if name not in names:
+            raise ValueError(f"{kind}: {name} is not a part of it{did_you_mean(name, names)}")
+    return _KINDS[kind](**numbers)
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return `; did you mean ...?` for the known name closest to `name`, or an empty string."""
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _first_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(part for part in first["loc"] if isinstance(part, str))
+    if first["type"] == "missing":
+        return f"{where} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}, got {str(first['input'])[:40]}" if where else message
+
+
+def _check_order(low: float, high: float) -> None:
+    if not low <= high:  # also true for NaN
+        raise ValueError(f"low {low:g} and high {high:g}; expected low <= high")
+
+
+def _truncated(curve: NormalDist, low: float, high: float) -> None:
+    if low < high and curve.cdf(high) - curve.cdf(low) < _LEAST_MASS:
+        raise ValueError("practically no value falls between low and high; move the middle or the bounds")
+
+
+def _inside(curve: NormalDist, low: float, high: float, u: float) -> float:
+    """Return the quantile of the whole curve at quantile `u` of its part between `low` and `high`."""
+    below = curve.cdf(low)
+    p = below + (curve.cdf(high) - below) * u
+    return _clip(p, math.ulp(0.0), 1.0 - math.ulp(0.5))
+
+
+def _clip(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+def _log(bound: float) -> float:
+    return math.log(bound) if bound > 0 else -math.inf
+
+
+def _first_finite(bound: float, fallback: float) -> float:
+    return bound if math.isfinite(bound) else fallback
+
+
+def _tidy(value: float) -> float | int:
+    """Write 30.0 as 30: the same double when it is read again, and easier on the eye."""
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value
+
+
+def _table(**numbers: float) -> dict[str, float | int]:
+    return {key: _tidy(value) for key, value in numbers.items() if math.isfinite(value)}

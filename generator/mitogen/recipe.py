@@ -1,0 +1,216 @@
+"""Recipes: what every knob is for one dataset, read from TOML, and the numbers drawn from it for one image.
+
+A recipe file holds only what differs from its base: `base = "mito"` (a preset, or another file beside it that ends in
+.toml), an optional `description`, and one table a section. Errors are one line: where, got, expected.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import tomli_w
+
+from mitodata.errors import RecipeError
+from mitogen.distributions import Distribution, Knob, did_you_mean
+from mitogen.knobs import KNOBS
+from mitogen.streams import uniform
+
+PRESETS = files("mitogen") / "presets"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A complete recipe: a number or a distribution for every knob there is.
+
+    Attributes:
+        knobs: the table of knobs it is a recipe for.
+        description: one line on what it renders; may be empty.
+        values: knob name -> number or distribution; knobs left out get their default, so afterwards every knob has one.
+
+    Raises:
+        RecipeError: a knob is unknown, or its value is impossible or outside the allowed range.
+    """
+
+    knobs: Mapping[str, Knob] = field(default_factory=lambda: KNOBS, repr=False)
+    description: str = ""
+    values: Mapping[str, Distribution] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = {name: _fit(self.knobs, name, value) for name, value in self.values.items()}
+        complete = {name: given.get(name) or knob.fit(knob.default) for name, knob in self.knobs.items()}
+        object.__setattr__(self, "values", complete)
+
+    def override(self, values: Mapping[str, object], *, description: str = "", where: str = "") -> "Recipe":
+        """Return a recipe with some knobs changed.
+
+        Args:
+            values: knob name -> number, distribution, or the TOML form of one (`{"uniform": [5, 50]}`).
+            description: the new description; the old one stays if it is empty.
+            where: what error messages begin with: the file or option the values come from.
+
+        Raises:
+            RecipeError: see the class.
+        """
+        changed = {name: _fit(self.knobs, name, value, where) for name, value in values.items()}
+        return Recipe(self.knobs, description or self.description, {**self.values, **changed})
+
+    def to_toml(self) -> str:
+        """Write the whole recipe, every knob resolved; reading it again gives an equal recipe and the same text."""
+        lines = [tomli_w.dumps({"description": self.description})] if self.description else []
+        section = ""
+        for name, value in sorted(self.values.items(), key=lambda item: item[0].split(".")):
+            if name.split(".")[0] != section:
+                section = name.split(".")[0]
+                lines.append(f"\n[{section}]\n" if lines else f"[{section}]\n")
+            lines.append(f"{name.split('.')[1]} = {_inline(value.toml())}\n")
+        return "".join(lines)
+
+
+def load_recipe(
+    preset: str | None = None,
+    path: Path | None = None,
+    overrides: Iterable[str] = (),
+    knobs: Mapping[str, Knob] = KNOBS,
+) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        preset: name of a preset that comes with mitogen (see `preset_names`).
+        path: or a TOML file; with neither, every knob has its default.
+        overrides: changes on top, each `section.knob=VALUE` with VALUE a number or a TOML table such as
+            `{ uniform = [5, 50] }`.
+        knobs: the table of knobs.
+
+    Raises:
+        RecipeError: there is no such preset or file, it is no TOML, or a knob or a value in it is not possible.
+    """
+    if preset is not None and path is not None:
+        raise RecipeError(f"got preset {preset} and recipe {path}; expected one of them (a recipe may say base = ...)")
+    recipe = Recipe(knobs)
+    if preset is not None:
+        recipe = _read(recipe, _preset(preset), ())
+    if path is not None:
+        recipe = _read(recipe, Path(path), ())
+    for override in overrides:
+        recipe = recipe.override(_parse_override(override), where="--set")
+    return recipe
+
+
+def parse_recipe(text: str, knobs: Mapping[str, Knob] = KNOBS, where: str = "recipe") -> Recipe:
+    """Read a recipe from text, for instance the one stored in a dataset.
+
+    Raises:
+        RecipeError: see `load_recipe`.
+    """
+    return _apply(Recipe(knobs), _toml(text, where), Path(where), (where,))
+
+
+def preset_names() -> list[str]:
+    """List the presets that come with mitogen."""
+    return sorted(item.name.removesuffix(".toml") for item in PRESETS.iterdir() if item.name.endswith(".toml"))
+
+
+def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
+    """Draw the numbers of one image.
+
+    Each knob has a uniform number of its own from (seed, index, its name), so that changing one knob leaves the numbers
+    of all others as they were.
+
+    Args:
+        recipe: where they come from.
+        seed: seed of the dataset, >= 0.
+        index: number of the image, >= 0.
+
+    Returns:
+        Knob name -> number, one for every knob, in the order of the table of knobs.
+    """
+    return {name: value.ppf(uniform(seed, index, f"knob:{name}")) for name, value in recipe.values.items()}
+
+
+def unknown_knob(name: str, knobs: Mapping[str, Knob] = KNOBS) -> RecipeError:
+    """Make the error for a knob that does not exist, with the closest one that does."""
+    hint = did_you_mean(name, list(knobs)) or "; `mitogen recipe show` lists all knobs"
+    return RecipeError(f"{name}: unknown knob{hint}")
+
+
+def _fit(knobs: Mapping[str, Knob], name: str, value: object, where: str = "") -> Distribution:
+    prefix = f"{where}: " if where else ""
+    if name not in knobs:
+        raise RecipeError(f"{prefix}{unknown_knob(name, knobs)}")
+    try:
+        return knobs[name].fit(value)
+    except ValueError as error:
+        raise RecipeError(f"{prefix}{name}: {error}") from error
+
+
+def _preset(name: str) -> Traversable:
+    names = preset_names()
+    if name not in names:
+        raise RecipeError(f"preset {name}: unknown{did_you_mean(name, names)}; there is: {', '.join(names)}")
+    return PRESETS / f"{name}.toml"
+
+
+def _read(start: Recipe, source: Traversable | Path, seen: tuple[str, ...]) -> Recipe:
+    where = str(source) if isinstance(source, Path) and not _is_preset(source) else f"preset {source.name}"
+    if where in seen:
+        raise RecipeError(f"{where}: starts from itself ({' -> '.join([*seen, where])})")
+    try:
+        text = source.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"{where}: cannot be read ({error.strerror}); expected a TOML file") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{where}: is not text (byte {error.start}); expected a TOML file in UTF-8") from error
+    return _apply(start, _toml(text, where), source, (*seen, where))
+
+
+def _is_preset(path: Path) -> bool:
+    return path.parent == PRESETS
+
+
+def _toml(text: str, where: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: not valid TOML: {str(error).splitlines()[0]}") from error
+
+
+def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, seen: tuple[str, ...]) -> Recipe:
+    """Apply one TOML table, its base first."""
+    where = seen[-1]
+    base, description = table.pop("base", ""), table.pop("description", "")
+    if not isinstance(base, str) or not isinstance(description, str):
+        raise RecipeError(f"{where}: base and description: expected text in quotes")
+    if base.endswith(".toml") and isinstance(source, Path):
+        start = _read(start, source.parent / base, seen)
+    elif base:
+        start = _read(start, _preset(base), seen)
+    values: dict[str, object] = {}
+    for section, knobs in table.items():
+        if not isinstance(knobs, dict):
+            raise RecipeError(f"{where}: {section}: expected a table [{section}] with knobs, got {knobs!r}")
+        values |= {f"{section}.{knob}": value for knob, value in knobs.items()}
+    return start.override(values, description=description, where=where)
+
+
+def _parse_override(text: str) -> dict[str, object]:
+    name, equals, value = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError
+        return {name.strip(): tomllib.loads(f"value = {value}")["value"]}
+    except ValueError as error:  # tomllib.TOMLDecodeError is one
+        raise RecipeError(
+            f"--set {text}: expected section.knob=VALUE, VALUE a number or e.g. '{{ uniform = [5, 50] }}'"
+        ) from error
+
+
+def _inline(value: object) -> str:
+    """Write numbers, lists and tables of them on one line; tomli_w would open a table for every distribution."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return repr(value)

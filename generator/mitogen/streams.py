@@ -1,0 +1,35 @@
+"""Random streams by key: every image and every stage of it has its own, whatever the others do.
+
+The key is (seed, index of the image, name of the stage). An image can therefore be made again alone, bytes do not
+depend on the number of workers or on their order, and adding a stage or a knob never shifts the numbers of another one.
+"""
+
+from zlib import crc32
+
+import numpy as np
+
+
+def stream(seed: int, index: int, stage: str) -> np.random.Generator:
+    """Make the random generator of one stage of one image.
+
+    Args:
+        seed: seed of the whole dataset, >= 0.
+        index: number of the image, >= 0.
+        stage: name of the stage; another name is an independent stream.
+
+    Returns:
+        A fresh PCG64 generator; the same key always starts the same stream. It is named here because numpy may change
+        what `default_rng` returns.
+    """
+    return np.random.Generator(np.random.PCG64(_sequence(seed, index, stage)))
+
+
+def uniform(seed: int, index: int, stage: str) -> float:
+    """Give the one number in (0, 1), both ends excluded, that belongs to this key: a cheap stream of length one."""
+    word = int(_sequence(seed, index, stage).generate_state(1, np.uint64)[0])
+    # 52 bits and a half: both the smallest and the largest result are exact doubles other than 0 and 1.
+    return float(((word >> 12) + 0.5) * 2.0**-52)
+
+
+def _sequence(seed: int, index: int, stage: str) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(index, crc32(stage.encode())))
