@@ -48,6 +48,10 @@ class Distribution(ABC):
     def toml(self) -> object:
         """Return what stands for it in a recipe: a number or a table with one kind as key."""
 
+    def text(self) -> str:
+        """Write its form in a recipe on one line."""
+        return _inline(self.toml())
+
 
 @dataclass(frozen=True, config=_CONFIG)
 class Fixed(Distribution):
@@ -265,6 +269,14 @@ class Knob:
             raise ValueError(f"{got} is outside the allowed {self.low:g} to {self.high:g} {self.unit}".rstrip())
         return spec
 
+    def describe(self) -> str:
+        """Write down the knob for a reader, in three lines."""
+        unit = f" {self.unit}" if self.unit else ""
+        return (
+            f"{self.name}\n  {self.help}\n"
+            f"  allowed {self.low:g} to {self.high:g}{unit}; default {self.fit(self.default).text()}"
+        )
+
 
 def knob_table(*knobs: Knob) -> Mapping[str, Knob]:
     """Put knobs into a table by name, checked.
@@ -374,3 +386,12 @@ def _tidy(value: float) -> float | int:
 
 def _table(**numbers: float) -> dict[str, float | int]:
     return {key: _tidy(value) for key, value in numbers.items() if math.isfinite(value)}
+
+
+def _inline(value: object) -> str:
+    """Write numbers, lists and tables of them on one line; tomli_w would open a table for every distribution."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return repr(value)

@@ -65,7 +65,7 @@ class Recipe:
             if name.split(".")[0] != section:
                 section = name.split(".")[0]
                 lines.append(f"\n[{section}]\n" if lines else f"[{section}]\n")
-            lines.append(f"{name.split('.')[1]} = {_inline(value.toml())}\n")
+            lines.append(f"{name.split('.')[1]} = {value.text()}\n")
         return "".join(lines)
 
 
@@ -99,6 +99,16 @@ def load_recipe(
     return recipe
 
 
+def open_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe by one name: a file if it ends in .toml, else a preset.
+
+    Raises:
+        RecipeError: see `load_recipe`.
+    """
+    is_file = name.endswith(".toml")
+    return load_recipe(None if is_file else name, Path(name) if is_file else None, overrides)
+
+
 def parse_recipe(text: str, knobs: Mapping[str, Knob] = KNOBS, where: str = "recipe") -> Recipe:
     """Read a recipe from text, for instance the one stored in a dataset.
 
@@ -130,8 +140,19 @@ def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
     return {name: value.ppf(uniform(seed, index, f"knob:{name}")) for name, value in recipe.values.items()}
 
 
-def unknown_knob(name: str, knobs: Mapping[str, Knob] = KNOBS) -> RecipeError:
-    """Make the error for a knob that does not exist, with the closest one that does."""
+def find_knobs(name: str, knobs: Mapping[str, Knob] = KNOBS) -> list[Knob]:
+    """Look up one knob by its full name, or all knobs of a section.
+
+    Raises:
+        RecipeError: there is neither.
+    """
+    found = [knob for knob in knobs.values() if name in (knob.name, knob.name.split(".")[0])]
+    if not found:
+        raise _unknown(name, knobs)
+    return found
+
+
+def _unknown(name: str, knobs: Mapping[str, Knob]) -> RecipeError:
     hint = did_you_mean(name, list(knobs)) or "; `mitogen recipe show` lists all knobs"
     return RecipeError(f"{name}: unknown knob{hint}")
 
@@ -139,7 +160,7 @@ def unknown_knob(name: str, knobs: Mapping[str, Knob] = KNOBS) -> RecipeError:
 def _fit(knobs: Mapping[str, Knob], name: str, value: object, where: str = "") -> Distribution:
     prefix = f"{where}: " if where else ""
     if name not in knobs:
-        raise RecipeError(f"{prefix}{unknown_knob(name, knobs)}")
+        raise RecipeError(f"{prefix}{_unknown(name, knobs)}")
     try:
         return knobs[name].fit(value)
     except ValueError as error:
@@ -205,12 +226,3 @@ def _parse_override(text: str) -> dict[str, object]:
         raise RecipeError(
             f"--set {text}: expected section.knob=VALUE, VALUE a number or e.g. '{{ uniform = [5, 50] }}'"
         ) from error
-
-
-def _inline(value: object) -> str:
-    """Write numbers, lists and tables of them on one line; tomli_w would open a table for every distribution."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_inline, value)) + "]"
-    return repr(value)

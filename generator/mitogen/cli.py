@@ -1,0 +1,199 @@
+"""The program `mitogen`: parse, load, call one library function, say where the result is.
+
+Everything heavy is imported inside a command, so that `--help` answers at once.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from mitodata.command import run
+
+if TYPE_CHECKING:
+    from mitogen.recipe import Recipe
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+SET_HELP = "Change one knob, e.g. section.thickness_nm=30 or 'section.thickness_nm={uniform=[5,50]}'; may be repeated."
+OUTPUT = click.Path(dir_okay=False, path_type=Path)
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def _workers(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    if not value.isdecimal() or int(value) < 1:
+        raise click.BadParameter(f"{value!r}; expected auto or a number of at least 1")
+    return int(value)
+
+
+def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose a recipe, which the command then gets as `recipe`."""
+
+    @click.option("--preset", metavar="NAME", help="A recipe that comes with mitogen.  [default: mito]")
+    @click.option("--recipe", "file", type=FILE, metavar="FILE.toml", help="A recipe of your own, instead.")
+    @click.option("--set", "overrides", multiple=True, metavar="KNOB=VALUE", help=SET_HELP)
+    @wraps(command)
+    def with_recipe(
+        *args: object, preset: str | None, file: Path | None, overrides: tuple[str, ...], **kwargs: object
+    ) -> None:
+        from mitogen.recipe import load_recipe
+
+        chosen = load_recipe("mito" if preset is None and file is None else preset, file, overrides)
+        command(*args, recipe=chosen, **kwargs)
+
+    return with_recipe
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100},
+    epilog=_examples(
+        "mitogen render --n 1000 -o train.h5      a thousand images of 256 x 256 with instance labels",
+        "mitogen preview train.h5 -o train.png    look at some of them",
+        "mitogen recipe explain KNOB              what can be changed",
+    ),
+)
+@click.version_option(package_name="mitogen-em", prog_name="mitogen")
+def cli() -> None:
+    """Render electron-microscopy images of tissue with labels, and handle datasets."""
+
+
+@cli.command(
+    epilog=_examples(
+        "mitogen render --n 1000 -o train.h5",
+        "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.density_per_um3=1.5 -o dense.h5",
+    )
+)
+@click.option("-n", "--n", type=click.IntRange(min=1), default=1000, help="Number of images.")
+@recipe_options
+@click.option("--size", type=click.IntRange(min=16), default=256, help="Edge of the images in pixels.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Another seed, other images.")
+@click.option("--workers", callback=_workers, default="auto", metavar="N", help="Processes; auto is one a core.")
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def render(
+    n: int,
+    recipe: "Recipe",
+    size: int,
+    seed: int,
+    workers: int | Literal["auto"],
+    output: Path,
+    overwrite: bool,
+) -> None:
+    """Render images with labels into one HDF5 file.
+
+    The bytes depend on the recipe, the size and the seed, not on the number of workers. After Ctrl-C or a crash the
+    same command continues where it stopped.
+    """
+    from mitogen.farm import render_dataset
+
+    render_dataset(recipe, output, n, seed, (1, size, size), workers, overwrite=overwrite)
+    click.echo(f"{n} images in {output}")
+
+
+@cli.command(
+    epilog=_examples("mitogen preview train.h5 -o train.png", "mitogen preview --set mitochondria.radius_nm=200 -n 4")
+)
+@click.argument("dataset", type=FILE, required=False, metavar="[FILE.h5]")
+@click.option("-n", "--n", type=click.IntRange(min=1), default=8, help="Number of images.")
+@recipe_options
+@click.option("--size", type=click.IntRange(min=16), default=256, help="Edge of the images in pixels.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Another seed, other images.")
+@click.option("-o", "--output", type=OUTPUT, default=Path("preview.png"), metavar="FILE.png", help="Where to draw.")
+def preview(
+    dataset: Path | None,
+    n: int,
+    recipe: "Recipe",
+    size: int,
+    seed: int,
+    output: Path,
+) -> None:
+    """Draw a contact sheet: each image, and again with its instances outlined.
+
+    Takes images from a file, or renders the first ones of a recipe. A volume shows its middle slice.
+    """
+    from mitogen.job import Job
+    from mitogen.preview import contact_sheet, sections_of
+
+    samples = sections_of(dataset, n) if dataset else Job(recipe, seed, (1, size, size)).samples(range(n))
+    contact_sheet(samples).save(output, format="PNG")
+    click.echo(f"contact sheet in {output}")
+
+
+@cli.command()
+@click.argument("file", type=FILE, metavar="FILE.h5")
+def info(file: Path) -> None:
+    """Say what a dataset holds: shapes, voxel size, labels, where it comes from."""
+    from mitodata.store import describe
+
+    for key, value in describe(file).items():
+        click.echo(f"{key}: {value}")
+
+
+@cli.command()
+@click.argument("file", type=FILE, metavar="FILE.h5")
+def validate(file: Path) -> None:
+    """Check a dataset: layout, types, and that labels and mask agree. Exit code 2 if something is wrong."""
+    from mitodata.errors import DataError
+    from mitodata.store import validate
+
+    problems = validate(file)
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        raise DataError(f"{file}: {len(problems)} problem{'s' if len(problems) > 1 else ''}, listed above")
+    click.echo(f"{file}: no problems")
+
+
+@cli.group("recipe")
+def recipes() -> None:
+    """List, show, explain and check recipes and their knobs."""
+
+
+@recipes.command("list")
+def list_presets() -> None:
+    """List the recipes that come with mitogen."""
+    from mitogen.recipe import load_recipe, preset_names
+
+    for name in preset_names():
+        click.echo(f"{name:14} {load_recipe(name).description}")
+
+
+@recipes.command(epilog=_examples("mitogen recipe show mito > mine.toml"))
+@click.argument("name", default="mito", metavar="[PRESET | FILE.toml]")
+@click.option("--set", "overrides", multiple=True, metavar="KNOB=VALUE", help=SET_HELP)
+def show(name: str, overrides: tuple[str, ...]) -> None:
+    """Print a recipe with every knob, to start your own from."""
+    from mitogen.recipe import open_recipe
+
+    click.echo(open_recipe(name, overrides).to_toml(), nl=False)
+
+
+@recipes.command(
+    epilog=_examples("mitogen recipe explain mitochondria.radius_nm", "mitogen recipe explain mitochondria")
+)
+@click.argument("knob")
+def explain(knob: str) -> None:
+    """Say what a knob (or every knob of a section) means, its unit, range and default."""
+    from mitogen.recipe import find_knobs
+
+    click.echo("\n\n".join(found.describe() for found in find_knobs(knob)))
+
+
+@recipes.command("validate")
+@click.argument("name", metavar="PRESET | FILE.toml")
+def validate_recipe(name: str) -> None:
+    """Check a recipe: every knob exists and every value is possible."""
+    from mitogen.recipe import open_recipe
+
+    click.echo(f"{name}: fine, {len(open_recipe(name).values)} knobs")
+
+
+def main() -> None:
+    """Run the program."""
+    run(cli)

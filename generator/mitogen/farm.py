@@ -1,0 +1,207 @@
+"""Many samples: local processes render shards, which are then put together in order into one file.
+
+The file does not depend on the number of workers, nor on whether the run was stopped and continued: an image depends
+only on the recipe, the seed, its index and the shape. Shards lie in `PATH.parts/` under their final name only once they
+are whole, and go when the file is complete. Memory does not grow with the number of images.
+"""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from tqdm import tqdm
+
+from mitodata.errors import DataError, MitoError
+from mitodata.store import write_dataset
+from mitogen.job import Job, Renderer, RenderError, Shape, render_image
+from mitogen.recipe import Recipe
+from mitogen.shards import Shards
+
+_SECONDS_BETWEEN_LINES = 10.0
+_ONE_THREAD = {
+    f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
+}
+
+
+def render_dataset(
+    recipe: Recipe,
+    path: Path,
+    n: int,
+    seed: int = 0,
+    shape: Shape = (1, 256, 256),
+    workers: int | Literal["auto"] = "auto",
+    *,
+    overwrite: bool = False,
+    progress: bool = True,
+    renderer: Renderer = render_image,
+) -> None:
+    """Render `n` images into one file; run it again with the same arguments to continue after a stop.
+
+    Scripts that call this need the usual `if __name__ == "__main__":` guard, because workers are fresh interpreters.
+
+    Args:
+        recipe: where the numbers of each image are drawn from.
+        path: the HDF5 file to write; shards lie in `PATH.parts/` beside it until it is complete.
+        n: number of images, >= 1.
+        seed: seed of the dataset, >= 0.
+        shape: (Z, Y, X) of every image in voxels.
+        workers: number of processes, or "auto" for one a core; each works with one thread.
+        overwrite: replace an existing file, and drop shards of a different job.
+        progress: show a bar, or lines where stderr is no terminal.
+        renderer: see `Job`.
+
+    Raises:
+        DataError: `path` exists, or its shards come from other settings, and `overwrite` is off.
+        RenderError: the arguments are impossible, an image failed, a worker died or the disk is full.
+        KeyboardInterrupt: stopped by Ctrl-C; its message says what is kept.
+    """
+    if n < 1 or (workers != "auto" and workers < 1):
+        raise RenderError(f"n {n}, workers {workers}: expected 1 or more")
+    path = Path(path)
+    if path.is_dir() or (path.exists() and not overwrite):
+        raise DataError(f"{path}: exists already; choose another name" + ("" if path.is_dir() else " or overwrite it"))
+    job = Job(recipe, seed, shape, renderer)
+    shards = Shards(path.with_name(path.name + ".parts"), n, shape)
+    try:
+        shards.claim({"fingerprint": job.fingerprint(), "seed": seed, "shape": list(shape)}, overwrite)
+        with _Progress(shards.images_done(), n, progress) as bar:
+            _render_missing(job, shards, _worker_count(workers), bar)
+        write_dataset(path, shards.samples(), job.provenance(), overwrite=overwrite)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; {shards.state()}") from None
+    except BrokenProcessPool as error:
+        raise RenderError(f"a worker was killed, perhaps for want of memory; {shards.state()}") from error
+    except OSError as error:
+        raise RenderError(f"{error.filename or path}: {error.strerror or error}; {shards.state()}") from error
+    shutil.rmtree(shards.folder)
+
+
+def _render_missing(job: Job, shards: Shards, workers: int, bar: "_Progress") -> None:
+    """Render missing shards, holding only a few of them in the queue whatever their number."""
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    todo = shards.missing()
+    running: dict[Future[None], range] = {}
+    with (
+        _environment(_ONE_THREAD),
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_enter_worker, initargs=(job, stop)) as pool,
+    ):
+        try:
+            while True:
+                while len(running) < 2 * workers and (images := next(todo, None)) is not None:
+                    with _interrupt_blocked():
+                        running[pool.submit(_render_shard, shards.path(images), images)] = images
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    bar.advance(len(running.pop(future)))
+        except BaseException:
+            stop.set()  # workers look at it after every image, so that leaving does not wait for whole shards
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+class _Worker:
+    """What a worker process was told when it started."""
+
+    job: Job
+    stop: Event
+
+
+class _Stopped(MitoError):
+    """The parent does not want the rest of this shard."""
+
+
+def _enter_worker(job: Job, stop: Event) -> None:
+    _Worker.job, _Worker.stop = job, stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent was killed: a worker of a pool would otherwise wait for work forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _render_shard(path: Path, images: range) -> None:
+    job = _Worker.job
+    write_dataset(path, job.samples(_until_stopped(images)), job.provenance(), overwrite=True)
+
+
+def _until_stopped(indices: Iterable[int]) -> Iterator[int]:
+    for index in indices:
+        if _Worker.stop.is_set():
+            raise _Stopped
+        yield index
+
+
+def _worker_count(workers: int | Literal["auto"]) -> int:
+    if workers != "auto":
+        return workers
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for processes started inside, and put back what was there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """Keep Ctrl-C from processes started inside, for life: the terminal sends it to all, and the parent decides."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Progress:
+    """A bar in a terminal, else a line from time to time."""
+
+    def __init__(self, done: int, total: int, visible: bool) -> None:
+        self._bar = tqdm(total=total, initial=done, unit="image", disable=not (visible and sys.stderr.isatty()))
+        self._lines = visible and not sys.stderr.isatty()
+        self._done, self._total, self._first = done, total, done
+        self._start = self._last = time.monotonic()
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.close()
+
+    def advance(self, images: int) -> None:
+        """Count images that are done."""
+        self._done += images
+        self._bar.update(images)
+        now = time.monotonic()
+        if self._lines and (now - self._last > _SECONDS_BETWEEN_LINES or self._done == self._total):
+            rate = (self._done - self._first) / max(now - self._start, 1e-9)
+            print(f"rendered {self._done} of {self._total} images, {rate:.1f} a second", file=sys.stderr)
+            self._last = now

@@ -1,0 +1,48 @@
+"""Renderers that stand in for the real one: quick, able to be slow, to fail and to die. Workers import them by name."""
+
+import os
+import time
+
+import numpy as np
+
+from mitodata import Sample
+from mitogen.recipe import Recipe, draw
+from mitogen.streams import stream
+
+Shape = tuple[int, int, int]
+
+
+def quick(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
+    raw = stream(seed, index, "noise").integers(0, 256, shape, dtype=np.uint8)
+    label = np.zeros(shape, np.uint16)
+    label[:, 2 : 5 + index % 3, 2:6] = 1
+    label[:, 8:10, 3:9] = 2
+    return Sample(raw, (8.0, 8.0, 8.0), label, (label > 0).astype(np.uint8), draw(recipe, seed, index), f"{index:06d}")
+
+
+def slow(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
+    time.sleep(0.15)
+    return quick(recipe, seed, index, shape)
+
+
+def failing(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
+    if index == 5:
+        raise ValueError("no room for a nucleus\nsecond line")
+    return quick(recipe, seed, index, shape)
+
+
+def dying(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
+    if index == 5:
+        os._exit(9)
+    return quick(recipe, seed, index, shape)
+
+
+def full_disk(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
+    return quick(recipe, seed, index, shape)
+
+
+def threads(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
+    limits = [os.environ.get(f"{name}_NUM_THREADS", "0") for name in ("OMP", "OPENBLAS", "NUMBA")]
+    sample = quick(recipe, seed, index, shape)
+    sample.raw[:] = max(map(int, limits))
+    return sample
