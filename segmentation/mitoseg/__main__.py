@@ -1,0 +1,5 @@
+"""`python -m mitoseg`."""
+
+from mitoseg.cli import main
+
+main()

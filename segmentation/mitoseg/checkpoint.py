@@ -1,0 +1,89 @@
+"""Checkpoints: written beside their final name and renamed, so that a killed run leaves no half file behind."""
+
+import io
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mitodata import RunError
+
+FORMAT = "mitoseg checkpoint"
+VERSION = 1
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that the file is either the old one or the whole new one, even after a power cut.
+
+    Raises:
+        RunError: the folder cannot be written, or the disk is full.
+    """
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Save tensors and plain values under `path`, atomically.
+
+    Raises:
+        RunError: as `write_atomic`.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "version": VERSION, **content}, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Load what `save_checkpoint` wrote; runs no code from the file.
+
+    Raises:
+        RunError: the file is missing, cannot be read, is damaged, or is something else.
+    """
+    if path.is_dir():
+        raise RunError(f"{path}: is a folder; expected a checkpoint such as last.pt")
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: not found; expected a checkpoint written by mitoseg fit") from error
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError) as error:
+        raise RunError(f"{path}: damaged or not a checkpoint; expected a file written by mitoseg fit") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise RunError(f"{path}: not a checkpoint of mitoseg; expected a file written by mitoseg fit")
+    if content.get("version") != VERSION:
+        raise RunError(
+            f"{path}: checkpoint version {content.get('version')}; this program reads version {VERSION}; train again"
+        )
+    return content
+
+
+def checkpoint_of(run: Path) -> Path:
+    """The checkpoint that `run` means: itself if it is a file, `last.pt` (the final weights) of a run's folder.
+
+    Raises:
+        RunError: there is none.
+    """
+    if run.is_file():
+        return run
+    if not run.exists():
+        raise RunError(f"{run}: not found; expected the folder of a training run (mitoseg fit ... -o {run})")
+    if not (run / "last.pt").is_file():
+        raise RunError(f"{run}: holds no last.pt; expected the folder of a training run, made by mitoseg fit")
+    return run / "last.pt"

@@ -1,0 +1,142 @@
+"""The `mitoseg` command: fit, evaluate, predict."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mitodata.command import run as run_command
+
+FILES = click.Path(path_type=Path)
+
+# "\b" keeps click from joining the lines.
+GROUP_EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitoseg fit train.h5 --val val.h5 -o runs/first --minutes 13\n"
+    "mitoseg evaluate runs/first val.h5 epfl.h5 -o report\n"
+    "mitoseg predict runs/first image.tif --voxel-size 5 5 5 -o masks\n"
+)
+FIT_EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitoseg fit train.h5 --val val.h5 -o runs/first --minutes 13\n"
+    "mitoseg fit train.h5 -o runs/small --epochs 5 --set network=small --set augment.noise=0\n"
+    "mitoseg fit --resume -o runs/first\n"
+)
+EVALUATE_EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitoseg evaluate runs/first val.h5 epfl.h5 vnc.h5 -o report\n"
+    "mitoseg evaluate runs/first epfl.h5 -o report --every 16 --json\n"
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=GROUP_EXAMPLES)
+@click.version_option(package_name="mitogen-em", prog_name="mitoseg")
+def cli() -> None:
+    """Train U-Nets on labelled tissue, score them, and segment images with them."""
+
+
+def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value:
+        return
+    from mitoseg.config import known_settings, make_config
+
+    values: dict[str, Any] = make_config().model_dump()
+    for name, meaning in known_settings().items():
+        branch: Any = values
+        for part in name.split("."):
+            branch = branch[part]
+        click.echo(f"{name} = {branch}    {meaning}")
+    context.exit()
+
+
+@cli.command(epilog=FIT_EXAMPLES)
+@click.argument("train", nargs=-1, type=FILES)
+@click.option("-o", "--output", "run", required=True, type=FILES, help="Folder of the run; made if it is missing.")
+@click.option("--val", "validation", multiple=True, type=FILES, help="Held-out file; may be given several times.")
+@click.option(
+    "--val-fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of TRAIN held out where no --val is given.",
+)
+@click.option("--epochs", type=float, help="Passes over the data.")
+@click.option("--minutes", type=float, help="Wall time, validation included. [default: 13]")
+@click.option("--seed", type=int, help="Seed of weights, patches and augmentation.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting; see --settings.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings and data.")
+@click.option(
+    "--settings",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_settings,
+    help="List all settings with their defaults and exit.",
+)
+def fit(
+    train: tuple[Path, ...],
+    run: Path,
+    validation: tuple[Path, ...],
+    val_fraction: float,
+    epochs: float | None,
+    minutes: float | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    resume: bool,
+) -> None:
+    """Train a network on the labelled HDF5 files TRAIN."""
+    from mitoseg.config import choose_budget, make_config
+    from mitoseg.train import fit as fit_run
+    from mitoseg.train import resume_settings
+
+    if resume and (train or validation or seed is not None or overrides):
+        raise click.UsageError("--resume takes data and settings from the run; only --epochs or --minutes can change")
+    if not resume and not train:
+        raise click.UsageError("no TRAIN file given; expected at least one, such as train.h5")
+    if resume:
+        config, training, held_out, val_fraction = resume_settings(run)
+    else:
+        config, training, held_out = make_config(overrides, seed=seed), list(train), list(validation)
+    config = choose_budget(config, epochs, minutes)
+    result = fit_run(training, run, config, validation=held_out, val_fraction=val_fraction, resume=resume)
+    click.echo(
+        f"{result.run}: {result.steps} steps in {result.minutes:.1f} min, validation IoU {result.val_iou:.3f} "
+        f"at threshold {result.threshold:.2f}"
+    )
+
+
+@cli.command(epilog=EVALUATE_EXAMPLES)
+@click.argument("run", type=FILES)
+@click.argument("data", nargs=-1, required=True, type=FILES)
+@click.option("-o", "--output", "report", required=True, type=FILES, help="Folder of the report; made if missing.")
+@click.option(
+    "--every", type=click.IntRange(min=1), default=1, show_default=True, help="Score every so manyth section."
+)
+@click.option("--turns", is_flag=True, help="Average over turns and mirror images: a little better, 8 times as slow.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the run's, chosen on validation.")
+@click.option("--json", "as_text", is_flag=True, help="Print the metrics as JSON instead of a table.")
+def evaluate(
+    run: Path, data: tuple[Path, ...], report: Path, every: int, turns: bool, threshold: float | None, as_text: bool
+) -> None:
+    """Score the model of RUN on the labelled HDF5 files DATA and write a report with pictures."""
+    import json
+    from dataclasses import replace
+
+    from mitoseg.evaluate import as_json, write_tables
+    from mitoseg.evaluate import evaluate as evaluate_run
+    from mitoseg.predict import load_model
+    from mitoseg.report import format_table, write_report
+
+    model = load_model(run)
+    if threshold is not None:
+        model = replace(model, threshold=threshold)
+    results = evaluate_run(model, data, every=every, turns=turns)
+    write_tables(report, results, model)
+    page = write_report(report, results, model)
+    click.echo(json.dumps(as_json(results, model), indent=2) if as_text else format_table(results))
+    click.echo(f"report: {page}", err=True)
+
+
+def main() -> None:
+    """Run the command line."""
+    run_command(cli)

@@ -1,0 +1,152 @@
+"""All that changes while a network learns, and the rules by which it does."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from mitodata import RunError
+from mitoseg.checkpoint import load_checkpoint
+from mitoseg.config import FitConfig
+from mitoseg.losses import Loss, make_loss
+from mitoseg.model import build_model, pick_device
+from mitoseg.predict import Model
+from mitoseg.preprocess import mask_from_planes
+from mitoseg.record import Row
+from mitoseg.transforms import augment
+
+AverageFunction = Callable[[Tensor, Tensor, Tensor | int], Tensor]
+"""(averaged weight, new weight, averages taken so far) -> next averaged weight."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run is: `steps`, or `seconds` of wall time of which `reserve_s` are kept for the last validation."""
+
+    steps: int | None
+    seconds: float | None
+    reserve_s: float = 0.0
+
+    def used(self, step: int, seconds: float) -> float:
+        """The share of the budget that is used up; 1 or more when training is over."""
+        if self.steps is not None:
+            return step / self.steps
+        if self.seconds is None:
+            raise RunError("neither epochs nor minutes are set; expected one of them")
+        return seconds / max(self.seconds - self.reserve_s, 1e-3)
+
+
+class Learner:
+    """All that changes while training: weights, their average, the optimiser, and what has been seen so far."""
+
+    def __init__(self, config: FitConfig) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.device = pick_device(config.device)
+        self.network = build_model(config).to(self.device)
+        self.averaged = AveragedModel(self.network, avg_fn=warmed_average(config.ema_decay))
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.loss: Loss = make_loss(config.loss)
+        self.step = 0
+        self.seconds = 0.0
+        self.rows: list[Row] = []
+        self.losses: list[float] = []
+        self.threshold = 0.5
+        self.best_iou = -1.0
+        self.finished = False
+
+    def learn(self, windows: Tensor, used: float) -> float:
+        """Take one step on windows (B, 3, side, side) with `used` of the budget gone; returns the loss."""
+        key = np.random.SeedSequence(self.config.seed, spawn_key=(5, self.step))
+        generator = torch.Generator().manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
+        planes = augment(windows, self.config.augment, self.config.patch_px, generator).to(self.device)
+        image = planes[:, :1].contiguous(memory_format=torch.channels_last)
+        target, valid = mask_from_planes(planes[:, 1:])
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, used)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self.loss(self.network(image), target, valid)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        self.optimiser.step()
+        self.averaged.update_parameters(self.network)
+        self.step += 1
+        self.losses.append(float(loss.detach()))
+        return self.losses[-1]
+
+    def model(self) -> Model:
+        """The averaged weights as a model, with the threshold chosen last."""
+        return Model(self.averaged.module.eval(), self.config, self.threshold)
+
+    def weights(self) -> dict[str, Any]:
+        """What is needed to predict."""
+        return {
+            "config": self.config.model_dump(),
+            "weights": self.averaged.module.state_dict(),
+            "threshold": self.threshold,
+            "step": self.step,
+            "finished": self.finished,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """What is needed to predict and to go on."""
+        return {
+            **self.weights(),
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "seconds": self.seconds,
+            "rows": [asdict(row) for row in self.rows],
+            "losses": self.losses,
+            "best_iou": self.best_iou,
+        }
+
+    def restore(self, path: Path) -> None:
+        """Take up the state saved at `path`.
+
+        Raises:
+            RunError: the checkpoint is missing or damaged, or was not saved to go on with.
+        """
+        content = load_checkpoint(path, self.device)
+        try:
+            self.network.load_state_dict(content["network"])
+            self.averaged.load_state_dict(content["averaged"])
+            self.optimiser.load_state_dict(content["optimiser"])
+            self.step, self.seconds = content["step"], content["seconds"]
+            self.rows = [Row(**row) for row in content["rows"]]
+            self.losses = content["losses"]
+            self.threshold, self.best_iou = content["threshold"], content["best_iou"]
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{path}: does not fit the settings of the run; start a new one in another folder"
+            ) from error
+
+
+def learning_rate(config: FitConfig, used: float) -> float:
+    """Learning rate with `used` (0-1) of the budget gone: a linear rise, then half a cosine down to a hundredth."""
+    if used < config.warm_up:
+        return config.learning_rate * max(used / config.warm_up, 0.01)
+    rest = min((used - config.warm_up) / (1 - config.warm_up), 1.0)
+    return config.learning_rate * max(0.5 * (1 + cos(pi * rest)), 0.01)
+
+
+def warmed_average(decay: float) -> AverageFunction:
+    """Exponential averaging whose memory grows with the run, up to `decay`.
+
+    After n steps the decay is (1 + n) / (10 + n), so that about the last ninth of a short run counts and the random
+    weights of the start are forgotten.
+    """
+
+    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        n = int(count)
+        return averaged.lerp(current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return average

@@ -1,0 +1,125 @@
+"""From grey images of any voxel size to foreground probabilities on the same grid."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.inferers.utils import sliding_window_inference
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mitodata import DataError, RunError, VoxelSize
+from mitoseg.checkpoint import checkpoint_of, load_checkpoint
+from mitoseg.config import FitConfig, parse_config
+from mitoseg.model import build_model, pick_device
+from mitoseg.preprocess import measure_grey, mirror_to, normalise, resample, working_shape
+
+OVERLAP = 0.25
+"""Share by which neighbouring windows overlap; their predictions are blended with Gaussian weights."""
+
+WINDOWS = 8
+"""Windows that go through the network together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with all that is needed to use it.
+
+    Attributes:
+        network: in evaluation mode, on its device.
+        config: the settings it was trained with.
+        threshold: probability from which on a pixel is foreground, chosen on the validation set.
+        name: where it came from.
+    """
+
+    network: nn.Module
+    config: FitConfig
+    threshold: float
+    name: str = ""
+
+
+def load_model(run: Path | str, device: str = "auto") -> Model:
+    """Load the averaged weights and the threshold of a run.
+
+    Args:
+        run: a run's folder (its `last.pt` is taken), or a checkpoint.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        RunError: there is no run, or its checkpoint is damaged.
+    """
+    path = checkpoint_of(Path(run))
+    target = pick_device(device)
+    content = load_checkpoint(path, target)
+    try:
+        config = parse_config(content["config"], str(path))
+        network = build_model(config).to(target)
+        network.load_state_dict(content["weights"])
+        threshold = float(content["threshold"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: weights do not fit the network of its settings; the file is damaged") from error
+    return Model(network.eval(), config, threshold, name=str(run))
+
+
+def predict_probability(
+    model: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize, *, turns: bool = False
+) -> NDArray[np.float32]:
+    """Probability of foreground at every voxel, slice by slice.
+
+    Args:
+        model: from `load_model`.
+        raw: (Z, Y, X) uint8.
+        voxel_size_nm: (z, y, x) edge lengths in nm; y and x decide how the image is brought to the network's grid.
+        turns: predict all four quarter turns of the image and of its mirror image, and average: a little better, and
+            eight times as slow.
+
+    Returns:
+        (Z, Y, X) float32 in [0, 1], on the grid of `raw`.
+
+    Raises:
+        DataError: `raw` is no such array, or the voxel size is out of reach.
+    """
+    if raw.ndim != 3 or raw.dtype != np.uint8 or 0 in raw.shape:
+        raise DataError(f"image: {raw.dtype} of shape {raw.shape}; expected non-empty uint8 of shape (Z, Y, X)")
+    shape = (raw.shape[1], raw.shape[2])
+    size = working_shape(shape, voxel_size_nm, model.config.working_voxel_nm)
+    device = next(model.network.parameters()).device
+    probability = np.empty(raw.shape, np.float32)
+    with torch.inference_mode():
+        for z, section in enumerate(raw):
+            image = normalise(section, measure_grey(section))[None, None].to(device)
+            working = _predict_working(model, resample(image, size), turns)
+            probability[z] = resample(working, shape)[0, 0].clamp(0, 1).cpu().numpy()
+    return probability
+
+
+def _predict_working(model: Model, image: Tensor, turns: bool) -> Tensor:
+    """Probabilities (1, 1, Y, X) of an image on the working grid."""
+    if not turns:
+        return _predict_once(model, image)
+    total = torch.zeros_like(image)
+    for mirrored in (False, True):
+        for quarter in range(4):
+            view = torch.rot90(image.flip(-1) if mirrored else image, quarter, (-2, -1))
+            back = torch.rot90(_predict_once(model, view), -quarter, (-2, -1))
+            total += back.flip(-1) if mirrored else back
+    return total / 8
+
+
+def _predict_once(model: Model, image: Tensor) -> Tensor:
+    height, width = image.shape[-2:]
+    side = model.config.patch_px
+    # Images smaller than a window are mirrored at their edges, as in training.
+    top, left = max(0, side - height) // 2, max(0, side - width) // 2
+    image = mirror_to(image, (max(height, side), max(width, side)))
+    blended = sliding_window_inference(
+        image, (side, side), WINDOWS, lambda windows: _probabilities(model, windows), overlap=OVERLAP, mode="gaussian"
+    )
+    if not isinstance(blended, Tensor):
+        raise TypeError("sliding_window_inference gave more than one result")
+    return blended[..., top : top + height, left : left + width]
+
+
+def _probabilities(model: Model, windows: Tensor) -> Tensor:
+    return torch.sigmoid(model.network(windows.contiguous(memory_format=torch.channels_last)))

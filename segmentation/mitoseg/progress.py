@@ -1,0 +1,64 @@
+"""Progress of a run: a bar in a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+LINE_EVERY_S = 60.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Progress:
+    """Shows the share of a budget that is used up, the loss, images a second and the time left, on stderr."""
+
+    def __init__(self, title: str) -> None:
+        self.terminal = sys.stderr.isatty()
+        self.started = time.monotonic()
+        self.printed = self.started
+        self.first: float | None = None
+        self.images = 0
+        self.loss = 0.0
+        self.bar = tqdm(
+            total=1.0, desc=title, disable=not self.terminal, bar_format="{desc}: {percentage:3.0f}%|{bar}|{postfix}"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.close()
+
+    def update(self, used: float, loss: float, images: int) -> None:
+        """Take note of one step: `used` (0-1) of the budget was gone before it."""
+        now = time.monotonic()
+        if self.first is None:
+            self.first, self.loss = used, loss
+        self.images += images
+        # The mean of about the last twenty steps.
+        self.loss += 0.05 * (loss - self.loss)
+        text = f"loss {self.loss:.3f}, {self.images / max(now - self.started, 1e-9):.1f} images/s, {self._left(used)}"
+        if self.terminal:
+            self.bar.n = min(used, 1.0)
+            self.bar.set_postfix_str(text)
+        elif now - self.printed > LINE_EVERY_S:
+            self.printed = now
+            print(f"{used:4.0%}: {text}", file=sys.stderr, flush=True)
+
+    def report(self, line: str) -> None:
+        """Print a line that stays."""
+        if self.terminal:
+            self.bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def _left(self, used: float) -> str:
+        done = used - (self.first or 0.0)
+        if done <= 0:
+            return "time left unknown"
+        seconds = round((1 - used) * (time.monotonic() - self.started) / done)
+        return f"{seconds // 60}:{seconds % 60:02d} left"

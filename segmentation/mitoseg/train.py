@@ -1,0 +1,252 @@
+"""Training: one loop, seeded, within a budget of passes or of wall time, that can be stopped and continued."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from types import FrameType
+
+from mitodata import RunError
+from mitoseg.checkpoint import save_checkpoint, write_atomic
+from mitoseg.config import FitConfig, parse_config
+from mitoseg.data import Patches, Section, SectionFiles, make_loader, split_sections, spread
+from mitoseg.learner import Budget, Learner
+from mitoseg.progress import Progress
+from mitoseg.record import Row, read_settings, write_history, write_settings
+from mitoseg.validate import draw_validation, validate
+
+SAVE_EVERY_S = 120.0
+"""Seconds between two saves of a run that is not validating."""
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """The sections a run learns from and those it is validated on, with the files they are in."""
+
+    training_files: SectionFiles
+    training: list[Section]
+    validation_files: SectionFiles
+    validation: list[Section]
+
+    def close(self) -> None:
+        """Close all files."""
+        self.training_files.close()
+        self.validation_files.close()
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a run ended.
+
+    Attributes:
+        run: its folder.
+        steps: training steps.
+        minutes: wall time.
+        threshold: the threshold chosen on the validation sections.
+        val_iou: mean foreground IoU over them.
+    """
+
+    run: Path
+    steps: int
+    minutes: float
+    threshold: float
+    val_iou: float
+
+
+def fit(
+    training: Sequence[Path],
+    run: Path,
+    config: FitConfig,
+    *,
+    validation: Sequence[Path] = (),
+    val_fraction: float = 0.1,
+    resume: bool = False,
+) -> FitResult:
+    """Train a network on labelled files and leave it, its threshold and its history in the folder `run`.
+
+    The result is the average of the weights at the end of the run, with the threshold that is best on the validation
+    sections. `best.pt` keeps, for supervised work, the averaged weights that scored best on them.
+
+    Args:
+        training: HDF5 files in the format of `mitodata`.
+        run: folder, made if it is missing.
+        config: settings; see `FitConfig`. Exactly one of epochs and minutes must be set.
+        validation: files held out; if empty, `val_fraction` of the training data is (see `split_sections`).
+        val_fraction: share that is held out, between 0 and 1.
+        resume: go on with the run in the folder, on CPU exactly as if it had not been stopped.
+
+    Raises:
+        RunError: the folder holds a run and `resume` is not set, or it holds none and it is; no budget.
+        DataError: a file is missing, damaged or unlabelled.
+        KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after saving.
+    """
+    if config.epochs is None and config.minutes is None:
+        raise RunError("neither epochs nor minutes are set; expected one of them")
+    last = run / "last.pt"
+    if last.exists() and not resume:
+        raise RunError(f"{run}: holds a run already; add --resume to go on with it, or choose another folder")
+    learner = Learner(config)
+    if resume:
+        learner.restore(last)
+    data = open_data(training, validation, val_fraction, config)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{run}: cannot be made: {error.strerror or error}; expected a folder") from error
+    sources = {"training": training, "validation": validation}
+    paths = {name: [str(path.resolve()) for path in group] for name, group in sources.items()}
+    write_settings(run, {"config": config.model_dump(), **paths, "val_fraction": val_fraction})
+    try:
+        with stop_politely() as stop:
+            Session(learner, data, run, stop).work()
+    finally:
+        data.close()
+    row = learner.rows[-1]
+    return FitResult(run, learner.step, row.minutes, row.threshold, row.val_iou)
+
+
+def resume_settings(run: Path) -> tuple[FitConfig, list[Path], list[Path], float]:
+    """Settings, training files, validation files and validation fraction of the run in folder `run`.
+
+    Raises:
+        RunError: there is no run in it.
+    """
+    content = read_settings(run)
+    config = parse_config(content["config"], str(run / "config.json"))
+    training = [Path(path) for path in content["training"]]
+    return config, training, [Path(path) for path in content["validation"]], float(content["val_fraction"])
+
+
+def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction: float, config: FitConfig) -> FitData:
+    """Open the files of a run and choose its sections.
+
+    Raises:
+        DataError: a file is missing, damaged or unlabelled, or too few sections are left.
+    """
+    files = SectionFiles(training)
+    if validation:
+        held_out_files = SectionFiles(validation)
+        sections, held_out = files.sections(), held_out_files.sections()
+    else:
+        held_out_files = files
+        sections, held_out = split_sections(files, val_fraction, config.seed)
+    return FitData(files, sections, held_out_files, spread(held_out, config.validation_images))
+
+
+class Stop:
+    """Whether somebody asked the run to stop."""
+
+    requested = False
+
+
+@contextmanager
+def stop_politely() -> Iterator[Stop]:
+    """Turn the first Ctrl-C or SIGTERM into a request, so that the step at hand is finished and saved."""
+    stop = Stop()
+
+    def request(number: int, frame: FrameType | None) -> None:
+        if stop.requested:
+            raise KeyboardInterrupt
+        stop.requested = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Session:
+    """One stretch of training, from where the learner stands to the end of the budget or to a request to stop."""
+
+    def __init__(self, learner: Learner, data: FitData, run: Path, stop: Stop) -> None:
+        self.learner = learner
+        self.data = data
+        self.run = run
+        self.stop = stop
+        self.started = time.monotonic() - learner.seconds
+        config = learner.config
+        self.patches = Patches(data.training_files, data.training, config)
+        steps = None if config.epochs is None else max(1, ceil(config.epochs * len(self.patches) / config.batch))
+        seconds = None if config.minutes is None else 60 * config.minutes
+        self.budget = Budget(steps, seconds)
+        self.mark = (learner.step, learner.seconds)
+
+    def work(self) -> None:
+        """Train, validate and save until the budget is used up.
+
+        Raises:
+            KeyboardInterrupt: a stop was requested; everything is saved.
+        """
+        learner, config = self.learner, self.learner.config
+        stop_at = None if self.budget.steps is None else self.budget.steps * config.batch
+        batches = iter(make_loader(self.patches, learner.step * config.batch, stop_at))
+        saved = time.monotonic()
+        with Progress(f"fit {self.run.name}") as progress:
+            while (used := self.budget.used(learner.step, self._clock())) < 1:
+                if used * config.validations >= len(learner.rows) + 1:
+                    self._validate(progress)
+                    saved = time.monotonic()
+                    continue
+                loss = learner.learn(next(batches), used)
+                progress.update(used, loss, config.batch)
+                if self.stop.requested or time.monotonic() - saved > SAVE_EVERY_S:
+                    self._save()
+                    saved = time.monotonic()
+                if self.stop.requested:
+                    raise KeyboardInterrupt(
+                        f"stopped after step {learner.step}, all saved; go on with: mitoseg fit --resume -o {self.run}"
+                    )
+            learner.finished = True
+            self._validate(progress)
+        panels = draw_validation(learner.model(), self.data.validation_files, self.data.validation, learner.threshold)
+        write_atomic(self.run / "validation.png", panels)
+
+    def _validate(self, progress: Progress) -> None:
+        learner = self.learner
+        seconds = self._clock()
+        steps = learner.step - self.mark[0]
+        outcome = validate(learner.model(), self.data.validation_files, self.data.validation)
+        learner.threshold = outcome.threshold
+        row = Row(
+            step=learner.step,
+            epoch=learner.step * learner.config.batch / len(self.patches),
+            minutes=self._clock() / 60,
+            learning_rate=learner.optimiser.param_groups[0]["lr"],
+            train_loss=sum(learner.losses) / max(len(learner.losses), 1),
+            val_iou=outcome.iou,
+            val_iou_at_half=outcome.iou_at_half,
+            threshold=outcome.threshold,
+            val_calibration_error=outcome.calibration_error,
+            images_per_s=steps * learner.config.batch / max(seconds - self.mark[1], 1e-9),
+        )
+        learner.rows.append(row)
+        learner.losses = []
+        self._save()
+        if outcome.iou > learner.best_iou:
+            learner.best_iou = outcome.iou
+            save_checkpoint(self.run / "best.pt", learner.weights())
+        write_history(self.run, learner.rows)
+        self.mark = (learner.step, self._clock())
+        # What this validation took, the last one will take again, with a sheet of predictions on top.
+        self.budget = replace(self.budget, reserve_s=1.2 * (self.mark[1] - seconds))
+        progress.report(
+            f"{row.minutes:.1f} min, step {row.step}, epoch {row.epoch:.1f}: loss {row.train_loss:.3f}, "
+            f"validation IoU {row.val_iou:.3f} at {row.threshold:.2f} ({row.val_iou_at_half:.3f} at .5), "
+            f"{row.images_per_s:.1f} images/s"
+        )
+
+    def _save(self) -> None:
+        self.learner.seconds = self._clock()
+        save_checkpoint(self.run / "last.pt", self.learner.state())
+
+    def _clock(self) -> float:
+        return time.monotonic() - self.started

@@ -1,0 +1,60 @@
+"""How good the weights are on sections that they have not seen, and which threshold is best there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mitoseg.data import Section, SectionFiles, spread
+from mitoseg.metrics import calibration_error, confusion, reliability, scores
+from mitoseg.pictures import Panel, draw_sheet, png
+from mitoseg.predict import Model, predict_probability
+from mitoseg.thresholds import best_threshold, count_probabilities, mean_iou
+
+PANELS = 6
+"""Rows on the sheet of validation predictions."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Results over the validation sections.
+
+    Attributes:
+        threshold: the best one, 0-1.
+        iou: mean foreground IoU at it.
+        iou_at_half: mean foreground IoU at .5.
+        calibration_error: expected calibration error of all pixels together.
+    """
+
+    threshold: float
+    iou: float
+    iou_at_half: float
+    calibration_error: float
+
+
+def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Validation:
+    """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the threshold on them."""
+    images, binned = [], []
+    for section in sections:
+        raw, truth = files.read(section)
+        voxel_size_nm = files.files[section.file].voxel_size_nm(section.sample)
+        probability = predict_probability(model, raw[None], voxel_size_nm)[0]
+        images.append(count_probabilities(probability, truth))
+        binned.append(reliability(probability, truth))
+    threshold = best_threshold(images)
+    return Validation(
+        threshold, mean_iou(images, threshold), mean_iou(images, 0.5), calibration_error(sum(binned[1:], binned[0]))
+    )
+
+
+def draw_validation(model: Model, files: SectionFiles, sections: Sequence[Section], threshold: float) -> bytes:
+    """Draw a sheet of predictions on some of `sections`, as PNG."""
+    panels = []
+    for section in spread(sections, PANELS):
+        raw, truth = files.read(section)
+        voxel_size_nm = files.files[section.file].voxel_size_nm(section.sample)
+        probability = predict_probability(model, raw[None], voxel_size_nm)[0]
+        iou = scores(confusion(np.asarray(probability >= threshold), truth)).iou
+        caption = f"image {section.sample}, z {section.z}: IoU {iou:.3f} at {threshold:.2f}"
+        panels.append(Panel(raw, truth, probability, threshold, caption))
+    return png(draw_sheet(panels))
