@@ -1,0 +1,48 @@
+"""One sample from a recipe: draw numbers, build the scene, cut it, image it. Only here are stages composed."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mitodata import Sample
+from mitogen.grid import Grid
+from mitogen.microscope import photograph
+from mitogen.recipe import Recipe, draw
+from mitogen.scene import build
+from mitogen.section import cut
+from mitogen.world import streams_of
+
+
+def render(recipe: Recipe, seed: int, index: int, shape: tuple[int, int, int] = (1, 256, 256)) -> Sample:
+    """Render image `index` of the dataset that `recipe` and `seed` define.
+
+    Args:
+        recipe: the knobs.
+        seed: seed of the dataset, >= 0.
+        index: number of the image, >= 0.
+        shape: (Z, Y, X); Z = 1 is a single section, more are neighbouring sections through the same scene.
+
+    Returns:
+        A sample with raw (Z, Y, X) uint8, label uint16, mask uint8, and every number that was drawn for it.
+    """
+    drawn = draw(recipe, seed, index)
+    streams = streams_of(seed, index)
+    grid = grid_of(drawn, shape)
+    scene = build(drawn, streams, grid)
+    raw = np.empty(shape, np.uint8)
+    label = np.empty(shape, np.uint16)
+    for section, z_nm in enumerate(grid.z_nm):
+        instances, density = cut(scene, drawn, grid, float(z_nm), streams(f"section/{section}"))
+        label[section] = instances
+        raw[section] = photograph(density, drawn, streams, section)
+    mask = (label > 0).astype(np.uint8)
+    # Images of a dataset share one voxel size in the file; each one's own thickness is among its numbers.
+    thickness = recipe.values["section.thickness_nm"].ppf(0.5)
+    voxel = (grid.spacing_nm if shape[0] > 1 else thickness, grid.pixel_nm, grid.pixel_nm)
+    return Sample(raw, voxel, label, mask, params=drawn, name=f"{index:06d}")
+
+
+def grid_of(drawn: Mapping[str, float], shape: tuple[int, int, int]) -> Grid:
+    """The pixels of an image of `shape` (Z, Y, X) with the drawn pixel size and section thickness."""
+    thickness = drawn["section.thickness_nm"]
+    return Grid((shape[1], shape[2]), drawn["section.pixel_nm"], thickness, drawn["section.spacing_nm"], shape[0])

@@ -1,0 +1,135 @@
+"""Cut the scene at one height: the instances on that plane, and the stain that the section's thickness holds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitogen.canvas import Canvas
+from mitogen.fields import grain
+from mitogen.grid import FloatArray, Grid
+from mitogen.organelles.bodies import draw_bodies
+from mitogen.organelles.filaments import draw_filaments
+from mitogen.organelles.mitochondria import draw_mitochondria
+from mitogen.organelles.reticulum import draw_cisternae, draw_tubules
+from mitogen.organelles.sheaths import draw_myelin, draw_nuclei
+from mitogen.organelles.synapse import draw_densities
+from mitogen.organelles.vesicles import Granule, draw_granules
+from mitogen.scene import Scene
+from mitogen.shapes import TubeMap, cut_tubes
+from mitogen.tissue import Kind, cut_cells, draw_membranes, push
+
+
+def cut(
+    scene: Scene, drawn: Mapping[str, float], grid: Grid, z_nm: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int32], FloatArray]:
+    """Cut the scene with the section whose middle is at `z_nm`.
+
+    Args:
+        scene: what to cut.
+        drawn: the image's numbers.
+        grid: the pixels.
+        z_nm: height of the section's middle in nm.
+        rng: for the grain of the cytoplasm, which is a section's own.
+
+    Returns:
+        Instances (Y, X) int32, 0 = background, and density (Y, X) float32: 0 is clear resin, 1 the darkest membrane.
+        An instance covers the pixels whose centres lie within the outer face of its outer membrane.
+    """
+    canvas = cut_cells(scene.cells, grid, z_nm)
+    flat = np.zeros(grid.shape, np.float32)
+    trunks = cut_tubes(scene.trunks, grid, z_nm, 120.0, flat, np.zeros(len(scene.trunks), np.float32))
+    push(canvas, trunks, scene.trunk_cell, drawn["cells.gap_nm"] / 2)
+    ripple = scene.fields["ripple"].on_section(z_nm, grid.y_nm, grid.x_nm)
+    roughness = np.where(scene.body < 0, drawn["mitochondria.roughness"], 0.05) * scene.inclusions.radii.mean(axis=1)
+    inclusions = cut_tubes(scene.inclusions, grid, z_nm, 120.0, ripple, roughness.astype(np.float32))
+    push(canvas, inclusions, scene.host, drawn["mitochondria.clearance_nm"] + drawn["cells.gap_nm"] / 2)
+
+    canvas.free[...] = inclusions.distance > 12
+    _draw_cytoplasm(canvas, scene, drawn, rng)
+    draw_nuclei(canvas, trunks, scene.nucleus_nm, drawn, (scene.fields["coarse"], scene.fields["fine"]))
+    _draw_organelles(canvas, scene, drawn)
+    draw_membranes(canvas, drawn)
+    draw_densities(canvas, drawn, scene.fields["patch"], scene.kind == Kind.BOUTON)
+    draw_myelin(canvas, trunks, scene.sheath_nm, drawn, scene.fields["coarse"])
+    fine = (scene.fields["coarse"], scene.fields["fine"])
+    draw_bodies(canvas, inclusions, scene.body, scene.looks, drawn, fine, scene.keys["inner"])
+    draw_mitochondria(
+        canvas, inclusions, scene.looks, drawn, (scene.fields["cristae"], scene.fields["texture"]), scene.body < 0
+    )
+    return _instances(scene, inclusions), canvas.density
+
+
+def _instances(scene: Scene, inclusions: TubeMap) -> NDArray[np.int32]:
+    within = inclusions.distance < 0
+    label = np.zeros(within.shape, np.int32)
+    label[within] = scene.instance[inclusions.nearest[within]]
+    return label
+
+
+def _draw_cytoplasm(canvas: Canvas, scene: Scene, drawn: Mapping[str, float], rng: np.random.Generator) -> None:
+    """Draw the granular ground of the cytoplasm: proteins, ribosomes and debris too small to have a shape."""
+    size = drawn["cells.grain_nm"] / canvas.grid.pixel_nm
+    texture = grain(rng, canvas.grid.shape, size)
+    coarse = scene.fields["coarse"].on_section(canvas.z_nm, canvas.grid.y_nm, canvas.grid.x_nm)
+    strength = np.float32(drawn["cells.grain"]) * (1 + 0.5 * np.tanh(coarse))
+    # Clumps of stain are dark on a clear ground: the grain is skewed towards dark.
+    canvas.grain[...] = strength * (texture + np.float32(0.35) * (texture * texture - 1))
+    canvas.density[...] = scene.shade[canvas.owner] + canvas.grain
+
+
+def _draw_organelles(canvas: Canvas, scene: Scene, drawn: Mapping[str, float]) -> None:
+    """Draw what fills the cytoplasm, each kind of cell with its own."""
+    kind = scene.kind[canvas.owner]
+    fields, keys, grid = scene.fields, scene.keys, canvas.grid
+    bouton = kind == Kind.BOUTON
+    plain = (kind == Kind.PLAIN) | (kind == Kind.DENDRITE)
+    fibrous = (kind == Kind.DENDRITE) | ((kind == Kind.NEURITE) | (kind == Kind.MYELINATED))
+    soma = kind == Kind.SOMA
+    draw_filaments(canvas, drawn, scene.axis, (fields["wander_1"], fields["wander_2"]), fibrous, keys["filaments"])
+    draw_cisternae(canvas, drawn, (fields["sheets"], fields["sheet_patch"]), plain | soma | (kind == Kind.GLIA))
+    draw_tubules(canvas, drawn, (fields["tubule_1"], fields["tubule_2"]), plain | soma | (kind == Kind.NEURITE))
+    membrane = drawn["cells.membrane_density"]
+    dots = Granule(
+        drawn["ribosomes.radius_nm"], 0.3, 0.0, 0.0, drawn["ribosomes.density"], 42.0, drawn["ribosomes.occupancy"]
+    )
+    draw_granules(
+        canvas,
+        dots,
+        soma
+        | (kind == Kind.GLIA)
+        | (kind == Kind.DARK)
+        | (fields["coarse"].on_section(canvas.z_nm, grid.y_nm, grid.x_nm) > 0.8),
+        keys["ribosomes"],
+    )
+    cluster = fields["cluster"].on_section(canvas.z_nm, grid.y_nm, grid.x_nm)
+    stain = membrane * drawn["boutons.vesicle_stain"]
+    radius = drawn["boutons.vesicle_radius_nm"]
+    vesicle = Granule(
+        radius, 0.15, drawn["boutons.vesicle_shell_nm"], stain, drawn["boutons.vesicle_lumen"],
+        2 * radius * drawn["boutons.vesicle_spacing"], drawn["boutons.vesicle_occupancy"],
+    )  # fmt: skip
+    packed = bouton & (cluster > drawn["boutons.cluster_level"])
+    # The matrix between packed vesicles is denser than free cytoplasm.
+    canvas.density[packed & canvas.free] += np.float32(drawn["boutons.matrix_darkness"])
+    draw_granules(canvas, vesicle, packed, keys["vesicles"])
+    loose = Granule(
+        radius * 1.1,
+        0.4,
+        drawn["boutons.vesicle_shell_nm"],
+        stain,
+        drawn["boutons.vesicle_lumen"],
+        110.0,
+        drawn["cells.loose_vesicles"],
+    )
+    draw_granules(canvas, loose, (plain | bouton | (kind == Kind.NEURITE)), keys["sparse"])
+    core = Granule(
+        drawn["dense_core.radius_nm"],
+        0.2,
+        6.0,
+        membrane * 0.7,
+        drawn["dense_core.density"],
+        160.0,
+        drawn["dense_core.occupancy"],
+    )
+    draw_granules(canvas, core, (plain | bouton), keys["dense"])

@@ -1,0 +1,253 @@
+"""Signed distances in nm of bent tubes: mitochondria, neurites, myelinated axons and cell bodies are all tubes.
+
+A tube is a chain of cones with round joints (a sphere is a chain of length zero). Negative distances lie inside.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitogen.grid import FloatArray, Grid
+from mitogen.kernels import compiled
+
+FAR_NM = np.float32(1e6)
+"""Distance of a pixel that no tube reaches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tubes:
+    """A set of tubes.
+
+    Attributes:
+        nodes: (T, S, 3) float32: S nodes (z, y, x) in nm along the middle of each tube.
+        radii: (T, S) float32: radius at each node in nm.
+        side: (T, 3) float32: a unit vector across each tube, from which its inner coordinate is measured.
+    """
+
+    nodes: FloatArray
+    radii: FloatArray
+    side: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def take(self, which: NDArray[np.intp]) -> "Tubes":
+        """The tubes with these indices."""
+        return Tubes(self.nodes[which], self.radii[which], self.side[which])
+
+
+@dataclass(frozen=True, eq=False)
+class TubeMap:
+    """What the pixels of one section see of a set of tubes; every array (Y, X).
+
+    Attributes:
+        distance: float32 signed distance in nm to the nearest tube, `FAR_NM` where none is within reach.
+        nearest: int32 index of that tube, -1 where none is within reach.
+        second_distance: float32 signed distance in nm to the next nearest tube.
+        second: int32 index of that tube or -1.
+        normal_z: float32 z component of the nearest surface's normal.
+        along: float32 position along the nearest tube's middle line in nm.
+        across: float32 position along its `side` vector in nm.
+        axis_z: float32 z component of its direction there.
+    """
+
+    distance: FloatArray
+    nearest: NDArray[np.int32]
+    second_distance: FloatArray
+    second: NDArray[np.int32]
+    normal_z: FloatArray
+    along: FloatArray
+    across: FloatArray
+    axis_z: FloatArray
+
+
+def cut_tubes(
+    tubes: Tubes, grid: Grid, z_nm: float, reach_nm: float, ripple: FloatArray, ripple_nm: FloatArray
+) -> TubeMap:
+    """Cut tubes with the section at `z_nm`.
+
+    Args:
+        tubes: what to cut.
+        grid: the pixels.
+        z_nm: height of the section's middle.
+        reach_nm: how far outside its surface a tube is followed.
+        ripple: (Y, X) float32 field of standard deviation 1 that roughens the surfaces.
+        ripple_nm: (T,) float32 amplitude of the roughness of each tube in nm.
+    """
+    shape = grid.shape
+    maps = TubeMap(
+        distance=np.full(shape, FAR_NM, np.float32),
+        nearest=np.full(shape, -1, np.int32),
+        second_distance=np.full(shape, FAR_NM, np.float32),
+        second=np.full(shape, -1, np.int32),
+        normal_z=np.zeros(shape, np.float32),
+        along=np.zeros(shape, np.float32),
+        across=np.zeros(shape, np.float32),
+        axis_z=np.zeros(shape, np.float32),
+    )
+    if len(tubes):
+        _cut(
+            tubes.nodes, tubes.radii, tubes.side, ripple_nm, ripple, np.float32(z_nm), grid.y_nm, grid.x_nm,
+            np.float32(grid.pixel_nm), np.float32(reach_nm), maps.distance, maps.nearest, maps.second_distance,
+            maps.second, maps.normal_z, maps.along, maps.across, maps.axis_z,
+        )  # fmt: skip
+    return maps
+
+
+def bend(
+    centre: NDArray[np.float64],
+    direction: NDArray[np.float64],
+    turn: NDArray[np.float64],
+    length_nm: NDArray[np.float64],
+    curvature: NDArray[np.float64],
+    nodes: int,
+) -> NDArray[np.float64]:
+    """Middle lines (N, nodes, 3): circular arcs through `centre` along `direction`.
+
+    Args:
+        centre: (N, 3) middle of each line in nm.
+        direction: (N, 3) unit tangent there.
+        turn: (N, 3) any vector not parallel to `direction`: the line bends towards it.
+        length_nm: (N,) length of each line.
+        curvature: (N,) total angle in rad by which it turns.
+        nodes: number of nodes on each line.
+    """
+    across = turn - np.sum(turn * direction, axis=1, keepdims=True) * direction
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    position = np.linspace(-0.5, 0.5, nodes)[None] * length_nm[:, None]
+    angle = np.where(np.abs(curvature) < 1e-3, 1e-3, curvature)[:, None] * np.linspace(-0.5, 0.5, nodes)[None]
+    radius = length_nm[:, None] / np.where(np.abs(curvature) < 1e-3, 1e-3, curvature)[:, None]
+    forward = np.where(length_nm[:, None] > 0, radius * np.sin(angle), position)
+    sideways = radius * (1 - np.cos(angle))
+    line: NDArray[np.float64] = (
+        centre[:, None] + forward[..., None] * direction[:, None] + sideways[..., None] * across[:, None]
+    )
+    return line
+
+
+def hard_core(tubes: Tubes, priority: NDArray[np.float64], gap_nm: float) -> NDArray[np.bool_]:
+    """Which tubes (N,) stay so that none is closer than `gap_nm` to another: those without a close and lower rival.
+
+    This is the hard-core thinning of Matérn's second kind (Matérn, Spatial Variation, 1960), which needs no order of
+    placement: what stays in one place does not depend on how far the scene reaches.
+
+    Args:
+        tubes: the candidates.
+        priority: (N,) number of each; the lower wins.
+        gap_nm: smallest distance between two surfaces; negative values allow an overlap.
+    """
+    return _hard_core(tubes.nodes, tubes.radii, priority, float(gap_nm))
+
+
+@compiled
+def _hard_core(
+    nodes: FloatArray, radii: FloatArray, priority: NDArray[np.float64], gap: float
+) -> NDArray[np.bool_]:  # fmt: skip
+    count, steps = radii.shape
+    kept = np.ones(count, np.bool_)
+    centre = np.zeros((count, 3))
+    bound = np.zeros(count)
+    for a in range(count):
+        for n in range(steps):
+            for k in range(3):
+                centre[a, k] += nodes[a, n, k] / steps
+        for n in range(steps):
+            d = 0.0
+            for k in range(3):
+                d += (nodes[a, n, k] - centre[a, k]) ** 2
+            bound[a] = max(bound[a], np.sqrt(d) + radii[a, n])
+    for a in range(count):
+        for b in range(count):
+            if priority[b] >= priority[a]:
+                continue
+            d = 0.0
+            for k in range(3):
+                d += (centre[a, k] - centre[b, k]) ** 2
+            if np.sqrt(d) > bound[a] + bound[b] + gap:
+                continue
+            # Spheres at the nodes and midway between them stand for each tube.
+            for n in range(2 * steps - 1):
+                i, odd = n // 2, n % 2
+                for m in range(2 * steps - 1):
+                    j, odd_b = m // 2, m % 2
+                    d = 0.0
+                    for k in range(3):
+                        p = 0.5 * (nodes[a, i, k] + nodes[a, i + odd, k])
+                        q = 0.5 * (nodes[b, j, k] + nodes[b, j + odd_b, k])
+                        d += (p - q) ** 2
+                    reach = 0.5 * (radii[a, i] + radii[a, i + odd]) + 0.5 * (radii[b, j] + radii[b, j + odd_b])
+                    if np.sqrt(d) < reach + gap:
+                        kept[a] = False
+                        break
+                if not kept[a]:
+                    break
+            if not kept[a]:
+                break
+    return kept
+
+
+@compiled
+def _cut(
+    nodes: FloatArray, radii: FloatArray, side: FloatArray, ripple_nm: FloatArray, ripple: FloatArray, z: np.float32,
+    ys: FloatArray, xs: FloatArray, pixel: np.float32, reach: np.float32, distance: FloatArray,
+    nearest: NDArray[np.int32], second_distance: FloatArray, second: NDArray[np.int32], normal_z: FloatArray,
+    along: FloatArray, across: FloatArray, axis_z: FloatArray,
+) -> None:  # fmt: skip
+    for tube in range(nodes.shape[0]):
+        grow = reach + 3 * ripple_nm[tube]
+        low_z = low_y = low_x = np.float32(1e9)
+        high_z = high_y = high_x = np.float32(-1e9)
+        for n in range(nodes.shape[1]):
+            r = radii[tube, n] + grow
+            low_z, high_z = min(low_z, nodes[tube, n, 0] - r), max(high_z, nodes[tube, n, 0] + r)
+            low_y, high_y = min(low_y, nodes[tube, n, 1] - r), max(high_y, nodes[tube, n, 1] + r)
+            low_x, high_x = min(low_x, nodes[tube, n, 2] - r), max(high_x, nodes[tube, n, 2] + r)
+        if z < low_z or z > high_z:
+            continue
+        top = max(0, int(np.floor((low_y - ys[0]) / pixel)))
+        bottom = min(ys.size, int(np.ceil((high_y - ys[0]) / pixel)) + 1)
+        left = max(0, int(np.floor((low_x - xs[0]) / pixel)))
+        right = min(xs.size, int(np.ceil((high_x - xs[0]) / pixel)) + 1)
+        for i in range(top, bottom):
+            for j in range(left, right):
+                best = np.float32(1e9)
+                best_nz = best_along = best_across = best_axis = np.float32(0)
+                start = np.float32(0)
+                for n in range(nodes.shape[1] - 1):
+                    az, ay, ax = nodes[tube, n, 0], nodes[tube, n, 1], nodes[tube, n, 2]
+                    bz, by, bx = nodes[tube, n + 1, 0] - az, nodes[tube, n + 1, 1] - ay, nodes[tube, n + 1, 2] - ax
+                    pz, py, px = z - az, ys[i] - ay, xs[j] - ax
+                    squared = bz * bz + by * by + bx * bx
+                    t = np.float32(0)
+                    if squared > 0:
+                        t = min(max((pz * bz + py * by + px * bx) / squared, np.float32(0)), np.float32(1))
+                    length = np.sqrt(squared)
+                    vz, vy, vx = pz - t * bz, py - t * by, px - t * bx
+                    d = np.sqrt(vz * vz + vy * vy + vx * vx)
+                    s = d - (radii[tube, n] + t * (radii[tube, n + 1] - radii[tube, n]))
+                    if s < best:
+                        best = s
+                        best_nz = vz / max(d, np.float32(1e-3))
+                        best_along = start + t * length
+                        if squared > 0:
+                            beyond = (pz * bz + py * by + px * bx) / squared - t
+                            best_along += beyond * length
+                        best_across = vz * side[tube, 0] + vy * side[tube, 1] + vx * side[tube, 2]
+                        best_axis = bz / max(length, np.float32(1e-3))
+                    start += length
+                best += ripple_nm[tube] * ripple[i, j]
+                if best > reach:
+                    continue
+                if best < distance[i, j]:
+                    second_distance[i, j] = distance[i, j]
+                    second[i, j] = nearest[i, j]
+                    distance[i, j] = best
+                    nearest[i, j] = tube
+                    normal_z[i, j] = best_nz
+                    along[i, j] = best_along
+                    across[i, j] = best_across
+                    axis_z[i, j] = best_axis
+                elif best < second_distance[i, j]:
+                    second_distance[i, j] = best
+                    second[i, j] = tube

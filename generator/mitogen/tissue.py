@@ -1,0 +1,329 @@
+"""Cells: a crowded, tortuous partition of space, and the smooth tubes (dendrites, axons, somata) that push into it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from mitogen.canvas import Canvas
+from mitogen.fields import Waves, random_waves
+from mitogen.grid import FloatArray, Grid
+from mitogen.kernels import compiled
+from mitogen.profiles import layer
+from mitogen.shapes import TubeMap
+from mitogen.world import StreamOf, directions, scatter
+
+
+class Kind(IntEnum):
+    """What a cell profile is."""
+
+    PLAIN = 0
+    BOUTON = 1
+    GLIA = 2
+    DENDRITE = 3
+    DARK = 4
+    NEURITE = 5
+    MYELINATED = 6
+    SOMA = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells as a multiplicatively weighted Voronoi diagram in warped space, each with a metric of its own.
+
+    Attributes:
+        centre: (N, 3) float32 position (z, y, x) in nm.
+        axis: (N, 3) float32 unit vector along which the cell is elongated.
+        elongation: (N,) float32 ratio of length to calibre, at least 1.
+        radius: (N,) float32 calibre in nm.
+        reach_nm: a cell never holds a point further from its centre than this.
+        warp: three fields that displace z, y and x.
+        warp_nm: amplitude of the displacement in nm.
+        wave: three finer fields for wavy membranes.
+        wave_nm: their amplitude in nm.
+    """
+
+    centre: FloatArray
+    axis: FloatArray
+    elongation: FloatArray
+    radius: FloatArray
+    reach_nm: float
+    warp: tuple[Waves, Waves, Waves]
+    warp_nm: float
+    wave: tuple[Waves, Waves, Waves]
+    wave_nm: float
+
+
+def place_cells(
+    drawn: Mapping[str, float], streams: StreamOf, grid: Grid
+) -> tuple[Cells, NDArray[np.int8], FloatArray]:
+    """Fill the tissue around the grid with cells.
+
+    Returns:
+        The cells, their kinds (N,) int8 (see `Kind`), and the density of their cytoplasm (N,) float32.
+    """
+    calibre = drawn["cells.calibre_nm"]
+    reach = float(np.clip(6 * calibre, 700, 1800))
+    elongation = drawn["cells.elongation"]
+    # A weighted diagram leaves each cell about the volume of an ellipsoid with its semi-axes.
+    density = 1.6 / (4.19 * calibre**3 * 1e-9 * max(elongation, 1.0) ** 0.7)
+    rng = streams("cells")
+    warp = _three_waves(rng, 5.0 * calibre)
+    wave = _three_waves(rng, drawn["cells.wave_length_nm"])
+    warp_nm = drawn["cells.tortuosity"] * calibre
+    centre, u = scatter(streams, "cells", density, grid.box(reach + 2.5 * warp_nm), 7)
+    spread = drawn["cells.calibre_spread"]
+    radius = calibre * np.exp(spread * np.clip(ndtri(u[:, 0]), -2.2, 2.2))
+    stretched = 1 + (elongation - 1) * 2 * u[:, 1]
+    shade = drawn["cells.cytoplasm"] + drawn["cells.cytoplasm_spread"] * ndtri(np.clip(u[:, 5], 0.01, 0.99))
+    kind = _kinds(drawn, u[:, 4])
+    shade = np.where(kind == Kind.DARK, drawn["cells.dark_cytoplasm"], shade)
+    shade = np.where(kind == Kind.GLIA, shade + drawn["glia.darkness"], shade)
+    shade = np.where(kind == Kind.BOUTON, shade + drawn["boutons.darkness"], shade)
+    cells = Cells(
+        centre.astype(np.float32),
+        directions(u[:, 2], u[:, 3]).astype(np.float32),
+        stretched.astype(np.float32),
+        radius.astype(np.float32),
+        reach,
+        warp,
+        warp_nm,
+        wave,
+        drawn["cells.waviness_nm"],
+    )
+    return cells, kind, np.maximum(shade, 0.0).astype(np.float32)
+
+
+def cut_cells(cells: Cells, grid: Grid, z_nm: float) -> Canvas:
+    """Cut the cells with the section at `z_nm`: a canvas that holds owners and membranes, and no stain yet."""
+    y, x = grid.y_nm, grid.x_nm
+    warped = [
+        np.float32(cells.warp_nm) * large.on_section(z_nm, y, x)
+        + np.float32(cells.wave_nm) * fine.on_section(z_nm, y, x)
+        for large, fine in zip(cells.warp, cells.wave, strict=True)
+    ]
+    warped[0] += np.float32(z_nm)
+    warped[1] += y[:, None]
+    warped[2] += x[None]
+    canvas = Canvas(
+        grid,
+        z_nm,
+        owner=np.zeros(grid.shape, np.int32),
+        neighbour=np.zeros(grid.shape, np.int32),
+        membrane=np.full(grid.shape, 1e4, np.float32),
+        membrane_z=np.zeros(grid.shape, np.float32),
+        free=np.ones(grid.shape, np.bool_),
+        density=np.zeros(grid.shape, np.float32),
+        grain=np.zeros(grid.shape, np.float32),
+    )
+    near = _within_reach(cells, warped)
+    _nearest_two(
+        cells.centre[near], cells.axis[near], cells.elongation[near], cells.radius[near],
+        np.float32(cells.reach_nm), warped[0], warped[1], warped[2], canvas.owner,
+        canvas.neighbour, canvas.membrane, canvas.membrane_z,
+    )  # fmt: skip
+    canvas.owner[...] = near[canvas.owner]
+    canvas.neighbour[...] = near[canvas.neighbour]
+    return canvas
+
+
+def cells_at(cells: Cells, points_nm: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Index (N,) of the cell that holds each point (N, 3), before anything has pushed into it."""
+    shift = [
+        cells.warp_nm * large.at(points_nm) + cells.wave_nm * fine.at(points_nm)
+        for large, fine in zip(cells.warp, cells.wave, strict=True)
+    ]
+    warped = points_nm + np.stack(shift, axis=1)
+    return _holders(warped, cells.centre, cells.axis, cells.elongation, cells.radius, cells.reach_nm)
+
+
+def push(canvas: Canvas, tubes: TubeMap, host: NDArray[np.int32], gap_nm: float) -> None:
+    """Let each tube claim the space within `gap_nm` of it for its host cell, bending the plasma membranes around it.
+
+    The result is the union of the host and the tube's surroundings, so a mitochondrion wider than its neurite bulges
+    it, and a tube that is a cell of its own has a smooth membrane.
+
+    Args:
+        canvas: changed in place.
+        tubes: the tubes on this section; must reach at least `gap_nm` + 60 nm beyond their surfaces.
+        host: (T,) int32 index of each tube's cell.
+        gap_nm: distance between the tube's surface and the middle of the gap between the cells.
+    """
+    near = np.flatnonzero(tubes.nearest >= 0)
+    if near.size == 0:
+        return
+    owner, neighbour = canvas.owner.reshape(-1), canvas.neighbour.reshape(-1)
+    membrane, membrane_z = canvas.membrane.reshape(-1), canvas.membrane_z.reshape(-1)
+    mine = host[tubes.nearest.reshape(-1)[near]]
+    second = tubes.second.reshape(-1)[near]
+    theirs = np.where(second >= 0, host[np.maximum(second, 0)], mine)
+    distance = tubes.distance.reshape(-1)[near] - np.float32(gap_nm)
+    # Between two tubes of different cells the membrane runs midway.
+    between = 0.5 * (tubes.distance.reshape(-1)[near] - tubes.second_distance.reshape(-1)[near])
+    contested = (theirs != mine) & (between > distance)
+    distance = np.where(contested, between, distance)
+    other = np.where(contested, theirs, owner[near])
+
+    at_home = owner[near] == mine
+    next_door = neighbour[near] == mine
+    own = np.where(at_home, -membrane[near], np.where(next_door, membrane[near], np.float32(1e4)))
+    from_tube = distance < own
+    union = np.minimum(own, distance)
+    claimed = union < 0
+    closer = np.abs(union) < membrane[near]
+    moved = (from_tube & closer) | (claimed & ~at_home) | (claimed & at_home & from_tube)
+    at = near[moved]
+    membrane_z[at] = np.where(from_tube, tubes.normal_z.reshape(-1)[near], membrane_z[near])[moved]
+    new_owner = np.where(claimed, mine, owner[near])
+    neighbour[at] = np.where(claimed, np.where(at_home, neighbour[near], other), mine)[moved]
+    membrane[at] = np.abs(union)[moved]
+    owner[at] = new_owner[moved]
+
+
+def draw_membranes(canvas: Canvas, drawn: Mapping[str, float]) -> None:
+    """Draw the plasma membranes on both sides of the extracellular gap, and the gap itself."""
+    near = np.flatnonzero(canvas.membrane < 60 + canvas.grid.thickness_nm)
+    distance = canvas.membrane.reshape(-1)[near]
+    reach = canvas.reach(canvas.membrane_z.reshape(-1)[near])
+    gap, width = drawn["cells.gap_nm"], drawn["cells.membrane_nm"]
+    canvas.cover(layer(distance, reach, 0.0, gap / 2), drawn["cells.gap_density"], near)
+    # Both membranes fall into a pixel that is wide or obliquely cut, hence both sides of the gap.
+    share = layer(distance, reach, (gap + width) / 2, width / 2) + layer(distance, reach, -(gap + width) / 2, width / 2)
+    canvas.cover(np.minimum(share, 1), drawn["cells.membrane_density"], near)
+
+
+def _kinds(drawn: Mapping[str, float], u: NDArray[np.float64]) -> NDArray[np.int8]:
+    shares = {
+        Kind.BOUTON: drawn["boutons.share"],
+        Kind.GLIA: drawn["glia.share"],
+        Kind.DENDRITE: drawn["filaments.share"],
+        Kind.DARK: drawn["cells.dark_share"],
+    }
+    kind = np.full(u.shape, Kind.PLAIN, np.int8)
+    start = 0.0
+    for name, share in shares.items():
+        kind[(u >= start) & (u < start + share)] = name
+        start += share
+    return kind
+
+
+def _three_waves(rng: np.random.Generator, wavelength_nm: float) -> tuple[Waves, Waves, Waves]:
+    z, y, x = (random_waves(rng, wavelength_nm, count=16) for _ in range(3))
+    return z, y, x
+
+
+def _within_reach(cells: Cells, warped: list[FloatArray]) -> NDArray[np.intp]:
+    """Indices of the cells that can hold a pixel of this section."""
+    low = np.array([a.min() for a in warped]) - cells.reach_nm
+    high = np.array([a.max() for a in warped]) + cells.reach_nm
+    inside = np.all((cells.centre >= low) & (cells.centre <= high), axis=1)
+    return np.flatnonzero(inside)
+
+
+@compiled
+def _holders(
+    points: NDArray[np.float64], centre: FloatArray, axis: FloatArray, elongation: FloatArray, radius: FloatArray,
+    reach: float,
+) -> NDArray[np.int32]:  # fmt: skip
+    """Index of the cell with the lowest score at each point."""
+    holder = np.zeros(len(points), np.int32)
+    for p in range(len(points)):
+        best = 1e18
+        for c in range(len(centre)):
+            dz, dy, dx = points[p, 0] - centre[c, 0], points[p, 1] - centre[c, 1], points[p, 2] - centre[c, 2]
+            squared = dz * dz + dy * dy + dx * dx
+            if squared > reach * reach:
+                continue
+            along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
+            score = (squared - (1 - 1 / elongation[c] ** 2) * along * along) / radius[c] ** 2
+            if score < best:
+                best = score
+                holder[p] = c
+    return holder
+
+
+@compiled
+def _nearest_two(
+    centre: FloatArray, axis: FloatArray, elongation: FloatArray, radius: FloatArray, reach: np.float32,
+    wz: FloatArray, wy: FloatArray, wx: FloatArray, owner: NDArray[np.int32], neighbour: NDArray[np.int32],
+    membrane: FloatArray, membrane_z: FloatArray,
+) -> None:  # fmt: skip
+    """Owner and next owner of each pixel, and the distance to the surface between them to first order.
+
+    The two scores s1 <= s2 are equal on the membrane, so the distance is (s2 - s1) / |grad (s2 - s1)|.
+    Tiles of pixels are tested against all cells once; only cells that can come first or second go on.
+    """
+    tile = 16
+    height, width = owner.shape
+    count = centre.shape[0]
+    squash = np.empty(count, np.float32)
+    for c in range(count):
+        squash[c] = 1 - 1 / (elongation[c] * elongation[c])
+    middle = np.empty(count, np.float32)
+    kept = np.empty(count, np.int64)
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            bottom, right = min(top + tile, height), min(left + tile, width)
+            mi, mj = (top + bottom) // 2, (left + right) // 2
+            mz, my, mx = wz[mi, mj], wy[mi, mj], wx[mi, mj]
+            spread = np.float32(0)
+            for i in range(top, bottom):
+                for j in range(left, right):
+                    dz, dy, dx = wz[i, j] - mz, wy[i, j] - my, wx[i, j] - mx
+                    spread = max(spread, dz * dz + dy * dy + dx * dx)
+            spread = np.sqrt(spread)
+            # Upper bounds of the best two scores anywhere in the tile.
+            first = second = np.float32(1e9)
+            for c in range(count):
+                dz, dy, dx = mz - centre[c, 0], my - centre[c, 1], mx - centre[c, 2]
+                squared = dz * dz + dy * dy + dx * dx
+                along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
+                middle[c] = np.sqrt(max(squared - squash[c] * along * along, np.float32(0)))
+                if np.sqrt(squared) + spread > reach:
+                    continue
+                upper = (middle[c] + spread) / radius[c]
+                if upper < first:
+                    second = first
+                    first = upper
+                elif upper < second:
+                    second = upper
+            candidates = 0
+            for c in range(count):
+                if (middle[c] - spread) / radius[c] <= second:
+                    kept[candidates] = c
+                    candidates += 1
+            for i in range(top, bottom):
+                for j in range(left, right):
+                    s1 = s2 = np.float32(1e9)
+                    c1 = c2 = -1
+                    for k in range(candidates):
+                        c = kept[k]
+                        dz, dy, dx = wz[i, j] - centre[c, 0], wy[i, j] - centre[c, 1], wx[i, j] - centre[c, 2]
+                        squared = dz * dz + dy * dy + dx * dx
+                        if squared > reach * reach:
+                            continue
+                        along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
+                        s = np.sqrt(max(squared - squash[c] * along * along, np.float32(0))) / radius[c]
+                        if s < s1:
+                            s2, c2 = s1, c1
+                            s1, c1 = s, c
+                        elif s < s2:
+                            s2, c2 = s, c
+                    owner[i, j] = max(c1, 0)
+                    neighbour[i, j] = max(c2, 0)
+                    if c2 < 0:
+                        continue
+                    gz = gy = gx = np.float32(0)
+                    for sign, c, s in ((-1, c1, s1), (1, c2, s2)):
+                        dz, dy, dx = wz[i, j] - centre[c, 0], wy[i, j] - centre[c, 1], wx[i, j] - centre[c, 2]
+                        along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
+                        scale = sign / (max(s, np.float32(1e-3)) * radius[c] * radius[c])
+                        gz += scale * (dz - squash[c] * along * axis[c, 0])
+                        gy += scale * (dy - squash[c] * along * axis[c, 1])
+                        gx += scale * (dx - squash[c] * along * axis[c, 2])
+                    slope = np.sqrt(gz * gz + gy * gy + gx * gx)
+                    membrane[i, j] = (s2 - s1) / max(slope, np.float32(1e-9))
+                    membrane_z[i, j] = gz / max(slope, np.float32(1e-9))
