@@ -28,6 +28,12 @@ EVALUATE_EXAMPLES = (
     "mitoseg evaluate runs/first epfl.h5 -o report --every 16 --json\n"
 )
 
+PREDICT_EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitoseg predict runs/first stack.tif --voxel-size 5 5 5 -o masks\n"
+    "mitoseg predict runs/first real.h5 -o masks --turns\n"
+)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=GROUP_EXAMPLES)
 @click.version_option(package_name="mitogen-em", prog_name="mitoseg")
@@ -110,17 +116,18 @@ def fit(
 @click.argument("data", nargs=-1, required=True, type=FILES)
 @click.option("-o", "--output", "report", required=True, type=FILES, help="Folder of the report; made if missing.")
 @click.option(
-    "--every", type=click.IntRange(min=1), default=1, show_default=True, help="Score every so manyth section."
+    "--every",
+    metavar="K",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Score only every Kth section.",
 )
 @click.option("--turns", is_flag=True, help="Average over turns and mirror images: a little better, 8 times as slow.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the run's, chosen on validation.")
 @click.option("--json", "as_text", is_flag=True, help="Print the metrics as JSON instead of a table.")
-def evaluate(
-    run: Path, data: tuple[Path, ...], report: Path, every: int, turns: bool, threshold: float | None, as_text: bool
-) -> None:
+def evaluate(run: Path, data: tuple[Path, ...], report: Path, every: int, turns: bool, as_text: bool) -> None:
     """Score the model of RUN on the labelled HDF5 files DATA and write a report with pictures."""
     import json
-    from dataclasses import replace
 
     from mitoseg.evaluate import as_json, write_tables
     from mitoseg.evaluate import evaluate as evaluate_run
@@ -128,13 +135,28 @@ def evaluate(
     from mitoseg.report import format_table, write_report
 
     model = load_model(run)
-    if threshold is not None:
-        model = replace(model, threshold=threshold)
     results = evaluate_run(model, data, every=every, turns=turns)
     write_tables(report, results, model)
     page = write_report(report, results, model)
     click.echo(json.dumps(as_json(results, model), indent=2) if as_text else format_table(results))
     click.echo(f"report: {page}", err=True)
+
+
+@cli.command(epilog=PREDICT_EXAMPLES)
+@click.argument("run", type=FILES)
+@click.argument("images", nargs=-1, required=True, type=FILES)
+@click.option("-o", "--output", "folder", required=True, type=FILES, help="Folder of the results; made if missing.")
+@click.option("--voxel-size", type=(float, float, float), metavar="Z Y X", help="In nm; HDF5 files carry their own.")
+@click.option("--turns", is_flag=True, help="Average over turns and mirror images: a little better, 8 times as slow.")
+def predict(
+    run: Path, images: tuple[Path, ...], folder: Path, voxel_size: tuple[float, float, float] | None, turns: bool
+) -> None:
+    """Segment IMAGES (PNG, JPEG, BMP, TIFF, HDF5) with the model of RUN: masks and probabilities."""
+    from mitoseg.predict import load_model
+    from mitoseg.segment import segment
+
+    for mask in segment(load_model(run), images, folder, voxel_size, turns=turns):
+        click.echo(mask)
 
 
 def main() -> None:

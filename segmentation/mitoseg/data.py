@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mitodata.store import Dataset
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from mitodata import DataError
+from mitodata.store import Dataset
 from mitoseg.config import FitConfig
 from mitoseg.preprocess import GreyScale, mask_planes, measure_grey, mirror_to, normalise, resample, working_shape
 
@@ -81,7 +81,10 @@ class SectionFiles:
     def working_shape(self, section: Section, working_nm: float) -> tuple[int, int]:
         """Size (y, x) of a section on the working grid, px."""
         file = self.files[section.file]
-        return working_shape(self.shape(section), file.voxel_size_nm(section.sample), working_nm)
+        try:
+            return working_shape(self.shape(section), file.voxel_size_nm(section.sample), working_nm)
+        except DataError as error:
+            raise DataError(f"{file.path}: {error}") from error
 
     def read(
         self, section: Section, y: slice = slice(None), x: slice = slice(None)

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import reduce
 from operator import add
@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from mitodata import DataError, RunError, VoxelSize
 from mitoseg.checkpoint import write_atomic
 from mitoseg.data import Section, SectionFiles
+from mitoseg.images import unique_names
 from mitoseg.metrics import (
     CONVENTION,
     Confusion,
@@ -30,6 +32,7 @@ from mitoseg.metrics import (
 )
 from mitoseg.pictures import Panel
 from mitoseg.predict import Model, predict_probability
+from mitoseg.thresholds import ProbabilityCounts, count_probabilities, mean_iou
 
 SHOWN = 3
 """Worst, median and best images of a dataset that the report shows, each."""
@@ -44,12 +47,14 @@ class ImageResult:
         name: its name in the file.
         counts: pixels by truth and prediction.
         binned: its probabilities against the truth.
+        by_threshold: histograms of its probabilities.
     """
 
     section: Section
     name: str
     counts: Confusion
     binned: Reliability
+    by_threshold: ProbabilityCounts
 
     @property
     def scores(self) -> Scores:
@@ -80,6 +85,11 @@ class DatasetResult:
     sections: int
     panels: list[Panel]
 
+    def threshold_curve(self) -> dict[str, float]:
+        """Mean foreground IoU by threshold: what calibration costs. For reading; nothing is chosen by it."""
+        counted = [image.by_threshold for image in self.images]
+        return {f"{percent / 100:.2f}": mean_iou(counted, percent / 100) for percent in range(5, 100, 5)}
+
     def summaries(self) -> dict[str, Summary]:
         """Mean, standard deviation over images and pooled value of each metric, by name."""
         errors = [image.calibration_error for image in self.images]
@@ -96,34 +106,36 @@ def evaluate(
     *,
     every: int = 1,
     turns: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
 ) -> list[DatasetResult]:
     """Score a model on labelled files; a volume is scored slice by slice, each slice as an image.
 
     Args:
         model: from `mitoseg.predict.load_model`; its threshold is used.
         paths: HDF5 files in the format of `mitodata`.
-        every: score only every so manyth section, the first included.
+        every: score only every `every`th section, the first included.
         turns: average predictions over turns and mirror images.
-        progress: called with the dataset's name, sections done and sections in all.
 
     Raises:
         DataError: a file is missing, damaged, unlabelled or empty.
     """
     results = []
-    for name, path in zip(dataset_names(paths), paths, strict=True):
+    for name, path in zip(unique_names(paths), paths, strict=True):
         files = SectionFiles([path])
         try:
             everything = files.sections()
             chosen = everything[::every]
             images = []
-            for done, section in enumerate(chosen):
-                if progress:
-                    progress(name, done, len(chosen))
+            # tqdm shows nothing where there is no terminal (disable=None).
+            for section in tqdm(chosen, desc=name, disable=None):
                 raw, truth, probability = _predict(model, files, section, turns)
-                counts = confusion(np.asarray(probability >= model.threshold), truth)
                 images.append(
-                    ImageResult(section, _section_name(files, section), counts, reliability(probability, truth))
+                    ImageResult(
+                        section,
+                        _section_name(files, section),
+                        confusion(np.asarray(probability >= model.threshold), truth),
+                        reliability(probability, truth),
+                        count_probabilities(probability, truth),
+                    )
                 )
             panels = []
             for title, image in pick_shown(images):
@@ -134,18 +146,6 @@ def evaluate(
         finally:
             files.close()
     return results
-
-
-def dataset_names(paths: Sequence[Path]) -> list[str]:
-    """Short names for files: without folder and ending, numbered where that is not unique."""
-    names: list[str] = []
-    for path in paths:
-        name, number = path.stem, 2
-        while name in names:
-            name = f"{path.stem}-{number}"
-            number += 1
-        names.append(name)
-    return names
 
 
 def pick_shown(images: Sequence[ImageResult]) -> list[tuple[str, ImageResult]]:
@@ -173,6 +173,7 @@ def as_json(results: Sequence[DatasetResult], model: Model) -> dict[str, dict[st
     return {
         result.name: {
             **{name: asdict(value) for name, value in result.summaries().items()},
+            "iou_by_threshold": result.threshold_curve(),
             "images": len(result.images),
             "sections_in_file": result.sections,
             "threshold": model.threshold,

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from mitodata import RunError
 from mitoseg.checkpoint import load_checkpoint
-from mitoseg.config import FitConfig
+from mitoseg.config import FitConfig, parse_config
 from mitoseg.losses import Loss, make_loss
 from mitoseg.model import build_model, pick_device
 from mitoseg.predict import Model
@@ -64,7 +64,11 @@ class Learner:
         self.finished = False
 
     def learn(self, windows: Tensor, used: float) -> float:
-        """Take one step on windows (B, 3, side, side) with `used` of the budget gone; returns the loss."""
+        """Take one step on windows (B, 3, side, side) with `used` of the budget gone; returns the loss.
+
+        Raises:
+            RunError: the loss is not finite.
+        """
         key = np.random.SeedSequence(self.config.seed, spawn_key=(5, self.step))
         generator = torch.Generator().manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
         planes = augment(windows, self.config.augment, self.config.patch_px, generator).to(self.device)
@@ -74,6 +78,8 @@ class Learner:
             group["lr"] = learning_rate(self.config, used)
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss(self.network(image), target, valid)
+        if not torch.isfinite(loss):
+            raise RunError(f"loss is not finite at step {self.step}; try a lower learning_rate (--set)")
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimiser.step()
@@ -109,8 +115,11 @@ class Learner:
             "best_iou": self.best_iou,
         }
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path) -> FitConfig:
         """Take up the state saved at `path`.
+
+        Returns:
+            The settings it was saved with.
 
         Raises:
             RunError: the checkpoint is missing or damaged, or was not saved to go on with.
@@ -124,10 +133,10 @@ class Learner:
             self.rows = [Row(**row) for row in content["rows"]]
             self.losses = content["losses"]
             self.threshold, self.best_iou = content["threshold"], content["best_iou"]
+            self.finished = content["finished"]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise RunError(
-                f"{path}: does not fit the settings of the run; start a new one in another folder"
-            ) from error
+            raise RunError(f"{path}: does not fit the run's settings; start a new run in another folder") from error
+        return parse_config(content["config"], str(path))
 
 
 def learning_rate(config: FitConfig, used: float) -> float:

@@ -55,8 +55,8 @@ def working_shape(shape_px: tuple[int, int], voxel_size_nm: VoxelSize, working_n
     scales = [voxel_size_nm[axis] / working_nm for axis in (1, 2)]
     if not all(1 / LARGEST_SCALE <= scale <= LARGEST_SCALE for scale in scales):
         raise DataError(
-            f"voxel size {voxel_size_nm} nm (z, y, x): expected within {LARGEST_SCALE:g} times of the "
-            f"{working_nm:g} nm that the network works at; give the right one with --voxel-size"
+            f"voxel size (z, y, x) {voxel_size_nm} nm: more than {LARGEST_SCALE:g} times off the {working_nm:g} nm that "
+            "the network works at; check its value and unit"
         )
     return max(1, round(shape_px[0] * scales[0])), max(1, round(shape_px[1] * scales[1]))
 

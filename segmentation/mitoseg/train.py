@@ -91,7 +91,10 @@ def fit(
         raise RunError(f"{run}: holds a run already; add --resume to go on with it, or choose another folder")
     learner = Learner(config)
     if resume:
-        learner.restore(last)
+        saved = learner.restore(last)
+        if learner.finished and saved == config:
+            raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
+        learner.finished = False
     data = open_data(training, validation, val_fraction, config)
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -192,7 +195,7 @@ class Session:
         saved = time.monotonic()
         with Progress(f"fit {self.run.name}") as progress:
             while (used := self.budget.used(learner.step, self._clock())) < 1:
-                if used * config.validations >= len(learner.rows) + 1:
+                if used >= self._validated() + 1 / config.validations:
                     self._validate(progress)
                     saved = time.monotonic()
                     continue
@@ -209,6 +212,11 @@ class Session:
             self._validate(progress)
         panels = draw_validation(learner.model(), self.data.validation_files, self.data.validation, learner.threshold)
         write_atomic(self.run / "validation.png", panels)
+
+    def _validated(self) -> float:
+        """Share of the budget at which the last validation was."""
+        row = self.learner.rows[-1] if self.learner.rows else None
+        return self.budget.used(row.step, 60 * row.minutes) if row else 0.0
 
     def _validate(self, progress: Progress) -> None:
         learner = self.learner
