@@ -65,6 +65,7 @@ def render_dataset(
     Raises:
         DataError: `path` exists, or its shards come from other settings, and `overwrite` is off.
         RenderError: the arguments are impossible, an image failed, a worker died or the disk is full.
+        OSError: the folder for the shards cannot be made.
         KeyboardInterrupt: stopped by Ctrl-C; its message says what is kept.
     """
     if n < 1 or (workers != "auto" and workers < 1):
@@ -74,8 +75,8 @@ def render_dataset(
         raise DataError(f"{path}: exists already; choose another name" + ("" if path.is_dir() else " or overwrite it"))
     job = Job(recipe, seed, shape, renderer)
     shards = Shards(path.with_name(path.name + ".parts"), n, shape)
+    shards.claim({"fingerprint": job.fingerprint(), "seed": seed, "shape": list(shape)}, overwrite)
     try:
-        shards.claim({"fingerprint": job.fingerprint(), "seed": seed, "shape": list(shape)}, overwrite)
         with _Progress(shards.images_done(), n, progress) as bar:
             _render_missing(job, shards, _worker_count(workers), bar)
         write_dataset(path, shards.samples(), job.provenance(), overwrite=overwrite)
@@ -83,8 +84,8 @@ def render_dataset(
         raise KeyboardInterrupt(f"stopped; {shards.state()}") from None
     except BrokenProcessPool as error:
         raise RenderError(f"a worker was killed, perhaps for want of memory; {shards.state()}") from error
-    except OSError as error:
-        raise RenderError(f"{error.filename or path}: {error.strerror or error}; {shards.state()}") from error
+    except DataError as error:  # a shard or the file could not be written
+        raise RenderError(f"{error}; {shards.state()}") from error
     shutil.rmtree(shards.folder)
 
 

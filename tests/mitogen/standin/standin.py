@@ -1,6 +1,7 @@
 """Renderers that stand in for the real one: quick, able to be slow, to fail and to die. Workers import them by name."""
 
 import os
+import resource
 import time
 
 import numpy as np
@@ -21,7 +22,7 @@ def quick(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
 
 
 def slow(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
-    time.sleep(0.15)
+    time.sleep(0.05)
     return quick(recipe, seed, index, shape)
 
 
@@ -37,7 +38,15 @@ def dying(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
     return quick(recipe, seed, index, shape)
 
 
+def failing_late(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
+    if index == 16:
+        raise ValueError("not now")
+    return quick(recipe, seed, index, shape)
+
+
 def full_disk(recipe: Recipe, seed: int, index: int, shape: Shape) -> Sample:
+    if index == 16:  # from here on the operating system refuses to write more than 100 kB into a file
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
     return quick(recipe, seed, index, shape)
 
 

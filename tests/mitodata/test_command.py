@@ -1,0 +1,80 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from mitodata import DataError
+from mitodata.command import run
+
+
+@click.group(no_args_is_help=True)
+def program() -> None:
+    """Help."""
+
+
+@program.command()
+@click.option("--what", default="")
+def go(what: str) -> None:
+    if what == "data":
+        raise DataError("x.h5: broken")
+    if what == "file":
+        Path("/nowhere/x.h5").read_text()
+    if what == "space":
+        raise OSError(28, "No space left on device")
+    if what == "page":
+        raise OSError("first\nsecond")
+    if what == "stop":
+        raise KeyboardInterrupt
+    if what == "kept":
+        raise KeyboardInterrupt("3 are kept")
+    click.echo("done")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["go"], 0, ""),
+        (["go", "--what", "data"], 2, "Error: x.h5: broken"),
+        (["go", "--what", "file"], 2, "Error: /nowhere/x.h5: No such file or directory"),
+        (["go", "--what", "space"], 2, "Error: No space left on device"),
+        (["go", "--what", "page"], 2, "Error: first"),
+        (["go", "--what", "stop"], 130, "stopped"),
+        (["go", "--what", "kept"], 130, "3 are kept"),
+        (["went"], 2, "Error: No such command 'went'"),
+        (["go", "--wat"], 2, "Error: No such option"),
+        (["--help"], 0, ""),
+    ],
+)
+def test_exit_codes_and_one_line(
+    arguments: list[str], code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["program", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        run(program)
+    errors = capsys.readouterr().err.strip()
+    assert caught.value.code == code
+    assert errors.startswith(line)
+    assert "\n" not in errors
+
+
+def test_a_bare_program_shows_its_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["program"])
+    with pytest.raises(SystemExit):
+        run(program)
+    assert "Usage: program" in "".join(capsys.readouterr())
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    script = (
+        "import click\nfrom mitodata.command import run\n"
+        "@click.group()\ndef program(): pass\n"
+        "@program.command()\ndef go():\n    [click.echo('x' * 1000) for _ in range(1000)]\nrun(program)"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", script, "go"], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,256 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mitodata import DataError
+from mitodata.store import Dataset
+from mitogen.farm import render_dataset
+from mitogen.job import Job, Renderer, RenderError, render_image
+from mitogen.recipe import Recipe, load_recipe, parse_recipe
+from mitogen.shards import Shards
+
+STANDIN = Path(__file__).parent / "standin"
+RECIPE = Recipe()
+SHAPE = (1, 256, 256)  # 16 images a shard
+N = 64
+
+# A program as a user would run it, so that it can be killed.
+PROGRAM = f"""
+from pathlib import Path
+import click, standin
+from mitodata.command import run
+from mitogen.farm import render_dataset
+from mitogen.recipe import Recipe
+
+@click.group()
+def program(): pass
+
+@program.command()
+@click.argument("path", type=Path)
+def go(path):
+    render_dataset(Recipe(), path, {N}, 3, {SHAPE}, 2, renderer=standin.slow)
+
+run(program)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process and its workers, which inherit the path, import the stand-in renderers."""
+    monkeypatch.syspath_prepend(STANDIN)
+
+
+def standin(name: str) -> Renderer:
+    import standin as module
+
+    return getattr(module, name)
+
+
+def make(path: Path, n: int = 40, workers: int = 2, renderer: str = "quick", overwrite: bool = False) -> Path:
+    render_dataset(RECIPE, path, n, 3, SHAPE, workers, overwrite=overwrite, progress=False, renderer=standin(renderer))
+    return path
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bytes]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(STANDIN)
+        yield make(tmp_path_factory.mktemp("unbroken") / "a.h5", N, 1).read_bytes()
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path, unbroken: bytes) -> None:
+    assert make(tmp_path / "b.h5", N, 3).read_bytes() == unbroken
+
+
+def test_images_are_in_order_and_remember_their_numbers(tmp_path: Path) -> None:
+    job = Job(RECIPE, 3, (1, 32, 32), standin("quick"))
+    path = tmp_path / "a.h5"
+    render_dataset(RECIPE, path, 5, 3, job.shape, 1, progress=False, renderer=job.renderer)
+    with Dataset(path) as dataset:
+        assert len(dataset) == 5
+        assert parse_recipe(dataset.provenance.recipe) == RECIPE
+        assert dataset.provenance.seed == 3
+        for got, expected in zip(dataset, job.samples(range(5)), strict=True):
+            assert np.array_equal(got.raw, expected.raw)
+            assert np.array_equal(got.label, expected.label)
+            assert dict(got.params) == dict(expected.params)
+
+
+def test_parts_are_gone_and_workers_have_one_thread(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "a.h5"
+    before = dict(os.environ)
+    render_dataset(RECIPE, path, 2, 0, (1, 32, 32), "auto", progress=False, renderer=standin("threads"))
+    assert [item.name for item in path.parent.iterdir()] == ["a.h5"]
+    assert dict(os.environ) == before
+    with Dataset(path) as dataset:
+        assert np.all(dataset[0].raw == 1)
+
+
+def test_an_existing_file_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    path.write_text("precious")
+    with pytest.raises(DataError, match="exists already"):
+        make(path)
+    with pytest.raises(DataError, match="exists already"):
+        make(tmp_path, overwrite=True)
+    assert path.read_text() == "precious"
+    make(path, 1, 1, overwrite=True)
+    with Dataset(path) as dataset:
+        assert len(dataset) == 1
+
+
+def start(path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "go", str(path)],
+        env={**os.environ, "PYTHONPATH": str(STANDIN)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    shards = Shards(path.with_name(path.name + ".parts"), N, SHAPE)
+    wait_until(lambda: shards.images_done() > 0 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    return process
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def group_is_gone(group: int) -> bool:
+    """Whether no process of the group is alive; the dead that nobody has collected do not count."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = entry.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != "Z":
+            return False
+    return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc, which only Linux has")
+def test_a_killed_run_leaves_no_orphans_and_continues_to_the_same_file(tmp_path: Path, unbroken: bytes) -> None:
+    path = tmp_path / "a.h5"
+    process = start(path)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: group_is_gone(process.pid))
+    assert not path.exists()
+    assert 0 < Shards(path.with_name("a.h5.parts"), N, SHAPE).images_done() < N
+    make(path, N, 2, "slow")
+    assert path.read_bytes() == unbroken
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc, which only Linux has")
+def test_ctrl_c_keeps_what_is_done_and_says_so(tmp_path: Path, unbroken: bytes) -> None:
+    path = tmp_path / "a.h5"
+    process = start(path)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "of 64 images are kept in" in errors
+    assert "the same command continues" in errors
+    wait_until(lambda: group_is_gone(process.pid))
+    assert not path.exists()
+    make(path, N, 2, "slow")
+    assert path.read_bytes() == unbroken
+
+
+def test_finished_shards_are_not_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    shards = Shards(tmp_path / "a.h5.parts", 40, SHAPE)
+    for _ in range(2):
+        with pytest.raises(RenderError):
+            make(path, 40, 1, "failing_late")
+        assert shards.images_done() == 16
+        # A mark that a second rendering of this shard would wipe out.
+        made = shards.path(range(16)).stat().st_mtime_ns
+        os.utime(shards.path(range(16)), ns=(1, 1))
+    assert made == 1
+
+
+def test_shards_of_other_settings_are_refused_or_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with pytest.raises(RenderError):
+        make(path, 40, 1, "failing_late")
+    with pytest.raises(DataError, match="other settings"):
+        make(path, 40, 1, "quick")
+    make(path, 20, 1, "quick", overwrite=True)
+    assert not (tmp_path / "a.h5.parts").exists()
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "a.h5.parts"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    with pytest.raises(DataError, match="no folder of unfinished images"):
+        make(tmp_path / "a.h5", 2, 1, overwrite=True)
+    assert (folder / "thesis.txt").read_text() == "precious"
+
+
+def test_a_failing_image_is_named_with_the_way_to_make_it_again(tmp_path: Path) -> None:
+    with pytest.raises(RenderError) as caught:
+        make(tmp_path / "a.h5", 40, 2, "failing")
+    assert str(caught.value) == (
+        "image 5: ValueError: no room for a nucleus; to make it again alone: "
+        "mitogen.render.render(recipe, seed=3, index=5, shape=(1, 256, 256))"
+    )
+
+
+def test_a_dead_worker_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match=r"a worker was killed.* images are kept in"):
+        make(tmp_path / "a.h5", 40, 2, "dying")
+
+
+def test_impossible_arguments(tmp_path: Path) -> None:
+    for arguments in ({"n": 0}, {"n": 1, "workers": 0}, {"n": 1, "seed": -1}, {"n": 1, "shape": (0, 8, 8)}):
+        with pytest.raises(RenderError, match="expected"):
+            render_dataset(RECIPE, tmp_path / "a.h5", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        make(tmp_path / "file" / "a.h5", 1, 1)
+
+
+def test_a_full_disk_says_that_the_work_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match=r"16 of 40 images are kept"):
+        make(tmp_path / "a.h5", 40, 1, "full_disk")
+
+
+def test_without_a_terminal_progress_is_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    render_dataset(RECIPE, tmp_path / "a.h5", 3, 0, (1, 32, 32), 1, renderer=standin("quick"))
+    assert capsys.readouterr().err.startswith("rendered 3 of 3 images, ")
+
+
+def test_fingerprint_sees_every_setting() -> None:
+    jobs = [
+        Job(RECIPE, 0, SHAPE, render_image),
+        Job(RECIPE, 1, SHAPE, render_image),
+        Job(RECIPE, 0, (1, 128, 256), render_image),
+        Job(RECIPE, 0, SHAPE, standin("quick")),
+        Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 0, SHAPE, render_image),
+    ]
+    assert len({job.fingerprint() for job in jobs}) == len(jobs)
+
+
+def test_volumes(tmp_path: Path) -> None:
+    path = tmp_path / "v.h5"
+    render_dataset(RECIPE, path, 2, 0, (4, 32, 32), 1, progress=False, renderer=standin("quick"))
+    with Dataset(path) as dataset:
+        assert dataset.shape(1) == (4, 32, 32)
