@@ -1,4 +1,4 @@
-"""Many samples: local processes render shards, which are then put together in order into one file.
+"""Many samples: local processes render shards, which are put together in order into one file.
 
 The file does not depend on the number of workers, nor on whether the run was stopped and continued: an image depends
 only on the recipe, the seed, its index and the shape. Shards lie in `PATH.parts/` under their final name only once they
@@ -12,10 +12,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import islice
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +25,15 @@ from typing import Literal
 from tqdm import tqdm
 
 from mitodata.errors import DataError, MitoError
+from mitodata.sample import Sample
 from mitodata.store import write_dataset
 from mitogen.job import Job, Renderer, RenderError, Shape, render_image
 from mitogen.recipe import Recipe
 from mitogen.shards import Shards
 
 _SECONDS_BETWEEN_LINES = 10.0
+# Enough that nobody waits for a slow shard, few enough that memory and the queue stay small.
+_SHARDS_AHEAD = 4
 _ONE_THREAD = {
     f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
 }
@@ -77,9 +81,11 @@ def render_dataset(
     shards = Shards(path.with_name(path.name + ".parts"), n, shape)
     shards.claim({"fingerprint": job.fingerprint(), "seed": seed, "shape": list(shape)}, overwrite)
     try:
-        with _Progress(shards.images_done(), n, progress) as bar:
-            _render_missing(job, shards, _worker_count(workers), bar)
-        write_dataset(path, shards.samples(), job.provenance(), overwrite=overwrite)
+        with (
+            _Progress(shards.images_done(), n, progress) as bar,
+            closing(_in_order(job, shards, _worker_count(workers), bar)) as samples,
+        ):
+            write_dataset(path, samples, job.provenance(), overwrite=overwrite)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; {shards.state()}") from None
     except BrokenProcessPool as error:
@@ -89,28 +95,27 @@ def render_dataset(
     shutil.rmtree(shards.folder)
 
 
-def _render_missing(job: Job, shards: Shards, workers: int, bar: "_Progress") -> None:
-    """Render missing shards, holding only a few of them in the queue whatever their number."""
+def _in_order(job: Job, shards: Shards, workers: int, bar: "_Progress") -> Generator[Sample, None, None]:
+    """Yield every image in order, while workers render the shards that are missing, only so many ahead of it."""
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    todo = shards.missing()
-    running: dict[Future[None], range] = {}
+    missing = shards.missing()
+    ahead: dict[range, Future[None]] = {}
     with (
         _environment(_ONE_THREAD),
         ProcessPoolExecutor(workers, mp_context=context, initializer=_enter_worker, initargs=(job, stop)) as pool,
     ):
         try:
-            while True:
-                while len(running) < 2 * workers and (images := next(todo, None)) is not None:
+            for images in shards.ranges():
+                for later in islice(missing, _SHARDS_AHEAD * workers - len(ahead)):
                     with _interrupt_blocked():
-                        running[pool.submit(_render_shard, shards.path(images), images)] = images
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    future.result()
-                    bar.advance(len(running.pop(future)))
+                        ahead[later] = pool.submit(_render_shard, shards.path(later), later)
+                if images in ahead:
+                    ahead.pop(images).result()
+                    bar.advance(len(images))
+                yield from shards.read(images)
         except BaseException:
-            stop.set()  # workers look at it after every image, so that leaving does not wait for whole shards
+            stop.set()  # workers look at it before every image, so that leaving does not wait for whole shards
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 

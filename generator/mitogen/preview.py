@@ -34,7 +34,7 @@ def contact_sheet(samples: Iterable[Sample], columns: int = 2, tile_px: int = 25
     Returns:
         An RGB picture. Ignored areas are tinted blue; the colour of an outline means nothing but "another instance".
     """
-    cells = [_cell(middle_section(sample), f"{i}", tile_px) for i, sample in enumerate(samples)]
+    cells = [_cell(middle_section(sample), sample.name or f"image {i}", tile_px) for i, sample in enumerate(samples)]
     width, height = (max((cell.size[axis] for cell in cells), default=0) for axis in (0, 1))
     columns = min(columns, max(len(cells), 1))
     size = (_GAP_PX + columns * (width + _GAP_PX), _GAP_PX + ceil(len(cells) / columns) * (height + _GAP_PX))
@@ -72,13 +72,14 @@ def _cell(section: Sample, caption: str, tile_px: int) -> Image.Image:
     pictures = [Image.fromarray(section.raw[0]).resize(size, Image.Resampling.BICUBIC).convert("RGB")]
     if section.label is not None and section.mask is not None:
         pictures.append(_outlined(pictures[0], section.label[0], section.mask[0]))
-        caption += f"   {np.count_nonzero(np.unique(section.label))} instances"
+        count = np.count_nonzero(np.unique(section.label))
+        caption += f"   {count} instance{'' if count == 1 else 's'}"
     z, y, x = section.voxel_size_nm
-    caption += f"   {z:.3g} x {y:.3g} x {x:.3g} nm   {section.name}"
+    caption += f"   {z:.3g} x {y:.3g} x {x:.3g} nm"
     cell = Image.new("RGB", (len(pictures) * (tile_px + 2) - 2, size[1] + _CAPTION_PX), _PAPER)
     for i, picture in enumerate(pictures):
         cell.paste(picture, (i * (tile_px + 2), 0))
-    ImageDraw.Draw(cell).text((2, size[1] + 2), caption.rstrip(), fill=_INK, font=ImageFont.load_default(12))
+    ImageDraw.Draw(cell).text((2, size[1] + 2), caption, fill=_INK, font=ImageFont.load_default(12))
     return cell
 
 

@@ -10,8 +10,8 @@ from mitodata.errors import DataError
 from mitodata.sample import Sample
 from mitodata.store import Dataset
 
-# A shard is what a kill can cost, and what a worker holds in memory: 16 images of 256 x 256, under a second's work.
-_SHARD_VOXELS = 16 * 256 * 256
+# A shard is what a kill can cost, and what workers share out: 8 images of 256 x 256, about half a second's work.
+_SHARD_VOXELS = 8 * 256 * 256
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,10 @@ class Shards:
         """Count the images in finished shards."""
         return self.n - sum(map(len, self.missing()))
 
-    def samples(self) -> Iterator[Sample]:
-        """Read all images in order, one at a time."""
-        for images in self.ranges():
-            with Dataset(self.path(images)) as shard:
-                yield from shard
+    def read(self, images: range) -> Iterator[Sample]:
+        """Read the images of a finished shard, one at a time."""
+        with Dataset(self.path(images)) as shard:
+            yield from shard
 
     def state(self) -> str:
         """Say what is kept."""

@@ -1,0 +1,139 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mitodata.store import Dataset
+from mitogen.cli import main
+from mitogen.recipe import load_recipe, parse_recipe
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> "Program":
+    monkeypatch.chdir(tmp_path)
+    return Program(monkeypatch, capsys)
+
+
+class Program:
+    """Calls `mitogen` in this process; returns exit code, output and errors."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        self.monkeypatch.setattr(sys, "argv", ["mitogen", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        output, errors = self.capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, output, errors
+
+    def fails(self, *arguments: str) -> str:
+        """Check that it ends with code 2 and one line, and return the line."""
+        code, _, errors = self(*arguments)
+        assert code == 2
+        assert errors.startswith("Error: ")
+        assert errors.count("\n") == 1
+        return errors
+
+
+def test_render_then_look_at_it(run: Program, tmp_path: Path) -> None:
+    code, output, errors = run("render", "-n", "3", "--size", "64", "--seed", "5", "--workers", "2", "-o", "a.h5")
+    assert (code, output) == (0, "3 images in a.h5\n")
+    assert "rendered 3 of 3 images" in errors
+    with Dataset(tmp_path / "a.h5") as dataset:
+        assert (len(dataset), dataset.shape(0), dataset.provenance.seed) == (3, (1, 64, 64), 5)
+        assert parse_recipe(dataset.provenance.recipe) == load_recipe("mito")
+    assert run("preview", "a.h5", "-o", "a.png")[0] == 0
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.format == "PNG"
+    code, output, _ = run("info", "a.h5")
+    assert code == 0
+    assert "3" in output
+    assert run("validate", "a.h5")[:2] == (0, "a.h5: no problems\n")
+    assert "exists already" in run.fails("render", "-n", "3", "--size", "64", "-o", "a.h5")
+    assert run("render", "-n", "1", "--size", "64", "-o", "a.h5", "--overwrite")[0] == 0
+
+
+def test_preview_renders_a_recipe(run: Program, tmp_path: Path) -> None:
+    assert run("preview", "-n", "2", "--size", "64", "-o", "a.png")[0] == 0
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.size[0] > 2 * 2 * 256
+
+
+def test_recipe_commands(run: Program, tmp_path: Path) -> None:
+    assert f"mito           {load_recipe('mito').description}\n" in run("recipe", "list")[1]
+    (tmp_path / "mine.toml").write_text(run("recipe", "show", "mito", "--set", "section.thickness_nm=12")[1])
+    assert "thickness_nm = 12\n" in run("recipe", "show", "mine.toml")[1]
+    assert run("recipe", "validate", "mine.toml")[1].startswith("mine.toml: fine")
+    assert "allowed 1 to 200 nm" in run("recipe", "explain", "section.thickness_nm")[1]
+    assert "section.thickness_nm" in run("recipe", "explain", "section")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("bake", "No such command 'bake'"),
+        ("render", "Missing option '-o'"),
+        ("render -n 0 -o a.h5", "0 is not in the range x>=1"),
+        ("render -n x -o a.h5", "'x' is not a valid integer"),
+        ("render --size 3 -o a.h5", "3 is not in the range"),
+        ("render --seed -1 -o a.h5", "-1 is not in the range"),
+        ("render --workers 0 -o a.h5", "expected auto or a number of at least 1"),
+        ("render --workers many -o a.h5", "expected auto or a number of at least 1"),
+        ("render --preset mto -o a.h5", "preset mto: unknown; did you mean mito?"),
+        ("render --recipe nix.toml -o a.h5", "'nix.toml' does not exist"),
+        ("render --recipe bad.toml -o a.h5", "bad.toml: section.thicknes_nm: unknown knob; did you mean section.thic"),
+        ("render --recipe text.h5 -o a.h5", "text.h5: not valid TOML"),
+        ("render --recipe . -o a.h5", "'.' is a directory"),
+        ("render --recipe bad.toml --preset mito -o a.h5", "expected one of them"),
+        ("render --set section.thickness_nm=900 -o a.h5", "900 is outside the allowed 1 to 200 nm"),
+        ("render --set section.thickness_nm -o a.h5", "expected section.knob=VALUE"),
+        ("render -o .", "'.' is a directory"),
+        ("render -o text.h5", "text.h5: exists already"),
+        ("render -n 1 -o text.h5/a.h5", "Not a directory"),
+        ("render -n 1 -o taken.h5", "taken.h5.parts: is no folder of unfinished images"),
+        ("preview nix.h5", "'nix.h5' does not exist"),
+        ("preview text.h5", "text.h5"),
+        ("preview -n 1 --size 16 -o nix/a.png", "No such file or directory"),
+        ("info text.h5", "text.h5"),
+        ("info .", "'.' is a directory"),
+        ("validate text.h5", "text.h5"),
+        ("recipe show nix", "preset nix: unknown"),
+        ("recipe show nix.toml", "nix.toml: cannot be read"),
+        ("recipe validate bad.toml", "did you mean section.thickness_nm?"),
+        ("recipe explain section.thicknes_nm", "did you mean section.thickness_nm?"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(run: Program, tmp_path: Path, arguments: str, message: str) -> None:
+    (tmp_path / "bad.toml").write_text("[section]\nthicknes_nm = 3\n")
+    (tmp_path / "text.h5").write_text("this is no HDF5\n")
+    (tmp_path / "taken.h5.parts").mkdir()
+    (tmp_path / "taken.h5.parts" / "thesis.txt").write_text("")
+    assert message in run.fails(*arguments.split())
+
+
+def test_every_command_explains_itself(run: Program) -> None:
+    for command in ("render", "preview", "info", "validate", "recipe", "recipe show", "recipe explain"):
+        code, output, _ = run(*command.split(), "--help")
+        assert code == 0
+        assert "Usage: mitogen" in output
+
+
+def test_version(run: Program) -> None:
+    assert run("--version")[1].startswith("mitogen, version ")
+
+
+def test_help_is_quick() -> None:
+    assert min(_seconds_for_help() for _ in range(3)) < 0.3
+
+
+def _seconds_for_help() -> float:
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", "from mitogen.cli import main; main()", "--help"], check=True, capture_output=True
+    )
+    return time.perf_counter() - start
