@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
-from mitodata import DataError
+from mitodata import DataError, VoxelSize
 from mitodata.store import Dataset
 from mitoseg.config import FitConfig
 from mitoseg.preprocess import GreyScale, mask_planes, measure_grey, mirror_to, normalise, resample, working_shape
@@ -58,6 +58,7 @@ class SectionFiles:
             DataError: a file is missing, damaged, unlabelled or empty.
         """
         self.files = [Dataset(path) for path in paths]
+        self._geometry: dict[tuple[int, int], tuple[tuple[int, int, int], VoxelSize]] = {}
         for path, file in zip(paths, self.files, strict=True):
             if not len(file):
                 raise DataError(f"{path}: holds no images; expected at least one")
@@ -75,16 +76,27 @@ class SectionFiles:
 
     def shape(self, section: Section) -> tuple[int, int]:
         """Size (y, x) of a section in px."""
-        _, y, x = self.files[section.file].shape(section.sample)
+        (_, y, x), _ = self.geometry(section)
         return y, x
+
+    def voxel_size_nm(self, section: Section) -> VoxelSize:
+        """Voxel size (z, y, x) in nm of the sample a section is in."""
+        return self.geometry(section)[1]
+
+    def geometry(self, section: Section) -> tuple[tuple[int, int, int], VoxelSize]:
+        """Shape (z, y, x) in px and voxel size in nm of the sample a section is in; read from the file once."""
+        key = (section.file, section.sample)
+        if key not in self._geometry:
+            file = self.files[section.file]
+            self._geometry[key] = (file.shape(section.sample), file.voxel_size_nm(section.sample))
+        return self._geometry[key]
 
     def working_shape(self, section: Section, working_nm: float) -> tuple[int, int]:
         """Size (y, x) of a section on the working grid, px."""
-        file = self.files[section.file]
         try:
-            return working_shape(self.shape(section), file.voxel_size_nm(section.sample), working_nm)
+            return working_shape(self.shape(section), self.voxel_size_nm(section), working_nm)
         except DataError as error:
-            raise DataError(f"{file.path}: {error}") from error
+            raise DataError(f"{self.files[section.file].path}: {error}") from error
 
     def read(
         self, section: Section, y: slice = slice(None), x: slice = slice(None)
@@ -171,7 +183,8 @@ class Patches(TorchDataset[Tensor]):
             window.append(slice(start, start + length))
             size.append(max(1, round(length * scale)))
         raw, mask = self.files.read(section, *window)
-        planes = torch.cat([normalise(raw, grey)[None], mask_planes(mask)])
+        # Joined in numpy: for so few pixels torch's threads would cost more than they save.
+        planes = torch.from_numpy(np.concatenate([normalise(raw, grey)[None], mask_planes(mask)]))
         return fit_window(resample(planes[None], (size[0], size[1]))[0], self.side)
 
 

@@ -211,7 +211,7 @@ def _predict(
     model: Model, files: SectionFiles, section: Section, turns: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
     raw, truth = files.read(section)
-    voxel_size_nm: VoxelSize = files.files[section.file].voxel_size_nm(section.sample)
+    voxel_size_nm: VoxelSize = files.voxel_size_nm(section)
     try:
         return raw, truth, predict_probability(model, raw[None], voxel_size_nm, turns=turns)[0]
     except DataError as error:

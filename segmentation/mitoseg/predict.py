@@ -88,7 +88,7 @@ def predict_probability(
     probability = np.empty(raw.shape, np.float32)
     with torch.inference_mode():
         for z, section in enumerate(raw):
-            image = normalise(section, measure_grey(section))[None, None].to(device)
+            image = torch.from_numpy(normalise(section, measure_grey(section)))[None, None].to(device)
             working = _predict_working(model, resample(image, size), turns)
             probability[z] = resample(working, shape)[0, 0].clamp(0, 1).cpu().numpy()
     return probability

@@ -40,10 +40,10 @@ def measure_grey(section: NDArray[np.uint8]) -> GreyScale:
     return GreyScale(float(centre), max(float(high - low) / 3.29, 4.0))
 
 
-def normalise(raw: NDArray[np.uint8], grey: GreyScale) -> Tensor:
+def normalise(raw: NDArray[np.uint8], grey: GreyScale) -> NDArray[np.float32]:
     """Turn grey levels, any shape, uint8, into float32 of about mean 0 and spread 1, clipped to [-5, 5]."""
     levels = ((np.arange(256, dtype=np.float32) - grey.centre) / grey.width).clip(-5, 5).astype(np.float32)
-    return torch.from_numpy(levels[raw])
+    return levels[raw]
 
 
 def working_shape(shape_px: tuple[int, int], voxel_size_nm: VoxelSize, working_nm: float) -> tuple[int, int]:
@@ -55,8 +55,8 @@ def working_shape(shape_px: tuple[int, int], voxel_size_nm: VoxelSize, working_n
     scales = [voxel_size_nm[axis] / working_nm for axis in (1, 2)]
     if not all(1 / LARGEST_SCALE <= scale <= LARGEST_SCALE for scale in scales):
         raise DataError(
-            f"voxel size (z, y, x) {voxel_size_nm} nm: more than {LARGEST_SCALE:g} times off the {working_nm:g} nm that "
-            "the network works at; check its value and unit"
+            f"voxel size (z, y, x) {voxel_size_nm} nm: more than {LARGEST_SCALE:g} times off the {working_nm:g} nm "
+            "that the network works at; check its value and unit"
         )
     return max(1, round(shape_px[0] * scales[0])), max(1, round(shape_px[1] * scales[1]))
 
@@ -84,9 +84,9 @@ def mirror_to(image: Tensor, shape_px: tuple[int, int]) -> Tensor:
     return torch.from_numpy(np.pad(image.cpu().numpy(), pads, mode="symmetric")).to(image.device)
 
 
-def mask_planes(mask: NDArray[np.uint8]) -> Tensor:
+def mask_planes(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Split a mask, (Y, X) uint8 with 0, 1 and 255 (ignore), into (2, Y, X) float32: foreground, ignored."""
-    return torch.from_numpy(np.stack([mask == 1, mask == IGNORE]).astype(np.float32))
+    return np.stack([mask == 1, mask == IGNORE]).astype(np.float32)
 
 
 def mask_from_planes(planes: Tensor) -> tuple[Tensor, Tensor]:

@@ -115,8 +115,8 @@ def smooth_field(count: int, channels: int, side: int, generator: Generator) -> 
     """Smooth random fields, (count, channels, side, side) float32 of about mean 0 and standard deviation 1."""
     points = torch.randn(count, channels, CONTROL_POINTS, CONTROL_POINTS, generator=generator)
     field = functional.interpolate(points, size=(side, side), mode="bicubic", align_corners=True)
-    # Interpolation between independent points lowers their standard deviation to about 0.7.
-    return field / 0.7
+    # Interpolation between independent points lowers their standard deviation to about 0.84.
+    return field / 0.84
 
 
 def gaussian_blur(image: Tensor, sigma: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> 
     images, binned = [], []
     for section in sections:
         raw, truth = files.read(section)
-        voxel_size_nm = files.files[section.file].voxel_size_nm(section.sample)
+        voxel_size_nm = files.voxel_size_nm(section)
         probability = predict_probability(model, raw[None], voxel_size_nm)[0]
         images.append(count_probabilities(probability, truth))
         binned.append(reliability(probability, truth))
@@ -52,7 +52,7 @@ def draw_validation(model: Model, files: SectionFiles, sections: Sequence[Sectio
     panels = []
     for section in spread(sections, PANELS):
         raw, truth = files.read(section)
-        voxel_size_nm = files.files[section.file].voxel_size_nm(section.sample)
+        voxel_size_nm = files.voxel_size_nm(section)
         probability = predict_probability(model, raw[None], voxel_size_nm)[0]
         iou = scores(confusion(np.asarray(probability >= threshold), truth)).iou
         caption = f"image {section.sample}, z {section.z}: IoU {iou:.3f} at {threshold:.2f}"

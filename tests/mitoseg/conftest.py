@@ -1,0 +1,77 @@
+"""Tiny tissue that a network learns in seconds: dark discs are foreground, pale discs are not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mitodata import Sample
+from mitodata.store import Provenance, write_dataset
+from mitoseg.config import FitConfig, make_config
+from mitoseg.train import fit
+
+
+def draw_sample(seed: int, shape: tuple[int, int, int] = (1, 64, 64), voxel_nm: float = 8.0) -> Sample:
+    """Discs, dark ones labelled, on a noisy ground; in a volume they run through all slices."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[1], : shape[2]]
+    raw, label = np.full(shape, 150.0), np.zeros(shape, np.uint16)
+    for number in range(1, 7):
+        cy, cx = rng.uniform(0, shape[1]), rng.uniform(0, shape[2])
+        disc = np.broadcast_to((y - cy) ** 2 + (x - cx) ** 2 < rng.uniform(5, 10) ** 2, shape)
+        dark = number <= 3
+        raw[disc] = 80 if dark else 200
+        label[disc] = number if dark else 0
+    raw = (raw + rng.normal(0, 8, shape)).clip(0, 255).astype(np.uint8)
+    return Sample(raw, (40.0, voxel_nm, voxel_nm), label, (label > 0).astype(np.uint8), name=f"disc {seed}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def make_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write samples to a file of their own."""
+
+    def make(*samples: Sample, name: str = "data") -> Path:
+        path = tmp_path_factory.mktemp("data") / f"{name}.h5"
+        write_dataset(path, samples, Provenance(source="test"))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., Sample]:
+    """(seed, shape, voxel_nm) -> a labelled sample of discs."""
+    return draw_sample
+
+
+@pytest.fixture(scope="session")
+def discs(make_file: Callable[..., Path]) -> Path:
+    """24 labelled images."""
+    return make_file(*(draw_sample(seed) for seed in range(24)), name="discs")
+
+
+@pytest.fixture(scope="session")
+def fresh_discs(make_file: Callable[..., Path]) -> Path:
+    """6 labelled images that no network has seen."""
+    return make_file(*(draw_sample(1000 + seed) for seed in range(6)), name="fresh")
+
+
+@pytest.fixture(scope="session")
+def tiny() -> FitConfig:
+    """Settings that train in seconds."""
+    return make_config(("network=tiny", "patch_px=64", "batch=8", "validations=2", "learning_rate=0.01"), epochs=2)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, discs: Path, fresh_discs: Path, tiny: FitConfig) -> Path:
+    """A trained run."""
+    folder = tmp_path_factory.mktemp("runs") / "discs"
+    fit([discs], folder, tiny.model_copy(update={"epochs": 30.0}), validation=[fresh_discs])
+    return folder

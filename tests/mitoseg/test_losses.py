@@ -1,0 +1,30 @@
+import pytest
+import torch
+
+from mitoseg.losses import make_loss
+
+NAMES = ("dice_ce", "ce", "dice", "focal", "tversky")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ignored_pixels_change_nothing(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 8, 8, generator=generator)
+    target = (torch.rand(2, 1, 8, 8, generator=generator) < 0.5).float()
+    valid = torch.ones_like(target)
+    valid[..., :3] = 0
+    changed = torch.where(valid == 1, logits, -7 * logits)
+    flipped = torch.where(valid == 1, target, 1 - target)
+    loss = make_loss(name)
+    torch.testing.assert_close(loss(logits, target, valid), loss(changed, flipped, valid))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_right_is_cheaper_than_wrong_and_everything_ignored_is_finite(name: str) -> None:
+    target = torch.zeros(1, 1, 8, 8)
+    target[..., :4] = 1
+    valid, loss = torch.ones_like(target), make_loss(name)
+    right = loss(20 * target - 10, target, valid)
+    assert right < 0.01
+    assert loss(10 - 20 * target, target, valid) > 0.5
+    assert torch.isfinite(loss(target, target, torch.zeros_like(target)))
