@@ -1,0 +1,168 @@
+"""The HDF5 layout: names, attributes and chunk shapes. docs/file-format.md explains it to readers of files."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import h5py
+import numpy as np
+
+from mitodata.sample import Sample, VoxelSize
+
+FORMAT_NAME = "mitodata"
+"""Root attribute `format` of every file of ours; how a foreign HDF5 file is told apart."""
+
+SCHEMA_VERSION = 1
+"""Root attribute `schema_version`; readers accept this and older ones."""
+
+IMAGES = ("raw", "label", "mask")
+"""Image datasets, in the order in which they are created."""
+
+ALIASES = {
+    "main": "raw",  # torch-em, PyTorch Connectomics
+    "labels": "label",
+    "volumes/raw": "raw",  # gunpowder and the CREMI tools
+    "volumes/labels/mitochondria": "label",
+}
+"""Soft links in the root of a stacked file, under the names other tools look for."""
+
+BLOCK = (16, 128, 128)
+"""Chunk of a volume in voxels: small enough for windows of a section, large enough for blocks of a 3D network."""
+
+_LARGEST_IMAGE_CHUNK = 1024 * 1024
+_TILE = 512
+_AXIS_FLAGS = {"t": 8, "z": 2, "y": 2, "x": 2}  # vigra's AxisInfo: 8 = time, 2 = space
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the images of a file come from; kept as root attributes.
+
+    Attributes:
+        source: what made or holds the images, such as "mitogen render" or "EPFL (Lucchi) training volume".
+        recipe: the resolved recipe as TOML; empty for real images.
+        seed: seed of the dataset; None for real images.
+        software: name and version of the writing software; filled in when empty.
+        licence: under which the images may be used.
+        citation: what to cite.
+        instances: how instance numbers were made, such as "rendered" or "connected components in 3D".
+    """
+
+    source: str = ""
+    recipe: str = ""
+    seed: int | None = None
+    software: str = ""
+    licence: str = ""
+    citation: str = ""
+    instances: str = ""
+
+
+def chunk_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Choose the chunk of an image (Z, Y, X): a whole section, a tile of a large one, a block of a volume."""
+    z, y, x = shape
+    if z > 1:
+        return (min(z, BLOCK[0]), min(y, BLOCK[1]), min(x, BLOCK[2]))
+    if y * x <= _LARGEST_IMAGE_CHUNK:
+        return (1, y, x)
+    return (1, min(y, _TILE), min(x, _TILE))
+
+
+def sample_group(index: int) -> str:
+    """Name the group of a sample in a file of unequal shapes."""
+    return f"samples/{index:06d}"
+
+
+def write_provenance(file: h5py.File, provenance: Provenance) -> None:
+    """Write the root attributes."""
+    file.attrs["format"] = FORMAT_NAME
+    file.attrs["schema_version"] = SCHEMA_VERSION
+    for name in ("source", "recipe", "licence", "citation", "instances"):
+        file.attrs[name] = getattr(provenance, name)
+    file.attrs["software"] = provenance.software or _software()
+    if provenance.seed is not None:
+        file.attrs["seed"] = provenance.seed
+
+
+def read_provenance(file: h5py.File) -> Provenance:
+    """Read the root attributes; those that are missing are empty."""
+    texts = ("source", "recipe", "software", "licence", "citation", "instances")
+    seed = file.attrs.get("seed")
+    return Provenance(
+        **{name: str(file.attrs.get(name, "")) for name in texts}, seed=None if seed is None else int(seed)
+    )
+
+
+def write_image_attributes(dataset: h5py.Dataset, voxel_size_nm: VoxelSize, axes: str) -> None:
+    """Write what other tools need to place an image dataset in space.
+
+    Args:
+        dataset: raw, label or mask.
+        voxel_size_nm: (z, y, x) in nm.
+        axes: one letter a dimension out of t, z, y, x; t counts independent images.
+    """
+    dataset.attrs["resolution"] = np.array(voxel_size_nm, np.float64)
+    dataset.attrs["offset"] = (0.0, 0.0, 0.0)
+    dataset.attrs["element_size_um"] = tuple(edge / 1000 for edge in voxel_size_nm)
+    tags = [{"key": key, "typeFlags": _AXIS_FLAGS[key], "resolution": 0, "description": ""} for key in axes]
+    dataset.attrs["axistags"] = json.dumps({"axes": tags})
+
+
+def sample_count(file: h5py.File) -> int:
+    """Count the samples."""
+    return len(file["names"])
+
+
+def sample_images(file: h5py.File, index: int) -> dict[str, h5py.Dataset]:
+    """Find the datasets that hold raw and, if labelled, label and mask of a sample."""
+    parent = file if "raw" in file else file[sample_group(index)]
+    return {name: parent[name] for name in IMAGES if name in parent}
+
+
+def sample_shape(file: h5py.File, index: int) -> tuple[int, int, int]:
+    """Return the shape (Z, Y, X) of a sample."""
+    raw = sample_images(file, index)["raw"]
+    z, y, x = (1, 1, 1, *raw.shape[1 if "raw" in file else 0 :])[-3:]
+    return (z, y, x)
+
+
+def sample_voxel_size(file: h5py.File, index: int) -> VoxelSize:
+    """Return the voxel size (z, y, x) of a sample in nm."""
+    z, y, x = (float(edge) for edge in sample_images(file, index)["raw"].attrs["resolution"])
+    return (z, y, x)
+
+
+def read_sample(file: h5py.File, index: int, window: tuple[slice, slice, slice] | None = None) -> Sample:
+    """Read a sample, or the chunks under a window of it.
+
+    Args:
+        file: an open file of ours.
+        index: number of the sample, 0 <= index < sample_count(file).
+        window: slices in z, y, x with plain 0 <= start < stop <= size.
+    """
+    window = window or (slice(None), slice(None), slice(None))
+    stacked = "raw" in file
+    arrays = {}
+    for name, dataset in sample_images(file, index).items():
+        array = dataset[(index, *window[4 - dataset.ndim :])] if stacked else dataset[window]
+        arrays[name] = array[np.newaxis] if array.ndim == 2 else array  # a section of a 2D stack has Z = 1
+    return Sample(
+        **arrays,
+        voxel_size_nm=sample_voxel_size(file, index),
+        params=read_params(file, index),
+        name=file["names"].asstr()[index],
+    )
+
+
+def read_params(file: h5py.File, index: int) -> dict[str, float]:
+    """Read the numbers drawn for a sample, by name of the knob."""
+    if "params" not in file:
+        return {}
+    table = file["params"]
+    return dict(zip(table.attrs["columns"], table[index].tolist(), strict=True))
+
+
+def _software() -> str:
+    try:
+        return f"mitogen-em {version('mitogen-em')}"
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "mitogen-em"

@@ -1,0 +1,174 @@
+"""Dataset files: write them, read them lazily, describe and check them.
+
+This is the module to import from; the layout itself, the writer and the checks have modules of their own.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.errors import DataError
+from mitodata.layout import (
+    FORMAT_NAME,
+    SCHEMA_VERSION,
+    Provenance,
+    read_provenance,
+    read_sample,
+    sample_count,
+    sample_images,
+    sample_shape,
+    sample_voxel_size,
+)
+from mitodata.opening import open_file
+from mitodata.sample import Sample, VoxelSize
+from mitodata.writer import write_dataset, write_volume
+
+__all__ = ["FORMAT_NAME", "SCHEMA_VERSION", "Dataset", "Provenance", "write_dataset", "write_volume"]
+
+Window = tuple[slice, slice, slice]
+
+
+class Dataset:
+    """A dataset file as a sequence of samples, read when asked for.
+
+    Read-only. A copy in another process (pickled or forked) opens the file again by itself, so that a Dataset can be
+    handed to the workers of a data loader.
+
+        with Dataset("train.h5") as train:
+            sample = train[0]                                                       # sample.raw: (Z, Y, X) uint8
+            part = train.read(0, (slice(0, 1), slice(0, 64), slice(0, 64)))         # reads only this window
+
+    Attributes:
+        path: the file.
+        provenance: where the images come from.
+        labelled: whether every sample has label and mask.
+        is_2d: whether every sample is a single section (Z = 1).
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the file.
+
+        Raises:
+            DataError: it is missing, unreadable, truncated, not HDF5, not ours, or written by a newer version.
+        """
+        self.path = Path(path)
+        self._file: h5py.File | None = None
+        self._process = 0
+        with self._errors():
+            file = self._open()
+            self._length = sample_count(file)
+            self.provenance: Provenance = read_provenance(file)
+            distinct = range(1) if "raw" in file else range(self._length)
+            self.labelled: bool = all("mask" in sample_images(file, index) for index in distinct)
+            self.is_2d: bool = all(sample_shape(file, index)[0] == 1 for index in distinct)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read a whole sample; negative numbers count from the end.
+
+        Raises:
+            IndexError: there is no such sample.
+            DataError: the file is damaged.
+        """
+        return self.read(index)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self.read(index) for index in range(len(self)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_file": None}
+
+    def close(self) -> None:
+        """Close the file; reading again opens it again."""
+        if self._file is not None and self._process == os.getpid():
+            self._file.close()
+        self._file = None
+
+    def shape(self, index: int) -> tuple[int, int, int]:
+        """Return the shape (Z, Y, X) of a sample without reading it."""
+        with self._errors():
+            return sample_shape(self._open(), self._number(index))
+
+    def voxel_size_nm(self, index: int) -> VoxelSize:
+        """Return the voxel size (z, y, x) of a sample in nm."""
+        with self._errors():
+            return sample_voxel_size(self._open(), self._number(index))
+
+    def name(self, index: int) -> str:
+        """Return where a sample came from; may be empty."""
+        with self._errors():
+            return str(self._open()["names"].asstr()[self._number(index)])
+
+    @property
+    def params(self) -> dict[str, NDArray[np.float64]]:
+        """The numbers drawn for the samples: a (N,) float64 array a knob; empty for real images."""
+        with self._errors():
+            file = self._open()
+            if "params" not in file:
+                return {}
+            table = np.asarray(file["params"][:], dtype=np.float64)
+            return {str(name): table[:, column] for column, name in enumerate(file["params"].attrs["columns"])}
+
+    def read(self, index: int, window: Window | None = None) -> Sample:
+        """Read a sample or a window of it.
+
+        Args:
+            index: number of the sample; negative numbers count from the end.
+            window: slices in z, y, x without steps, cut off at the edges as numpy does.
+
+        Raises:
+            IndexError: there is no such sample.
+            DataError: the window is empty, or the file is damaged.
+        """
+        index = self._number(index)
+        if window is not None:
+            window = self._inside(index, window)
+        with self._errors():
+            return read_sample(self._open(), index, window)
+
+    def _inside(self, index: int, window: Window) -> Window:
+        shape = self.shape(index)
+        edges = [part.indices(size) for part, size in zip(window, shape, strict=True)]
+        if any(step != 1 or start >= stop for start, stop, step in edges):
+            raise DataError(
+                f"{self.path}: window {window} of sample {index} is empty or has steps; its shape is {shape}"
+            )
+        z, y, x = (slice(start, stop) for start, stop, _ in edges)
+        return (z, y, x)
+
+    def _number(self, index: int) -> int:
+        number = index + self._length if index < 0 else index
+        if not 0 <= number < self._length:
+            raise IndexError(f"{self.path}: no sample {index} among {self._length}")
+        return number
+
+    def _open(self) -> h5py.File:
+        if self._file is None or self._process != os.getpid():  # a handle from before a fork must not be shared
+            self._file = open_file(self.path)
+            self._process = os.getpid()
+        return self._file
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what HDF5 says about damage into one line."""
+        try:
+            yield
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise DataError(
+                f"{self.path}: damaged mitodata file ({str(error).partition(chr(10))[0]}); `mitogen validate` says more"
+            ) from error
