@@ -62,7 +62,7 @@ def open_hdf5(path: Path) -> h5py.File:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if not h5py.is_hdf5(path):
-        raise DataError(f"{path}: {_what(start)}, not HDF5; real images are brought in with `mitogen import`")
+        raise DataError(f"{path}: {_what(start)}; real images are brought in with `mitogen import`")
     try:
         return h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES, locking="best-effort")
     except (OSError, RuntimeError) as error:
@@ -75,5 +75,5 @@ def open_hdf5(path: Path) -> h5py.File:
 def _what(start: bytes) -> str:
     for signature, name in _SIGNATURES.items():
         if start.startswith(signature):
-            return f"is {name}"
-    return "is not an image or archive we know" if start else "is empty"
+            return f"is {name}, not HDF5"
+    return "is not HDF5" if start else "is an empty file"

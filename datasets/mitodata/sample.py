@@ -64,7 +64,7 @@ class Sample:
     @property
     def is_2d(self) -> bool:
         """Whether this is a single section (Z = 1)."""
-        return self.raw.shape[0] == 1
+        return bool(self.raw.shape[0] == 1)
 
     @property
     def labelled(self) -> bool:

@@ -28,9 +28,19 @@ from mitodata.layout import (
 )
 from mitodata.opening import open_file
 from mitodata.sample import Sample, VoxelSize
+from mitodata.validation import describe, validate
 from mitodata.writer import write_dataset, write_volume
 
-__all__ = ["FORMAT_NAME", "SCHEMA_VERSION", "Dataset", "Provenance", "write_dataset", "write_volume"]
+__all__ = [
+    "FORMAT_NAME",
+    "SCHEMA_VERSION",
+    "Dataset",
+    "Provenance",
+    "describe",
+    "validate",
+    "write_dataset",
+    "write_volume",
+]
 
 Window = tuple[slice, slice, slice]
 

@@ -1,10 +1,6 @@
 """Writing a dataset file: one image at a time, under its final name only once it is whole."""
 
-import fcntl
-import os
-import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mitodata.draft import Draft
 from mitodata.errors import DataError
 from mitodata.layout import (
     ALIASES,
@@ -48,19 +45,19 @@ def write_dataset(
         DataError: `path` exists and `overwrite` is off, cannot be written (permission, space, another writer), there
             are no samples, or their `params` differ in names or are not finite. What `samples` raises passes through.
     """
-    with _Draft(Path(path), overwrite) as draft:
+    with Draft(Path(path), overwrite) as draft:
         writer: _Stack | _Groups | None = None
         for sample in samples:
-            with draft.disk_errors():
+            with draft.checked():
                 if writer is None:
-                    writer = _Stack(draft.create(provenance), _Form.of(sample), tuple(sample.params))
+                    writer = _Stack(_start(draft, provenance), _Form.of(sample), tuple(sample.params))
                 elif isinstance(writer, _Stack) and _Form.of(sample) != writer.form:
-                    writer = _regroup(writer, draft.create(provenance))
+                    writer = _regroup(writer, _start(draft, provenance))
                 writer.append(sample)
         if writer is None:
             raise DataError(f"{path}: no images to write")
         if isinstance(writer, _Stack):
-            with draft.disk_errors():
+            with draft.checked():
                 writer.finish()
         draft.keep()
 
@@ -81,92 +78,24 @@ def write_volume(
     Raises:
         DataError: as `write_dataset`; or the slabs do not fit together.
     """
-    with _Draft(Path(path), overwrite) as draft:
+    with Draft(Path(path), overwrite) as draft:
         volume: _Volume | None = None
         for slab in slabs:
-            with draft.disk_errors():
+            with draft.checked():
                 if volume is None:
-                    volume = _Volume(draft.create(provenance), slab, name)
+                    volume = _Volume(_start(draft, provenance), slab, name)
                 volume.append(slab)
         if volume is None:
             raise DataError(f"{path}: no sections to write")
-        with draft.disk_errors():
+        with draft.checked():
             volume.finish()
         draft.keep()
 
 
-class _Draft:
-    """The temporary file beside the final one; gone afterwards unless it was kept, that is, renamed."""
-
-    def __init__(self, path: Path, overwrite: bool) -> None:
-        if path.is_dir():
-            raise DataError(f"{path}: is a folder; expected the name of a file to write")
-        if path.exists() and not overwrite:
-            raise DataError(f"{path}: exists already; choose another name or overwrite it")
-        self._path = path
-        # A fixed name: what a killed run left is taken over by the next one instead of lying about for ever.
-        self._drafts = [path.with_name(f".{path.name}.partial")]
-        self._file: h5py.File | None = None
-        self._lock = -1
-
-    def __enter__(self) -> "_Draft":
-        with self.disk_errors():
-            self._lock = os.open(self._drafts[0], os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            raise DataError(f"{self._path}: another process is writing it") from None
-        except OSError:  # a file system without locks: two writers at once are then not noticed
-            pass
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            with suppress(OSError, RuntimeError):  # what cannot be flushed (full disk) is thrown away anyway
-                self._file.close()
-        for draft in self._drafts:
-            draft.unlink(missing_ok=True)
-        os.close(self._lock)
-
-    def create(self, provenance: Provenance) -> h5py.File:
-        """Start the file; the second time, when it turns out to need the other form, a second one beside it."""
-        if self._file is not None:
-            self._drafts.append(self._drafts[0].with_suffix(".partial2"))
-        # HDF5 would lock too, and fail, because `_lock` is another handle on the same file.
-        self._file = h5py.File(self._drafts[-1], "w", track_order=True, locking=False)
-        write_provenance(self._file, provenance)
-        return self._file
-
-    def keep(self) -> None:
-        """Flush everything to the disk and give the file its final name."""
-        with self.disk_errors():
-            if self._file is not None:
-                self._file.close()
-            draft = os.open(self._drafts[-1], os.O_RDONLY)
-            try:
-                os.fsync(draft)
-            finally:
-                os.close(draft)
-            os.replace(self._drafts[-1], self._path)
-            self._drafts.pop()
-
-    @contextmanager
-    def disk_errors(self) -> Iterator[None]:
-        """Turn what the system or HDF5 says about the disk into one line."""
-        try:
-            yield
-        except (OSError, RuntimeError) as error:  # HDF5 raises both, with a page of text
-            raise DataError(f"{self._path}: cannot be written: {_reason(error)}") from error
-
-
-def _reason(error: OSError | RuntimeError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "its folder does not exist"
-    number = re.search(r"errno = (\d+)", str(error))
-    if number:
-        return os.strerror(int(number[1]))
-    return (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
+def _start(draft: Draft, provenance: Provenance) -> h5py.File:
+    file = draft.create()
+    write_provenance(file, provenance)
+    return file
 
 
 @dataclass(frozen=True)
@@ -299,7 +228,6 @@ def _regroup(stack: _Stack, file: h5py.File) -> _Groups:
     groups = _Groups(file, stack.table.columns)
     for index in range(len(stack.table)):
         groups.append(read_sample(stack.file, index))
-    stack.file.close()
     return groups
 
 

@@ -1,0 +1,161 @@
+"""What a dataset file holds, and whether it keeps its promises."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mitodata.errors import DataError
+from mitodata.layout import IMAGES, read_provenance, sample_count, sample_group, sample_shape, sample_voxel_size
+from mitodata.opening import open_file
+from mitodata.sample import label_problem
+
+_DTYPES = {"raw": ("uint8",), "label": ("uint16", "uint32"), "mask": ("uint8",)}
+
+
+def describe(path: str | Path) -> dict[str, object]:
+    """Summarise a dataset file without reading its images.
+
+    Returns:
+        `path`, `bytes`, `schema_version`, `samples`, `layout` ("stacked" or "groups"), `labelled` (samples with
+        labels), `shapes` and `voxel_sizes_nm` (the distinct ones, z y x, in order of appearance), `label_dtypes`,
+        `params` (names of the knobs), `names` (of the first samples) and `provenance` (see `Provenance`); plain
+        values that JSON can hold.
+
+    Raises:
+        DataError: the file cannot be opened (see `Dataset`) or is damaged.
+    """
+    path = Path(path)
+    with open_file(path) as file:
+        try:
+            stacked = "raw" in file
+            count = sample_count(file)
+            distinct = range(min(count, 1)) if stacked else range(count)
+            parents = [file] if stacked else [file[sample_group(index)] for index in distinct]
+            labelled = sum("mask" in parent for parent in parents)
+            return {
+                "path": str(path),
+                "bytes": path.stat().st_size,
+                "schema_version": int(file.attrs["schema_version"]),
+                "samples": count,
+                "layout": "stacked" if stacked else "groups",
+                "labelled": count * labelled if stacked else labelled,
+                "shapes": list(dict.fromkeys(sample_shape(file, index) for index in distinct)),
+                "voxel_sizes_nm": list(dict.fromkeys(sample_voxel_size(file, index) for index in distinct)),
+                "label_dtypes": sorted({parent["label"].dtype.name for parent in parents if "label" in parent}),
+                "params": [str(name) for name in file["params"].attrs["columns"]] if "params" in file else [],
+                "names": [str(name) for name in file["names"].asstr()[:5]],
+                "provenance": asdict(read_provenance(file)),
+            }
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise DataError(f"{path}: damaged mitodata file; `mitogen validate` says more") from error
+
+
+def validate(path: str | Path) -> list[str]:
+    """Check a dataset file: schema, dtypes, shapes, params, and that every mask voxel has an instance and vice versa.
+
+    Reads all of it, a chunk at a time.
+
+    Returns:
+        One line a problem; empty if there is none. A file that cannot be opened is one problem.
+    """
+    try:
+        file = open_file(Path(path))
+    except DataError as error:
+        return [str(error)]
+    with file:
+        return list(_problems(file))
+
+
+def _problems(file: h5py.File) -> Iterator[str]:
+    if "names" not in file or not isinstance(file["names"], h5py.Dataset):
+        yield "names: missing; expected one row a sample"
+        return
+    count = sample_count(file)
+    if count == 0:
+        yield "names: no samples"
+    yield from _table_problems(file, count)
+    if "raw" in file:
+        yield from _image_problems(file, "", (count,))
+        return
+    groups = set(file["samples"]) if "samples" in file else set()
+    expected = {sample_group(index).removeprefix("samples/") for index in range(count)}
+    for name in sorted(groups ^ expected):
+        yield f"samples/{name}: {'not listed in names' if name in groups else 'missing'}"
+    for name in sorted(groups & expected):
+        yield from _image_problems(file[f"samples/{name}"], f"samples/{name}/", ())
+
+
+def _table_problems(file: h5py.File, count: int) -> Iterator[str]:
+    if "params" not in file:
+        return
+    table = file["params"]
+    columns = table.attrs.get("columns", ())
+    if table.ndim != 2 or table.dtype != np.float64 or table.shape != (count, len(columns)):
+        yield f"params: {table.dtype} of shape {table.shape}; expected float64 of shape ({count}, {len(columns)})"
+        return
+    try:
+        for block in table.iter_chunks():
+            for row, column in np.argwhere(~np.isfinite(table[block])):
+                yield f"params: {columns[block[1].start + column]} of sample {block[0].start + row} is not finite"
+    except (OSError, RuntimeError):
+        yield "params: damaged, cannot be read"
+
+
+def _image_problems(parent: h5py.Group, where: str, stack: tuple[int, ...]) -> Iterator[str]:
+    """Check raw, label and mask of one sample, or of all that are stacked."""
+    found = {name: parent[name] for name in IMAGES if isinstance(parent.get(name), h5py.Dataset)}
+    if list(found) not in (["raw"], list(IMAGES)):
+        yield f"{where or '/'}: holds {', '.join(found) or 'no images'}; expected raw, or raw, label and mask"
+        return
+    sound = True
+    for name, dataset in found.items():
+        for problem in _header_problems(name, dataset, found["raw"].shape, stack):
+            sound = False
+            yield f"{where}{name}: {problem}"
+    if sound:
+        yield from _voxel_problems(found, where, bool(stack))
+
+
+def _header_problems(name: str, dataset: h5py.Dataset, shape: tuple[int, ...], stack: tuple[int, ...]) -> Iterator[str]:
+    if dataset.dtype.name not in _DTYPES[name]:
+        yield f"is {dataset.dtype}; expected {' or '.join(_DTYPES[name])}"
+    if dataset.shape != shape:
+        yield f"has shape {dataset.shape}; raw has {shape}"
+    elif dataset.ndim not in ((3, 4) if stack else (3,)) or dataset.shape[: len(stack)] != stack or 0 in shape[1:]:
+        expected = f"({stack[0]}, Y, X) or ({stack[0]}, Z, Y, X)" if stack else "(Z, Y, X)"
+        yield f"has shape {dataset.shape}; expected {expected}, none of them 0"
+    size = np.asarray(dataset.attrs.get("resolution", ()))
+    if size.shape != (3,) or size.dtype.kind not in "fiu" or not (np.isfinite(size).all() and (size > 0).all()):
+        yield f"attribute resolution is {size.tolist()}; expected three positive numbers (z, y, x) in nm"
+
+
+def _voxel_problems(images: dict[str, h5py.Dataset], where: str, stacked: bool) -> Iterator[str]:
+    """Read everything; report the first contradiction of each sample."""
+    reported = set()
+    for block in _blocks(images["raw"]):
+        sample = block[0].start if stacked else 0
+        if sample in reported:
+            continue
+        try:
+            voxels = {name: dataset[block] for name, dataset in images.items()}
+            problem = label_problem(voxels["label"], voxels["mask"]) if "mask" in voxels else ""
+        except (OSError, RuntimeError):
+            problem = "damaged, cannot be read"
+        if problem:
+            reported.add(sample)
+            yield f"{where}{f'sample {sample}, ' * stacked}{_corner(block[stacked:])}: {problem}"
+
+
+def _blocks(dataset: h5py.Dataset) -> Iterator[tuple[slice, ...]]:
+    if dataset.chunks:
+        yield from dataset.iter_chunks()
+    else:  # another program's rewriting may have dropped the chunks
+        for index in range(len(dataset)):
+            yield (slice(index, index + 1), *(slice(0, size) for size in dataset.shape[1:]))
+
+
+def _corner(block: tuple[slice, ...]) -> str:
+    return "from " + ", ".join(f"{axis} {part.start}" for axis, part in zip("zyx"[-len(block) :], block, strict=True))
