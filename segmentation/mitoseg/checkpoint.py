@@ -58,12 +58,14 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     if path.is_dir():
         raise RunError(f"{path}: is a folder; expected a checkpoint such as last.pt")
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        stored = path.read_bytes()
     except FileNotFoundError as error:
         raise RunError(f"{path}: not found; expected a checkpoint written by mitoseg fit") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError) as error:
+    try:
+        content = torch.load(io.BytesIO(stored), map_location=device, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError) as error:
         raise RunError(f"{path}: damaged or not a checkpoint; expected a file written by mitoseg fit") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise RunError(f"{path}: not a checkpoint of mitoseg; expected a file written by mitoseg fit")

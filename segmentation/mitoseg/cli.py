@@ -91,14 +91,15 @@ def fit(
     resume: bool,
 ) -> None:
     """Train a network on the labelled HDF5 files TRAIN."""
-    from mitoseg.config import choose_budget, make_config
-    from mitoseg.train import fit as fit_run
-    from mitoseg.train import resume_settings
-
     if resume and (train or validation or seed is not None or overrides):
         raise click.UsageError("--resume takes data and settings from the run; only --epochs or --minutes can change")
     if not resume and not train:
         raise click.UsageError("no TRAIN file given; expected at least one, such as train.h5")
+
+    from mitoseg.config import choose_budget, make_config
+    from mitoseg.train import fit as fit_run
+    from mitoseg.train import resume_settings
+
     if resume:
         config, training, held_out, val_fraction = resume_settings(run)
     else:

@@ -1,16 +1,17 @@
 """Images and volumes in the files people have: PNG, JPEG, BMP, TIFF, and HDF5 in our own format."""
 
 import io
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import tifffile
-from mitodata.store import Dataset
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from mitodata import DataError, VoxelSize
+from mitodata.store import Dataset
 from mitoseg.checkpoint import write_atomic
 
 TIFF = (".tif", ".tiff")
@@ -97,7 +98,7 @@ def _read_tiff(path: Path) -> NDArray[np.uint8]:
         with tifffile.TiffFile(path) as file:
             series = file.series[0]
             image, axes = series.asarray(), series.axes
-    except (OSError, ValueError, IndexError, KeyError, tifffile.TiffFileError) as error:
+    except (OSError, ValueError, IndexError, KeyError, struct.error, tifffile.TiffFileError) as error:
         raise DataError(f"{path}: cannot be read as TIFF ({error})") from error
     if axes.endswith("S"):
         image = _luminance(image)

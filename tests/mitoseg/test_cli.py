@@ -1,0 +1,82 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mitoseg.cli import main
+
+
+def mitoseg(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mitoseg", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_help_is_quick_and_shows_examples() -> None:
+    started = time.monotonic()
+    done = mitoseg("--help")
+    assert done.returncode == 0
+    assert "mitoseg fit train.h5" in done.stdout
+    assert time.monotonic() - started < 2
+    code = "import sys, mitoseg.cli; print('torch' in sys.modules, 'monai' in sys.modules, 'h5py' in sys.modules)"
+    assert "True" not in subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+
+
+def test_version_and_settings() -> None:
+    assert mitoseg("--version").stdout.startswith("mitoseg, version ")
+    settings = mitoseg("fit", "--settings").stdout
+    assert "network = base" in settings
+    assert "augment.zoom = 1.4" in settings
+
+
+def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    quick = ("--set", "network=tiny", "--set", "patch_px=64", "--epochs", "1")
+    done = mitoseg("fit", discs, "--val", fresh_discs, "-o", run, *quick)
+    assert done.returncode == 0, done.stderr
+    assert "validation IoU" in done.stdout
+    done = mitoseg("evaluate", run, fresh_discs, "-o", tmp_path / "report", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "report" / "metrics.json").read_text())
+    done = mitoseg("predict", run, fresh_discs, "-o", tmp_path / "masks")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("fit", "-o", "{tmp}/run"), "no TRAIN file given"),
+        (("fit", "{tmp}/none.h5", "-o", "{tmp}/run"), "none.h5"),
+        (("fit", "{tmp}", "-o", "{tmp}/run"), "Error: "),
+        (("fit", "{discs}", "-o", "{tmp}/run", "--epochs", "1", "--minutes", "1"), "both given"),
+        (("fit", "{discs}", "-o", "{tmp}/run", "--set", "netwrk=tiny"), "did you mean network?"),
+        (("fit", "{discs}", "-o", "{tmp}/run", "--resume"), "--resume takes data and settings from the run"),
+        (("fit", "-o", "{tmp}/run", "--resume"), "not found"),
+        (("evaluate", "{tmp}/none", "{discs}", "-o", "{tmp}/r"), "none: not found"),
+        (("evaluate", "{run}", "{tmp}/none.h5", "-o", "{tmp}/r"), "none.h5"),
+        (("evaluate", "{run}", "{run}/last.pt", "-o", "{tmp}/r"), "last.pt"),
+        (("predict", "{run}", "{tmp}/none.png", "-o", "{tmp}/r"), "none.png: not found"),
+        (("predict", "{run}", "{discs}", "-o", "{tmp}/r", "--voxel-size", "1", "0", "1"), "voxel size"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(
+    arguments: tuple[str, ...],
+    expected: str,
+    run: Path,
+    discs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    filled = [argument.format(tmp=tmp_path, run=run, discs=discs) for argument in arguments]
+    monkeypatch.setattr(sys, "argv", ["mitoseg", *filled])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    message = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert len(message.strip().splitlines()) == 1, message
+    assert message.startswith("Error: ")
+    assert expected in message

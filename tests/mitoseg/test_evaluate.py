@@ -1,0 +1,72 @@
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import jaccard_score
+
+from mitodata import RunError, Sample
+from mitodata.store import Dataset
+from mitoseg.evaluate import evaluate, write_tables
+from mitoseg.predict import load_model, predict_probability
+from mitoseg.report import format_table, write_report
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_tables_and_page(
+    run: Path, fresh_discs: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    volume = make_file(draw(50, (5, 70, 60), 6.0), name="fresh")
+    model = load_model(run)
+    results = evaluate(model, [fresh_discs, volume], every=2)
+    write_tables(tmp_path, results, model)
+    page = write_report(tmp_path, results, model)
+
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(metrics) == ["fresh", "fresh-2"]
+    assert metrics["fresh"]["images"] == 3
+    assert metrics["fresh-2"]["images"] == 3
+    assert metrics["fresh-2"]["sections_in_file"] == 5
+    assert metrics["fresh"]["threshold"] == model.threshold
+    assert set(metrics["fresh"]["iou"]) == {"mean", "std", "pooled"}
+    assert metrics["fresh"]["iou"]["mean"] > 0.85
+    rows = read_rows(tmp_path / "fresh.csv")
+    assert np.mean([float(row["iou"]) for row in rows]) == pytest.approx(metrics["fresh"]["iou"]["mean"], abs=1e-5)
+    assert [row["z"] for row in read_rows(tmp_path / "fresh-2.csv")] == ["0", "2", "4"]
+
+    text = page.read_text()
+    assert text.count("data:image/png") == 6
+    assert "http" not in text
+    assert "evenly spaced" in text
+    assert format_table(results).splitlines()[1].startswith("fresh ")
+
+
+def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
+    model = replace(load_model(run), threshold=0.9)
+    image = evaluate(model, [fresh_discs])[0].images[2]
+    sample = Dataset(fresh_discs)[2]
+    assert sample.mask is not None
+    prediction = predict_probability(model, sample.raw, sample.voxel_size_nm) >= 0.9
+    assert image.scores.iou == pytest.approx(jaccard_score(sample.mask.ravel(), prediction.ravel()))
+
+
+def test_pictures_are_of_the_worst_median_and_best(run: Path, fresh_discs: Path) -> None:
+    result = evaluate(load_model(run), [fresh_discs])[0]
+    shown = [float(panel.caption.split("IoU ")[1].split()[0]) for panel in result.panels]
+    assert shown == sorted(shown)
+    assert len(shown) == 6
+    assert shown[0] == pytest.approx(min(image.scores.iou for image in result.images), abs=1e-3)
+
+
+def test_a_report_that_cannot_be_written_is_named(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    model = load_model(run)
+    with pytest.raises(RunError, match="cannot be made"):
+        write_tables(tmp_path / "file", evaluate(model, [fresh_discs]), model)

@@ -1,0 +1,158 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from mitodata import DataError, RunError
+from mitoseg.checkpoint import load_checkpoint
+from mitoseg.config import FitConfig
+from mitoseg.learner import Learner, learning_rate, warmed_average
+from mitoseg.train import fit, resume_settings
+
+
+def read_rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    content = load_checkpoint(run / "last.pt")
+    return dict(content["weights"])
+
+
+def same(first: Path, second: Path) -> bool:
+    one, other = weights(first), weights(second)
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_simple_task_is_learned_and_everything_is_left_in_the_folder(run: Path) -> None:
+    rows = read_rows(run)
+    assert float(rows[-1]["val_iou"]) > 0.85
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
+    content = load_checkpoint(run / "last.pt")
+    assert content["finished"]
+    assert content["threshold"] == float(rows[-1]["threshold"])
+    names = {path.name for path in run.iterdir()}
+    assert names == {"config.json", "metrics.csv", "training.png", "validation.png", "last.pt", "best.pt"}
+    settings = json.loads((run / "config.json").read_text())
+    assert settings["config"]["network"] == "tiny"
+    assert "torch" in settings["software"]
+
+
+def test_one_seed_one_result(tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        fit([discs], tmp_path / name, tiny.model_copy(update={"seed": seed}), validation=[fresh_discs])
+    assert same(tmp_path / "a", tmp_path / "b")
+    assert not same(tmp_path / "a", tmp_path / "c")
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit([discs], tmp_path / "whole", tiny, validation=[fresh_discs])
+    learn = Learner.learn
+
+    def learn_then_stop(self: Learner, windows: torch.Tensor, used: float) -> float:
+        loss = learn(self, windows, used)
+        if self.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return loss
+
+    monkeypatch.setattr(Learner, "learn", learn_then_stop)
+    with pytest.raises(KeyboardInterrupt, match=r"after step 4.*--resume"):
+        fit([discs], tmp_path / "broken", tiny, validation=[fresh_discs])
+    monkeypatch.undo()
+    assert not load_checkpoint(tmp_path / "broken" / "last.pt")["finished"]
+    config, training, validation, fraction = resume_settings(tmp_path / "broken")
+    assert config == tiny
+    fit(training, tmp_path / "broken", config, validation=validation, val_fraction=fraction, resume=True)
+    assert same(tmp_path / "whole", tmp_path / "broken")
+    losses = [[row["train_loss"] for row in read_rows(tmp_path / name)] for name in ("whole", "broken")]
+    assert losses[0] == losses[1]
+
+
+def test_a_finished_run_is_only_continued_with_a_larger_budget(
+    tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig
+) -> None:
+    fit([discs], tmp_path, tiny, validation=[fresh_discs])
+    with pytest.raises(RunError, match="holds a run already"):
+        fit([discs], tmp_path, tiny, validation=[fresh_discs])
+    with pytest.raises(RunError, match="is finished"):
+        fit([discs], tmp_path, tiny, validation=[fresh_discs], resume=True)
+    longer = tiny.model_copy(update={"epochs": 3.0})
+    assert fit([discs], tmp_path, longer, validation=[fresh_discs], resume=True).steps == 9
+
+
+def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    started = time.monotonic()
+    result = fit([discs], tmp_path, tiny.model_copy(update={"epochs": None, "minutes": 0.05}))
+    assert 0.02 < result.minutes < 0.15
+    assert time.monotonic() - started < 12
+    assert result.steps > 1
+
+
+def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, discs: Path) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "mitoseg", "fit", str(discs), "-o", str(run), "--minutes", "5"]
+    settings = ["--set", "network=tiny", "--set", "patch_px=64", "--set", "validations=1000"]
+    process = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
+    while not (run / "last.pt").exists():
+        time.sleep(0.1)
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "mitoseg fit --resume" in message
+    assert "Traceback" not in message
+    load_checkpoint(run / "last.pt")
+
+
+def test_learning_rate_rises_then_falls(tiny: FitConfig) -> None:
+    rates = [learning_rate(tiny, used / 100) for used in range(101)]
+    assert max(rates) == pytest.approx(tiny.learning_rate)
+    assert rates.index(max(rates)) == 5
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert rates[0] < 0.05 * max(rates)
+    assert rates[-1] == pytest.approx(0.01 * max(rates))
+
+
+def test_the_average_forgets_the_start() -> None:
+    average, value = warmed_average(0.999), torch.tensor(100.0)
+    for step in range(1, 200):
+        value = average(value, torch.tensor(1.0), step)
+    assert float(value) == pytest.approx(1, abs=1e-3)
+
+
+def test_problems_are_said_in_one_line(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    (tmp_path / "file").write_text("")
+    for folder, config, files, expected in (
+        (tmp_path / "new", tiny.model_copy(update={"epochs": None}), [discs], "epochs nor minutes"),
+        (tmp_path / "new", tiny, [tmp_path / "missing.h5"], "missing.h5"),
+        (tmp_path / "file" / "run", tiny, [discs], "file"),
+    ):
+        with pytest.raises((RunError, DataError)) as caught:
+            fit(files, folder, config)
+        assert expected in str(caught.value)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(RunError, match="not found"):
+        resume_settings(tmp_path)
+    with pytest.raises(RunError, match="not found"):
+        fit([discs], tmp_path / "new", tiny, resume=True)
+
+
+def test_a_loss_that_explodes_is_named(tiny: FitConfig) -> None:
+    learner = Learner(tiny)
+    with pytest.raises(RunError, match="not finite at step 0"):
+        learner.learn(torch.full((2, 3, 80, 80), torch.nan), 0.5)
+
+
+def test_sessions_end_with_a_validation(run: Path) -> None:
+    last = read_rows(run)[-1]
+    assert int(last["step"]) == load_checkpoint(run / "last.pt")["step"]
