@@ -1,0 +1,53 @@
+# Two commands do everything: `make demo` and `make test`. Each first sets up .venv where it is missing or out of date.
+
+# Another interpreter: PYTHON=python3.12 make test
+PYTHON ?= python3
+# Your own images for the demo: make demo REAL=FOLDER [VOXEL_SIZE="Z Y X"]
+REAL ?=
+VOXEL_SIZE ?=
+# A quick look: make demo N_TRAIN=100 N_VAL=20 MINUTES=1
+N_TRAIN ?= 1000
+N_VAL ?= 200
+MINUTES ?= 13
+
+BIN := .venv/bin
+INSTALLED := .venv/installed-with-$(subst /,-,$(PYTHON))
+
+.PHONY: help demo real-is-there test test-all check clean
+
+help:
+	@echo 'make demo               render, fit, evaluate: a score in 25 minutes'
+	@echo 'make demo REAL=FOLDER   the same, with your own labelled images scored too'
+	@echo 'make test               the tests'
+	@echo 'make test-all           the tests, and those that take minutes'
+	@echo 'make check              format, lint, types, imports, tests: what a change must pass'
+	@echo 'make clean              remove .venv and caches; runs/ stays'
+
+demo: real-is-there $(INSTALLED)
+	@$(BIN)/python benchmarks/demo.py --n-train $(N_TRAIN) --n-val $(N_VAL) --minutes $(MINUTES) \
+		$(if $(REAL),--real "$(REAL)") $(if $(VOXEL_SIZE),--voxel-size $(VOXEL_SIZE))
+
+# Before minutes of installation, not after.
+real-is-there:
+	@[ -z "$(REAL)" ] || [ -d "$(REAL)" ] || { echo 'REAL=$(REAL): no such folder; expected labelled images' >&2; exit 2; }
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+test-all: $(INSTALLED)
+	$(BIN)/pytest -m 'slow or not slow'
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt setup.sh
+	@rm -f .venv/installed-with-*
+	@sh setup.sh "$(PYTHON)"
+	@touch $@
