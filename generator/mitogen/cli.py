@@ -3,10 +3,10 @@
 Everything heavy is imported inside a command, so that `--help` answers at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -132,7 +132,22 @@ def info(file: Path) -> None:
     from mitodata.store import describe
 
     for key, value in describe(file).items():
-        click.echo(f"{key}: {value}")
+        for line in _readable(key, value):
+            click.echo(line)
+
+
+def _readable(key: str, value: object) -> Iterator[str]:
+    """Write one entry of a description for people: nothing that is empty, nothing that runs over pages."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _readable(name, item)
+    elif isinstance(value, list | tuple) and value:
+        more = f" and {len(value) - 5} more" if len(value) > 5 else ""
+        yield f"{key}: {', '.join(str(item) for item in value[:5])}{more}"
+    elif isinstance(value, str) and "\n" in value.strip():
+        yield f"{key}: {len(value.splitlines())} lines, stored in the file"
+    elif value not in ("", None, [], ()):
+        yield f"{key}: {value}"
 
 
 @cli.command()
@@ -148,6 +163,38 @@ def validate(file: Path) -> None:
     if problems:
         raise DataError(f"{file}: {len(problems)} problem{'s' if len(problems) > 1 else ''}, listed above")
     click.echo(f"{file}: no problems")
+
+
+@cli.command(
+    "import",
+    epilog=_examples(
+        "mitogen import epfl folder/with/training.tif -o epfl.h5",
+        "mitogen import pairs folder --voxel-size 50 5 5 -o mine.h5",
+        "mitogen import hdf5 cremi.h5 --raw volumes/raw --label volumes/labels/mito --voxel-size 40 4 4 -o a.h5",
+    ),
+)
+@click.argument("source", metavar="SOURCE")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
+@click.option("--voxel-size", "voxel_size_nm", type=float, nargs=3, metavar="Z Y X", help="Voxel edges in nm.")
+@click.option("--as-volume/--as-2d", default=None, help="One volume a stack, or one image a section.")
+@click.option("--split", metavar="NAME", help="Only train, test or val, of data that comes in parts.")
+@click.option("--raw", metavar="DATASET", help="For hdf5: where the images are.")
+@click.option("--mask", metavar="DATASET", help="For hdf5: where the masks are.")
+@click.option("--label", metavar="DATASET", help="For hdf5: where the instances are.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def import_real(source: str, path: Path, output: Path, **options: Any) -> None:
+    """Turn real images into a dataset file.
+
+    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (folders images/ and masks/), dsb2018 or hdf5; PATH is the folder
+    or file. Where only masks exist, instances are their connected components.
+    """
+    from mitodata.importers import import_to_file
+    from mitodata.store import Dataset
+
+    import_to_file(source, path, output, **options)
+    with Dataset(output) as dataset:
+        click.echo(f"{len(dataset)} image{'' if len(dataset) == 1 else 's'} in {output}")
 
 
 @cli.group("recipe")

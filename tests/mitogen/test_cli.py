@@ -3,6 +3,7 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import pytest
 from PIL import Image
 
@@ -52,7 +53,8 @@ def test_render_then_look_at_it(run: Program, tmp_path: Path) -> None:
         assert sheet.format == "PNG"
     code, output, _ = run("info", "a.h5")
     assert code == 0
-    assert "3" in output
+    assert "samples: 3\n" in output
+    assert "seed: 5\n" in output
     assert run("validate", "a.h5")[:2] == (0, "a.h5: no problems\n")
     assert "exists already" in run.fails("render", "-n", "3", "--size", "64", "-o", "a.h5")
     assert run("render", "-n", "1", "--size", "64", "-o", "a.h5", "--overwrite")[0] == 0
@@ -62,6 +64,29 @@ def test_preview_renders_a_recipe(run: Program, tmp_path: Path) -> None:
     assert run("preview", "-n", "2", "--size", "64", "-o", "a.png")[0] == 0
     with Image.open(tmp_path / "a.png") as sheet:
         assert sheet.size[0] > 2 * 2 * 256
+
+
+def test_import(run: Program, tmp_path: Path) -> None:
+    for folder, value in (("images", 90), ("masks", 255)):
+        (tmp_path / "real" / folder).mkdir(parents=True)
+        for name in ("a", "b"):
+            Image.new("L", (32, 24), value).save(tmp_path / "real" / folder / f"{name}.png")
+    assert "--voxel-size" in run.fails("import", "pairs", "real", "-o", "real.h5")
+    code, output, _ = run("import", "auto", "real", "--voxel-size", "50", "5", "5", "-o", "real.h5")
+    assert (code, output) == (0, "2 images in real.h5\n")
+    with Dataset(tmp_path / "real.h5") as dataset:
+        assert dataset.voxel_size_nm(1) == (50, 5, 5)
+    assert "exists already" in run.fails("import", "pairs", "real", "--voxel-size", "50", "5", "5", "-o", "real.h5")
+
+
+def test_validate_lists_problems(run: Program, tmp_path: Path) -> None:
+    assert run("render", "-n", "1", "--size", "64", "-o", "a.h5")[0] == 0
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["mask"][0, 0, 0] = 7
+    code, output, errors = run("validate", "a.h5")
+    assert code == 2
+    assert "sample 0" in output
+    assert errors == "Error: a.h5: 1 problem, listed above\n"
 
 
 def test_recipe_commands(run: Program, tmp_path: Path) -> None:
@@ -102,6 +127,10 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
         ("info text.h5", "text.h5"),
         ("info .", "'.' is a directory"),
         ("validate text.h5", "text.h5"),
+        ("import epfl . -o b.h5", "Error: ."),
+        ("import nix . -o b.h5", "nix: unknown source"),
+        ("import auto nix -o b.h5", "'nix' does not exist"),
+        ("import pairs . --voxel-size 5 0 5 -o b.h5", "expected three positive numbers"),
         ("recipe show nix", "preset nix: unknown"),
         ("recipe show nix.toml", "nix.toml: cannot be read"),
         ("recipe validate bad.toml", "did you mean section.thickness_nm?"),
@@ -117,7 +146,7 @@ def test_bad_input_is_one_line_and_code_2(run: Program, tmp_path: Path, argument
 
 
 def test_every_command_explains_itself(run: Program) -> None:
-    for command in ("render", "preview", "info", "validate", "recipe", "recipe show", "recipe explain"):
+    for command in ("render", "preview", "info", "validate", "import", "recipe", "recipe show", "recipe explain"):
         code, output, _ = run(*command.split(), "--help")
         assert code == 0
         assert "Usage: mitogen" in output
