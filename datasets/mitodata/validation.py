@@ -146,7 +146,8 @@ def _voxel_problems(images: dict[str, h5py.Dataset], where: str, stacked: bool) 
             problem = "damaged, cannot be read"
         if problem:
             reported.add(sample)
-            yield f"{where}{f'sample {sample}, ' * stacked}{_corner(block[stacked:])}: {problem}"
+            place = f"sample {sample}" if stacked else where.rstrip("/")
+            yield f"{place}, {_corner(block[1:] if stacked else block)}: {problem}"
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[tuple[slice, ...]]:

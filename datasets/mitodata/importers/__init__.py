@@ -1,0 +1,153 @@
+"""Real data in: one module a format; `import_to_file` turns a folder into a dataset file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from mitodata.errors import DataError
+from mitodata.importers.dsb2018 import DSB2018
+from mitodata.importers.epfl import EPFL
+from mitodata.importers.hdf5 import HDF5
+from mitodata.importers.importer import Importer, Options
+from mitodata.importers.kasthuri import KASTHURI
+from mitodata.importers.mitoem import MITOEM
+from mitodata.importers.pairs import PAIRS
+from mitodata.importers.stack import Stack, images, slabs, volume
+from mitodata.importers.vnc import VNC
+from mitodata.layout import Provenance
+from mitodata.sample import Sample, VoxelSize
+from mitodata.writer import write_dataset, write_volume
+
+__all__ = ["IMPORTERS", "Importer", "import_dataset", "import_to_file", "recognise"]
+
+IMPORTERS: dict[str, Importer] = {
+    importer.name: importer for importer in (EPFL, VNC, KASTHURI, MITOEM, PAIRS, DSB2018, HDF5)
+}
+"""Every format by name, in the order in which `recognise` tries them: the particular before the general."""
+
+
+def import_dataset(
+    source: str,
+    path: str | Path,
+    *,
+    voxel_size_nm: VoxelSize | None = None,
+    as_volume: bool | None = None,
+    **options: str | None,
+) -> tuple[Iterable[Sample], Provenance]:
+    """Read real data as samples, one at a time.
+
+    Args:
+        source: name of an importer, or "auto" to recognise it.
+        path: folder (for hdf5: file) of the data.
+        voxel_size_nm: (z, y, x) in nm; needed where the format does not carry it, and overrides where it does.
+        as_volume: whether each stack is one volume, or each section a 2D image; None for what suits the format.
+        options: those of `Options` that the format understands; None counts as not given.
+
+    Returns:
+        The samples, read when asked for, and where they come from.
+
+    Raises:
+        DataError: unknown source or option, wrong layout, no voxel size; while reading, a damaged or odd file.
+    """
+    importer, stacks, size = _prepare(source, Path(path), voxel_size_nm, options)
+    whole = importer.volume if as_volume is None else as_volume
+    return _samples(stacks, size, whole), _provenance(importer, stacks, whole)
+
+
+def import_to_file(
+    source: str,
+    path: str | Path,
+    output: str | Path,
+    *,
+    voxel_size_nm: VoxelSize | None = None,
+    as_volume: bool | None = None,
+    overwrite: bool = False,
+    **options: str | None,
+) -> None:
+    """Read real data into a dataset file; of a single volume only a slab is in memory at any time.
+
+    Args:
+        source: see `import_dataset`.
+        path: see `import_dataset`.
+        output: the HDF5 file to write.
+        voxel_size_nm: see `import_dataset`.
+        as_volume: see `import_dataset`.
+        overwrite: replace an existing file.
+        options: see `import_dataset`.
+
+    Raises:
+        DataError: as `import_dataset`, or the file exists or cannot be written.
+    """
+    importer, stacks, size = _prepare(source, Path(path), voxel_size_nm, options)
+    whole = importer.volume if as_volume is None else as_volume
+    provenance = _provenance(importer, stacks, whole)
+    if whole and len(stacks) == 1:
+        stack = stacks[0]
+        write_volume(output, slabs(stack, size), provenance, name=stack.name, overwrite=overwrite)
+    else:
+        write_dataset(output, _samples(stacks, size, whole), provenance, overwrite=overwrite)
+
+
+def recognise(path: str | Path) -> str:
+    """Say which importer fits a folder or file.
+
+    Raises:
+        DataError: there is no such path, or none fits; names what was looked for.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if "kasthuri" in path.resolve().as_posix().lower() and KASTHURI.recognises(path):
+        return KASTHURI.name
+    for importer in IMPORTERS.values():
+        if importer.recognises(path):
+            return importer.name
+    wanted = "; ".join(f"{importer.name}: {importer.expects}" for importer in IMPORTERS.values())
+    raise DataError(f"{path}: no known layout; looked for {wanted}")
+
+
+def _prepare(
+    source: str, path: Path, voxel_size_nm: VoxelSize | None, options: dict[str, str | None]
+) -> tuple[Importer, Sequence[Stack], VoxelSize]:
+    name = recognise(path) if source == "auto" else source
+    if name not in IMPORTERS:
+        raise DataError(f"{name}: unknown source; expected one of {', '.join(IMPORTERS)}")
+    importer = IMPORTERS[name]
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if option not in importer.options:
+            known = {field.name for field in fields(Options)}
+            what = f"does not apply to {name}" if option in known else "is unknown"
+            raise DataError(f"option {option} {what}; {name} takes {', '.join(sorted(importer.options)) or 'none'}")
+    size = voxel_size_nm or importer.voxel_size_nm
+    if size is None:
+        raise DataError(f"{path}: {name} does not carry a voxel size; give it as z y x in nm (--voxel-size 40 5 5)")
+    if len(size) != 3 or not all(np.isfinite(edge) and edge > 0 for edge in size):
+        raise DataError(f"voxel size {size}: expected three positive numbers (z, y, x) in nm")
+    return importer, importer.find(path, Options(**given)), size
+
+
+def _samples(stacks: Sequence[Stack], size: VoxelSize, whole: bool) -> Iterator[Sample]:
+    for stack in stacks:
+        if whole:
+            yield volume(stack, size)
+        else:
+            yield from images(stack, size)
+
+
+def _provenance(importer: Importer, stacks: Sequence[Stack], whole: bool) -> Provenance:
+    if any(stack.label for stack in stacks):
+        instances = "given by the source"
+    elif any(stack.mask for stack in stacks):
+        instances = f"connected components in {'3D (26 neighbours)' if whole else '2D (8 neighbours)'} of the mask"
+    else:
+        instances = ""
+    parts = ", ".join(f"{stack.name} ({len(stack.sections)} sections)" for stack in stacks)
+    return Provenance(
+        source=f"{importer.description}: {parts}",
+        licence=importer.licence,
+        citation=importer.citation,
+        instances=instances,
+    )

@@ -1,0 +1,74 @@
+"""Data Science Bowl 2018: ID/images/ID.png with ID/masks/*.png, one mask an instance."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mitodata.errors import DataError
+from mitodata.importers.components import Labels, as_labels
+from mitodata.importers.folders import locate, subfolders
+from mitodata.importers.images import image_files, read_grey, read_mask
+from mitodata.importers.importer import Importer, Options
+from mitodata.importers.stack import Stack
+
+_EXPECTS = "ID/images/ID.png + ID/masks/*.png, one mask an instance"
+
+
+def _find(path: Path, _: Options) -> list[Stack]:
+    folder = locate(path, _fits, _EXPECTS)
+    cases = [child for child in subfolders(folder) if (child / "images").is_dir()]
+    images = [_image(case) for case in cases]
+    masks = [image_files(case / "masks") for case in cases]
+    most = max(map(len, masks))
+
+    def label(z: int) -> Labels:
+        labels = as_labels(np.zeros_like(read_mask(masks[z][0])), most)
+        for number, file in enumerate(masks[z], start=1):
+            mask = read_mask(file)
+            if labels.shape != mask.shape:
+                raise DataError(f"{file}: is {mask.shape} (y, x), {masks[z][0].name} {labels.shape}; expected the same")
+            labels[(mask > 0) & (labels == 0)] = number  # where masks overlap the first one keeps the pixel
+        return labels
+
+    return [
+        Stack(
+            name=folder.resolve().name,
+            sections=[case.name for case in cases],
+            raw=lambda z: read_grey(images[z]),
+            label=label,
+        )
+    ]
+
+
+def _image(case: Path) -> Path:
+    images = image_files(case / "images")
+    if len(images) != 1:
+        raise DataError(f"{case / 'images'}: holds {len(images)} images; expected one")
+    if not (case / "masks").is_dir():
+        raise DataError(f"{case / 'masks'}: no such folder; expected one mask an instance")
+    return images[0]
+
+
+def _fits(folder: Path) -> bool:
+    return any((child / "images").is_dir() and (child / "masks").is_dir() for child in subfolders(folder))
+
+
+def _recognises(path: Path) -> bool:
+    try:
+        folder = locate(path, _fits, _EXPECTS)
+        cases = [child for child in subfolders(folder) if (child / "images").is_dir()]
+        return all(len(image_files(case / "images")) == 1 for case in cases)  # else folders of pairs
+    except DataError:
+        return False
+
+
+DSB2018 = Importer(
+    name="dsb2018",
+    description="Data Science Bowl 2018, fluorescence nuclei",
+    expects=_EXPECTS,
+    find=_find,
+    recognises=_recognises,
+    licence="CC0",
+    citation="Caicedo et al., Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl, Nature "
+    "Methods 16, 2019",
+)

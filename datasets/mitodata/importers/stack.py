@@ -1,0 +1,176 @@
+"""What every importer finds: sections that can be read one by one, to be seen as images or as a volume."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.errors import DataError
+from mitodata.importers.components import Labels, VolumeComponents, as_labels, label_section
+from mitodata.layout import BLOCK
+from mitodata.sample import IGNORE, Sample, VoxelSize
+
+Grey = NDArray[np.uint8]
+
+SLAB = BLOCK[0]
+"""Sections read at a time: a row of chunks of the file to write."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Sections of one image stack, read when asked for.
+
+    Attributes:
+        name: of the stack, such as "training".
+        sections: the name of each section; used for the images and in errors.
+        raw: reads section z as (Y, X) uint8.
+        mask: reads the mask of section z, (Y, X) uint8 of 0, 1 and 255 (ignore); None if there is none.
+        label: reads the instances of section z, (Y, X) uint16 or uint32, always of the same dtype; None if they are to
+            be made from the mask.
+    """
+
+    name: str
+    sections: Sequence[str]
+    raw: Callable[[int], Grey]
+    mask: Callable[[int], Grey] | None = None
+    label: Callable[[int], Labels] | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is a mask or instances."""
+        return self.mask is not None or self.label is not None
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section in memory: raw, mask and given instances, all (Y, X)."""
+
+    raw: Grey
+    mask: Grey | None
+    label: Labels | None
+
+
+def images(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
+    """Yield the sections as 2D images, which may differ in size; instances from masks are 2D components.
+
+    Raises:
+        DataError: a section cannot be read, or image and mask differ in size.
+    """
+    for z, name in enumerate(stack.sections):
+        section = _read(stack, z)
+        label = section.label
+        if label is None and section.mask is not None:
+            label = label_section(section.mask)
+        yield Sample(
+            section.raw[np.newaxis],
+            voxel_size_nm,
+            None if label is None else label[np.newaxis],
+            None if section.mask is None else section.mask[np.newaxis],
+            name=name,
+        )
+
+
+def slabs(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
+    """Yield the stack as slabs of a volume along z; instances from masks are 3D components.
+
+    Raises:
+        DataError: a section cannot be read or differs in size.
+    """
+    depth, read_mask = len(stack.sections), stack.mask
+    shape = stack.raw(0).shape
+    components = None
+    if read_mask and not stack.label:
+        # The second pass asks for the masks of a slab twice, and for the last section of the slab before.
+        stack = replace(stack, mask=lru_cache(SLAB + 1)(read_mask))
+        components = VolumeComponents(lambda start, stop: _masks(stack, start, stop, shape), depth, SLAB)
+    for start in range(0, depth, SLAB):
+        stop = min(start + SLAB, depth)
+        sections = [_read(stack, z) for z in range(start, stop)]
+        for z, section in enumerate(sections, start):
+            _check_size(stack, z, section.raw.shape, shape)
+        label: Labels | None = None
+        if components is not None:
+            label = components.labels(start, stop)
+        elif stack.label:
+            label = _join([section.label[np.newaxis] for section in sections if section.label is not None])
+        mask = np.stack([section.mask for section in sections if section.mask is not None]) if stack.labelled else None
+        yield Sample(np.stack([section.raw for section in sections]), voxel_size_nm, label, mask, name=stack.name)
+
+
+def volume(stack: Stack, voxel_size_nm: VoxelSize) -> Sample:
+    """Read the whole stack as one volume.
+
+    Raises:
+        DataError: as `slabs`.
+    """
+    parts = list(slabs(stack, voxel_size_nm))
+    labels = [part.label for part in parts if part.label is not None]
+    return Sample(
+        np.concatenate([part.raw for part in parts]),
+        voxel_size_nm,
+        _join(labels) if labels else None,
+        np.concatenate([part.mask for part in parts if part.mask is not None]) if labels else None,
+        name=stack.name,
+    )
+
+
+def match(images: Sequence[Path], masks: Sequence[Path], key: Callable[[Path], object]) -> list[tuple[Path, Path]]:
+    """Pair images with masks of the same key, in the order of the images.
+
+    Raises:
+        DataError: a partner is missing, or two files have the same key.
+    """
+    by_key: dict[object, Path] = {}
+    for mask in masks:
+        twin = by_key.setdefault(key(mask), mask)
+        if twin is not mask:
+            raise DataError(f"{mask}: and {twin.name} are masks of the same image")
+    pairs: dict[object, tuple[Path, Path]] = {}
+    for image in images:
+        name = key(image)
+        if name in pairs:
+            raise DataError(f"{image}: and {pairs[name][0].name} are images of the same name or number")
+        if name not in by_key:
+            raise DataError(f"{image}: has no mask in {masks[0].parent}; expected one of the same name or number")
+        pairs[name] = (image, by_key[name])
+    alone = [mask for name, mask in by_key.items() if name not in pairs]
+    if alone:
+        raise DataError(f"{alone[0]}: has no image in {images[0].parent} ({len(alone)} such masks)")
+    return list(pairs.values())
+
+
+def _read(stack: Stack, z: int) -> Section:
+    raw = stack.raw(z)
+    label = stack.label(z) if stack.label else None
+    mask = stack.mask(z) if stack.mask else None
+    for kind, array in (("mask", mask), ("label image", label)):
+        if array is not None and array.shape != raw.shape:
+            raise DataError(f"{stack.sections[z]}: its {kind} is {array.shape} (y, x), the image {raw.shape}")
+    if label is not None:
+        known = (label > 0).astype(np.uint8)
+        # Given instances say what is foreground, the mask only where nothing is known.
+        mask = known if mask is None else np.where(mask == IGNORE, mask, known)
+    return Section(raw, mask, label)
+
+
+def _join(parts: Sequence[Labels]) -> Labels:
+    largest = max(int(np.iinfo(part.dtype).max) for part in parts)  # of the dtype, which slabs must share
+    return as_labels(np.concatenate(parts), largest)
+
+
+def _masks(stack: Stack, start: int, stop: int, shape: tuple[int, ...]) -> Grey:
+    masks = [stack.mask(z) for z in range(start, stop)] if stack.mask else []
+    for z, mask in enumerate(masks, start):
+        _check_size(stack, z, mask.shape, shape)
+    return np.stack(masks)
+
+
+def _check_size(stack: Stack, z: int, shape: tuple[int, ...], first: tuple[int, ...]) -> None:
+    if shape != first:
+        raise DataError(
+            f"{stack.sections[z]}: is {shape} (y, x), the first section {first}; a volume needs sections of one size, "
+            "images (2D) do not"
+        )
