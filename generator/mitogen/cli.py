@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SET_HELP = "Change one knob, e.g. section.thickness_nm=30 or 'section.thickness_nm={uniform=[5,50]}'; may be repeated."
+FOLDER = click.Path(file_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -195,6 +196,25 @@ def import_real(source: str, path: Path, output: Path, **options: Any) -> None:
     import_to_file(source, path, output, **options)
     with Dataset(output) as dataset:
         click.echo(f"{len(dataset)} image{'' if len(dataset) == 1 else 's'} in {output}")
+
+
+@cli.command("fetch", epilog=_examples("mitogen fetch", "mitogen fetch lucchi++ --to downloads"))
+@click.argument("name", required=False)
+@click.option("--to", "folder", type=FOLDER, metavar="FOLDER", help="Where to; otherwise the user's cache.")
+def fetch_real(name: str | None, folder: Path | None) -> None:
+    """Download a public dataset, verified; without a NAME, list what there is.
+
+    A cut download goes on where it stopped.
+    """
+    from mitodata.fetch import fetch
+    from mitodata.sources import SOURCES
+
+    if name is None:
+        click.echo("\n".join(f"{source.name:14} {source.description}" for source in SOURCES.values()))
+        return
+    path, source = fetch(name, folder, progress=True), SOURCES[name]
+    click.echo(f"licence: {source.licence}\nplease cite: {source.citation}")
+    click.echo(f"next: mitogen import {source.importer} {path} -o {source.importer}.h5")
 
 
 @cli.group("recipe")

@@ -79,6 +79,17 @@ def test_import(run: Program, tmp_path: Path) -> None:
     assert "exists already" in run.fails("import", "pairs", "real", "--voxel-size", "50", "5", "5", "-o", "real.h5")
 
 
+def test_fetch_lists_and_says_licence_citation_and_what_to_do_next(
+    run: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "lucchi++" in run("fetch")[1]
+    monkeypatch.setattr("mitodata.fetch.fetch", lambda name, folder, progress: folder / name)
+    output = run("fetch", "lucchi++", "--to", "there")[1].splitlines()
+    assert output[0].startswith("licence: ")
+    assert output[1].startswith("please cite: ")
+    assert output[2] == "next: mitogen import epfl there/lucchi++ -o epfl.h5"
+
+
 def test_validate_lists_problems(run: Program, tmp_path: Path) -> None:
     assert run("render", "-n", "1", "--size", "64", "-o", "a.h5")[0] == 0
     with h5py.File(tmp_path / "a.h5", "r+") as file:
@@ -127,6 +138,7 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
         ("info text.h5", "text.h5"),
         ("info .", "'.' is a directory"),
         ("validate text.h5", "text.h5"),
+        ("fetch lucky", "lucky: unknown dataset"),
         ("import epfl . -o b.h5", "Error: ."),
         ("import nix . -o b.h5", "nix: unknown source"),
         ("import auto nix -o b.h5", "'nix' does not exist"),
@@ -146,7 +158,17 @@ def test_bad_input_is_one_line_and_code_2(run: Program, tmp_path: Path, argument
 
 
 def test_every_command_explains_itself(run: Program) -> None:
-    for command in ("render", "preview", "info", "validate", "import", "recipe", "recipe show", "recipe explain"):
+    for command in (
+        "render",
+        "preview",
+        "info",
+        "validate",
+        "import",
+        "fetch",
+        "recipe",
+        "recipe show",
+        "recipe explain",
+    ):
         code, output, _ = run(*command.split(), "--help")
         assert code == 0
         assert "Usage: mitogen" in output
