@@ -23,13 +23,14 @@ _IGNORED = np.array([90, 90, 200], dtype=np.float64)
 _COLOURS = np.array([[255 * c for c in hsv_to_rgb(0.3 + 0.618 * k, 0.8, 1.0)] for k in range(64)], dtype=np.uint8)
 
 
-def contact_sheet(samples: Iterable[Sample], columns: int = 2, tile_px: int = 256) -> Image.Image:
+def contact_sheet(samples: Iterable[Sample], columns: int = 2, tile_px: int | None = None) -> Image.Image:
     """Lay out images in rows; each is shown plain and, if it has labels, again with outlines to its right.
 
     Args:
         samples: sections or volumes; of a volume the middle slice is shown.
         columns: number of images (pairs) in a row.
-        tile_px: width of one picture; images are scaled to it, labels without blending.
+        tile_px: width of one picture; images are scaled to it, labels without blending. None for the image's own
+            width, but at least 256 and at most 512.
 
     Returns:
         An RGB picture. Ignored areas are tinted blue; the colour of an outline means nothing but "another instance".
@@ -65,9 +66,10 @@ def middle_section(sample: Sample) -> Sample:
     return replace(sample, raw=sample.raw[z : z + 1], label=label, mask=mask)
 
 
-def _cell(section: Sample, caption: str, tile_px: int) -> Image.Image:
+def _cell(section: Sample, caption: str, tile_px: int | None) -> Image.Image:
     """Draw one section: the pictures side by side and a caption below."""
     height, width = section.raw.shape[1:]
+    tile_px = tile_px or min(max(width, 256), 512)
     size = (tile_px, max(1, round(tile_px * height / width)))
     pictures = [Image.fromarray(section.raw[0]).resize(size, Image.Resampling.BICUBIC).convert("RGB")]
     if section.label is not None and section.mask is not None:
