@@ -13,8 +13,9 @@ from mitodata.errors import DataError
 from mitodata.sources import SOURCES, Archive, Source
 
 _ATTEMPTS = 5
+_WAIT_S = 2.0
 _TIMEOUT_S = 30.0
-_CHUNK_BYTES = 2**16
+_CHUNK_BYTES = 2**13  # what is lost when a connection is cut
 
 
 def fetch(source: str | Source, folder: str | Path | None = None, *, progress: bool = False) -> Path:
@@ -49,27 +50,26 @@ def fetch(source: str | Source, folder: str | Path | None = None, *, progress: b
 class ResumingDownloader:
     """A pooch downloader that goes on where a cut connection, or an earlier run, stopped."""
 
-    def __init__(self, attempts: int = _ATTEMPTS, wait_s: float = 2.0, progress: bool = False) -> None:
-        """Set how often to try.
+    def __init__(self, progress: bool = False) -> None:
+        """Start with an empty count of failures.
 
         Args:
-            attempts: connections in a row that may fail without a single byte received.
-            wait_s: pause after a failed one.
             progress: show a bar.
         """
-        self._attempts, self._wait_s, self._progress = attempts, wait_s, progress
+        self._progress = progress
 
     def __call__(self, url: str, output_file: str, pooch: object) -> None:
         """Download `url` to `output_file`; until it is complete it lies beside it as NAME.part.
 
         Raises:
-            OSError: the server refuses, or the connection failed too often (a requests exception); or the disk did.
+            OSError: the server refuses, or five connections brought not a byte more (a requests exception); or the
+                disk is full or refuses.
         """
         part = Path(output_file).parent / f"{_name(url)}.part"
         failures = 0
-        while not self._complete(url, part, last=failures + 1 >= self._attempts):
+        while not self._complete(url, part, last=failures + 1 >= _ATTEMPTS):
             failures += 1
-            time.sleep(self._wait_s)
+            time.sleep(_WAIT_S)
         part.replace(output_file)
 
     def _complete(self, url: str, part: Path, last: bool) -> bool:

@@ -108,7 +108,8 @@ def _image_problems(parent: h5py.Group, where: str, stack: tuple[int, ...]) -> I
     """Check raw, label and mask of one sample, or of all that are stacked."""
     found = {name: parent[name] for name in IMAGES if isinstance(parent.get(name), h5py.Dataset)}
     if list(found) not in (["raw"], list(IMAGES)):
-        yield f"{where or '/'}: holds {', '.join(found) or 'no images'}; expected raw, or raw, label and mask"
+        place = where.rstrip("/") or "the file"
+        yield f"{place}: holds {', '.join(found) or 'no images'}; expected raw, or raw, label and mask"
         return
     sound = True
     for name, dataset in found.items():

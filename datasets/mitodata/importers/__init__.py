@@ -23,7 +23,7 @@ from mitodata.writer import write_dataset, write_volume
 __all__ = ["IMPORTERS", "Importer", "import_dataset", "import_to_file", "recognise"]
 
 IMPORTERS: dict[str, Importer] = {
-    importer.name: importer for importer in (EPFL, VNC, KASTHURI, MITOEM, PAIRS, DSB2018, HDF5)
+    importer.name: importer for importer in (EPFL, VNC, KASTHURI, MITOEM, DSB2018, PAIRS, HDF5)
 }
 """Every format by name, in the order in which `recognise` tries them: the particular before the general."""
 

@@ -57,7 +57,7 @@ def _recognises(path: Path) -> bool:
     try:
         folder = locate(path, _fits, _EXPECTS)
         cases = [child for child in subfolders(folder) if (child / "images").is_dir()]
-        return all(len(image_files(case / "images")) == 1 for case in cases)  # else folders of pairs
+        return all(_image(case).stem == case.name for case in cases)  # else it is a folder of pairs
     except DataError:
         return False
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mitodata.errors import DataError
 
-_DEPTH = 2
+_DEPTH = 3  # folder to fetch into / archive / its one folder / stack1
 
 
 def locate(path: Path, fits: Callable[[Path], bool], wanted: str) -> Path:

@@ -184,12 +184,12 @@ class TiffStack:
         self.path = path
         try:
             self._file = tifffile.TiffFile(path)
+            weakref.finalize(self, self._file.close)
             self._pages = [page for page in self._file.series[0].pages if page is not None]
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
         except (tifffile.TiffFileError, IndexError, ValueError) as error:
             raise DataError(f"{path}: is not a TIFF, or damaged ({error})") from error
-        weakref.finalize(self, self._file.close)
 
     def __len__(self) -> int:
         return len(self._pages)

@@ -1,0 +1,136 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from mitodata import DataError
+from mitodata.importers.images import TiffStack, binarise, image_files, read_array, read_grey, read_mask, to_grey
+
+GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "TIFF"])
+def test_8_bit_grey_stays(tmp_path: Path, suffix: str) -> None:
+    Image.fromarray(GREY).save(tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(read_grey(tmp_path / f"a.{suffix}"), GREY)
+
+
+def test_colour_palette_and_transparency(tmp_path: Path) -> None:
+    grey = Image.fromarray(GREY)
+    for mode in ("RGB", "RGBA", "LA", "P"):
+        grey.convert(mode).save(tmp_path / "a.png")
+        np.testing.assert_array_equal(read_grey(tmp_path / "a.png"), GREY)
+    red = np.zeros((6, 8, 3), np.uint8)
+    red[..., 0] = 200
+    assert (to_grey(red, "here") == 60).all()  # 0.299 x 200
+    grey.convert("RGB").save(tmp_path / "a.jpg", quality=95)
+    assert np.abs(read_grey(tmp_path / "a.jpg").astype(int) - GREY).max() < 12
+
+
+def test_other_types_are_stretched(tmp_path: Path) -> None:
+    wide = GREY.astype(np.uint16) * 100 + 7
+    Image.fromarray(wide).save(tmp_path / "a.png")
+    tifffile.imwrite(tmp_path / "a.tif", wide)
+    for name in ("a.png", "a.tif"):
+        found = read_grey(tmp_path / name)
+        assert (found.min(), found.max()) == (0, 255)
+        assert np.abs(found / 255 - GREY / GREY.max()).max() < 0.01
+    assert (to_grey(np.full((4, 4), 3.5), "here") == 0).all()
+    np.testing.assert_array_equal(np.unique(to_grey(np.eye(4, dtype=bool), "here")), [0, 255])
+    with pytest.raises(DataError, match="here: holds grey values that are not finite"):
+        to_grey(np.full((4, 4), np.nan), "here")
+
+
+def test_a_compression_that_tifffile_cannot_read_alone(tmp_path: Path) -> None:
+    Image.fromarray(GREY).save(tmp_path / "a.tif", compression="tiff_lzw")
+    np.testing.assert_array_equal(read_grey(tmp_path / "a.tif"), GREY)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 1, 1], [0, 1, 1]),
+        ([0, 255, 255], [0, 1, 1]),
+        ([3, 100, 255], [0, 0, 1]),
+        ([0, 0, 0], [0, 0, 0]),
+        ([0, 100, 200], [0, 0, 1]),
+    ],
+)
+def test_masks_of_numbers(values: list[int], expected: list[int]) -> None:
+    for dtype in (np.uint8, np.float32):
+        assert binarise(np.array([values], dtype), Path("a.png")).tolist() == [expected]
+
+
+def test_masks_of_other_types() -> None:
+    assert binarise(np.array([[0, 65535]], np.uint16), Path("a.png")).tolist() == [[0, 1]]
+    assert binarise(np.array([[0.1, 0.6]]), Path("a.tif")).tolist() == [[0, 1]]
+    assert binarise(np.array([[False, True]]), Path("a.png")).tolist() == [[0, 1]]
+    assert binarise(np.array([[[0, 0, 0], [0, 128, 0]]], np.uint8), Path("a.png")).tolist() == [[0, 1]]
+    assert binarise(np.array([[2, 9, 130]], np.uint8), Path("a.JPG")).tolist() == [[0, 0, 1]]
+    assert binarise(np.array([[2, 9, 0]], np.uint8), Path("a.jpeg")).tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize("values", [np.array([[0, 1, 2]], np.uint8), np.array([[0, 700]], np.uint16)])
+def test_numbers_are_no_mask(values: np.ndarray) -> None:
+    with pytest.raises(DataError, match=r"a\.png: values up to .* look like numbers of classes or instances"):
+        binarise(values, Path("a.png"))
+
+
+def test_a_1_bit_mask(tmp_path: Path) -> None:
+    Image.fromarray(GREY > 100).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), GREY > 100)
+
+
+def test_unreadable_images(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    for suffix in ("png", "jpg", "bmp", "tif"):
+        path = tmp_path / f"a.{suffix}"
+        Image.fromarray(noise).save(path)
+        path.write_bytes(path.read_bytes()[:900])
+        with pytest.raises(DataError, match=rf"a\.{suffix}: (cannot be read|is not an image, or damaged)"):
+            read_array(path)
+        path.write_text("not an image")
+        with pytest.raises(DataError, match=r"is not an image, or damaged"):
+            read_array(path)
+    with pytest.raises(DataError, match="no such file"):
+        read_array(tmp_path / "no.png")
+    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((5, 8, 9), np.uint8))
+    with pytest.raises(DataError, match=r"has shape \(5, 8, 9\); expected a single"):
+        read_array(tmp_path / "stack.tif")
+
+
+def test_files_are_sorted_by_number(tmp_path: Path) -> None:
+    for name in ("10.png", "2.png", "1.PNG", ".hidden.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in image_files(tmp_path)] == ["1.PNG", "2.png", "10.png"]
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        image_files(tmp_path / "no")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no image; expected"):
+        image_files(tmp_path / "empty")
+
+
+def test_tiff_stack(tmp_path: Path) -> None:
+    volume = np.random.default_rng(0).integers(0, 256, (5, 20, 30), dtype=np.uint8)
+    path = tmp_path / "a.tif"
+    for options in ({}, {"compression": "zlib"}, {"imagej": True}):
+        tifffile.imwrite(path, volume, **options)
+        stack = TiffStack(path)
+        assert len(stack) == 5
+        for z in range(5):
+            np.testing.assert_array_equal(stack[z], volume[z])
+    tifffile.imwrite(path, volume, compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        start = list(file.pages)[3].dataoffsets[0]
+    with path.open("r+b") as stream:
+        stream.seek(start)
+        stream.write(bytes(100))
+    with pytest.raises(DataError, match=r"a\.tif: page 3 cannot be read"):
+        TiffStack(path)[3]
+    path.write_text("not a TIFF")
+    with pytest.raises(DataError, match="is not a TIFF, or damaged"):
+        TiffStack(path)
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        TiffStack(tmp_path / "no.tif")
