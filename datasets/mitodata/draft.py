@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,22 +30,24 @@ class Draft:
         Raises:
             DataError: it is a folder, or exists and `overwrite` is off.
         """
-        if path.is_dir():
-            raise DataError(f"{path}: is a folder; expected the name of a file to write")
-        if path.exists() and not overwrite:
-            raise DataError(f"{path}: exists already; choose another name or overwrite it")
         self._path = path
         self._streams: list[_Stream] = []
         self._files: list[h5py.File] = []
+        with self.checked():
+            if path.is_dir():
+                raise DataError(f"{path}: is a folder; expected the name of a file to write")
+            if path.exists() and not overwrite:
+                raise DataError(f"{path}: exists already; choose another name or overwrite it")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self._files:
-            file.close()
-        for stream in self._streams:
-            stream.discard()
+        with _interrupt_deferred():
+            for file in self._files:
+                file.close()
+            for stream in self._streams:
+                stream.discard()
 
     def create(self) -> h5py.File:
         """Start a file; when called again (the layout has to change), a second one, which is then the one to keep.
@@ -55,7 +59,7 @@ class Draft:
         suffix = ".partial" if not self._streams else f".partial{len(self._streams)}"
         with self.checked():
             self._streams.append(_Stream(self._path.with_name(f".{self._path.name}{suffix}"), self._path))
-        self._files.append(h5py.File(self._streams[-1], "w", track_order=True))
+            self._files.append(h5py.File(self._streams[-1], "w", track_order=True))
         return self._files[-1]
 
     def keep(self) -> None:
@@ -64,38 +68,60 @@ class Draft:
         Raises:
             DataError: the disk is full or refuses.
         """
-        for file in self._files:
-            file.close()
         with self.checked():
-            stream = self._streams[-1]
-            stream.raise_failure()
-            stream.rename(self._path)
+            for file in self._files:
+                file.close()
+        with self.checked():
+            self._streams[-1].rename(self._path)
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Report in one line what went wrong with the disk in this block."""
+        """Use HDF5 in this block: report in one line what went wrong with the disk; a Ctrl-C takes effect after it."""
         try:
-            try:
-                yield
-            finally:  # what HDF5 may raise is only a consequence
-                for stream in self._streams:
-                    stream.raise_failure()
+            with _interrupt_deferred():
+                try:
+                    yield
+                finally:  # what HDF5 may raise is only a consequence
+                    for stream in self._streams:
+                        stream.raise_failure()
         except OSError as error:
             reason = "its folder does not exist" if isinstance(error, FileNotFoundError) else error.strerror or error
             raise DataError(f"{self._path}: cannot be written: {reason}") from error
 
 
+@contextmanager
+def _interrupt_deferred() -> Iterator[None]:
+    """Hold back Ctrl-C until the end of the block: raised while HDF5 calls `_Stream`, HDF5 would swallow it."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:  # not ours to handle
+        yield
+        return
+    pressed = False
+
+    def remember(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
+
+
 class _Stream:
     """The file as HDF5 sees it: it never fails.
 
-    HDF5 does not survive a failed write: on a full disk its later flushes crash the process. So an error, or a Ctrl-C
-    that arrives inside a call, is remembered and raised once HDF5 is not on the stack; the file is thrown away anyway.
+    HDF5 does not survive a failed write: on a full disk its later flushes crash the process. So an error is remembered
+    and raised once HDF5 is not on the stack; the file is thrown away anyway.
     """
 
     def __init__(self, path: Path, final: Path) -> None:
         self._path = path
         self._position = 0
-        self._failure: BaseException | None = None
+        self._failure: OSError | None = None
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -174,5 +200,5 @@ class _Stream:
     def _remembered(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, KeyboardInterrupt) as error:
+        except OSError as error:
             self._failure = self._failure or error

@@ -7,7 +7,8 @@ import h5py
 from mitodata.errors import DataError
 from mitodata.layout import FORMAT_NAME, SCHEMA_VERSION
 
-_CHUNK_CACHE_BYTES = 16 * 2**20  # a row of blocks of a volume stays in memory while its sections are read
+_CHUNK_CACHE_BYTES = 64 * 2**20  # a layer of blocks of a volume stays in memory while its sections are read
+_CHUNK_CACHE_SLOTS = 10_007  # a prime far above the number of blocks that fit
 
 _SIGNATURES = {
     b"\x89PNG": "a PNG",
@@ -64,7 +65,9 @@ def open_hdf5(path: Path) -> h5py.File:
     if not h5py.is_hdf5(path):
         raise DataError(f"{path}: {_what(start)}; real images are brought in with `mitogen import`")
     try:
-        return h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES, locking="best-effort")
+        return h5py.File(
+            path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES, rdcc_nslots=_CHUNK_CACHE_SLOTS, locking="best-effort"
+        )
     except (OSError, RuntimeError) as error:
         if "truncated" in str(error):
             size = path.stat().st_size

@@ -71,6 +71,7 @@ class Dataset:
         self.path = Path(path)
         self._file: h5py.File | None = None
         self._process = 0
+        self._held: list[h5py.Dataset] = []
         with self._errors():
             file = self._open()
             self._length = sample_count(file)
@@ -101,13 +102,14 @@ class Dataset:
         self.close()
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_file": None}
+        return self.__dict__ | {"_file": None, "_held": []}
 
     def close(self) -> None:
         """Close the file; reading again opens it again."""
         if self._file is not None and self._process == os.getpid():
             self._file.close()
         self._file = None
+        self._held = []
 
     def shape(self, index: int) -> tuple[int, int, int]:
         """Return the shape (Z, Y, X) of a sample without reading it."""
@@ -149,7 +151,10 @@ class Dataset:
         if window is not None:
             window = self._inside(index, window)
         with self._errors():
-            return read_sample(self._open(), index, window)
+            file = self._open()
+            # HDF5 forgets the chunks it has unpacked when a dataset is closed; the next section needs the same ones.
+            self._held = list(sample_images(file, index).values())
+            return read_sample(file, index, window)
 
     def _inside(self, index: int, window: Window) -> Window:
         shape = self.shape(index)

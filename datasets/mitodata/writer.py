@@ -51,8 +51,9 @@ def write_dataset(
             with draft.checked():
                 if writer is None:
                     writer = _Stack(_start(draft, provenance), _Form.of(sample), tuple(sample.params))
-                elif isinstance(writer, _Stack) and _Form.of(sample) != writer.form:
-                    writer = _regroup(writer, _start(draft, provenance))
+            if isinstance(writer, _Stack) and _Form.of(sample) != writer.form:
+                writer = _regroup(writer, draft, provenance)
+            with draft.checked():
                 writer.append(sample)
         if writer is None:
             raise DataError(f"{path}: no images to write")
@@ -223,11 +224,13 @@ class _Groups:
             dataset[...] = _array(sample, name)
 
 
-def _regroup(stack: _Stack, file: h5py.File) -> _Groups:
+def _regroup(stack: _Stack, draft: Draft, provenance: Provenance) -> _Groups:
     """Copy what was stacked so far into groups, sample by sample."""
-    groups = _Groups(file, stack.table.columns)
+    with draft.checked():
+        groups = _Groups(_start(draft, provenance), stack.table.columns)
     for index in range(len(stack.table)):
-        groups.append(read_sample(stack.file, index))
+        with draft.checked():
+            groups.append(read_sample(stack.file, index))
     return groups
 
 

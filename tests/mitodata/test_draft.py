@@ -1,6 +1,8 @@
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -68,6 +70,33 @@ def test_impossible_names(tmp_path: Path, make_sample: MakeSample) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written: Not a directory"):
         write_dataset(tmp_path / "file" / "a.h5", [make_sample()], Provenance())
+
+
+def test_ctrl_c_always_arrives_and_leaves_nothing(tmp_path: Path) -> None:
+    """In a process of its own: Python's handler must never run below HDF5, which would swallow the interrupt."""
+    program = f"""
+import itertools
+import numpy as np
+from mitodata import Sample
+from mitodata.store import Provenance, write_dataset
+sample = Sample(np.zeros((1, 128, 128), np.uint8), (1, 1, 1))
+print("started", flush=True)
+try:
+    write_dataset({str(tmp_path / "a.h5")!r}, itertools.repeat(sample, 10**7), Provenance())
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    for delay in (0.02, 0.11, 0.2):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+            try:
+                assert process.communicate(timeout=20)[0] == "stopped\n"
+            finally:
+                process.kill()
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
