@@ -4,7 +4,8 @@ Stain densities are relative: 0 is clear resin, 1 the darkest membrane. Ranges a
 that a network trained on them has seen more than it will meet.
 """
 
-from mitogen.distributions import Choice, Distribution, Knob, LogNormal, LogUniform, Uniform, knob_table
+from mitogen.distributions import Choice, Distribution, LogNormal, LogUniform, Uniform
+from mitogen.knob import Knob, knob_table
 
 
 def _knob(name: str, unit: str, allowed: tuple[float, float], default: Distribution | float, text: str) -> Knob:
@@ -14,7 +15,7 @@ def _knob(name: str, unit: str, allowed: tuple[float, float], default: Distribut
 KNOBS = knob_table(
     # --- the section -------------------------------------------------------------------------------------------
     _knob("section.pixel_nm", "nm", (1, 50), 8.0, "Edge length of a pixel; one number for a whole dataset."),
-    _knob("section.thickness_nm", "nm", (1, 200), LogUniform(5, 60), "Thickness of the section that one image averages over."),
+    _knob("section.thickness_nm", "nm", (1, 200), LogUniform(5, 50), "Thickness of the section that one image averages over."),
     _knob("section.spacing_nm", "nm", (1, 200), 8.0, "Distance between neighbouring sections of a volume."),
     # --- cells -------------------------------------------------------------------------------------------------
     _knob("cells.calibre_nm", "nm", (60, 2000), LogNormal(230, 0.45, 90, 600), "Median radius of the cell profiles that crowd the tissue."),
@@ -52,8 +53,8 @@ KNOBS = knob_table(
     _knob("nuclei.density", "density", (0, 1), Uniform(0.12, 0.4), "Stain of the nucleoplasm."),
     _knob("nuclei.chromatin", "density", (0, 1), Uniform(0.1, 0.45), "How much darker the clumps of chromatin are."),
     # --- mitochondria ------------------------------------------------------------------------------------------
-    _knob("mitochondria.volume_fraction", "1", (0, 0.5), LogNormal(0.14, 0.5, 0.02, 0.4), "Share of the volume that mitochondria fill, before overlaps are thinned out."),
-    _knob("mitochondria.radius_nm", "nm", (30, 800), LogNormal(140, 0.3, 70, 330), "Median radius across the axis."),
+    _knob("mitochondria.volume_fraction", "1", (0, 0.5), LogNormal(0.2, 0.5, 0.03, 0.45), "Share of the volume that mitochondria fill, before overlaps are thinned out."),
+    _knob("mitochondria.radius_nm", "nm", (30, 800), LogNormal(150, 0.28, 85, 330), "Median radius across the axis."),
     _knob("mitochondria.radius_spread", "1", (0, 0.8), Uniform(0.1, 0.32), "Scatter of the radius within one image (of its logarithm)."),
     _knob("mitochondria.aspect", "1", (1, 15), Uniform(1.4, 5.0), "Mean ratio of length to width."),
     _knob("mitochondria.bend_rad", "rad", (0, 3), Uniform(0.1, 1.0), "Scatter of the angle by which the axis turns."),
@@ -64,16 +65,16 @@ KNOBS = knob_table(
     _knob("mitochondria.membrane_density", "density", (0.1, 1.5), Uniform(0.65, 1.1), "Stain of outer and inner membrane."),
     _knob("mitochondria.intermembrane_nm", "nm", (2, 40), Uniform(4, 14), "Width of the space between the two membranes."),
     _knob("mitochondria.intermembrane_darkness", "density", (-0.3, 0.6), Uniform(0.0, 0.3), "Stain of that space beside cytoplasm."),
-    _knob("mitochondria.matrix_darkness", "density", (-0.2, 0.9), Uniform(0.12, 0.5), "Stain of the matrix beside cytoplasm."),
+    _knob("mitochondria.matrix_darkness", "density", (-0.2, 0.9), Uniform(0.16, 0.55), "Stain of the matrix beside cytoplasm."),
     _knob("mitochondria.matrix_spread", "density", (0, 0.3), Uniform(0.0, 0.06), "Its scatter within one image."),
-    _knob("cristae.spacing_nm", "nm", (15, 200), Uniform(35, 85), "Mean distance between cristae."),
-    _knob("cristae.lumen_nm", "nm", (1, 60), Uniform(6, 24), "Width of the space within a crista."),
-    _knob("cristae.lumen_lightness", "density", (-0.5, 0.6), Uniform(-0.05, 0.35), "How much lighter than the matrix it is."),
+    _knob("cristae.spacing_nm", "nm", (15, 200), Uniform(28, 75), "Mean distance between cristae."),
+    _knob("cristae.lumen_nm", "nm", (1, 60), Uniform(6, 22), "Width of the space within a crista."),
+    _knob("cristae.lumen_lightness", "density", (-0.5, 0.6), Uniform(0.0, 0.4), "How much lighter than the matrix it is."),
     _knob("cristae.membrane_nm", "nm", (3, 20), Uniform(5, 10), "Thickness of a crista's membranes."),
-    _knob("cristae.membrane_darkness", "density", (0, 0.8), Uniform(0.1, 0.45), "How much darker than the matrix they are."),
-    _knob("cristae.contrast", "1", (0, 2), Uniform(0.6, 1.3), "Overall visibility of cristae."),
-    _knob("cristae.share", "1", (0, 1), Uniform(0.4, 0.95), "Share of the matrix that cristae run through."),
-    _knob("cristae.bending_nm", "nm", (0, 100), Uniform(0, 35), "How far cristae bend."),
+    _knob("cristae.membrane_darkness", "density", (0, 0.8), Uniform(0.12, 0.5), "How much darker than the matrix they are."),
+    _knob("cristae.contrast", "1", (0, 2), Uniform(0.7, 1.4), "Overall visibility of cristae."),
+    _knob("cristae.share", "1", (0, 1), Uniform(0.6, 0.99), "Share of the matrix that cristae run through."),
+    _knob("cristae.bending_nm", "nm", (0, 100), Uniform(0, 45), "How far cristae bend."),
     _knob("cristae.longitudinal_share", "1", (0, 1), Uniform(0, 0.6), "Share of mitochondria whose cristae run along the axis."),
     # --- what mitochondria are mistaken for --------------------------------------------------------------------
     _knob("boutons.share", "1", (0, 1), Uniform(0.03, 0.28), "Share of cells that are terminals packed with vesicles."),

@@ -14,7 +14,8 @@ from pathlib import Path
 import tomli_w
 
 from mitodata.errors import RecipeError
-from mitogen.distributions import Distribution, Knob, did_you_mean
+from mitogen.distributions import Distribution
+from mitogen.knob import Knob, did_you_mean
 from mitogen.knobs import KNOBS
 from mitogen.streams import uniform
 

@@ -103,8 +103,8 @@ def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
 def _fields(drawn: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
     lengths = {
         "ripple": 380.0,
-        "cristae": 180.0,
-        "texture": 140.0,
+        "cristae": 300.0,
+        "texture": 320.0,
         "cluster": drawn["boutons.cluster_nm"],
         "patch": drawn["synapses.spacing_nm"],
         "sheets": 900.0,

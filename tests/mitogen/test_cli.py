@@ -1,6 +1,6 @@
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -183,8 +183,10 @@ def test_help_is_quick() -> None:
 
 
 def _seconds_for_help() -> float:
-    start = time.perf_counter()
+    """Processor time, not time on the clock: other programs on the machine do not count."""
+    start = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, "-c", "from mitogen.cli import main; main()", "--help"], check=True, capture_output=True
     )
-    return time.perf_counter() - start
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime

@@ -9,14 +9,12 @@ from mitogen.distributions import (
     Choice,
     Distribution,
     Fixed,
-    Knob,
     LogNormal,
     LogUniform,
     Normal,
     Uniform,
-    knob_table,
-    parse,
 )
+from mitogen.knob import Knob, knob_table, parse
 
 numbers = st.floats(-1e6, 1e6, allow_subnormal=False)
 positive = st.floats(1e-3, 1e6)

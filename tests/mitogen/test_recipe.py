@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mitodata import RecipeError
-from mitogen.distributions import Fixed, Knob, LogNormal, Uniform, knob_table
+from mitogen.distributions import Fixed, LogNormal, Uniform
+from mitogen.knob import Knob, knob_table
 from mitogen.knobs import KNOBS
 from mitogen.recipe import Recipe, draw, find_knobs, load_recipe, open_recipe, parse_recipe, preset_names
 

@@ -84,9 +84,11 @@ def _splat(
     # Enough jitter to hide the lattice; neighbours may touch, as crowded vesicles do in projection.
     jitter = max(spacing - radius, np.float32(0.7) * spacing)
     half = np.float32(0.5)
+    # The lattice starts at a height of its own, or every section at z = 0 would run through the middle of a layer.
+    origin = spacing * _unit(_mix(key))
     for kz in range(
-        int(np.floor((z - largest - thickness / 2 - spacing) / spacing)),
-        int((z + largest + thickness / 2 + spacing) / spacing) + 2,
+        int(np.floor((z - origin - largest - thickness / 2 - spacing) / spacing)),
+        int((z - origin + largest + thickness / 2 + spacing) / spacing) + 2,
     ):
         for ky in range(int(np.floor((ys[0] - spacing) / spacing)), int((ys[-1] + spacing) / spacing) + 2):
             for kx in range(int(np.floor((xs[0] - spacing) / spacing)), int((xs[-1] + spacing) / spacing) + 2):
@@ -100,7 +102,7 @@ def _splat(
                 if _unit(state) >= occupancy:
                     continue
                 state = _mix(state)
-                cz = kz * spacing + (_unit(state) - half) * jitter
+                cz = origin + kz * spacing + (_unit(state) - half) * jitter
                 state = _mix(state)
                 # Every other layer is shifted, so that rows never line up.
                 cy = (ky + half * (kz & 1)) * spacing + (_unit(state) - half) * jitter
