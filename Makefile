@@ -29,7 +29,7 @@ demo: real-is-there $(INSTALLED)
 
 # Before minutes of installation, not after.
 real-is-there:
-	@[ -z "$(REAL)" ] || [ -d "$(REAL)" ] || { echo 'REAL=$(REAL): no such folder; expected labelled images' >&2; exit 2; }
+	@[ -z "$(REAL)" ] || [ -e "$(REAL)" ] || { echo "REAL=$(REAL): no such folder; expected labelled images" >&2; exit 2; }
 
 test: $(INSTALLED)
 	$(BIN)/pytest

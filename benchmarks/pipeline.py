@@ -1,0 +1,70 @@
+"""The main job as steps: import, render, fit, evaluate, each one command of `mitogen` or `mitoseg`."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from steps import Step
+
+from mitodata.errors import MitoError
+from mitodata.importers import recognise
+
+
+def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = ()) -> Step:
+    """Import real images into `folder`, in the layout that they are seen to have.
+
+    Raises:
+        DataError: no known layout.
+    """
+    layout = recognise(source)
+    target = folder / f"{layout}.h5"
+    size = ("--voxel-size", *voxel_size) if voxel_size else ()
+    return Step(("mitogen", "import", layout, str(source), *size, "-o", str(target)), target, target)
+
+
+def render(target: Path, n: int, seed: int, preset: str = "mito") -> Step:
+    """Render `n` images of 256 x 256 pixels."""
+    command = ("mitogen", "render", "--preset", preset, "--n", str(n), "--seed", str(seed), "-o", str(target))
+    return Step(command, target, target)
+
+
+def preview(dataset: Step) -> Step:
+    """Draw some images of a dataset beside it."""
+    target = dataset.result.with_suffix(".png")
+    return Step(("mitogen", "preview", str(dataset.result), "-o", str(target)), target, target, after=(dataset,))
+
+
+def fit(run: Path, train: Step, validation: Step, minutes: str, seed: int = 0) -> Step:
+    """Fit the default network; a stopped fit goes on where it was."""
+    command = ("mitoseg", "fit", str(train.result), "--val", str(validation.result), "-o", str(run))
+    return Step(
+        (*command, "--minutes", minutes, "--seed", str(seed)),
+        result=run / "validation.png",  # the last thing that a fit writes
+        place=run,
+        after=(train, validation),
+        resume=("mitoseg", "fit", "--resume", "-o", str(run)),
+        partial=run / "last.pt",
+    )
+
+
+def evaluate(report: Path, fitted: Step, datasets: Sequence[Step]) -> Step:
+    """Score on all `datasets`; the table that is printed is kept beside the page."""
+    files = (str(dataset.result) for dataset in datasets)
+    return Step(
+        ("mitoseg", "evaluate", str(fitted.place), *files, "-o", str(report)),
+        result=report / "table.txt",
+        place=report,
+        after=(fitted, *datasets),
+        keep_output=True,
+    )
+
+
+def run_program(main: Callable[[], None]) -> None:
+    """Run `main`; an error that the user can mend is one line and exit code 2."""
+    try:
+        main()
+    except (MitoError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
