@@ -1,0 +1,101 @@
+"""The main job in miniature: render, fit, import, evaluate, predict, all by command."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from mitodata.store import Dataset
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+N = 24
+METRICS = {"iou", "dice", "precision", "recall", "accuracy", "kappa"}
+SMALL = ("--set", "network=tiny", "--set", "patch_px=64", "--set", "batch=4", "--set", "validations=1")
+
+
+def blob(seed: int, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A dark disc on noise, and its mask."""
+    y, x = np.indices(shape)
+    disc = (y - shape[0] / 2) ** 2 + (x - shape[1] / 2) ** 2 < 15**2
+    noise = np.random.default_rng(seed).normal(0, 10, shape)
+    return np.clip(150 - 60 * disc + noise, 0, 255).astype(np.uint8), disc.astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Path:
+    """Two rendered files, a network fitted to the first, and a folder of pairs."""
+    folder = tmp_path_factory.mktemp("main-job")
+    program("mitogen", "render", "--n", N, "--size", 64, "--workers", 1, "-o", folder / "train.h5")
+    program("mitogen", "render", "--n", 4, "--size", 64, "--workers", 1, "--seed", 1, "-o", folder / "test.h5")
+    files = (folder / "train.h5", "--val", folder / "test.h5", "-o", folder / "run")
+    program("mitoseg", "fit", *files, "--epochs", 2, *SMALL)
+    for number, shape in enumerate([(80, 96), (64, 64)]):
+        raw, mask = blob(number, shape)
+        for kind, image in (("images", raw), ("masks", 255 * mask)):
+            (folder / "pairs" / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / "pairs" / kind / f"{number}.png")
+    return folder
+
+
+def test_rendered_file_is_valid_and_says_how_it_was_made(folder: Path, program: Program) -> None:
+    assert "no problems" in program("mitogen", "validate", folder / "train.h5").stdout
+    with Dataset(folder / "train.h5") as train:
+        assert len(train) == N
+        assert "mitochondria" in train.provenance.recipe
+        assert all(len(column) == N for column in train.params.values())
+
+
+def test_workers_do_not_change_a_byte(tmp_path: Path, program: Program) -> None:
+    for workers in (1, 2):
+        target = tmp_path / f"{workers}.h5"
+        program("mitogen", "render", "--n", 6, "--size", 64, "--workers", workers, "-o", target)
+    assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()
+
+
+def test_scores_of_rendered_and_real_images_in_one_report(folder: Path, program: Program) -> None:
+    real = folder / "real.h5"
+    program("mitogen", "import", "auto", folder / "pairs", "--voxel-size", 30, 8, 8, "-o", real)
+    report = folder / "report"
+    shown = program("mitoseg", "evaluate", folder / "run", folder / "test.h5", real, "-o", report).stdout
+
+    metrics = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
+    assert set(metrics) == {"test", "real"}
+    assert metrics["real"]["images"] == 2
+    for scores in metrics.values():
+        assert set(scores) >= METRICS
+        for name in METRICS:
+            assert set(scores[name]) == {"mean", "std", "pooled"}
+            assert -1 <= scores[name]["mean"] <= 1
+    assert [line.split()[0] for line in shown.splitlines()[1:]] == ["test", "real"]
+    page = (report / "index.html").read_text(encoding="utf-8")
+    assert "<img" in page
+    assert not re.search(r"(src|href)=.?(http|//)", page), "the page must work offline"
+
+
+def test_mask_lies_on_the_grid_of_the_picture(folder: Path, program: Program) -> None:
+    picture = folder / "pairs" / "images" / "0.png"
+    program("mitoseg", "predict", folder / "run", picture, "--voxel-size", 30, 8, 8, "-o", folder / "masks")
+    with Image.open(folder / "masks" / "0_mask.png") as mask:
+        assert mask.size == (96, 80)
+        assert set(np.unique(np.asarray(mask))) <= {0, 255}
+
+
+def test_mistakes_are_one_line_and_code_2(folder: Path, program: Program) -> None:
+    mistakes = [
+        ("mitoseg", "evaluate", folder / "run", folder / "nowhere.h5", "-o", folder / "other"),
+        ("mitoseg", "evaluate", folder / "pairs", folder / "test.h5", "-o", folder / "other"),
+        ("mitoseg", "fit", folder / "train.h5", "-o", folder / "run", "--epochs", 1),
+        ("mitogen", "import", "auto", folder / "run", "-o", folder / "other.h5"),
+        ("mitogen", "render", "--set", "mitochondria.radius=3", "-o", folder / "other.h5"),
+    ]
+    for mistake in mistakes:
+        said = program(*mistake, code=2).stderr
+        assert said.startswith("Error: ")
+        assert said.count("\n") == 1, said

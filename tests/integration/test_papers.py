@@ -1,0 +1,63 @@
+"""Every command, option, target and link in README and docs exists."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from mitogen.cli import cli as mitogen
+from mitoseg.cli import cli as mitoseg
+
+ROOT = Path(__file__).parents[2]
+PAPERS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+PROGRAMS: dict[str, click.Group] = {"mitogen": mitogen, "mitoseg": mitoseg}
+
+
+def code(paper: Path) -> list[str]:
+    """Lines of the fenced blocks, and what stands between backticks."""
+    text = paper.read_text(encoding="utf-8")
+    fenced = re.compile(r"^```.*?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    lines = [line for block in fenced.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    return lines + re.findall(r"`([^`]+)`", fenced.sub("", text).replace("\n", " "))
+
+
+def find(command: click.Command, words: list[str]) -> click.Command:
+    """Follow `words` through groups to the command that they call."""
+    context = click.Context(command)
+    for word in words:
+        if not isinstance(command, click.Group):
+            break
+        found = command.get_command(context, word)
+        assert found is not None, f"{' '.join(words)}: {word} is no command"
+        command = found
+    return command
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_and_options_exist(paper: Path) -> None:
+    for line in code(paper):
+        words = line.removeprefix("$ ").split(" #")[0].split("  ")[0]
+        if not re.match(r"(mitogen|mitoseg) [a-z]", words):
+            continue
+        name, *rest = shlex.split(words.replace("[", " ").replace("]", " "))
+        command = find(PROGRAMS[name], [word for word in rest if not word.startswith("-")])
+        options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        used = {word.split("=")[0] for word in rest if re.match(r"--?[a-zA-Z]", word)}
+        assert used <= options | {"--help", "-h"}, line
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_make_targets_exist(paper: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    used = {match[1] for line in code(paper) if (match := re.match(r"(?:[A-Z]+=\S+ )?make ([a-z-]+)", line))}
+    assert used <= targets
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(paper: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", paper.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (paper.parent / link).exists()]
+    assert not missing
