@@ -61,3 +61,11 @@ def test_links_lead_somewhere(paper: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", paper.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (paper.parent / link).exists()]
     assert not missing
+
+
+def test_scores_in_the_readme_are_measured() -> None:
+    """Rows with a standard deviation are copied from a page that a benchmark wrote."""
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "results").glob("*.md"))
+    rows = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if "+-" in line]
+    typed = [row for row in rows if row.startswith("|") and row not in pages]
+    assert not typed
