@@ -38,7 +38,7 @@ test-all: $(INSTALLED)
 	$(BIN)/pytest -m 'slow or not slow'
 
 check: $(INSTALLED)
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check benchmarks datasets generator segmentation tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks
