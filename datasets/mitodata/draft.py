@@ -76,7 +76,7 @@ class Draft:
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Use HDF5 in this block: report in one line what went wrong with the disk; a Ctrl-C takes effect after it."""
+        """Use HDF5 in this block: report in one line what went wrong with the disk; signals to stop arrive after it."""
         try:
             with _interrupt_deferred():
                 try:
@@ -91,24 +91,25 @@ class Draft:
 
 @contextmanager
 def _interrupt_deferred() -> Iterator[None]:
-    """Hold back Ctrl-C until the end of the block: raised while HDF5 calls `_Stream`, HDF5 would swallow it."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is None:  # not ours to handle
+    """Hold back Ctrl-C and SIGTERM until the end of the block: raised under HDF5, HDF5 would swallow them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if threading.current_thread() is not threading.main_thread() or None in before.values():  # not ours to handle
         yield
         return
-    pressed = False
+    arrived: list[int] = []
 
-    def remember(*_: object) -> None:
-        nonlocal pressed
-        pressed = True
+    def remember(number: int, _: object) -> None:
+        arrived.append(number)
 
-    signal.signal(signal.SIGINT, remember)
+    for number in before:
+        signal.signal(number, remember)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if pressed:
-            signal.raise_signal(signal.SIGINT)
+        for held, handler in before.items():
+            signal.signal(held, handler)
+        for first in arrived[:1]:  # one is enough to stop
+            signal.raise_signal(first)
 
 
 class _Stream:

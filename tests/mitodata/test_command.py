@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,8 @@ def go(what: str) -> None:
         raise OSError("first\nsecond")
     if what == "stop":
         raise KeyboardInterrupt
+    if what == "terminated":
+        signal.raise_signal(signal.SIGTERM)
     if what == "kept":
         raise KeyboardInterrupt("3 are kept")
     click.echo("done")
@@ -42,6 +45,7 @@ def go(what: str) -> None:
         (["go", "--what", "space"], 2, "Error: No space left on device"),
         (["go", "--what", "page"], 2, "Error: first"),
         (["go", "--what", "stop"], 130, "stopped"),
+        (["go", "--what", "terminated"], 130, "stopped"),
         (["go", "--what", "kept"], 130, "3 are kept"),
         (["went"], 2, "Error: No such command 'went'"),
         (["go", "--wat"], 2, "Error: No such option"),

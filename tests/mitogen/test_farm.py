@@ -154,10 +154,11 @@ def test_a_killed_run_leaves_no_orphans_and_continues_to_the_same_file(tmp_path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc, which only Linux has")
-def test_ctrl_c_keeps_what_is_done_and_says_so(tmp_path: Path, unbroken: bytes) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_stop_keeps_what_is_done_and_says_so(number: int, tmp_path: Path, unbroken: bytes) -> None:
     path = tmp_path / "a.h5"
     process = start(path)
-    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    os.killpg(process.pid, number)  # a terminal, and `timeout`, send it to the whole group
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
