@@ -31,7 +31,7 @@ def open_file(path: Path) -> h5py.File:
         DataError: missing, a folder, no permission, not HDF5 (says what it is instead), truncated, foreign HDF5, or
             of a newer schema.
     """
-    file = open_hdf5(path)
+    file = open_hdf5(path, "; real images are brought in with `mitogen import`")
     try:
         found = file.attrs.get("format")
         if found != FORMAT_NAME:
@@ -47,8 +47,12 @@ def open_file(path: Path) -> h5py.File:
     return file
 
 
-def open_hdf5(path: Path) -> h5py.File:
+def open_hdf5(path: Path, hint: str = "") -> h5py.File:
     """Open any HDF5 file for reading.
+
+    Args:
+        path: the file.
+        hint: what to add to the message when it is not HDF5.
 
     Raises:
         DataError: missing, a folder, no permission, not HDF5 (says what it is instead), or truncated.
@@ -63,7 +67,7 @@ def open_hdf5(path: Path) -> h5py.File:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if not h5py.is_hdf5(path):
-        raise DataError(f"{path}: {_what(start)}; real images are brought in with `mitogen import`")
+        raise DataError(f"{path}: {_what(start)}{hint}")
     try:
         return h5py.File(
             path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES, rdcc_nslots=_CHUNK_CACHE_SLOTS, locking="best-effort"

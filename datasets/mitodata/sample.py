@@ -21,7 +21,7 @@ class Sample:
 
     Attributes:
         raw: (Z, Y, X) uint8, grey levels 0-255. A 2D image has Z = 1.
-        voxel_size_nm: (z, y, x) edge lengths in nm, all positive and finite.
+        voxel_size_nm: (z, y, x) edge lengths in nm, each 0.001 to 1,000,000.
         label: (Z, Y, X) uint16 or uint32, 0 = background, every other value one instance; None if unlabelled.
         mask: (Z, Y, X) uint8, 0 = background, 1 = foreground, 255 = ignore; None if unlabelled. Where it is not
             ignored, `mask == 1` exactly where `label > 0`.
@@ -29,7 +29,7 @@ class Sample:
         name: where the image came from (a file name, a slice number); may be empty.
 
     Raises:
-        DataError: shapes or dtypes are wrong, or mask and label contradict each other.
+        DataError: shapes, dtypes or the voxel size are wrong, or mask and label contradict each other.
     """
 
     raw: NDArray[np.uint8]
@@ -43,10 +43,9 @@ class Sample:
         where = self.name or "sample"
         if self.raw.ndim != 3 or self.raw.dtype != np.uint8 or 0 in self.raw.shape:
             raise DataError(f"{where}: raw is {_describe(self.raw)}; expected non-empty uint8 of shape (Z, Y, X)")
-        if len(self.voxel_size_nm) != 3 or not all(np.isfinite(v) and v > 0 for v in self.voxel_size_nm):
-            raise DataError(
-                f"{where}: voxel size {self.voxel_size_nm}; expected three positive numbers (z, y, x) in nm"
-            )
+        problem = voxel_size_problem(self.voxel_size_nm)
+        if problem:
+            raise DataError(f"{where}: {problem}")
         if (self.label is None) != (self.mask is None):
             raise DataError(f"{where}: label and mask must both be given or both be left out")
         if self.label is None or self.mask is None:
@@ -70,6 +69,16 @@ class Sample:
     def labelled(self) -> bool:
         """Whether label and mask are present."""
         return self.mask is not None
+
+
+def voxel_size_problem(voxel_size_nm: VoxelSize) -> str:
+    """Say what is wrong with a voxel size (z, y, x) in nm; an empty string if nothing is.
+
+    The limits are far outside electron microscopy: they catch metres, pixels a metre, and slips of the keyboard.
+    """
+    if len(voxel_size_nm) == 3 and all(0.001 <= edge <= 1e6 for edge in voxel_size_nm):
+        return ""
+    return f"voxel size {tuple(voxel_size_nm)}; expected three positive numbers (z, y, x) in nm, 0.001 to 1,000,000"
 
 
 def label_problem(label: NDArray[np.integer], mask: NDArray[np.uint8]) -> str:

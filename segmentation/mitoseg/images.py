@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from mitodata import DataError, VoxelSize
+from mitodata.sample import voxel_size_problem
 from mitodata.store import Dataset
 from mitoseg.checkpoint import write_atomic
 
@@ -30,9 +31,12 @@ def read_images(path: Path, voxel_size_nm: VoxelSize | None) -> Iterator[tuple[s
         What to add to the file's name ("" for a file of one image), raw (Z, Y, X) uint8, voxel size (z, y, x) in nm.
 
     Raises:
-        DataError: the file is missing, damaged or of an unknown kind, or there is no voxel size.
+        DataError: the file is missing, damaged or of an unknown kind, or there is no voxel size or an impossible one.
     """
     kind = path.suffix.lower()
+    problem = voxel_size_problem(voxel_size_nm) if voxel_size_nm is not None else ""
+    if problem:
+        raise DataError(f"{path}: {problem}")
     if kind in HDF5:
         with Dataset(path) as dataset:
             for number in range(len(dataset)):

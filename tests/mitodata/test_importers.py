@@ -203,8 +203,9 @@ def test_pairs_of_any_kind(tmp_path: Path) -> None:
         np.testing.assert_array_equal(sample.mask, mask()[:1, : sample.raw.shape[1]])
     with pytest.raises(DataError, match="pairs does not carry a voxel size; give it as z y x in nm"):
         read("pairs", tmp_path)
-    with pytest.raises(DataError, match="expected three positive numbers"):
-        read("pairs", tmp_path, voxel_size_nm=(40, 0, 5))
+    for edge in (0, 1e30, float("nan")):
+        with pytest.raises(DataError, match="expected three positive numbers"):
+            read("pairs", tmp_path, voxel_size_nm=(40, edge, 5))
     with pytest.raises(DataError, match=r"c9\.bmp: .* a volume needs sections of one size"):
         read("pairs", tmp_path, voxel_size_nm=(40, 5, 5), as_volume=True)
 

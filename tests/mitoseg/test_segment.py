@@ -77,3 +77,10 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 def test_names_are_unique() -> None:
     assert unique_names([Path("x/a.h5"), Path("y/a.h5"), Path("b.h5")]) == ["a", "a-2", "b"]
+
+
+@pytest.mark.parametrize("size", [(0, 5, 5), (5, 5, -1), (float("nan"), 5, 5), (5, 5, 1e30)])
+def test_impossible_voxel_sizes(size: tuple[float, float, float], tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="expected three positive numbers"):
+        next(read_images(tmp_path / "a.png", size))

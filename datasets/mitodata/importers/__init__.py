@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
-
 from mitodata.errors import DataError
 from mitodata.importers.dsb2018 import DSB2018
 from mitodata.importers.epfl import EPFL
@@ -17,7 +15,7 @@ from mitodata.importers.pairs import PAIRS
 from mitodata.importers.stack import Stack, images, slabs, volume
 from mitodata.importers.vnc import VNC
 from mitodata.layout import Provenance
-from mitodata.sample import Sample, VoxelSize
+from mitodata.sample import Sample, VoxelSize, voxel_size_problem
 from mitodata.writer import write_dataset, write_volume
 
 __all__ = ["IMPORTERS", "Importer", "import_dataset", "import_to_file", "recognise"]
@@ -124,8 +122,9 @@ def _prepare(
     size = voxel_size_nm or importer.voxel_size_nm
     if size is None:
         raise DataError(f"{path}: {name} does not carry a voxel size; give it as z y x in nm (--voxel-size 40 5 5)")
-    if len(size) != 3 or not all(np.isfinite(edge) and edge > 0 for edge in size):
-        raise DataError(f"voxel size {size}: expected three positive numbers (z, y, x) in nm")
+    problem = voxel_size_problem(size)
+    if problem:
+        raise DataError(f"{path}: {problem}")
     return importer, importer.find(path, Options(**given)), size
 
 
