@@ -75,9 +75,11 @@ class FitConfig(BaseModel):
     ema_decay: float = Field(
         default=0.999, ge=0, lt=1, description="memory of the averaged weights; shorter in the beginning"
     )
-    epochs: float | None = Field(default=None, gt=0, description="passes over the data; give this or minutes")
+    epochs: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="passes over the data; give this or minutes"
+    )
     minutes: float | None = Field(
-        default=None, gt=0, description="wall time with validation, minutes; give this or epochs"
+        default=None, gt=0, allow_inf_nan=False, description="wall time with validation, minutes; give this or epochs"
     )
     validations: int = Field(default=6, ge=1, le=1000, description="validations in a run")
     validation_images: int = Field(default=64, ge=1, description="sections a validation looks at, spread evenly")
@@ -87,7 +89,7 @@ class FitConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where to compute; auto takes a GPU if it can"
     )
-    seed: int = Field(default=0, ge=0, description="seed of weights, patches and augmentation")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of weights, patches and augmentation")
     augment: Augmentation = Field(default_factory=Augmentation, description="see Augmentation")
 
     @model_validator(mode="after")

@@ -63,7 +63,7 @@ class SectionFiles:
             if not len(file):
                 raise DataError(f"{path}: holds no images; expected at least one")
             if not file.labelled:
-                raise DataError(f"{path}: has no labels; expected a labelled dataset for training")
+                raise DataError(f"{path}: has no labels; expected a dataset with label and mask")
 
     def sections(self) -> list[Section]:
         """All sections, in the order of the files."""

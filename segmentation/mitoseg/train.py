@@ -10,7 +10,7 @@ from math import ceil
 from pathlib import Path
 from types import FrameType
 
-from mitodata import RunError
+from mitodata import DataError, RunError
 from mitoseg.checkpoint import save_checkpoint, write_atomic
 from mitoseg.config import FitConfig, parse_config
 from mitoseg.data import Patches, Section, SectionFiles, make_loader, split_sections, spread
@@ -18,6 +18,9 @@ from mitoseg.learner import Budget, Learner
 from mitoseg.progress import Progress
 from mitoseg.record import Row, read_settings, write_history, write_settings
 from mitoseg.validate import draw_validation, validate
+
+SAME_REQUEST_S = 1.0
+"""Signals to stop that come within this many seconds are one request: `timeout` and some schedulers send two."""
 
 SAVE_EVERY_S = 120.0
 """Seconds between two saves of a run that is not validating."""
@@ -128,7 +131,7 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
     """Open the files of a run and choose its sections.
 
     Raises:
-        DataError: a file is missing, damaged or unlabelled, or too few sections are left.
+        DataError: a file is missing, damaged or unlabelled, too few sections are left, or none of them has foreground.
     """
     files = SectionFiles(training)
     if validation:
@@ -137,24 +140,40 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
     else:
         held_out_files = files
         sections, held_out = split_sections(files, val_fraction, config.seed)
-    return FitData(files, sections, held_out_files, spread(held_out, config.validation_images))
+    held_out = spread(held_out, config.validation_images)
+    if not _any_foreground(files, sections):
+        raise DataError(
+            f"{training[0]}: no foreground in {len(sections)} training sections; expected some to learn from"
+        )
+    if not _any_foreground(held_out_files, held_out):
+        raise DataError(
+            f"{held_out_files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold "
+            "can be chosen; give --val FILE with some, or a larger --val-fraction"
+        )
+    return FitData(files, sections, held_out_files, held_out)
+
+
+def _any_foreground(files: SectionFiles, sections: Sequence[Section]) -> bool:
+    return any((files.read(section)[1] == 1).any() for section in sections)
 
 
 class Stop:
     """Whether somebody asked the run to stop."""
 
     requested = False
+    since = 0.0
 
 
 @contextmanager
 def stop_politely() -> Iterator[Stop]:
-    """Turn the first Ctrl-C or SIGTERM into a request, so that the step at hand is finished and saved."""
+    """Turn the first Ctrl-C or SIGTERM into a request: the step at hand is finished and saved. A later one raises."""
     stop = Stop()
 
     def request(number: int, frame: FrameType | None) -> None:
-        if stop.requested:
+        if not stop.requested:
+            stop.requested, stop.since = True, time.monotonic()
+        elif time.monotonic() - stop.since > SAME_REQUEST_S:
             raise KeyboardInterrupt
-        stop.requested = True
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -209,7 +228,10 @@ class Session:
                         f"stopped after step {learner.step}, all saved; go on with: mitoseg fit --resume -o {self.run}"
                     )
             learner.finished = True
-            self._validate(progress)
+            if learner.rows and learner.rows[-1].step == learner.step:  # just validated, the budget ended meanwhile
+                self._save()
+            else:
+                self._validate(progress)
         panels = draw_validation(learner.model(), self.data.validation_files, self.data.validation, learner.threshold)
         write_atomic(self.run / "validation.png", panels)
 

@@ -26,6 +26,7 @@ def test_a_config_survives_its_plain_form() -> None:
         ("patch_px=100", "multiple of 32"),
         ("augment.zoom=nan", "augment.zoom"),
         ("learning_rate=fast", "valid number"),
+        (f"seed={2**63}", "seed: got"),
     ],
 )
 def test_bad_settings_are_named(text: str, expected: str) -> None:
@@ -41,8 +42,9 @@ def test_one_budget() -> None:
     assert choose_budget(make_config(epochs=2.0), None, 7).epochs is None
     with pytest.raises(RunError, match="both given"):
         choose_budget(make_config(), 1, 1)
-    with pytest.raises(RunError, match="minutes"):
-        choose_budget(make_config(), None, -1)
+    for impossible in (-1, float("inf"), float("nan")):
+        with pytest.raises(RunError, match="minutes"):
+            choose_budget(make_config(), None, impossible)
 
 
 def test_every_setting_has_a_meaning() -> None:

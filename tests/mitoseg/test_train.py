@@ -5,16 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from mitodata import DataError, RunError
+from mitodata import DataError, RunError, Sample
 from mitoseg.checkpoint import load_checkpoint
 from mitoseg.config import FitConfig
 from mitoseg.learner import Learner, learning_rate, warmed_average
-from mitoseg.train import fit, resume_settings
+from mitoseg.train import fit, resume_settings, stop_politely
 
 
 def read_rows(run: Path) -> list[dict[str, str]]:
@@ -91,11 +93,33 @@ def test_a_finished_run_is_only_continued_with_a_larger_budget(
 
 
 def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
-    started = time.monotonic()
     result = fit([discs], tmp_path, tiny.model_copy(update={"epochs": None, "minutes": 0.05}))
-    assert 0.02 < result.minutes < 0.15
-    assert time.monotonic() - started < 12
+    assert result.minutes > 0.02
     assert result.steps > 1
+    rows = (tmp_path / "metrics.csv").read_text().splitlines()[1:]
+    assert len({row.split(",")[0] for row in rows}) == len(rows)  # no state is validated twice
+
+
+@pytest.mark.parametrize("held_out", ["discs", "nothing"])
+def test_data_without_foreground_is_refused(
+    held_out: str, tmp_path: Path, discs: Path, tiny: FitConfig, make_file: Callable[..., Path]
+) -> None:
+    none = np.zeros((1, 64, 64), np.uint8)
+    nothing = make_file(Sample(none, (40, 8, 8), none.astype(np.uint16), none), name="nothing")
+    training, validation = (nothing, discs) if held_out == "discs" else (discs, nothing)
+    with pytest.raises(DataError, match=r"nothing\.h5: no foreground in 1"):
+        fit([training], tmp_path / "run", tiny, validation=[validation])
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_signals_at_once_are_one_request() -> None:
+    with stop_politely() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested
+        stop.since -= 10
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, discs: Path) -> None:
