@@ -15,6 +15,7 @@ from mitodata.command import run
 if TYPE_CHECKING:
     from mitogen.recipe import Recipe
 
+SEED = click.IntRange(min=0, max=2**63 - 1)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SET_HELP = "Change one knob, e.g. section.thickness_nm=30 or 'section.thickness_nm={uniform=[5,50]}'; may be repeated."
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -45,6 +46,8 @@ def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         from mitogen.recipe import load_recipe
 
+        if kwargs.get("dataset") is not None and (preset is not None or file is not None or overrides):
+            raise click.UsageError("got FILE.h5 and a recipe (--preset, --recipe or --set); expected one of them")
         chosen = load_recipe("mito" if preset is None and file is None else preset, file, overrides)
         command(*args, recipe=chosen, **kwargs)
 
@@ -73,7 +76,7 @@ def cli() -> None:
 @click.option("-n", "--n", type=click.IntRange(min=1), default=1000, help="Number of images.")
 @recipe_options
 @click.option("--size", type=click.IntRange(min=16), default=256, help="Edge of the images in pixels.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Another seed, other images.")
+@click.option("--seed", type=SEED, default=0, help="Another seed, other images.")
 @click.option("--workers", callback=_workers, default="auto", metavar="N", help="Processes; auto is one a core.")
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
@@ -94,7 +97,7 @@ def render(
     from mitogen.farm import render_dataset
 
     render_dataset(recipe, output, n, seed, (1, size, size), workers, overwrite=overwrite)
-    click.echo(f"{n} images in {output}")
+    click.echo(f"{n} image{'' if n == 1 else 's'} in {output}")
 
 
 @cli.command(
@@ -104,7 +107,7 @@ def render(
 @click.option("-n", "--n", type=click.IntRange(min=1), default=8, help="Number of images.")
 @recipe_options
 @click.option("--size", type=click.IntRange(min=16), default=256, help="Edge of the images in pixels.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Another seed, other images.")
+@click.option("--seed", type=SEED, default=0, help="Another seed, other images.")
 @click.option("-o", "--output", type=OUTPUT, default=Path("preview.png"), metavar="FILE.png", help="Where to draw.")
 def preview(
     dataset: Path | None,
@@ -119,10 +122,10 @@ def preview(
     Takes images from a file, or renders the first ones of a recipe. A volume shows its middle slice.
     """
     from mitogen.job import Job
-    from mitogen.preview import contact_sheet, sections_of
+    from mitogen.preview import contact_sheet, save_sheet, sections_of
 
     samples = sections_of(dataset, n) if dataset else Job(recipe, seed, (1, size, size)).samples(range(n))
-    contact_sheet(samples).save(output, format="PNG")
+    save_sheet(contact_sheet(samples), output)
     click.echo(f"contact sheet in {output}")
 
 
@@ -144,11 +147,15 @@ def _readable(key: str, value: object) -> Iterator[str]:
             yield from _readable(name, item)
     elif isinstance(value, list | tuple) and value:
         more = f" and {len(value) - 5} more" if len(value) > 5 else ""
-        yield f"{key}: {', '.join(str(item) for item in value[:5])}{more}"
+        yield f"{key}: {', '.join(map(_short, value[:5]))}{more}"
     elif isinstance(value, str) and "\n" in value.strip():
         yield f"{key}: {len(value.splitlines())} lines, stored in the file"
     elif value not in ("", None, [], ()):
         yield f"{key}: {value}"
+
+
+def _short(item: object) -> str:
+    return " x ".join(f"{number:g}" for number in item) if isinstance(item, tuple) else str(item)
 
 
 @cli.command()

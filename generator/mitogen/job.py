@@ -33,7 +33,7 @@ class Job:
 
     Attributes:
         recipe: where the numbers of each image are drawn from.
-        seed: seed of the dataset, >= 0.
+        seed: seed of the dataset, 0 to 2^63 - 1.
         shape: (Z, Y, X) of every image in voxels; Z = 1 for sections.
         renderer: makes one sample from (recipe, seed, index, shape); importable by name, so that workers find it.
 
@@ -47,8 +47,8 @@ class Job:
     renderer: Renderer = render_image
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise RenderError(f"seed {self.seed}: expected 0 or more")
+        if not 0 <= self.seed < 2**63:  # what the file has room for
+            raise RenderError(f"seed {self.seed}: expected 0 to 2^63 - 1")
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise RenderError(f"shape {self.shape}: expected three positive numbers (Z, Y, X)")
 

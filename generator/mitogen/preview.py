@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from colorsys import hsv_to_rgb
 from dataclasses import replace
+from io import BytesIO
 from math import ceil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import maximum_filter, minimum_filter
 
+from mitodata.errors import DataError
 from mitodata.sample import IGNORE, Sample
 from mitodata.store import Dataset
 
@@ -44,6 +46,25 @@ def contact_sheet(samples: Iterable[Sample], columns: int = 2, tile_px: int | No
         row, column = divmod(i, columns)
         sheet.paste(cell, (_GAP_PX + column * (width + _GAP_PX), _GAP_PX + row * (height + _GAP_PX)))
     return sheet
+
+
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Write a picture as PNG, whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    buffer = BytesIO()
+    sheet.save(buffer, format="PNG")
+    draft = path.with_name(f".{path.name}.partial")
+    try:
+        try:
+            draft.write_bytes(buffer.getvalue())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def sections_of(path: Path, n: int) -> Iterator[Sample]:

@@ -104,9 +104,11 @@ def open_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
     """Read a recipe by one name: a file if it ends in .toml, else a preset.
 
     Raises:
-        RecipeError: see `load_recipe`.
+        RecipeError: see `load_recipe`; or a file that does not end in .toml.
     """
     is_file = name.endswith(".toml")
+    if not is_file and name not in preset_names() and Path(name).exists():
+        raise RecipeError(f"{name}: expected a preset ({', '.join(preset_names())}) or a file that ends in .toml")
     return load_recipe(None if is_file else name, Path(name) if is_file else None, overrides)
 
 
@@ -220,7 +222,7 @@ def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, 
 def _parse_override(text: str) -> dict[str, object]:
     name, equals, value = text.partition("=")
     try:
-        if not equals:
+        if not (equals and name.strip()):
             raise ValueError
         return {name.strip(): tomllib.loads(f"value = {value}")["value"]}
     except ValueError as error:  # tomllib.TOMLDecodeError is one

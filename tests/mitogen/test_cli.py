@@ -190,3 +190,21 @@ def _seconds_for_help() -> float:
     )
     end = resource.getrusage(resource.RUSAGE_CHILDREN)
     return end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime
+
+
+def test_a_picture_of_a_file_takes_no_recipe(run: Program, tmp_path: Path) -> None:
+    run("render", "-n", "1", "--size", "32", "-o", "a.h5")
+    for option in (("--preset", "mito"), ("--set", "section.thickness_nm=10")):
+        assert "expected one of them" in run.fails("preview", "a.h5", *option, "-o", "a.png")
+    assert "nowhere/a.png: cannot be written" in run.fails("preview", "a.h5", "-o", "nowhere/a.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_a_seed_beyond_what_the_file_holds(run: Program) -> None:
+    assert "range" in run.fails("render", "-n", "1", "--size", "32", "--seed", str(2**63), "-o", "a.h5")
+
+
+def test_recipes_by_a_wrong_name(run: Program, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("")
+    assert "ends in .toml" in run.fails("recipe", "show", "a.txt")
+    assert "expected section.knob=VALUE" in run.fails("recipe", "show", "--set", "=3")
