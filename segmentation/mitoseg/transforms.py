@@ -1,7 +1,7 @@
 """Augmentation of whole batches in torch, image and mask in step.
 
 MONAI's dictionary transforms do the same one image at a time, at about a quarter of the speed
-(`benchmarks/augmentation_speed.py`); on two cores the network would wait for them.
+(`benchmarks/augmentation_speed.py`), which on two cores is time taken from the network.
 Here a batch goes through one `grid_sample` and a few vector operations. Each function applies numbers that it is given
 or draws from an explicit generator.
 """
