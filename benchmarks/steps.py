@@ -123,11 +123,10 @@ def execute(command: Sequence[str], capture: bool) -> tuple[int, str]:
 
     before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        process = subprocess.Popen(
-            [str(BIN / command[0]), *command[1:]], stdout=subprocess.PIPE if capture else None, text=True
-        )
-        text = process.stdout.read() if process.stdout else ""
-        code = process.wait()
+        program = [str(BIN / command[0]), *command[1:]]
+        with subprocess.Popen(program, stdout=subprocess.PIPE if capture else None, text=True) as process:
+            text = process.stdout.read() if process.stdout else ""
+            code = process.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

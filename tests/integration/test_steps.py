@@ -1,0 +1,67 @@
+"""benchmarks/steps.py: what is finished is not repeated, what was stopped goes on, what is out of date starts over."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """The module, in an empty working folder."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    monkeypatch.chdir(tmp_path)
+    return importlib.import_module("steps")
+
+
+def append(target: str, text: str) -> tuple[str, ...]:
+    """A command that adds `text` to a file."""
+    return ("python", "-c", f"open({target!r}, 'a').write({text!r})")
+
+
+def test_finished_steps_are_not_repeated(steps: ModuleType) -> None:
+    step = steps.Step(append("a", "x"), Path("a"), Path("a"))
+    for _ in range(2):
+        steps.Steps(Path()).run(step)
+    assert Path("a").read_text() == "x"
+
+
+def test_another_command_starts_over_with_all_that_follows(steps: ModuleType) -> None:
+    for text in "xy":
+        first = steps.Step(append("a", text), Path("a"), Path("a"))
+        second = steps.Step(append("b", "z"), Path("b"), Path("b"), after=(first,))
+        run = steps.Steps(Path())
+        run.run(first)
+        Path("b").write_text("from before")
+        run.run(second)
+        assert Path("a").read_text() == text
+        assert Path("b").read_text() == "z"
+
+
+def test_stopped_step_goes_on(steps: ModuleType) -> None:
+    place = Path("run")
+    start = ("python", "-c", "import os, sys; os.mkdir('run'); open('run/last', 'w'); sys.exit(130)")
+    step = steps.Step(start, place / "done", place, resume=append("run/done", "resumed"), partial=place / "last")
+    with pytest.raises(SystemExit) as stopped:
+        steps.Steps(Path()).run(step)
+    assert stopped.value.code == 130
+    steps.Steps(Path()).run(step)
+    assert (place / "done").read_text() == "resumed"
+
+
+def test_failure_keeps_its_exit_code(steps: ModuleType) -> None:
+    step = steps.Step(("python", "-c", "import sys; sys.exit(2)"), Path("a"), Path("a"))
+    with pytest.raises(SystemExit) as failed:
+        steps.Steps(Path()).run(step)
+    assert failed.value.code == 2
+
+
+def test_what_was_printed_is_kept_and_shown_again(steps: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    command = ("python", "-c", "import os; os.mkdir('report'); print('the table')")
+    step = steps.Step(command, Path("report/table.txt"), Path("report"), keep_output=True)
+    for _ in range(2):
+        steps.Steps(Path()).run(step)
+        assert "\nthe table\n" in capfd.readouterr().out
