@@ -12,16 +12,14 @@ from pathlib import Path
 
 import torch
 from machine import conditions
-from monai.transforms import (
-    Compose,
+from monai.transforms.compose import Compose
+from monai.transforms.intensity.dictionary import (
     RandAdjustContrastd,
     RandCoarseDropoutd,
-    RandFlipd,
     RandGaussianNoised,
     RandGaussianSmoothd,
-    RandRotate90d,
 )
-from monai.transforms.spatial.dictionary import Rand2DElasticd
+from monai.transforms.spatial.dictionary import Rand2DElasticd, RandFlipd, RandRotate90d
 
 from mitoseg.config import Augmentation
 from mitoseg.transforms import augment
