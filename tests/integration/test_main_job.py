@@ -34,7 +34,7 @@ def blob(seed: int, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[
 def folder(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Path:
     """Two rendered files, a network fitted to the first, and a folder of pairs."""
     folder = tmp_path_factory.mktemp("main-job")
-    for name, n, seed in (("train", N, 0), ("test", 8, 1)):
+    for name, n, seed in (("train", N, 0), ("test", 16, 1)):
         program("mitogen", "render", "--n", n, "--seed", seed, *CROWDED, "-o", folder / f"{name}.h5")
     files = (folder / "train.h5", "--val", folder / "test.h5", "-o", folder / "run")
     program("mitoseg", "fit", *files, "--epochs", 2, *SMALL)
