@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from machine import conditions
 from monai.transforms.compose import Compose
 from monai.transforms.intensity.dictionary import (
     RandAdjustContrastd,
@@ -21,6 +20,7 @@ from monai.transforms.intensity.dictionary import (
 )
 from monai.transforms.spatial.dictionary import Rand2DElasticd, RandFlipd, RandRotate90d
 
+from machine import conditions
 from mitoseg.config import Augmentation
 from mitoseg.transforms import augment
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline import run_program
-
 from mitodata import DataError, Sample
 from mitodata.store import Dataset, write_dataset
+from pipeline import run_program
 
 
 def main() -> None:

@@ -4,10 +4,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from steps import Step
-
 from mitodata.errors import MitoError
 from mitodata.importers import recognise
+from steps import Step
 
 
 def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = ()) -> Step:

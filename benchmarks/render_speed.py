@@ -12,10 +12,9 @@ import time
 from pathlib import Path
 
 from machine import conditions
+from mitodata.errors import RunError
 from pipeline import run_program
 from steps import BIN, write_text
-
-from mitodata.errors import RunError
 
 IMAGES = {256: 400, 512: 120, 1024: 32}
 """Edge of the images -> how many are rendered for one number."""

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from machine import conditions
-from pipeline import evaluate, fit, import_real, render, run_program
-from steps import Step, Steps, write_text
-
 from mitodata import DataError
 from mitodata.store import Dataset
+from pipeline import evaluate, fit, import_real, render, run_program
+from steps import Step, Steps, write_text
 
 # What the study reports; it gives no standard deviation where there is none here.
 STUDY_SYNTHETIC = {

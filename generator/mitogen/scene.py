@@ -71,7 +71,10 @@ def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
         np.concatenate([mitochondria.radii, bodies.radii]),
         np.concatenate([mitochondria.side, bodies.side]),
     )
-    priority = np.concatenate([looks[:, 0], 1 + body_looks[:, 3]])
+    # Long mitochondria have more rivals than short ones; without a head start few of them would be left.
+    length = np.linalg.norm(np.diff(mitochondria.nodes, axis=1), axis=2).sum(axis=1)
+    head_start = mitochondria.radii.mean(axis=1) / (mitochondria.radii.mean(axis=1) + length)
+    priority = np.concatenate([looks[:, 0] * head_start, 1 + body_looks[:, 3]])
     body = np.concatenate([np.full(len(mitochondria), -1, np.int8), body_kind])
     all_looks = np.concatenate([looks, np.tile(body_looks, 2)])
     host, fits = _find_hosts(cells, inclusions, trunks, trunk_cell, sheath, nucleus)
