@@ -14,7 +14,7 @@ def _knob(name: str, unit: str, allowed: tuple[float, float], default: Distribut
 
 KNOBS = knob_table(
     # --- the section -------------------------------------------------------------------------------------------
-    _knob("section.pixel_nm", "nm", (1, 50), 8.0, "Edge length of a pixel; one number for a whole dataset."),
+    _knob("section.pixel_nm", "nm", (1, 50), 8.0, "Edge length of a pixel. A distribution gives every image a voxel size of its own."),
     _knob("section.thickness_nm", "nm", (1, 200), LogUniform(5, 45), "Thickness of the section that one image averages over."),
     _knob("section.spacing_nm", "nm", (1, 200), 8.0, "Distance between neighbouring sections of a volume."),
     # --- cells -------------------------------------------------------------------------------------------------
@@ -97,7 +97,6 @@ KNOBS = knob_table(
     _knob("synapses.density", "density", (0, 1.5), Uniform(0.65, 1.1), "Its stain."),
     _knob("synapses.presynaptic", "1", (0, 1), Uniform(0.1, 0.9), "Strength of the presynaptic density beside it."),
     _knob("reticulum.cisternae_share", "1", (0, 1), LogUniform(0.01, 0.25), "Share of the cytoplasm through which cisternae run."),
-    _knob("reticulum.spacing_nm", "nm", (20, 1000), Uniform(60, 200), "Largest distance at which a sheet is drawn."),
     _knob("reticulum.sheets", "1", (0.5, 20), Uniform(1.0, 7.0), "Number of parallel sheets across a unit of the field."),
     _knob("reticulum.lumen_nm", "nm", (5, 150), LogUniform(14, 60), "Width of a cisterna's lumen."),
     _knob("reticulum.lumen_density", "density", (0, 1), Uniform(0.05, 0.45), "Stain of the lumen of cisternae and tubules."),

@@ -95,7 +95,8 @@ def fit(
     learner = Learner(config)
     if resume:
         saved = learner.restore(last)
-        if learner.finished and saved == config:
+        # The sheet of predictions is drawn last: without it the run was killed between its end and its last picture.
+        if learner.finished and saved == config and (run / "validation.png").exists():
             raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
         learner.finished = False
     data = open_data(training, validation, val_fraction, config)

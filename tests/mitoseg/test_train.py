@@ -92,6 +92,13 @@ def test_a_finished_run_is_only_continued_with_a_larger_budget(
     assert fit([discs], tmp_path, longer, validation=[fresh_discs], resume=True).steps == 9
 
 
+def test_a_run_killed_before_its_last_picture_can_be_ended(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    steps = fit([discs], tmp_path, tiny).steps
+    (tmp_path / "validation.png").unlink()
+    assert fit([discs], tmp_path, tiny, resume=True).steps == steps
+    assert (tmp_path / "validation.png").exists()
+
+
 def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
     result = fit([discs], tmp_path, tiny.model_copy(update={"epochs": None, "minutes": 0.05}))
     assert result.minutes > 0.02

@@ -29,7 +29,6 @@ def draw_cisternae(
     at = np.flatnonzero(here)
     if at.size == 0:
         return
-    spacing = drawn["reticulum.spacing_nm"]
     phase = fields[0].on_section(canvas.z_nm, grid.y_nm, grid.x_nm) * np.float32(drawn["reticulum.sheets"])
     gy, gx = np.gradient(phase, grid.pixel_nm)
     slope = np.sqrt(gy * gy + gx * gx).reshape(-1)[at]
@@ -40,9 +39,9 @@ def draw_cisternae(
     normal_z = (typical / np.sqrt(slope * slope + typical * typical)).astype(np.float32)
     reach = canvas.reach(normal_z)
     lumen, width = drawn["reticulum.lumen_nm"] / 2, 7.0
-    limited = np.minimum(np.abs(distance), spacing).astype(np.float32)
-    canvas.cover(inside(limited - np.float32(lumen), reach), drawn["reticulum.lumen_density"], at)
-    canvas.cover(layer(limited, reach, lumen + width / 2, width / 2), drawn["reticulum.membrane_density"], at)
+    from_sheet = np.abs(distance).astype(np.float32)
+    canvas.cover(inside(from_sheet - np.float32(lumen), reach), drawn["reticulum.lumen_density"], at)
+    canvas.cover(layer(from_sheet, reach, lumen + width / 2, width / 2), drawn["reticulum.membrane_density"], at)
 
 
 def draw_tubules(
