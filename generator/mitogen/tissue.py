@@ -66,7 +66,8 @@ def place_cells(
         The cells, their kinds (N,) int8 (see `Kind`), and the density of their cytoplasm (N,) float32.
     """
     calibre = drawn["cells.calibre_nm"]
-    reach = float(np.clip(6 * calibre, 700, 1800))
+    # Far enough that about ten cells compete for every point, however large they are.
+    reach = float(max(np.clip(6 * calibre, 700, 1800), 3 * calibre))
     elongation = drawn["cells.elongation"]
     # A weighted diagram leaves each cell about the volume of an ellipsoid with its semi-axes.
     density = 1.6 / (4.19 * calibre**3 * 1e-9 * max(elongation, 1.0) ** 0.7)

@@ -74,6 +74,12 @@ def test_instances_are_connected_through_a_volume():
     assert whole >= 1
 
 
+@pytest.mark.parametrize("calibre", [60, 2000])
+def test_cells_of_any_allowed_size_fill_the_section(calibre: int):
+    for sample in images((f"cells.calibre_nm={calibre}", "cells.elongation=8"), 4):
+        assert sample.raw.std() > 2
+
+
 def test_mitochondria_are_darker_than_what_is_around_them():
     inside, around = [], []
     for sample in images(("mitochondria.volume_fraction=0.3", "imaging.noise=2", "cells.dark_share=0"), 8):
