@@ -5,6 +5,7 @@ import pytest
 from scipy.ndimage import binary_dilation, binary_erosion
 from scipy.ndimage import label as components
 
+from mitogen.knobs import KNOBS
 from mitogen.recipe import draw, load_recipe
 from mitogen.render import grid_of, render
 from mitogen.scene import build
@@ -72,6 +73,13 @@ def test_instances_are_connected_through_a_volume():
             whole += 1
             assert components(body, np.ones((3, 3, 3)))[1] == 1
     assert whole >= 1
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_every_knob_renders_at_both_ends_of_its_range(end: str):
+    for name, knob in KNOBS.items():
+        recipe = load_recipe(overrides=[f"{name}={getattr(knob, end)}"])
+        assert render(recipe, 0, 0, (1, 32, 32)).params[name] == getattr(knob, end)
 
 
 @pytest.mark.parametrize("calibre", [60, 2000])
