@@ -25,6 +25,7 @@ class Sample:
         label: (Z, Y, X) uint16 or uint32, 0 = background, every other value one instance; None if unlabelled.
         mask: (Z, Y, X) uint8, 0 = background, 1 = foreground, 255 = ignore; None if unlabelled. Where it is not
             ignored, `mask == 1` exactly where `label > 0`.
+        compartment: (Z, Y, X) uint8, what each voxel belongs to (see the file's `classes`); None if not known.
         params: the numbers drawn for this image, by knob name; empty for real images.
         name: where the image came from (a file name, a slice number); may be empty.
 
@@ -38,6 +39,7 @@ class Sample:
     mask: NDArray[np.uint8] | None = None
     params: Mapping[str, float] = field(default_factory=dict)
     name: str = ""
+    compartment: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         where = self.name or "sample"
@@ -46,6 +48,12 @@ class Sample:
         problem = voxel_size_problem(self.voxel_size_nm)
         if problem:
             raise DataError(f"{where}: {problem}")
+        if self.compartment is not None and (
+            self.compartment.shape != self.raw.shape or self.compartment.dtype != np.uint8
+        ):
+            raise DataError(
+                f"{where}: compartment is {_describe(self.compartment)}; expected uint8 of shape {self.raw.shape}"
+            )
         if (self.label is None) != (self.mask is None):
             raise DataError(f"{where}: label and mask must both be given or both be left out")
         if self.label is None or self.mask is None:

@@ -1,12 +1,14 @@
 """One section while it is being drawn: which cell is where, and how much stain each pixel holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitogen.fields import Waves
 from mitogen.grid import FloatArray, Grid
-from mitogen.profiles import reach_nm
+from mitogen.parts import Part
+from mitogen.profiles import layer, reach_nm
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,7 @@ class Canvas:
         free: bool, whether an organelle may still be drawn here.
         density: float32 stain: 0 is clear resin, 1 the darkest membrane.
         grain: float32 granular ground to add to any watery space, of mean 0.
+        parts: uint8 compartment (see `parts.Part`), or of size 0 where nobody asked for it.
     """
 
     grid: Grid
@@ -34,15 +37,70 @@ class Canvas:
     free: NDArray[np.bool_]
     density: FloatArray
     grain: FloatArray
+    parts: NDArray[np.uint8]
+    _sections: dict[int, FloatArray] = field(default_factory=dict)
+
+    def on_section(self, waves: Waves) -> FloatArray:
+        """Values (Y, X) float32 of a field on this section, computed once; not to be changed."""
+        if id(waves) not in self._sections:
+            self._sections[id(waves)] = waves.on_section(self.z_nm, self.grid.y_nm, self.grid.x_nm)
+        return self._sections[id(waves)]
 
     def reach(self, normal_z: FloatArray) -> FloatArray:
         """Range of distances that a pixel averages over for surfaces with this normal; see `profiles.reach_nm`."""
         return reach_nm(normal_z, self.grid.thickness_nm, self.grid.pixel_nm)
 
-    def cover(self, share: FloatArray, stain: float | FloatArray, where: NDArray[np.intp] | None = None) -> None:
-        """Put material of density `stain` over `share` (0-1) of each pixel, or of the flat indices `where`."""
+    def cover(
+        self,
+        share: FloatArray,
+        stain: float | FloatArray,
+        where: NDArray[np.intp] | None = None,
+        part: Part | None = None,
+    ) -> None:
+        """Put material over a part of each pixel.
+
+        Args:
+            share: (Y, X) or (N,) float32, 0-1: how much of each pixel it covers.
+            stain: its density, one number or one a pixel.
+            where: (N,) flat indices of the pixels; all of them if left out.
+            part: what it is; pixels that it covers by half or more belong to it from now on.
+        """
         if where is None:
             self.density[...] += share * (stain - self.density)
         else:
             flat = self.density.reshape(-1)
             flat[where] += share * (stain - flat[where])
+        if part is not None:
+            self.mark(share, where, part)
+
+    def cover_layer(
+        self,
+        distance_nm: FloatArray,
+        reach: FloatArray,
+        extent_nm: tuple[float, float],
+        stain: float | FloatArray,
+        where: NDArray[np.intp],
+        part: Part | None = None,
+    ) -> None:
+        """Put a layer, a membrane for instance, over pixels.
+
+        Args:
+            distance_nm: (N,) float32 signed distance to a surface.
+            reach: (N,) float32 from `reach`.
+            extent_nm: the distances between which the layer lies, lower and upper.
+            stain: its density.
+            where: (N,) flat indices of the pixels.
+            part: what it is. A layer thinner than a pixel is marked one pixel wide, from `upper` down.
+        """
+        lower, upper = extent_nm
+        half = (upper - lower) / 2
+        self.cover(layer(distance_nm, reach, (lower + upper) / 2, half), stain, where)
+        if part is not None:
+            marked = (distance_nm <= upper) & (distance_nm > min(lower, upper - self.grid.pixel_nm))
+            self.mark(marked, where, part)
+
+    def mark(self, share: FloatArray | NDArray[np.bool_], where: NDArray[np.intp] | None, part: Part) -> None:
+        """Note in the compartment map, if there is one, what covers pixels by half or more; arguments as in `cover`."""
+        if self.parts.size:
+            half = np.flatnonzero(share >= 0.5)
+            self.parts.reshape(-1)[half if where is None else where[half]] = part

@@ -13,7 +13,9 @@ from mitogen.section import cut
 from mitogen.world import streams_of
 
 
-def render(recipe: Recipe, seed: int, index: int, shape: tuple[int, int, int] = (1, 256, 256)) -> Sample:
+def render(
+    recipe: Recipe, seed: int, index: int, shape: tuple[int, int, int] = (1, 256, 256), parts: bool = False
+) -> Sample:
     """Render image `index` of the dataset that `recipe` and `seed` define.
 
     Args:
@@ -21,6 +23,7 @@ def render(recipe: Recipe, seed: int, index: int, shape: tuple[int, int, int] = 
         seed: seed of the dataset, >= 0.
         index: number of the image, >= 0.
         shape: (Z, Y, X); Z = 1 is a single section, more are neighbouring sections through the same scene.
+        parts: whether the sample gets a map of compartments (see `parts.Part`).
 
     Returns:
         A sample with raw (Z, Y, X) uint8, label uint16, mask uint8, and every number that was drawn for it.
@@ -31,15 +34,19 @@ def render(recipe: Recipe, seed: int, index: int, shape: tuple[int, int, int] = 
     scene = build(drawn, streams, grid)
     raw = np.empty(shape, np.uint8)
     label = np.empty(shape, np.uint16)
+    compartment = np.empty(shape if parts else (0, 0, 0), np.uint8)
     for section, z_nm in enumerate(grid.z_nm):
-        instances, density = cut(scene, drawn, grid, float(z_nm), streams(f"section/{section}"))
-        label[section] = instances
-        raw[section] = photograph(density, drawn, streams, section)
+        slab = cut(scene, drawn, grid, float(z_nm), streams(f"section/{section}"), parts)
+        label[section] = slab.label
+        raw[section] = photograph(slab.density, drawn, streams, section)
+        if parts:
+            compartment[section] = slab.parts
     mask = (label > 0).astype(np.uint8)
     # Images of a dataset share one voxel size in the file; each one's own thickness is among its numbers.
     thickness = recipe.values["section.thickness_nm"].ppf(0.5)
     voxel = (grid.spacing_nm if shape[0] > 1 else thickness, grid.pixel_nm, grid.pixel_nm)
-    return Sample(raw, voxel, label, mask, params=drawn, name=f"{index:06d}")
+    classes = compartment if parts else None
+    return Sample(raw, voxel, label, mask, params=drawn, name=f"{index:06d}", compartment=classes)
 
 
 def grid_of(drawn: Mapping[str, float], shape: tuple[int, int, int]) -> Grid:

@@ -1,6 +1,7 @@
 """Cut the scene at one height: the instances on that plane, and the stain that the section's thickness holds."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,36 @@ from mitogen.organelles.reticulum import draw_cisternae, draw_tubules
 from mitogen.organelles.sheaths import draw_myelin, draw_nuclei
 from mitogen.organelles.synapse import draw_densities
 from mitogen.organelles.vesicles import Granule, draw_granules
+from mitogen.parts import Part
 from mitogen.scene import Scene
 from mitogen.shapes import TubeMap, cut_tubes
 from mitogen.tissue import Kind, cut_cells, draw_membranes, push
 
 
+@dataclass(frozen=True, eq=False)
+class Section:
+    """What one section holds, before it is imaged; every array (Y, X).
+
+    Attributes:
+        label: int32 instances, 0 = background. An instance covers the pixels whose centres lie within the outer face of
+            its outer membrane, in the middle of the section.
+        density: float32 stain: 0 is clear resin, 1 the darkest membrane.
+        parts: uint8 compartments (see `parts.Part`) in the middle of the section; of size 0 if not asked for.
+    """
+
+    label: NDArray[np.int32]
+    density: FloatArray
+    parts: NDArray[np.uint8]
+
+
 def cut(
-    scene: Scene, drawn: Mapping[str, float], grid: Grid, z_nm: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int32], FloatArray]:
+    scene: Scene,
+    drawn: Mapping[str, float],
+    grid: Grid,
+    z_nm: float,
+    rng: np.random.Generator,
+    parts: bool = False,
+) -> Section:
     """Cut the scene with the section whose middle is at `z_nm`.
 
     Args:
@@ -31,16 +54,13 @@ def cut(
         grid: the pixels.
         z_nm: height of the section's middle in nm.
         rng: for the grain of the cytoplasm, which is a section's own.
-
-    Returns:
-        Instances (Y, X) int32, 0 = background, and density (Y, X) float32: 0 is clear resin, 1 the darkest membrane.
-        An instance covers the pixels whose centres lie within the outer face of its outer membrane.
+        parts: whether the map of compartments is wanted.
     """
-    canvas = cut_cells(scene.cells, grid, z_nm)
+    canvas = cut_cells(scene.cells, grid, z_nm, parts)
     flat = np.zeros(grid.shape, np.float32)
     trunks = cut_tubes(scene.trunks, grid, z_nm, 120.0, flat, np.zeros(len(scene.trunks), np.float32))
     push(canvas, trunks, scene.trunk_cell, drawn["cells.gap_nm"] / 2)
-    ripple = scene.fields["ripple"].on_section(z_nm, grid.y_nm, grid.x_nm)
+    ripple = canvas.on_section(scene.fields["ripple"])
     roughness = np.where(scene.body < 0, drawn["mitochondria.roughness"], 0.05) * scene.inclusions.radii.mean(axis=1)
     inclusions = cut_tubes(scene.inclusions, grid, z_nm, 120.0, ripple, roughness.astype(np.float32))
     push(canvas, inclusions, scene.host, drawn["mitochondria.clearance_nm"] + drawn["cells.gap_nm"] / 2)
@@ -57,7 +77,7 @@ def cut(
     draw_mitochondria(
         canvas, inclusions, scene.looks, drawn, (scene.fields["cristae"], scene.fields["texture"]), scene.body < 0
     )
-    return _instances(scene, inclusions), canvas.density
+    return Section(_instances(scene, inclusions), canvas.density, canvas.parts)
 
 
 def _instances(scene: Scene, inclusions: TubeMap) -> NDArray[np.int32]:
@@ -71,7 +91,7 @@ def _draw_cytoplasm(canvas: Canvas, scene: Scene, drawn: Mapping[str, float], rn
     """Draw the granular ground of the cytoplasm: proteins, ribosomes and debris too small to have a shape."""
     size = drawn["cells.grain_nm"] / canvas.grid.pixel_nm
     texture = grain(rng, canvas.grid.shape, size)
-    coarse = scene.fields["coarse"].on_section(canvas.z_nm, canvas.grid.y_nm, canvas.grid.x_nm)
+    coarse = canvas.on_section(scene.fields["coarse"])
     strength = np.float32(drawn["cells.grain"]) * (1 + 0.5 * np.tanh(coarse))
     # Clumps of stain are dark on a clear ground: the grain is skewed towards dark.
     canvas.grain[...] = strength * (texture + np.float32(0.35) * (texture * texture - 1))
@@ -81,7 +101,7 @@ def _draw_cytoplasm(canvas: Canvas, scene: Scene, drawn: Mapping[str, float], rn
 def _draw_organelles(canvas: Canvas, scene: Scene, drawn: Mapping[str, float]) -> None:
     """Draw what fills the cytoplasm, each kind of cell with its own."""
     kind = scene.kind[canvas.owner]
-    fields, keys, grid = scene.fields, scene.keys, canvas.grid
+    fields, keys = scene.fields, scene.keys
     bouton = kind == Kind.BOUTON
     plain = (kind == Kind.PLAIN) | (kind == Kind.DENDRITE)
     fibrous = (kind == Kind.DENDRITE) | ((kind == Kind.NEURITE) | (kind == Kind.MYELINATED))
@@ -96,13 +116,11 @@ def _draw_organelles(canvas: Canvas, scene: Scene, drawn: Mapping[str, float]) -
     draw_granules(
         canvas,
         dots,
-        soma
-        | (kind == Kind.GLIA)
-        | (kind == Kind.DARK)
-        | (fields["coarse"].on_section(canvas.z_nm, grid.y_nm, grid.x_nm) > 0.8),
+        soma | (kind == Kind.GLIA) | (kind == Kind.DARK) | (canvas.on_section(fields["coarse"]) > 0.8),
         keys["ribosomes"],
+        Part.RIBOSOME,
     )
-    cluster = fields["cluster"].on_section(canvas.z_nm, grid.y_nm, grid.x_nm)
+    cluster = canvas.on_section(fields["cluster"])
     stain = membrane * drawn["boutons.vesicle_stain"]
     radius = drawn["boutons.vesicle_radius_nm"]
     vesicle = Granule(
@@ -112,7 +130,7 @@ def _draw_organelles(canvas: Canvas, scene: Scene, drawn: Mapping[str, float]) -
     packed = bouton & (cluster > drawn["boutons.cluster_level"])
     # The matrix between packed vesicles is denser than free cytoplasm.
     canvas.density[packed & canvas.free] += np.float32(drawn["boutons.matrix_darkness"])
-    draw_granules(canvas, vesicle, packed, keys["vesicles"])
+    draw_granules(canvas, vesicle, packed, keys["vesicles"], Part.VESICLE)
     loose = Granule(
         radius * 1.1,
         0.4,
@@ -122,7 +140,7 @@ def _draw_organelles(canvas: Canvas, scene: Scene, drawn: Mapping[str, float]) -
         110.0,
         drawn["cells.loose_vesicles"],
     )
-    draw_granules(canvas, loose, (plain | bouton | (kind == Kind.NEURITE)), keys["sparse"])
+    draw_granules(canvas, loose, (plain | bouton | (kind == Kind.NEURITE)), keys["sparse"], Part.VESICLE)
     core = Granule(
         drawn["dense_core.radius_nm"],
         0.2,
@@ -132,4 +150,4 @@ def _draw_organelles(canvas: Canvas, scene: Scene, drawn: Mapping[str, float]) -
         160.0,
         drawn["dense_core.occupancy"],
     )
-    draw_granules(canvas, core, (plain | bouton), keys["dense"])
+    draw_granules(canvas, core, (plain | bouton), keys["dense"], Part.DENSE_CORE_VESICLE)

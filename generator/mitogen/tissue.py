@@ -12,6 +12,7 @@ from mitogen.canvas import Canvas
 from mitogen.fields import Waves, random_waves
 from mitogen.grid import FloatArray, Grid
 from mitogen.partition import holders, nearest_two
+from mitogen.parts import Part
 from mitogen.profiles import layer
 from mitogen.shapes import TubeMap
 from mitogen.world import StreamOf, directions, scatter
@@ -98,8 +99,8 @@ def place_cells(
     return cells, kind, np.maximum(shade, 0.0).astype(np.float32)
 
 
-def cut_cells(cells: Cells, grid: Grid, z_nm: float) -> Canvas:
-    """Cut the cells with the section at `z_nm`: a canvas that holds owners and membranes, and no stain yet."""
+def cut_cells(cells: Cells, grid: Grid, z_nm: float, parts: bool = False) -> Canvas:
+    """Cut the cells with the section at `z_nm`: a canvas of owners and membranes, without stain; `parts` adds a map."""
     y, x = grid.y_nm, grid.x_nm
     warped = [
         np.float32(cells.warp_nm) * large.on_section(z_nm, y, x)
@@ -119,6 +120,7 @@ def cut_cells(cells: Cells, grid: Grid, z_nm: float) -> Canvas:
         free=np.ones(grid.shape, np.bool_),
         density=np.zeros(grid.shape, np.float32),
         grain=np.zeros(grid.shape, np.float32),
+        parts=np.full(grid.shape if parts else (0, 0), Part.CYTOPLASM, np.uint8),
     )
     near = _within_reach(cells, warped)
     nearest_two(
@@ -190,10 +192,12 @@ def draw_membranes(canvas: Canvas, drawn: Mapping[str, float]) -> None:
     distance = canvas.membrane.reshape(-1)[near]
     reach = canvas.reach(canvas.membrane_z.reshape(-1)[near])
     gap, width = drawn["cells.gap_nm"], drawn["cells.membrane_nm"]
-    canvas.cover(layer(distance, reach, 0.0, gap / 2), drawn["cells.gap_density"], near)
+    canvas.cover_layer(distance, reach, (-gap / 2, gap / 2), drawn["cells.gap_density"], near, Part.EXTRACELLULAR)
     # Both membranes fall into a pixel that is wide or obliquely cut, hence both sides of the gap.
     share = layer(distance, reach, (gap + width) / 2, width / 2) + layer(distance, reach, -(gap + width) / 2, width / 2)
     canvas.cover(np.minimum(share, 1), drawn["cells.membrane_density"], near)
+    within = (distance >= gap / 2) & (distance <= max(gap / 2 + width, gap / 2 + canvas.grid.pixel_nm))
+    canvas.mark(within, near, Part.PLASMA_MEMBRANE)
 
 
 def _kinds(drawn: Mapping[str, float], u: NDArray[np.float64]) -> NDArray[np.int8]:

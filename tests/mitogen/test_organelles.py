@@ -7,6 +7,7 @@ from mitogen.fields import random_waves
 from mitogen.grid import Grid
 from mitogen.organelles.sheaths import draw_myelin, draw_nuclei
 from mitogen.organelles.vesicles import Granule, draw_granules
+from mitogen.parts import Part
 from mitogen.shapes import Tubes, cut_tubes
 from mitogen.tissue import push
 
@@ -19,7 +20,7 @@ def empty_canvas(z_nm: float = 0.0) -> Canvas:
     return Canvas(
         GRID, z_nm, np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.full(shape, 1e4, np.float32),
         np.zeros(shape, np.float32), np.ones(shape, np.bool_), np.zeros(shape, np.float32),
-        np.zeros(shape, np.float32),
+        np.zeros(shape, np.float32), np.ones(shape, np.uint8),
     )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def test_granules_fill_what_they_may_and_nothing_else():
     shares = []
     for key in range(12):
         canvas = empty_canvas()
-        draw_granules(canvas, solid, where, key)
+        draw_granules(canvas, solid, where, key, Part.RIBOSOME)
         assert canvas.density[:, :58].max() == 0
         shares.append(canvas.density[10:-10, 70:-10].mean())
     # A sphere of 20 nm in each cube of 50 nm fills 27 % of it; overlaps hide a little.
@@ -67,10 +68,10 @@ def test_granules_agree_from_section_to_section():
     first, second = empty_canvas(0.0), empty_canvas(4.0)
     everywhere = np.ones(GRID.shape, np.bool_)
     ring = Granule(25.0, 0.2, 7.0, 1.0, 0.1, 60.0, 0.8)
-    draw_granules(first, ring, everywhere, key=9)
-    draw_granules(second, ring, everywhere, key=9)
+    draw_granules(first, ring, everywhere, 9, Part.VESICLE)
+    draw_granules(second, ring, everywhere, 9, Part.VESICLE)
     other = empty_canvas(0.0)
-    draw_granules(other, ring, everywhere, key=10)
+    draw_granules(other, ring, everywhere, 10, Part.VESICLE)
     same = np.corrcoef(first.density.ravel(), second.density.ravel())[0, 1]
     assert same > 0.85
     assert abs(np.corrcoef(first.density.ravel(), other.density.ravel())[0, 1]) < 0.2

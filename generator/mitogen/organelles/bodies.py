@@ -11,7 +11,8 @@ from mitogen.canvas import Canvas
 from mitogen.fields import Waves
 from mitogen.grid import Grid
 from mitogen.organelles.vesicles import Granule, draw_granules
-from mitogen.profiles import inside, layer
+from mitogen.parts import Part
+from mitogen.profiles import inside
 from mitogen.shapes import TubeMap, Tubes, bend
 from mitogen.world import StreamOf, directions, scatter
 
@@ -25,6 +26,14 @@ class Body(IntEnum):
     MULTIVESICULAR = 1
     LIPID = 2
     ENDOSOME = 3
+
+
+PARTS = {
+    Body.LYSOSOME: Part.LYSOSOME,
+    Body.MULTIVESICULAR: Part.MULTIVESICULAR_BODY,
+    Body.LIPID: Part.LIPID,
+    Body.ENDOSOME: Part.ENDOSOME,
+}
 
 
 def place_bodies(
@@ -80,30 +89,31 @@ def draw_bodies(
     if near.size == 0:
         return
     body = tubes.nearest.reshape(-1)[near]
-    grid = canvas.grid
     for which in Body:
         at = near[kind[body] == which]
         if at.size == 0:
             continue
+        part = PARTS[which]
         s = tubes.distance.reshape(-1)[at]
         reach = canvas.reach(tubes.normal_z.reshape(-1)[at])
         look = looks[tubes.nearest.reshape(-1)[at]]
         if which == Body.LYSOSOME:
-            coarse = fields[0].on_section(canvas.z_nm, grid.y_nm, grid.x_nm).reshape(-1)[at]
-            fine = fields[1].on_section(canvas.z_nm, grid.y_nm, grid.x_nm).reshape(-1)[at]
+            coarse = canvas.on_section(fields[0]).reshape(-1)[at]
+            fine = canvas.on_section(fields[1]).reshape(-1)[at]
             mottled = drawn["lysosomes.darkness"] * (0.7 + 0.5 * look[:, 0])
             mottled = mottled + drawn["lysosomes.mottle"] * (0.6 * coarse + 0.4 * fine)
             stain = drawn["cells.cytoplasm"] + mottled + 0.7 * canvas.grain.reshape(-1)[at]
-            canvas.cover(inside(s, reach), np.maximum(stain, 0.05).astype(np.float32), at)
+            canvas.cover(inside(s, reach), np.maximum(stain, 0.05).astype(np.float32), at, part)
         elif which == Body.LIPID:
-            canvas.cover(inside(s, reach), (drawn["lipid.density"] + 0.2 * (look[:, 0] - 0.5)).astype(np.float32), at)
+            stain = drawn["lipid.density"] + 0.2 * (look[:, 0] - 0.5)
+            canvas.cover(inside(s, reach), stain.astype(np.float32), at, part)
             continue
         else:
             pale = drawn["endosomes.lumen_density"] + 0.25 * look[:, 0] * (which == Body.MULTIVESICULAR)
-            canvas.cover(inside(s, reach), pale.astype(np.float32), at)
+            canvas.cover(inside(s, reach), pale.astype(np.float32), at, part)
         if which == Body.MULTIVESICULAR:
             _draw_inner_vesicles(canvas, at[s < -30], drawn, key)
-        canvas.cover(layer(s, reach, -3.5, 3.5), drawn["cells.membrane_density"] * 0.9, at)
+        canvas.cover_layer(s, reach, (-7.0, 0.0), drawn["cells.membrane_density"] * 0.9, at, part)
 
 
 def _draw_inner_vesicles(canvas: Canvas, at: NDArray[np.intp], drawn: Mapping[str, float], key: int) -> None:
@@ -111,7 +121,7 @@ def _draw_inner_vesicles(canvas: Canvas, at: NDArray[np.intp], drawn: Mapping[st
     centres.reshape(-1)[at] = True
     everywhere = Canvas(
         canvas.grid, canvas.z_nm, canvas.owner, canvas.neighbour, np.full_like(canvas.membrane, 1e3),
-        canvas.membrane_z, np.ones_like(canvas.free), canvas.density, canvas.grain,
+        canvas.membrane_z, np.ones_like(canvas.free), canvas.density, canvas.grain, canvas.parts,
     )  # fmt: skip
     dark, pale = drawn["cells.membrane_density"], drawn["cells.cytoplasm"]
-    draw_granules(everywhere, Granule(24, 0.25, 6, dark * 0.9, pale, 60, 0.8), centres, key)
+    draw_granules(everywhere, Granule(24, 0.25, 6, dark * 0.9, pale, 60, 0.8), centres, key, Part.MULTIVESICULAR_BODY)

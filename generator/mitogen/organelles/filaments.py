@@ -10,6 +10,7 @@ from mitogen.fields import Waves
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
 from mitogen.organelles.vesicles import _mix, _unit
+from mitogen.parts import Part
 
 
 def draw_filaments(
@@ -35,16 +36,14 @@ def draw_filaments(
     if at.size == 0:
         return
     row, column = np.divmod(at, grid.shape[1])
-    wander = [
-        np.float32(drawn["filaments.wander_nm"]) * f.on_section(canvas.z_nm, grid.y_nm, grid.x_nm) for f in fields
-    ]
+    wander = [np.float32(drawn["filaments.wander_nm"]) * canvas.on_section(f) for f in fields]
     shares = _stripes(
         np.float32(canvas.z_nm), grid.y_nm[row], grid.x_nm[column], wander[0].reshape(-1)[at],
         wander[1].reshape(-1)[at], axis[canvas.owner.reshape(-1)[at]], np.float32(drawn["filaments.spacing_nm"]),
         np.float32(drawn["filaments.radius_nm"]), np.float32(grid.pixel_nm), np.float32(grid.thickness_nm),
         np.float32(drawn["filaments.occupancy"]), np.uint64(key),
     )  # fmt: skip
-    canvas.cover(shares, drawn["filaments.density"], at)
+    canvas.cover(shares, drawn["filaments.density"], at, Part.FILAMENT)
 
 
 @compiled

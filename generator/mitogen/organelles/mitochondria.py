@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
 from mitogen.grid import FloatArray, Grid
+from mitogen.parts import Part
 from mitogen.profiles import inside, layer
 from mitogen.shapes import TubeMap, Tubes, bend
 from mitogen.world import StreamOf, directions, scatter
@@ -85,14 +86,13 @@ def draw_mitochondria(
     membrane = drawn["mitochondria.membrane_density"]
     matrix = base + look(1, "mitochondria.matrix_darkness", "mitochondria.matrix_spread")
     outer, space, inner = 7.0, drawn["mitochondria.intermembrane_nm"], 7.0
-    grid = canvas.grid
-    texture = fields[1].on_section(canvas.z_nm, grid.y_nm, grid.x_nm).reshape(-1)[at]
-    canvas.cover(inside(s, reach), base + drawn["mitochondria.intermembrane_darkness"], at)
+    texture = canvas.on_section(fields[1]).reshape(-1)[at]
+    canvas.cover(inside(s, reach), base + drawn["mitochondria.intermembrane_darkness"], at, Part.INTERMEMBRANE_SPACE)
     depth = outer + space
-    canvas.cover(inside(s + np.float32(depth), reach), matrix + canvas.grain.reshape(-1)[at], at)
+    canvas.cover(inside(s + np.float32(depth), reach), matrix + canvas.grain.reshape(-1)[at], at, Part.MATRIX)
     _draw_cristae(canvas, at, tubes, looks[body], s + np.float32(depth + inner), drawn, fields, texture)
-    canvas.cover(layer(s, reach, -(depth + inner / 2), inner / 2), membrane, at)
-    canvas.cover(layer(s, reach, -outer / 2, outer / 2), membrane, at)
+    canvas.cover_layer(s, reach, (-depth - inner, -depth), membrane, at, Part.INNER_MEMBRANE)
+    canvas.cover_layer(s, reach, (-outer, 0.0), membrane, at, Part.OUTER_MEMBRANE)
 
 
 def _draw_cristae(
@@ -108,7 +108,7 @@ def _draw_cristae(
     """Draw lamellar cristae: stacks of sheets across, along or oblique to the mitochondrion, each only in part."""
     along, across = tubes.along.reshape(-1)[at], tubes.across.reshape(-1)[at]
     grid = canvas.grid
-    bending = fields[0].on_section(canvas.z_nm, grid.y_nm, grid.x_nm).reshape(-1)[at]
+    bending = canvas.on_section(fields[0]).reshape(-1)[at]
     # Mostly across the axis, as lamellar cristae are; in some along it.
     tilt = np.where(looks[:, 2] < drawn["cristae.longitudinal_share"], 1.2, 0.0) + 0.5 * (looks[:, 3] - 0.5)
     cos, sin = np.cos(tilt).astype(np.float32), np.sin(tilt).astype(np.float32)
@@ -131,6 +131,7 @@ def _draw_cristae(
     canvas.cover(fade * layer(distance, reach, 0.0, lumen), light, at)
     both = layer(distance, reach, lumen + width / 2, width / 2) + layer(distance, reach, -lumen - width / 2, width / 2)
     canvas.cover(fade * np.minimum(both, 1), dark, at)
+    canvas.mark((fade > 0.5) & (np.abs(distance) <= np.float32(max(lumen + width, grid.pixel_nm / 2))), at, Part.CRISTA)
 
 
 def _coherent(start: NDArray[np.float64], turns: NDArray[np.float64]) -> NDArray[np.float64]:

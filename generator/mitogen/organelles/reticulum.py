@@ -8,7 +8,8 @@ from scipy.special import ndtri
 
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
-from mitogen.profiles import inside, layer
+from mitogen.parts import Part
+from mitogen.profiles import inside
 
 
 def draw_cisternae(
@@ -23,13 +24,13 @@ def draw_cisternae(
         where: (Y, X) bool, the pixels that may hold reticulum.
     """
     grid = canvas.grid
-    patch = fields[1].on_section(canvas.z_nm, grid.y_nm, grid.x_nm)
+    patch = canvas.on_section(fields[1])
     here = where & canvas.free & (patch > _quantile(drawn["reticulum.cisternae_share"]))
     here &= canvas.membrane > 20
     at = np.flatnonzero(here)
     if at.size == 0:
         return
-    phase = fields[0].on_section(canvas.z_nm, grid.y_nm, grid.x_nm) * np.float32(drawn["reticulum.sheets"])
+    phase = canvas.on_section(fields[0]) * np.float32(drawn["reticulum.sheets"])
     gy, gx = np.gradient(phase, grid.pixel_nm)
     slope = np.sqrt(gy * gy + gx * gx).reshape(-1)[at]
     # Out of the plane a field changes as fast as within it: a typical slope stands in where it is flat.
@@ -40,17 +41,18 @@ def draw_cisternae(
     reach = canvas.reach(normal_z)
     lumen, width = drawn["reticulum.lumen_nm"] / 2, 7.0
     from_sheet = np.abs(distance).astype(np.float32)
-    canvas.cover(inside(from_sheet - np.float32(lumen), reach), drawn["reticulum.lumen_density"], at)
-    canvas.cover(layer(from_sheet, reach, lumen + width / 2, width / 2), drawn["reticulum.membrane_density"], at)
+    canvas.cover(inside(from_sheet - np.float32(lumen), reach), drawn["reticulum.lumen_density"], at, Part.RETICULUM)
+    canvas.cover_layer(
+        from_sheet, reach, (lumen, lumen + width), drawn["reticulum.membrane_density"], at, Part.RETICULUM
+    )
 
 
 def draw_tubules(
     canvas: Canvas, drawn: Mapping[str, float], fields: tuple[Waves, Waves], where: NDArray[np.bool_]
 ) -> None:
     """Draw smooth tubules around the curves on which both fields vanish; arguments as in `draw_cisternae`."""
-    grid = canvas.grid
-    first = fields[0].on_section(canvas.z_nm, grid.y_nm, grid.x_nm)
-    second = fields[1].on_section(canvas.z_nm, grid.y_nm, grid.x_nm)
+    first = canvas.on_section(fields[0])
+    second = canvas.on_section(fields[1])
     # Mean slope of a unit field is 2 pi / wavelength / sqrt(3) an axis; both fields share the wavelength.
     slope = np.float32(np.sqrt(np.mean(np.sum(fields[0].k ** 2, axis=1)) / 3) * np.sqrt(2))
     distance = np.sqrt(first * first + second * second) / slope
@@ -61,8 +63,8 @@ def draw_tubules(
         return
     surface = (distance.reshape(-1)[at] - np.float32(radius)).astype(np.float32)
     reach = canvas.reach(np.full(at.shape, 0.4, np.float32))
-    canvas.cover(inside(surface, reach), drawn["reticulum.lumen_density"], at)
-    canvas.cover(layer(surface, reach, -3.5, 3.5), drawn["reticulum.membrane_density"], at)
+    canvas.cover(inside(surface, reach), drawn["reticulum.lumen_density"], at, Part.RETICULUM)
+    canvas.cover_layer(surface, reach, (-3.5, 3.5), drawn["reticulum.membrane_density"], at, Part.RETICULUM)
 
 
 def _quantile(share: float) -> np.float32:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
-from mitogen.profiles import inside, layer
+from mitogen.parts import Part
+from mitogen.profiles import inside
 from mitogen.shapes import TubeMap
 
 
@@ -27,17 +28,16 @@ def draw_myelin(
     at = at[sheath_nm[tubes.nearest.reshape(-1)[at]] > 0]
     if at.size == 0:
         return
-    grid = canvas.grid
     depth = -tubes.distance.reshape(-1)[at]
     thickness = sheath_nm[tubes.nearest.reshape(-1)[at]]
     reach = canvas.reach(tubes.normal_z.reshape(-1)[at])
-    uneven = ripple.on_section(canvas.z_nm, grid.y_nm, grid.x_nm).reshape(-1)[at]
+    uneven = canvas.on_section(ripple).reshape(-1)[at]
     within = inside(-depth, reach) * inside(depth - thickness, reach)
     period = np.float32(drawn["myelin.period_nm"])
     visible = np.exp(-((2 * reach / period) ** 2))
     stripes = np.cos(2 * np.pi * (depth + 0.6 * period * uneven) / period) * visible
     stain = drawn["myelin.density"] + drawn["myelin.lamellae"] * stripes + drawn["myelin.unevenness"] * uneven
-    canvas.cover(within.astype(np.float32), stain.astype(np.float32), at)
+    canvas.cover(within.astype(np.float32), stain.astype(np.float32), at, Part.MYELIN)
     canvas.free.reshape(-1)[at[(depth > -10) & (depth < thickness + 10)]] = False
 
 
@@ -59,18 +59,19 @@ def draw_nuclei(
     """
     at = np.flatnonzero(tubes.nearest >= 0)
     at = at[depth_nm[tubes.nearest.reshape(-1)[at]] > 0]
-    grid = canvas.grid
     s = tubes.distance.reshape(-1)[at] + depth_nm[tubes.nearest.reshape(-1)[at]]
     at, s = at[s < 60], s[s < 60]
     if at.size == 0:
         return
-    coarse = fields[0].on_section(canvas.z_nm, grid.y_nm, grid.x_nm).reshape(-1)[at]
-    fine = fields[1].on_section(canvas.z_nm, grid.y_nm, grid.x_nm).reshape(-1)[at]
+    coarse = canvas.on_section(fields[0]).reshape(-1)[at]
+    fine = canvas.on_section(fields[1]).reshape(-1)[at]
     s = s + 25 * coarse
     reach = canvas.reach(tubes.normal_z.reshape(-1)[at])
     clumped = 1 / (1 + np.exp(-3 * (coarse + 0.8 * fine - 1.2 + 2.0 * np.exp(np.minimum(s, 0) / 80))))
     stain = drawn["nuclei.density"] + drawn["nuclei.chromatin"] * clumped + 1.2 * canvas.grain.reshape(-1)[at]
-    canvas.cover(inside(s, reach), stain.astype(np.float32), at)
+    canvas.cover(inside(s, reach), stain.astype(np.float32), at, Part.NUCLEUS)
     for middle in (0.0, 30.0):
-        canvas.cover(layer(s, reach, middle, 4.0), drawn["cells.membrane_density"] * 0.9, at)
+        canvas.cover_layer(
+            s, reach, (middle - 4, middle + 4), drawn["cells.membrane_density"] * 0.9, at, Part.NUCLEAR_ENVELOPE
+        )
     canvas.free.reshape(-1)[at[s < 40]] = False

@@ -8,6 +8,7 @@ from scipy.special import ndtri
 
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
+from mitogen.parts import Part
 
 
 def draw_densities(canvas: Canvas, drawn: Mapping[str, float], patches: Waves, terminal: NDArray[np.bool_]) -> None:
@@ -25,11 +26,11 @@ def draw_densities(canvas: Canvas, drawn: Mapping[str, float], patches: Waves, t
     near = np.flatnonzero((pre != post) & (canvas.membrane < 3 * depth) & canvas.free)
     if near.size == 0:
         return
-    patch = patches.on_section(canvas.z_nm, canvas.grid.y_nm, canvas.grid.x_nm).reshape(-1)[near]
+    patch = canvas.on_section(patches).reshape(-1)[near]
     inside_patch = np.clip((patch - level) * 4, 0, 1)
     distance = canvas.membrane.reshape(-1)[near]
     # Where the membrane is cut at a grazing angle the density spreads over the width that the section sees of it.
     width = depth + 0.3 * canvas.grid.thickness_nm * np.abs(canvas.membrane_z.reshape(-1)[near])
     side = np.where(pre.reshape(-1)[near], np.float32(drawn["synapses.presynaptic"]), np.float32(1))
     weight = inside_patch * side * np.exp(-0.5 * (distance / width) ** 2)
-    canvas.cover(weight.astype(np.float32), drawn["synapses.density"], near)
+    canvas.cover(weight.astype(np.float32), drawn["synapses.density"], near, Part.SYNAPSE)

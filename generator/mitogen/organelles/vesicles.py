@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mitogen.canvas import Canvas
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
+from mitogen.parts import Part
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Granule:
     occupancy: float
 
 
-def draw_granules(canvas: Canvas, granule: Granule, where: NDArray[np.bool_], key: int) -> None:
+def draw_granules(canvas: Canvas, granule: Granule, where: NDArray[np.bool_], key: int, part: Part) -> None:
     """Draw the granules whose centres fall on pixels of `where` (Y, X), clear of plasma membranes.
 
     Args:
@@ -45,13 +46,14 @@ def draw_granules(canvas: Canvas, granule: Granule, where: NDArray[np.bool_], ke
         granule: their kind.
         where: (Y, X) bool, the pixels that may hold a centre.
         key: names the lattice; different keys give independent ones.
+        part: what they are.
     """
     if granule.occupancy <= 0 or not where.any():
         return
     allowed = where & (canvas.membrane > granule.radius_nm + 8)
     _splat(
-        canvas.density, allowed, canvas.free, np.uint64(key), np.float32(canvas.z_nm), canvas.grid.y_nm,
-        canvas.grid.x_nm, np.float32(canvas.grid.pixel_nm), np.float32(canvas.grid.thickness_nm),
+        canvas.density, canvas.parts, np.uint8(part), allowed, canvas.free, np.uint64(key), np.float32(canvas.z_nm),
+        canvas.grid.y_nm, canvas.grid.x_nm, np.float32(canvas.grid.pixel_nm), np.float32(canvas.grid.thickness_nm),
         np.float32(granule.radius_nm), np.float32(granule.radius_spread), np.float32(granule.shell_nm),
         np.float32(granule.shell_density), np.float32(granule.core_density), np.float32(granule.spacing_nm),
         np.float32(granule.occupancy),
@@ -75,7 +77,8 @@ def _unit(state: np.uint64) -> np.float32:
 
 @compiled
 def _splat(
-    density: FloatArray, allowed: NDArray[np.bool_], free: NDArray[np.bool_], key: np.uint64, z: np.float32,
+    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, allowed: NDArray[np.bool_],
+    free: NDArray[np.bool_], key: np.uint64, z: np.float32,
     ys: FloatArray, xs: FloatArray, pixel: np.float32, thickness: np.float32, radius: np.float32, spread: np.float32,
     shell: np.float32, shell_density: np.float32, core_density: np.float32, spacing: np.float32,
     occupancy: np.float32,
@@ -135,3 +138,5 @@ def _splat(
                             lower = min(max(s + shell / 2 - reach, -shell / 2), shell / 2)
                             value += (upper - lower) / (2 * reach) * (shell_density - value)
                         density[i, j] = value
+                        if parts.size > 0 and s <= 0:
+                            parts[i, j] = part
