@@ -254,9 +254,9 @@ def show(name: str, overrides: tuple[str, ...]) -> None:
 @click.argument("knob")
 def explain(knob: str) -> None:
     """Say what a knob (or every knob of a section) means, its unit, range and default."""
-    from mitogen.recipe import find_knobs
+    from mitogen.recipe import explain_knobs
 
-    click.echo("\n\n".join(found.describe() for found in find_knobs(knob)))
+    click.echo(explain_knobs(knob))
 
 
 @recipes.command("validate")

@@ -51,11 +51,12 @@ class Knob:
 
     def describe(self) -> str:
         """Write down the knob for a reader, in three lines."""
+        return f"{self.name}\n  {self.help}\n  {self.limits()}"
+
+    def limits(self) -> str:
+        """Write down its range and default on one line."""
         unit = f" {self.unit}" if self.unit else ""
-        return (
-            f"{self.name}\n  {self.help}\n"
-            f"  allowed {self.low:g} to {self.high:g}{unit}; default {self.fit(self.default).text()}"
-        )
+        return f"allowed {self.low:g} to {self.high:g}{unit}; default {self.fit(self.default).text()}"
 
 
 def knob_table(*knobs: Knob) -> Mapping[str, Knob]:

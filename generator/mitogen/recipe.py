@@ -1,12 +1,13 @@
 """Recipes: what every knob is for one dataset, read from TOML, and the numbers drawn from it for one image.
 
 A recipe file holds only what differs from its base: `base = "mito"` (a preset, or another file beside it that ends in
-.toml), an optional `description`, and one table a section. Errors are one line: where, got, expected.
+.toml), an optional `scene` (see `scenes.SCENES`; without one that of the base, else tissue) and `description`, and one
+table a section. Errors are one line: where, got, expected.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -16,33 +17,42 @@ import tomli_w
 from mitodata.errors import RecipeError
 from mitogen.distributions import Distribution
 from mitogen.knob import Knob, did_you_mean
-from mitogen.knobs import KNOBS
+from mitogen.scenes import DEFAULT_SCENE, SCENES
 from mitogen.streams import uniform
 
 PRESETS = files("mitogen") / "presets"
+Scenes = Mapping[str, Mapping[str, Knob]]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A complete recipe: a number or a distribution for every knob there is.
+    """A complete recipe: a number or a distribution for every knob that its scene has.
 
     Attributes:
-        knobs: the table of knobs it is a recipe for.
+        scene: name of the kind of scene.
         description: one line on what it renders; may be empty.
         values: knob name -> number or distribution; knobs left out get their default, so afterwards every knob has one.
+        scenes: every scene's table of knobs.
 
     Raises:
-        RecipeError: a knob is unknown, or its value is impossible or outside the allowed range.
+        RecipeError: the scene or a knob is unknown, or a value is impossible or outside the allowed range.
     """
 
-    knobs: Mapping[str, Knob] = field(default_factory=lambda: KNOBS, repr=False)
+    scene: str = DEFAULT_SCENE
     description: str = ""
     values: Mapping[str, Distribution] = field(default_factory=dict)
+    scenes: Scenes = field(default_factory=lambda: SCENES, repr=False)
 
     def __post_init__(self) -> None:
-        given = {name: _fit(self.knobs, name, value) for name, value in self.values.items()}
+        _check_scene(self.scene, self.scenes)
+        given = {name: self._fit(name, value) for name, value in self.values.items()}
         complete = {name: given.get(name) or knob.fit(knob.default) for name, knob in self.knobs.items()}
         object.__setattr__(self, "values", complete)
+
+    @property
+    def knobs(self) -> Mapping[str, Knob]:
+        """The table of knobs of its scene."""
+        return self.scenes[self.scene]
 
     def override(self, values: Mapping[str, object], *, description: str = "", where: str = "") -> "Recipe":
         """Return a recipe with some knobs changed.
@@ -55,26 +65,36 @@ class Recipe:
         Raises:
             RecipeError: see the class.
         """
-        changed = {name: _fit(self.knobs, name, value, where) for name, value in values.items()}
-        return Recipe(self.knobs, description or self.description, {**self.values, **changed})
+        changed = {name: self._fit(name, value, where) for name, value in values.items()}
+        return replace(self, description=description or self.description, values={**self.values, **changed})
 
     def to_toml(self) -> str:
         """Write the whole recipe, every knob resolved; reading it again gives an equal recipe and the same text."""
-        lines = [tomli_w.dumps({"description": self.description})] if self.description else []
+        lines = [tomli_w.dumps({"scene": self.scene})]
+        lines += [tomli_w.dumps({"description": self.description})] if self.description else []
         section = ""
         for name, value in sorted(self.values.items(), key=lambda item: item[0].split(".")):
             if name.split(".")[0] != section:
                 section = name.split(".")[0]
-                lines.append(f"\n[{section}]\n" if lines else f"[{section}]\n")
+                lines.append(f"\n[{section}]\n")
             lines.append(f"{name.split('.')[1]} = {value.text()}\n")
         return "".join(lines)
+
+    def _fit(self, name: str, value: object, where: str = "") -> Distribution:
+        prefix = f"{where}: " if where else ""
+        if name not in self.knobs:
+            raise RecipeError(f"{prefix}{_unknown(name, self.scenes, self.scene)}")
+        try:
+            return self.knobs[name].fit(value)
+        except ValueError as error:
+            raise RecipeError(f"{prefix}{name}: {error}") from error
 
 
 def load_recipe(
     preset: str | None = None,
     path: Path | None = None,
     overrides: Iterable[str] = (),
-    knobs: Mapping[str, Knob] = KNOBS,
+    scenes: Scenes = SCENES,
 ) -> Recipe:
     """Read a recipe.
 
@@ -83,14 +103,14 @@ def load_recipe(
         path: or a TOML file; with neither, every knob has its default.
         overrides: changes on top, each `section.knob=VALUE` with VALUE a number or a TOML table such as
             `{ uniform = [5, 50] }`.
-        knobs: the table of knobs.
+        scenes: every scene's table of knobs.
 
     Raises:
         RecipeError: there is no such preset or file, it is no TOML, or a knob or a value in it is not possible.
     """
     if preset is not None and path is not None:
         raise RecipeError(f"got preset {preset} and recipe {path}; expected one of them (a recipe may say base = ...)")
-    recipe = Recipe(knobs)
+    recipe = Recipe(scenes=scenes)
     if preset is not None:
         recipe = _read(recipe, _preset(preset), ())
     if path is not None:
@@ -112,13 +132,13 @@ def open_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
     return load_recipe(None if is_file else name, Path(name) if is_file else None, overrides)
 
 
-def parse_recipe(text: str, knobs: Mapping[str, Knob] = KNOBS, where: str = "recipe") -> Recipe:
+def parse_recipe(text: str, scenes: Scenes = SCENES, where: str = "recipe") -> Recipe:
     """Read a recipe from text, for instance the one stored in a dataset.
 
     Raises:
         RecipeError: see `load_recipe`.
     """
-    return _apply(Recipe(knobs), _toml(text, where), Path(where), (where,))
+    return _apply(Recipe(scenes=scenes), _toml(text, where), Path(where), (where,))
 
 
 def preset_names() -> list[str]:
@@ -143,31 +163,56 @@ def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
     return {name: value.ppf(uniform(seed, index, f"knob:{name}")) for name, value in recipe.values.items()}
 
 
-def find_knobs(name: str, knobs: Mapping[str, Knob] = KNOBS) -> list[Knob]:
-    """Look up one knob by its full name, or all knobs of a section.
+def find_knobs(name: str, scenes: Scenes = SCENES) -> list[Knob]:
+    """Look up one knob of any scene by its full name, or all knobs of a section.
+
+    A knob that several scenes have is listed once, as the first of them has it.
 
     Raises:
         RecipeError: there is neither.
     """
-    found = [knob for knob in knobs.values() if name in (knob.name, knob.name.split(".")[0])]
+    first: dict[str, Knob] = {}
+    for table in scenes.values():
+        for knob in table.values():
+            first.setdefault(knob.name, knob)
+    found = [knob for knob in first.values() if name in (knob.name, knob.name.split(".")[0])]
     if not found:
-        raise _unknown(name, knobs)
+        raise RecipeError(_unknown(name, scenes))
     return found
 
 
-def _unknown(name: str, knobs: Mapping[str, Knob]) -> RecipeError:
-    hint = did_you_mean(name, list(knobs)) or "; `mitogen recipe show` lists all knobs"
-    return RecipeError(f"{name}: unknown knob{hint}")
+def explain_knobs(name: str, scenes: Scenes = SCENES) -> str:
+    """Describe what `find_knobs` finds, and where scenes differ.
+
+    Raises:
+        RecipeError: there is nothing of this name.
+    """
+    return "\n\n".join("\n".join(_explain(knob, scenes)) for knob in find_knobs(name, scenes))
 
 
-def _fit(knobs: Mapping[str, Knob], name: str, value: object, where: str = "") -> Distribution:
-    prefix = f"{where}: " if where else ""
-    if name not in knobs:
-        raise RecipeError(f"{prefix}{_unknown(name, knobs)}")
-    try:
-        return knobs[name].fit(value)
-    except ValueError as error:
-        raise RecipeError(f"{prefix}{name}: {error}") from error
+def _explain(knob: Knob, scenes: Scenes) -> Iterator[str]:
+    yield knob.describe()
+    having = {scene: table[knob.name] for scene, table in scenes.items() if knob.name in table}
+    if len(having) < len(scenes):
+        yield f"  only in scene {' and '.join(having)}"
+    for scene, own in having.items():
+        if own != knob:
+            yield f"  in scene {scene}: {own.limits()}"
+
+
+def _unknown(name: str, scenes: Scenes, scene: str | None = None) -> str:
+    """Say that a knob is unknown (in `scene`), and what may have been meant."""
+    elsewhere = [other for other, table in scenes.items() if name in table]
+    if scene and elsewhere:
+        return f"{name}: is a knob of scene {' and '.join(elsewhere)}, and the recipe's scene is {scene}"
+    known = scenes[scene] if scene else {knob: "" for table in scenes.values() for knob in table}
+    return f"{name}: unknown knob{did_you_mean(name, list(known)) or '; `mitogen recipe show` lists all knobs'}"
+
+
+def _check_scene(name: str, scenes: Scenes, where: str = "") -> None:
+    if name not in scenes:
+        hint = did_you_mean(str(name), list(scenes))
+        raise RecipeError(f"{where}scene {name!r}: unknown{hint}; there is: {', '.join(scenes)}")
 
 
 def _preset(name: str) -> Traversable:
@@ -204,13 +249,18 @@ def _toml(text: str, where: str) -> dict[str, object]:
 def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, seen: tuple[str, ...]) -> Recipe:
     """Apply one TOML table, its base first."""
     where = seen[-1]
-    base, description = table.pop("base", ""), table.pop("description", "")
-    if not isinstance(base, str) or not isinstance(description, str):
-        raise RecipeError(f"{where}: base and description: expected text in quotes")
+    base, description, scene = (table.pop(key, "") for key in ("base", "description", "scene"))
+    if not (isinstance(base, str) and isinstance(description, str) and isinstance(scene, str)):
+        raise RecipeError(f"{where}: base, description and scene: expected text in quotes")
     if base.endswith(".toml") and isinstance(source, Path):
         start = _read(start, source.parent / base, seen)
     elif base:
         start = _read(start, _preset(base), seen)
+    if scene:
+        _check_scene(scene, start.scenes, f"{where}: ")
+        if base and scene != start.scene:
+            raise RecipeError(f"{where}: scene {scene!r}, but its base {base} is {start.scene!r}; expected the same")
+        start = start if base else Recipe(scene, scenes=start.scenes)
     values: dict[str, object] = {}
     for section, knobs in table.items():
         if not isinstance(knobs, dict):

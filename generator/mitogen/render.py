@@ -1,6 +1,6 @@
 """One sample from a recipe: draw numbers, build the scene, cut it, image it. Only here are stages composed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -9,8 +9,20 @@ from mitogen.grid import Grid
 from mitogen.microscope import photograph
 from mitogen.recipe import Recipe, draw
 from mitogen.scene import build
-from mitogen.section import cut
-from mitogen.world import streams_of
+from mitogen.section import Section, cut
+from mitogen.world import StreamOf, streams_of
+
+Cutter = Callable[[int], Section]
+"""Cuts an image's scene, by the number of the section."""
+
+
+def _tissue(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: bool) -> Cutter:
+    scene = build(drawn, streams, grid)
+    return lambda number: cut(scene, drawn, grid, float(grid.z_nm[number]), streams(f"section/{number}"), parts)
+
+
+CUTTERS: Mapping[str, Callable[[Mapping[str, float], StreamOf, Grid, bool], Cutter]] = {"tissue": _tissue}
+"""What builds the scene of an image and cuts it, by the name of the recipe's scene."""
 
 
 def render(
@@ -31,12 +43,12 @@ def render(
     drawn = draw(recipe, seed, index)
     streams = streams_of(seed, index)
     grid = grid_of(drawn, shape)
-    scene = build(drawn, streams, grid)
+    cut_section = CUTTERS[recipe.scene](drawn, streams, grid, parts)
     raw = np.empty(shape, np.uint8)
     label = np.empty(shape, np.uint16)
     compartment = np.empty(shape if parts else (0, 0, 0), np.uint8)
-    for section, z_nm in enumerate(grid.z_nm):
-        slab = cut(scene, drawn, grid, float(z_nm), streams(f"section/{section}"), parts)
+    for section in range(shape[0]):
+        slab = cut_section(section)
         label[section] = slab.label
         raw[section] = photograph(slab.density, drawn, streams, section)
         if parts:

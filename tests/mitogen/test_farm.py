@@ -109,7 +109,7 @@ def test_an_existing_file_is_not_touched(tmp_path: Path) -> None:
 def start(path: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "go", str(path)],
-        env={**os.environ, "PYTHONPATH": str(STANDIN)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

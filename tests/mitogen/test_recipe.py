@@ -8,13 +8,30 @@ from mitodata import RecipeError
 from mitogen.distributions import Fixed, LogNormal, Uniform
 from mitogen.knob import Knob, knob_table
 from mitogen.knobs import KNOBS
-from mitogen.recipe import Recipe, draw, find_knobs, load_recipe, open_recipe, parse_recipe, preset_names
+from mitogen.recipe import (
+    Recipe,
+    draw,
+    explain_knobs,
+    find_knobs,
+    load_recipe,
+    open_recipe,
+    parse_recipe,
+    preset_names,
+)
+from mitogen.render import CUTTERS
+from mitogen.scenes import SCENES as RENDERED
 
 TABLE = knob_table(
     Knob("mitochondria.length_nm", "nm", 50, 20000, Uniform(200, 2000), "Length."),
     Knob("mitochondria.radius_nm", "nm", 30, 800, LogNormal(130, 0.35, 50, 350), "Radius."),
     Knob("section.thickness_nm", "nm", 1, 200, 30, "Thickness."),
 )
+TISSUE = {"tissue": TABLE}
+BUBBLES = knob_table(
+    Knob("bubbles.radius_nm", "nm", 100, 9000, 500, "Radius of a bubble."),
+    Knob("section.thickness_nm", "nm", 1, 900, 300, "Thickness."),
+)
+SCENES = {"tissue": TABLE, "bubbles": BUBBLES}
 
 
 def write(folder: Path, text: str, name: str = "mine.toml") -> Path:
@@ -26,7 +43,7 @@ def write(folder: Path, text: str, name: str = "mine.toml") -> Path:
 def test_defaults_presets_file_and_overrides_come_in_this_order(tmp_path: Path) -> None:
     write(tmp_path, "description = 'base'\n[mitochondria]\nradius_nm = 100\nlength_nm = 500\n", "base.toml")
     path = write(tmp_path, "base = 'base.toml'\n[mitochondria]\nlength_nm = { uniform = [300, 400] }\n")
-    recipe = load_recipe(path=path, overrides=["section.thickness_nm = 50"], knobs=TABLE)
+    recipe = load_recipe(path=path, overrides=["section.thickness_nm = 50"], scenes=TISSUE)
     assert recipe.description == "base"
     assert recipe.values == {
         "mitochondria.length_nm": Uniform(300, 400),
@@ -45,14 +62,14 @@ def test_presets_read_and_round_trip(preset: str) -> None:
     recipe = load_recipe(preset)
     text = recipe.to_toml()
     assert recipe.description
-    assert set(recipe.values) == set(KNOBS)
+    assert set(recipe.values) == set(RENDERED[recipe.scene])
     assert parse_recipe(text) == recipe
     assert parse_recipe(text).to_toml() == text
 
 
 def test_description_survives_any_character() -> None:
-    recipe = Recipe(TABLE, 'quotes " \\ and µm')
-    assert parse_recipe(recipe.to_toml(), TABLE) == recipe
+    recipe = Recipe(description='quotes " \\ and µm', scenes=TISSUE)
+    assert parse_recipe(recipe.to_toml(), TISSUE) == recipe
 
 
 @pytest.mark.parametrize(
@@ -77,7 +94,7 @@ def test_description_survives_any_character() -> None:
 def test_a_bad_recipe_is_one_line_that_names_the_file(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(RecipeError) as caught:
-        load_recipe(path=path, knobs=TABLE)
+        load_recipe(path=path, scenes=TISSUE)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "mto" in text or str(tmp_path) in str(caught.value)
@@ -88,7 +105,7 @@ def test_what_is_no_text_file_is_named(tmp_path: Path) -> None:
     binary.write_bytes(b"\x89PNG\xff")
     for path in (binary, tmp_path, tmp_path / "missing.toml"):
         with pytest.raises(RecipeError, match="expected a TOML file"):
-            load_recipe(path=path, knobs=TABLE)
+            load_recipe(path=path, scenes=TISSUE)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -104,7 +121,7 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
 )
 def test_a_bad_override_says_the_form(override: str) -> None:
     with pytest.raises(RecipeError, match="--set"):
-        load_recipe(overrides=[override], knobs=TABLE)
+        load_recipe(overrides=[override], scenes=TISSUE)
 
 
 def test_preset_and_file_together_are_refused(tmp_path: Path) -> None:
@@ -118,21 +135,21 @@ def test_open_by_one_name(tmp_path: Path) -> None:
 
 
 def test_changing_one_knob_leaves_the_numbers_of_all_others() -> None:
-    before = draw(Recipe(TABLE), 3, 17)
-    after = draw(load_recipe(overrides=["mitochondria.radius_nm={uniform=[40,60]}"], knobs=TABLE), 3, 17)
+    before = draw(Recipe(scenes=TISSUE), 3, 17)
+    after = draw(load_recipe(overrides=["mitochondria.radius_nm={uniform=[40,60]}"], scenes=TISSUE), 3, 17)
     assert before["mitochondria.radius_nm"] != after["mitochondria.radius_nm"]
     assert before["mitochondria.length_nm"] == after["mitochondria.length_nm"]
 
 
 def test_a_new_knob_leaves_the_numbers_of_all_others() -> None:
     more = knob_table(Knob("cells.first", "", 0, 1, Uniform(0, 1), "New."), *TABLE.values())
-    drawn = draw(Recipe(more), 3, 17)
-    assert draw(Recipe(TABLE), 3, 17) == {name: drawn[name] for name in TABLE}
+    drawn = draw(Recipe(scenes={"tissue": more}), 3, 17)
+    assert draw(Recipe(scenes=TISSUE), 3, 17) == {name: drawn[name] for name in TABLE}
 
 
 def test_another_range_keeps_the_quantile() -> None:
     narrow, wide = (
-        draw(load_recipe(overrides=[f"mitochondria.length_nm={{uniform=[100,{high}]}}"], knobs=TABLE), 0, 5)
+        draw(load_recipe(overrides=[f"mitochondria.length_nm={{uniform=[100,{high}]}}"], scenes=TISSUE), 0, 5)
         for high in (200, 1100)
     )
     assert (wide["mitochondria.length_nm"] - 100) / 10 == pytest.approx(narrow["mitochondria.length_nm"] - 100)
@@ -147,7 +164,7 @@ def test_drawn_numbers_stay_in_their_ranges() -> None:
 
 def test_drawing_is_quick() -> None:
     table = knob_table(*(Knob(f"many.k{i}", "", 0, 1000, LogNormal(100, 0.5), "One.") for i in range(120)))
-    recipe = Recipe(table)
+    recipe = Recipe(scenes={"tissue": table})
     best = min(_seconds(recipe) for _ in range(5))
     assert best < 0.004  # about 1 ms on an idle core; twice the promise
 
@@ -159,10 +176,57 @@ def _seconds(recipe: Recipe) -> float:
 
 
 def test_knobs_are_found_by_name_and_by_section() -> None:
-    assert [knob.name for knob in find_knobs("mitochondria", TABLE)] == [
+    assert [knob.name for knob in find_knobs("mitochondria", TISSUE)] == [
         "mitochondria.length_nm",
         "mitochondria.radius_nm",
     ]
-    assert find_knobs("section.thickness_nm", TABLE) == [TABLE["section.thickness_nm"]]
+    assert find_knobs("section.thickness_nm", TISSUE) == [TABLE["section.thickness_nm"]]
     with pytest.raises(RecipeError, match=r"did you mean section\.thickness_nm\?"):
-        find_knobs("section.thicknes_nm", TABLE)
+        find_knobs("section.thicknes_nm", TISSUE)
+
+
+def test_a_scene_has_its_own_knobs_and_is_inherited(tmp_path: Path) -> None:
+    write(tmp_path, "scene = 'bubbles'\n[bubbles]\nradius_nm = 200\n", "base.toml")
+    path = write(tmp_path, "base = 'base.toml'\n[section]\nthickness_nm = 5\n")
+    recipe = load_recipe(path=path, scenes=SCENES)
+    assert recipe.scene == "bubbles"
+    assert recipe.values == {"bubbles.radius_nm": Fixed(200), "section.thickness_nm": Fixed(5)}
+    assert recipe.to_toml().startswith('scene = "bubbles"\n')
+    assert parse_recipe(recipe.to_toml(), SCENES) == recipe
+    assert Recipe(scenes=SCENES).scene == "tissue"
+
+
+def test_a_recipe_stored_before_there_were_scenes_is_tissue() -> None:
+    assert parse_recipe("[mitochondria]\nlength_nm = 300\n", SCENES).scene == "tissue"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scene = 'buble'\n", "scene 'buble': unknown; did you mean bubbles?; there is: tissue, bubbles"),
+        ("scene = 3\n", "expected text in quotes"),
+        ("[bubbles]\nradius_nm = 200\n", "bubbles.radius_nm: is a knob of scene bubbles, and the recipe's scene is"),
+        ("scene = 'bubbles'\n[bubbles]\nradus_nm = 200\n", "did you mean bubbles.radius_nm?"),
+        ("scene = 'bubbles'\n[section]\nthickness_nm = 950\n", "950 is outside the allowed 1 to 900 nm"),
+        ("base = 'base.toml'\nscene = 'bubbles'\n", "scene 'bubbles', but its base base.toml is 'tissue'"),
+    ],
+)
+def test_a_wrong_scene_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    write(tmp_path, "", "base.toml")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path=write(tmp_path, text), scenes=SCENES)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_knob_is_explained_for_every_scene() -> None:
+    assert find_knobs("bubbles", SCENES) == [BUBBLES["bubbles.radius_nm"]]
+    assert explain_knobs("bubbles", SCENES).endswith("only in scene bubbles")
+    text = explain_knobs("section.thickness_nm", SCENES)
+    assert "allowed 1 to 200 nm; default 30\n  in scene bubbles: allowed 1 to 900 nm; default 300" in text
+    with pytest.raises(RecipeError, match=r"did you mean bubbles\.radius_nm\?"):
+        find_knobs("bubbles.radus_nm", SCENES)
+
+
+def test_every_scene_can_be_rendered() -> None:
+    assert set(CUTTERS) == set(RENDERED)

@@ -1,0 +1,13 @@
+"""The kinds of scene that can be rendered, and the table of knobs that each one has.
+
+Knobs of the sections `section` and `imaging` are there in every scene; a scene may give them a range and a default of
+its own. `render.CUTTERS` holds the code of each scene under the same name.
+"""
+
+from collections.abc import Mapping
+
+from mitogen.knob import Knob
+from mitogen.knobs import KNOBS
+
+SCENES: Mapping[str, Mapping[str, Knob]] = {"tissue": KNOBS}
+DEFAULT_SCENE = "tissue"
