@@ -1,7 +1,8 @@
 """The HDF5 layout: names, attributes and chunk shapes. docs/file-format.md explains it to readers of files."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 import h5py
@@ -12,10 +13,10 @@ from mitodata.sample import Sample, VoxelSize
 FORMAT_NAME = "mitodata"
 """Root attribute `format` of every file of ours; how a foreign HDF5 file is told apart."""
 
-SCHEMA_VERSION = 1
-"""Root attribute `schema_version`; readers accept this and older ones."""
+SCHEMA_VERSION = 2
+"""Root attribute `schema_version`; readers accept this and older ones. 2 added `compartment`."""
 
-IMAGES = ("raw", "label", "mask")
+IMAGES = ("raw", "label", "mask", "compartment")
 """Image datasets, in the order in which they are created."""
 
 ALIASES = {
@@ -36,7 +37,7 @@ _AXIS_FLAGS = {"t": 8, "z": 2, "y": 2, "x": 2}  # vigra's AxisInfo: 8 = time, 2 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the images of a file come from; kept as root attributes.
+    """Where the images of a file come from and what their values mean; kept as attributes.
 
     Attributes:
         source: what made or holds the images, such as "mitogen render" or "EPFL (Lucchi) training volume".
@@ -46,6 +47,7 @@ class Provenance:
         licence: under which the images may be used.
         citation: what to cite.
         instances: how instance numbers were made, such as "rendered" or "connected components in 3D".
+        classes: names of the values of `compartment`; empty where no sample has one.
     """
 
     source: str = ""
@@ -55,6 +57,7 @@ class Provenance:
     licence: str = ""
     citation: str = ""
     instances: str = ""
+    classes: Mapping[int, str] = field(default_factory=dict)
 
 
 def chunk_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -88,7 +91,9 @@ def read_provenance(file: h5py.File) -> Provenance:
     texts = ("source", "recipe", "software", "licence", "citation", "instances")
     seed = file.attrs.get("seed")
     return Provenance(
-        **{name: str(file.attrs.get(name, "")) for name in texts}, seed=None if seed is None else int(seed)
+        **{name: str(file.attrs.get(name, "")) for name in texts},
+        seed=None if seed is None else int(seed),
+        classes=_classes(file),
     )
 
 
@@ -96,7 +101,7 @@ def write_image_attributes(dataset: h5py.Dataset, voxel_size_nm: VoxelSize, axes
     """Write what other tools need to place an image dataset in space.
 
     Args:
-        dataset: raw, label or mask.
+        dataset: raw, label, mask or compartment.
         voxel_size_nm: (z, y, x) in nm.
         axes: one letter a dimension out of t, z, y, x; t counts independent images.
     """
@@ -107,13 +112,35 @@ def write_image_attributes(dataset: h5py.Dataset, voxel_size_nm: VoxelSize, axes
     dataset.attrs["axistags"] = json.dumps({"axes": tags})
 
 
+def write_classes(compartment: h5py.Dataset, classes: Mapping[int, str]) -> None:
+    """Write what the values of a multi-class map are called."""
+    compartment.attrs["classes"] = json.dumps({str(value): name for value, name in sorted(classes.items())})
+
+
+def read_classes(compartment: h5py.Dataset) -> dict[int, str]:
+    """Read what the values of a multi-class map are called.
+
+    Raises:
+        ValueError: the attribute is missing or no JSON object of number -> name.
+    """
+    try:
+        table = json.loads(compartment.attrs.get("classes", ""))
+    except (TypeError, ValueError):  # missing, cut off, or no text
+        table = None
+    if not isinstance(table, dict) or not all(
+        value.isdecimal() and isinstance(name, str) for value, name in table.items()
+    ):
+        raise ValueError("expected a JSON object of number -> name")
+    return {int(value): name for value, name in table.items()}
+
+
 def sample_count(file: h5py.File) -> int:
     """Count the samples."""
     return len(file["names"])
 
 
 def sample_images(file: h5py.File, index: int) -> dict[str, h5py.Dataset]:
-    """Find the datasets that hold raw and, if labelled, label and mask of a sample."""
+    """Find the datasets that hold raw and, where they are, label, mask and compartment of a sample."""
     parent = file if "raw" in file else file[sample_group(index)]
     return {name: parent[name] for name in IMAGES if name in parent}
 
@@ -159,6 +186,12 @@ def read_params(file: h5py.File, index: int) -> dict[str, float]:
         return {}
     table = file["params"]
     return dict(zip(table.attrs["columns"], table[index].tolist(), strict=True))
+
+
+def _classes(file: h5py.File) -> dict[int, str]:
+    parents = [file] if "raw" in file else (file[sample_group(index)] for index in range(sample_count(file)))
+    maps = (parent["compartment"] for parent in parents if "compartment" in parent)
+    return next(map(read_classes, maps), {})
 
 
 def _software() -> str:

@@ -25,9 +25,9 @@ class Sample:
         label: (Z, Y, X) uint16 or uint32, 0 = background, every other value one instance; None if unlabelled.
         mask: (Z, Y, X) uint8, 0 = background, 1 = foreground, 255 = ignore; None if unlabelled. Where it is not
             ignored, `mask == 1` exactly where `label > 0`.
-        compartment: (Z, Y, X) uint8, what each voxel belongs to (see the file's `classes`); None if not known.
         params: the numbers drawn for this image, by knob name; empty for real images.
         name: where the image came from (a file name, a slice number); may be empty.
+        compartment: (Z, Y, X) uint8, what each voxel belongs to (see `Provenance.classes`); None if not known.
 
     Raises:
         DataError: shapes, dtypes or the voxel size are wrong, or mask and label contradict each other.

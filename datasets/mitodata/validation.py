@@ -1,18 +1,28 @@
 """What a dataset file holds, and whether it keeps its promises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from mitodata.errors import DataError
-from mitodata.layout import IMAGES, read_provenance, sample_count, sample_group, sample_shape, sample_voxel_size
+from mitodata.layout import (
+    IMAGES,
+    read_classes,
+    read_provenance,
+    sample_count,
+    sample_group,
+    sample_shape,
+    sample_voxel_size,
+)
 from mitodata.opening import open_file
 from mitodata.sample import label_problem
 
-_DTYPES = {"raw": ("uint8",), "label": ("uint16", "uint32"), "mask": ("uint8",)}
+_DTYPES = {"raw": ("uint8",), "label": ("uint16", "uint32"), "mask": ("uint8",), "compartment": ("uint8",)}
+_WHOLE = [["raw"], ["raw", "label", "mask"], ["raw", "compartment"], list(IMAGES)]
 
 
 def describe(path: str | Path) -> dict[str, object]:
@@ -20,9 +30,9 @@ def describe(path: str | Path) -> dict[str, object]:
 
     Returns:
         `path`, `bytes`, `schema_version`, `samples`, `layout` ("stacked" or "groups"), `labelled` (samples with
-        labels), `shapes` and `voxel_sizes_nm` (the distinct ones, z y x, in order of appearance), `label_dtypes`,
-        `params` (names of the knobs), `names` (of the first samples) and `provenance` (see `Provenance`); plain
-        values that JSON can hold.
+        labels), `compartments` (samples with a multi-class map), `shapes` and `voxel_sizes_nm` (the distinct ones,
+        z y x, in order of appearance), `label_dtypes`, `params` (names of the knobs), `names` (of the first samples)
+        and `provenance` (see `Provenance`); plain values that JSON can hold.
 
     Raises:
         DataError: the file cannot be opened (see `Dataset`) or is damaged.
@@ -34,14 +44,18 @@ def describe(path: str | Path) -> dict[str, object]:
             count = sample_count(file)
             distinct = range(min(count, 1)) if stacked else range(count)
             parents = [file] if stacked else [file[sample_group(index)] for index in distinct]
-            labelled = sum("mask" in parent for parent in parents)
+            labelled, compartments = (
+                sum(name in parent for parent in parents) * (count if stacked else 1)
+                for name in ("mask", "compartment")
+            )
             return {
                 "path": str(path),
                 "bytes": path.stat().st_size,
                 "schema_version": int(file.attrs["schema_version"]),
                 "samples": count,
                 "layout": "stacked" if stacked else "groups",
-                "labelled": count * labelled if stacked else labelled,
+                "labelled": labelled,
+                "compartments": compartments,
                 "shapes": list(dict.fromkeys(sample_shape(file, index) for index in distinct)),
                 "voxel_sizes_nm": list(dict.fromkeys(sample_voxel_size(file, index) for index in distinct)),
                 "label_dtypes": sorted({parent["label"].dtype.name for parent in parents if "label" in parent}),
@@ -105,11 +119,11 @@ def _table_problems(file: h5py.File, count: int) -> Iterator[str]:
 
 
 def _image_problems(parent: h5py.Group, where: str, stack: tuple[int, ...]) -> Iterator[str]:
-    """Check raw, label and mask of one sample, or of all that are stacked."""
+    """Check raw, label, mask and compartment of one sample, or of all that are stacked."""
     found = {name: parent[name] for name in IMAGES if isinstance(parent.get(name), h5py.Dataset)}
-    if list(found) not in (["raw"], list(IMAGES)):
+    if list(found) not in _WHOLE:
         place = where.rstrip("/") or "the file"
-        yield f"{place}: holds {', '.join(found) or 'no images'}; expected raw, or raw, label and mask"
+        yield f"{place}: holds {', '.join(found) or 'no images'}; expected raw, or raw, label and mask (or compartment)"
         return
     sound = True
     for name, dataset in found.items():
@@ -131,11 +145,17 @@ def _header_problems(name: str, dataset: h5py.Dataset, shape: tuple[int, ...], s
     size = np.asarray(dataset.attrs.get("resolution", ()))
     if size.shape != (3,) or size.dtype.kind not in "fiu" or not (np.isfinite(size).all() and (size > 0).all()):
         yield f"attribute resolution is {size.tolist()}; expected three positive numbers (z, y, x) in nm"
+    if name == "compartment":
+        try:
+            read_classes(dataset)
+        except ValueError as error:
+            yield f"attribute classes: {error}"
 
 
 def _voxel_problems(images: dict[str, h5py.Dataset], where: str, stacked: bool) -> Iterator[str]:
     """Read everything; report the first contradiction of each sample."""
     reported = set()
+    classes = read_classes(images["compartment"]) if "compartment" in images else {}
     for block in _blocks(images["raw"]):
         sample = block[0].start if stacked else 0
         if sample in reported:
@@ -143,12 +163,19 @@ def _voxel_problems(images: dict[str, h5py.Dataset], where: str, stacked: bool) 
         try:
             voxels = {name: dataset[block] for name, dataset in images.items()}
             problem = label_problem(voxels["label"], voxels["mask"]) if "mask" in voxels else ""
+            if "compartment" in voxels and not problem:
+                problem = _class_problem(voxels["compartment"], classes)
         except (OSError, RuntimeError):
             problem = "damaged, cannot be read"
         if problem:
             reported.add(sample)
             place = f"sample {sample}" if stacked else where.rstrip("/")
             yield f"{place}, {_corner(block[1:] if stacked else block)}: {problem}"
+
+
+def _class_problem(compartment: NDArray[np.uint8], classes: Mapping[int, str]) -> str:
+    strange = [int(value) for value in np.unique(compartment) if int(value) not in classes]
+    return f"compartment {strange[0]} has no name in the attribute classes" if strange else ""
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[tuple[slice, ...]]:

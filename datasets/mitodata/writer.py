@@ -1,6 +1,6 @@
 """Writing a dataset file: one image at a time, under its final name only once it is whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mitodata.layout import (
     chunk_shape,
     read_sample,
     sample_group,
+    write_classes,
     write_image_attributes,
     write_provenance,
 )
@@ -50,7 +51,7 @@ def write_dataset(
         for sample in samples:
             with draft.checked():
                 if writer is None:
-                    writer = _Stack(_start(draft, provenance), _Form.of(sample), tuple(sample.params))
+                    writer = _Stack(_start(draft, provenance), sample, provenance.classes)
             if isinstance(writer, _Stack) and _Form.of(sample) != writer.form:
                 writer = _regroup(writer, draft, provenance)
             with draft.checked():
@@ -84,7 +85,7 @@ def write_volume(
         for slab in slabs:
             with draft.checked():
                 if volume is None:
-                    volume = _Volume(_start(draft, provenance), slab, name)
+                    volume = _Volume(_start(draft, provenance), slab, provenance.classes, name)
                 volume.append(slab)
         if volume is None:
             raise DataError(f"{path}: no sections to write")
@@ -106,12 +107,19 @@ class _Form:
     shape: tuple[int, int, int]
     voxel_size_nm: VoxelSize
     label_dtype: str  # empty if unlabelled
+    compartment: bool
 
     @classmethod
     def of(cls, sample: Sample) -> "_Form":
         label = "" if sample.label is None else sample.label.dtype.str
         z, y, x = sample.raw.shape
-        return cls((z, y, x), sample.voxel_size_nm, label)
+        return cls((z, y, x), sample.voxel_size_nm, label, sample.compartment is not None)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the image datasets, in the order of `IMAGES`."""
+        absent = (() if self.label_dtype else ("label", "mask")) + (() if self.compartment else ("compartment",))
+        return tuple(name for name in IMAGES if name not in absent)
 
 
 class _Table:
@@ -150,7 +158,7 @@ class _Table:
 
 
 def _array(sample: Sample, name: str) -> NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]:
-    array = {"raw": sample.raw, "label": sample.label, "mask": sample.mask}[name]
+    array: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | None = getattr(sample, name)
     if array is None:
         raise DataError(f"{sample.name or 'sample'}: has no {name}, unlike the first one")
     return array
@@ -166,9 +174,9 @@ class _Room:
     axes: str
 
 
-def _create_images(group: h5py.Group, form: _Form, room: _Room) -> dict[str, h5py.Dataset]:
+def _create_images(group: h5py.Group, form: _Form, room: _Room, classes: Mapping[int, str]) -> dict[str, h5py.Dataset]:
     images = {}
-    for name in IMAGES if form.label_dtype else IMAGES[:1]:
+    for name in form.images:
         images[name] = group.create_dataset(
             name,
             room.shape,
@@ -179,6 +187,8 @@ def _create_images(group: h5py.Group, form: _Form, room: _Room) -> dict[str, h5p
             **({} if name == "raw" else _LABEL_FILTERS),
         )
         write_image_attributes(images[name], form.voxel_size_nm, room.axes)
+    if "compartment" in images:
+        write_classes(images["compartment"], classes)
     return images
 
 
@@ -191,13 +201,14 @@ def _link_aliases(file: h5py.File, images: dict[str, h5py.Dataset]) -> None:
 class _Stack:
     """Samples of one form, stacked along a first axis."""
 
-    def __init__(self, file: h5py.File, form: _Form, columns: tuple[str, ...]) -> None:
-        self.form, self.file = form, file
+    def __init__(self, file: h5py.File, first: Sample, classes: Mapping[int, str]) -> None:
+        self.form, self.file = _Form.of(first), file
+        form = self.form
         drop = 1 if form.shape[0] == 1 else 0  # sections are stacked without their z axis
         shape, chunks = form.shape[drop:], chunk_shape(form.shape)[drop:]
         room = _Room((0, *shape), (1, *chunks), (None, *shape), "tyx" if drop else "tzyx")
-        self._images = _create_images(file, form, room)
-        self.table = _Table(file, columns)
+        self._images = _create_images(file, form, room, classes)
+        self.table = _Table(file, tuple(first.params))
 
     def append(self, sample: Sample) -> None:
         index = self.table.append(sample)
@@ -212,14 +223,14 @@ class _Stack:
 class _Groups:
     """Samples of any shape, a group each; no aliases, because no single dataset holds them all."""
 
-    def __init__(self, file: h5py.File, columns: tuple[str, ...]) -> None:
-        self._file = file
+    def __init__(self, file: h5py.File, columns: tuple[str, ...], classes: Mapping[int, str]) -> None:
+        self._file, self._classes = file, classes
         self._table = _Table(file, columns)
 
     def append(self, sample: Sample) -> None:
         group = self._file.create_group(sample_group(self._table.append(sample)), track_order=True)
         form = _Form.of(sample)
-        images = _create_images(group, form, _Room(form.shape, chunk_shape(form.shape), None, "zyx"))
+        images = _create_images(group, form, _Room(form.shape, chunk_shape(form.shape), None, "zyx"), self._classes)
         for name, dataset in images.items():
             dataset[...] = _array(sample, name)
 
@@ -227,7 +238,7 @@ class _Groups:
 def _regroup(stack: _Stack, draft: Draft, provenance: Provenance) -> _Groups:
     """Copy what was stacked so far into groups, sample by sample."""
     with draft.checked():
-        groups = _Groups(_start(draft, provenance), stack.table.columns)
+        groups = _Groups(_start(draft, provenance), stack.table.columns, provenance.classes)
     for index in range(len(stack.table)):
         with draft.checked():
             groups.append(read_sample(stack.file, index))
@@ -237,12 +248,12 @@ def _regroup(stack: _Stack, draft: Draft, provenance: Provenance) -> _Groups:
 class _Volume:
     """One volume that grows along z."""
 
-    def __init__(self, file: h5py.File, first: Sample, name: str) -> None:
+    def __init__(self, file: h5py.File, first: Sample, classes: Mapping[int, str], name: str) -> None:
         self._file, self._form = file, _Form.of(first)
         plane = self._form.shape[1:]
         chunks = chunk_shape((BLOCK[0], *plane))
         room = _Room((1, 0, *plane), (1, *chunks), (1, None, *plane), "tzyx")
-        self._images = _create_images(file, self._form, room)
+        self._images = _create_images(file, self._form, room, classes)
         _Table(file, tuple(first.params)).append(replace(first, name=name))
 
     def append(self, slab: Sample) -> None:

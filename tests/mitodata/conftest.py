@@ -10,10 +10,14 @@ MakeSample = Callable[..., Sample]
 
 @pytest.fixture
 def make_sample() -> MakeSample:
-    """A function of (number, shape, knobs, labelled) that makes a random sample."""
+    """A function of (number, shape, knobs, labelled, mapped) that makes a random sample."""
 
     def make(
-        number: int = 0, shape: tuple[int, int, int] = (1, 24, 32), knobs: int = 2, labelled: bool = True
+        number: int = 0,
+        shape: tuple[int, int, int] = (1, 24, 32),
+        knobs: int = 2,
+        labelled: bool = True,
+        mapped: bool = False,
     ) -> Sample:
         rng = np.random.default_rng(number)
         label = ((rng.random(shape) > 0.7) * (number + 1)).astype(np.uint16)
@@ -24,6 +28,7 @@ def make_sample() -> MakeSample:
             (label > 0).astype(np.uint8) if labelled else None,
             params={f"knob_{k}": float(k + number) for k in range(knobs)},
             name=f"image {number}",
+            compartment=(rng.integers(0, 3, shape, dtype=np.uint8) * 5) if mapped else None,
         )
 
     return make

@@ -55,8 +55,8 @@ def test_foreign_and_newer(tmp_path: Path, dataset_file: Path) -> None:
         file["data"] = np.zeros(3)
     assert_refused(tmp_path / "foreign.h5", "HDF5, but not a mitodata file; import it with `mitogen import hdf5`")
     with h5py.File(dataset_file, "a") as file:
-        file.attrs["schema_version"] = 2
-    assert_refused(dataset_file, "has schema version 2, this program reads up to 1; update mitogen-em")
+        file.attrs["schema_version"] = 3
+    assert_refused(dataset_file, "has schema version 3, this program reads up to 2; update mitogen-em")
 
 
 def test_damaged_data(dataset_file: Path) -> None:

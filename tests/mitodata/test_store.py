@@ -4,6 +4,7 @@ import pickle
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,15 +12,16 @@ import numpy as np
 import pytest
 
 from mitodata import DataError, Sample
-from mitodata.store import Dataset, Provenance, write_dataset, write_volume
+from mitodata.store import Dataset, Provenance, describe, validate, write_dataset, write_volume
 
 MakeSample = Callable[..., Sample]
+FIXTURES = Path(__file__).parent / "fixtures"
 SECTION, VOLUME = (1, 24, 32), (20, 24, 32)
 PROVENANCE = Provenance("a test", "[recipe]\nx = 1", 7, "", "CC0", "nobody", "rendered")
 
 
 def assert_same(found: Sample, expected: Sample) -> None:
-    for name in ("raw", "label", "mask"):
+    for name in ("raw", "label", "mask", "compartment"):
         one, other = getattr(found, name), getattr(expected, name)
         if other is None:
             assert one is None
@@ -36,11 +38,16 @@ def assert_same(found: Sample, expected: Sample) -> None:
     ids=["sections", "volumes", "mixed", "changes late", "one"],
 )
 @pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize("knobs", [2, 0])
+@pytest.mark.parametrize(("knobs", "mapped"), [(2, False), (2, True), (0, False)])
 def test_what_is_written_is_read(
-    tmp_path: Path, make_sample: MakeSample, shapes: list[tuple[int, int, int]], labelled: bool, knobs: int
+    tmp_path: Path,
+    make_sample: MakeSample,
+    shapes: list[tuple[int, int, int]],
+    labelled: bool,
+    knobs: int,
+    mapped: bool,
 ) -> None:
-    samples = [make_sample(number, shape, knobs, labelled) for number, shape in enumerate(shapes)]
+    samples = [make_sample(number, shape, knobs, labelled, mapped) for number, shape in enumerate(shapes)]
     write_dataset(tmp_path / "a.h5", iter(samples), PROVENANCE)
     with Dataset(tmp_path / "a.h5") as dataset:
         assert len(dataset) == len(samples)
@@ -66,6 +73,64 @@ def test_provenance_is_kept(tmp_path: Path, make_sample: MakeSample) -> None:
     assert found == Provenance(**{**vars(PROVENANCE), "software": found.software})
     write_dataset(tmp_path / "b.h5", [make_sample()], Provenance())
     assert Dataset(tmp_path / "b.h5").provenance.seed is None
+
+
+@pytest.mark.parametrize("shapes", [[SECTION] * 2, [SECTION, VOLUME]], ids=["stacked", "groups"])
+def test_names_of_classes_are_kept(tmp_path: Path, make_sample: MakeSample, shapes: list[tuple[int, int, int]]) -> None:
+    classes = {0: "extracellular", 5: "membrane", 10: "matrix"}
+    samples = [make_sample(number, shape, mapped=True) for number, shape in enumerate(shapes)]
+    write_dataset(tmp_path / "a.h5", samples, Provenance(classes=classes))
+    assert Dataset(tmp_path / "a.h5").provenance.classes == classes
+    with h5py.File(tmp_path / "a.h5") as file:
+        parent = file if "raw" in file else file["samples/000001"]
+        assert list(parent)[:4] == ["raw", "label", "mask", "compartment"]
+        assert (parent["compartment"].compression, parent["compartment"].shuffle) == ("gzip", True)
+        assert json.loads(parent["compartment"].attrs["classes"]) == {
+            "0": "extracellular",
+            "5": "membrane",
+            "10": "matrix",
+        }
+        np.testing.assert_array_equal(parent["compartment"].attrs["resolution"], [40, 5, 4.5])
+
+
+def test_a_map_for_only_some_samples_goes_to_groups(tmp_path: Path, make_sample: MakeSample) -> None:
+    samples = [make_sample(0), make_sample(1, mapped=True), make_sample(2, labelled=False, mapped=True)]
+    write_dataset(tmp_path / "a.h5", samples, Provenance(classes={0: "extracellular", 5: "membrane", 10: "matrix"}))
+    with Dataset(tmp_path / "a.h5") as dataset:
+        for found, expected in zip(dataset, samples, strict=True):
+            assert_same(found, expected)
+        assert dataset.provenance.classes == {0: "extracellular", 5: "membrane", 10: "matrix"}
+
+
+@pytest.mark.parametrize(
+    "compartment", [np.zeros((1, 24, 31), np.uint8), np.zeros((24, 32), np.uint8), np.zeros((1, 24, 32), np.uint16)]
+)
+def test_a_map_must_fit_its_image(make_sample: MakeSample, compartment: np.ndarray) -> None:
+    with pytest.raises(DataError, match=r"compartment is .*; expected uint8 of shape \(1, 24, 32\)"):
+        Sample(make_sample().raw, (1, 1, 1), compartment=compartment)
+
+
+def test_slabs_keep_their_map(tmp_path: Path, make_sample: MakeSample) -> None:
+    slabs = [make_sample(number, VOLUME, mapped=True) for number in range(2)]
+    slabs = [replace(slab, params=slabs[0].params) for slab in slabs]
+    write_volume(tmp_path / "a.h5", slabs, Provenance(classes={0: "extracellular", 5: "membrane", 10: "matrix"}))
+    whole = Dataset(tmp_path / "a.h5")[0].compartment
+    np.testing.assert_array_equal(whole, np.concatenate([slab.compartment for slab in slabs]))
+
+
+def test_files_of_schema_1_are_read(make_sample: MakeSample) -> None:
+    """Written by the program as it was before schema 2."""
+    for name, shapes in (("stacked", [SECTION] * 2), ("groups", [SECTION, (3, 9, 10)])):
+        path = FIXTURES / f"schema-1-{name}.h5"
+        assert validate(path) == []
+        assert describe(path)["schema_version"] == 1
+        with Dataset(path) as dataset:
+            assert dataset.provenance == Provenance(
+                "mitogen render", "[section]\npixel_nm = 5\n", 7, "mitogen-em 0.1.0", "CC0", "nobody", "rendered"
+            )
+            for number, (found, shape) in enumerate(zip(dataset, shapes, strict=True)):
+                params = {"section.pixel_nm": 5.0, "cells.gap_nm": float(number)}
+                assert_same(found, replace(make_sample(number, shape), params=params))
 
 
 def test_a_long_recipe_fits(tmp_path: Path, make_sample: MakeSample) -> None:
@@ -171,7 +236,8 @@ def test_other_tools_find_their_names(tmp_path: Path, make_sample: MakeSample) -
         np.testing.assert_allclose(file["raw"].attrs["element_size_um"], [0.04, 0.005, 0.0045])
         np.testing.assert_array_equal(file["raw"].attrs["offset"], [0, 0, 0])
         assert [axis["key"] for axis in json.loads(file["raw"].attrs["axistags"])["axes"]] == ["t", "y", "x"]
-        assert file.attrs["schema_version"] == 1
+        assert file.attrs["schema_version"] == 2
+        assert "compartment" not in file
     write_dataset(tmp_path / "b.h5", [make_sample(0, labelled=False)], Provenance())
     with h5py.File(tmp_path / "b.h5") as file:
         assert "labels" not in file

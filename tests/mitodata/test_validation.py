@@ -37,6 +37,13 @@ def set_resolution(name: str, value: object) -> Damage:
     return damage
 
 
+def set_classes(value: str) -> Damage:
+    def damage(file: h5py.File) -> None:
+        file["compartment"].attrs["classes"] = value
+
+    return damage
+
+
 def remove(name: str) -> Damage:
     def damage(file: h5py.File) -> None:
         del file[name]
@@ -89,6 +96,28 @@ def test_problems_of_a_grouped_file(tmp_path: Path, make_sample: MakeSample, dam
     assert problem in "\n".join(validate(path))
 
 
+MAPPED: list[tuple[Damage, str]] = [
+    (put("compartment", (1, 0, 0), 7), "sample 1, from y 0, x 0: compartment 7 has no name in the attribute classes"),
+    (replace("compartment", np.zeros((3, 24, 32), np.uint16)), "compartment: is uint16; expected uint8"),
+    (replace("compartment", np.zeros((3, 24, 31), np.uint8)), "compartment: has shape (3, 24, 31); raw has"),
+    (set_classes('["membrane"]'), "compartment: attribute classes: expected a JSON object of number -> name"),
+    (set_classes('{"5": "mem'), "compartment: attribute classes: expected a JSON object of number -> name"),
+    (set_classes(""), "compartment: attribute classes: expected a JSON object of number -> name"),
+    (set_classes('{"0": "extracellular", "5": "membrane"}'), "compartment 10 has no name in the attribute classes"),
+]
+
+
+@pytest.mark.parametrize(("damage", "problem"), MAPPED)
+def test_problems_of_a_map(tmp_path: Path, make_sample: MakeSample, damage: Damage, problem: str) -> None:
+    path = tmp_path / "a.h5"
+    samples = [make_sample(number, mapped=True) for number in range(3)]
+    write_dataset(path, samples, Provenance(classes={0: "extracellular", 5: "membrane", 10: "matrix"}))
+    assert validate(path) == []
+    with h5py.File(path, "a") as file:
+        damage(file)
+    assert problem in "\n".join(validate(path))
+
+
 def test_ignored_voxels_may_hold_anything(tmp_path: Path) -> None:
     label = np.array([[[0, 3, 3, 0]]], np.uint16)
     mask = np.array([[[255, 255, 1, 0]]], np.uint8)
@@ -101,10 +130,13 @@ def test_describe(tmp_path: Path, make_sample: MakeSample) -> None:
     write_dataset(path, [make_sample(number) for number in range(3)], Provenance(source="a test"))
     found = describe(path)
     assert json.loads(json.dumps(found))["shapes"] == [[1, 24, 32]]
-    assert (found["samples"], found["labelled"], found["layout"]) == (3, 3, "stacked")
+    assert (found["samples"], found["labelled"], found["compartments"], found["layout"]) == (3, 3, 0, "stacked")
     assert found["voxel_sizes_nm"] == [(40.0, 5.0, 4.5)]
     assert found["params"] == ["knob_0", "knob_1"]
     write_dataset(path, [make_sample(0), make_sample(1, (3, 9, 9), labelled=False)], Provenance(), overwrite=True)
     found = describe(path)
     assert (found["samples"], found["labelled"], found["layout"]) == (2, 1, "groups")
     assert found["shapes"] == [(1, 24, 32), (3, 9, 9)]
+    mapped = [make_sample(number, mapped=True) for number in range(3)]
+    write_dataset(path, mapped, Provenance(classes={0: "extracellular", 5: "membrane", 10: "matrix"}), overwrite=True)
+    assert describe(path)["compartments"] == 3
