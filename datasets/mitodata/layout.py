@@ -81,7 +81,7 @@ def write_provenance(file: h5py.File, provenance: Provenance) -> None:
     file.attrs["schema_version"] = SCHEMA_VERSION
     for name in ("source", "recipe", "licence", "citation", "instances"):
         file.attrs[name] = getattr(provenance, name)
-    file.attrs["software"] = provenance.software or _software()
+    file.attrs["software"] = provenance.software or software()
     if provenance.seed is not None:
         file.attrs["seed"] = provenance.seed
 
@@ -194,7 +194,8 @@ def _classes(file: h5py.File) -> dict[int, str]:
     return next(map(read_classes, maps), {})
 
 
-def _software() -> str:
+def software() -> str:
+    """Name and version of this program."""
     try:
         return f"mitogen-em {version('mitogen-em')}"
     except PackageNotFoundError:  # run from a source tree that was never installed

@@ -25,6 +25,7 @@ from mitodata.layout import (
     sample_images,
     sample_shape,
     sample_voxel_size,
+    software,
 )
 from mitodata.opening import open_file
 from mitodata.sample import Sample, VoxelSize
@@ -37,6 +38,7 @@ __all__ = [
     "Dataset",
     "Provenance",
     "describe",
+    "software",
     "validate",
     "write_dataset",
     "write_volume",

@@ -3,55 +3,21 @@
 Everything heavy is imported inside a command, so that `--help` answers at once.
 """
 
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from mitodata.command import run
+from mitogen.options import FILE, FOLDER, OUTPUT, SET_HELP, images, job_options, workers
 
 if TYPE_CHECKING:
-    from mitogen.recipe import Recipe
-
-SEED = click.IntRange(min=0, max=2**63 - 1)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-SET_HELP = "Change one knob, e.g. section.thickness_nm=30 or 'section.thickness_nm={uniform=[5,50]}'; may be repeated."
-FOLDER = click.Path(file_okay=False, path_type=Path)
-OUTPUT = click.Path(dir_okay=False, path_type=Path)
+    from mitogen.job import Job
 
 
 def _examples(*lines: str) -> str:
     return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
-
-
-def _workers(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["auto"]:
-    if value == "auto":
-        return "auto"
-    if not value.isdecimal() or int(value) < 1:
-        raise click.BadParameter(f"{value!r}; expected auto or a number of at least 1")
-    return int(value)
-
-
-def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that choose a recipe, which the command then gets as `recipe`."""
-
-    @click.option("--preset", metavar="NAME", help="A recipe that comes with mitogen.  [default: mito]")
-    @click.option("--recipe", "file", type=FILE, metavar="FILE.toml", help="A recipe of your own, instead.")
-    @click.option("--set", "overrides", multiple=True, metavar="KNOB=VALUE", help=SET_HELP)
-    @wraps(command)
-    def with_recipe(
-        *args: object, preset: str | None, file: Path | None, overrides: tuple[str, ...], **kwargs: object
-    ) -> None:
-        from mitogen.recipe import load_recipe
-
-        if kwargs.get("dataset") is not None and (preset is not None or file is not None or overrides):
-            raise click.UsageError("got FILE.h5 and a recipe (--preset, --recipe or --set); expected one of them")
-        chosen = load_recipe("mito" if preset is None and file is None else preset, file, overrides)
-        command(*args, recipe=chosen, **kwargs)
-
-    return with_recipe
 
 
 @click.group(
@@ -70,21 +36,24 @@ def cli() -> None:
 @cli.command(
     epilog=_examples(
         "mitogen render --n 1000 -o train.h5",
-        "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.density_per_um3=1.5 -o dense.h5",
+        "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.volume_fraction=0.3 -o dense.h5",
+        "mitogen render --shape 64 256 256 --voxel-size 5 5 5 -o volume.h5",
+        "mitogen render --like train.h5 --only 417 -o one.h5    one image again, byte for byte",
     )
 )
-@click.option("-n", "--n", type=click.IntRange(min=1), default=1000, help="Number of images.")
-@recipe_options
-@click.option("--size", type=click.IntRange(min=16), default=256, help="Edge of the images in pixels.")
-@click.option("--seed", type=SEED, default=0, help="Another seed, other images.")
-@click.option("--workers", callback=_workers, default="auto", metavar="N", help="Processes; auto is one a core.")
+@click.option("-n", "--n", type=click.IntRange(min=1), help="Number of images.  [default: 1000, of volumes 1]")
+@click.option(
+    "--only", callback=images, metavar="N[,N:N]", help="Only these images: 417, or 417,420:430 (without 430)."
+)
+@click.option("--like", type=FILE, metavar="FILE.h5", help="Recipe, seed, size and labels of a rendered file.")
+@job_options
+@click.option("--workers", callback=workers, default="auto", metavar="N", help="Processes; auto is one a core.")
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def render(
-    n: int,
-    recipe: "Recipe",
-    size: int,
-    seed: int,
+    job: "Job",
+    n: int | None,
+    only: Sequence[int] | None,
     workers: int | Literal["auto"],
     output: Path,
     overwrite: bool,
@@ -96,8 +65,12 @@ def render(
     """
     from mitogen.farm import render_dataset
 
-    render_dataset(recipe, output, n, seed, (1, size, size), workers, overwrite=overwrite)
-    click.echo(f"{n} image{'' if n == 1 else 's'} in {output}")
+    if n is not None and only is not None:
+        raise click.UsageError("got --n and --only; expected one of them")
+    kind, default = ("image", 1000) if job.shape[0] == 1 else ("volume", 1)
+    chosen = range(n or default) if only is None else only
+    render_dataset(job, output, chosen, workers, overwrite=overwrite)
+    click.echo(f"{len(chosen)} {kind}{'' if len(chosen) == 1 else 's'} in {output}")
 
 
 @cli.command(
@@ -105,26 +78,16 @@ def render(
 )
 @click.argument("dataset", type=FILE, required=False, metavar="[FILE.h5]")
 @click.option("-n", "--n", type=click.IntRange(min=1), default=8, help="Number of images.")
-@recipe_options
-@click.option("--size", type=click.IntRange(min=16), default=256, help="Edge of the images in pixels.")
-@click.option("--seed", type=SEED, default=0, help="Another seed, other images.")
+@job_options
 @click.option("-o", "--output", type=OUTPUT, default=Path("preview.png"), metavar="FILE.png", help="Where to draw.")
-def preview(
-    dataset: Path | None,
-    n: int,
-    recipe: "Recipe",
-    size: int,
-    seed: int,
-    output: Path,
-) -> None:
+def preview(source: "Path | Job", n: int, output: Path) -> None:
     """Draw a contact sheet: each image, and again with its instances outlined.
 
     Takes images from a file, or renders the first ones of a recipe. A volume shows its middle slice.
     """
-    from mitogen.job import Job
     from mitogen.preview import contact_sheet, save_sheet, sections_of
 
-    samples = sections_of(dataset, n) if dataset else Job(recipe, seed, (1, size, size)).samples(range(n))
+    samples = sections_of(source, n) if isinstance(source, Path) else source.samples(range(n))
     save_sheet(contact_sheet(samples), output)
     click.echo(f"contact sheet in {output}")
 

@@ -12,11 +12,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from itertools import islice
+from itertools import islice, pairwise
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import TracebackType
@@ -27,8 +27,7 @@ from tqdm import tqdm
 from mitodata.errors import DataError, MitoError
 from mitodata.sample import Sample
 from mitodata.store import write_dataset
-from mitogen.job import Job, Renderer, RenderError, Shape, render_image
-from mitogen.recipe import Recipe
+from mitogen.job import Job, RenderError, is_first, spell
 from mitogen.shards import Shards
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -40,31 +39,25 @@ _ONE_THREAD = {
 
 
 def render_dataset(
-    recipe: Recipe,
+    job: Job,
     path: Path,
-    n: int,
-    seed: int = 0,
-    shape: Shape = (1, 256, 256),
+    images: int | Sequence[int],
     workers: int | Literal["auto"] = "auto",
     *,
     overwrite: bool = False,
     progress: bool = True,
-    renderer: Renderer = render_image,
 ) -> None:
-    """Render `n` images into one file; run it again with the same arguments to continue after a stop.
+    """Render images into one file; run it again with the same arguments to continue after a stop.
 
     Scripts that call this need the usual `if __name__ == "__main__":` guard, because workers are fresh interpreters.
 
     Args:
-        recipe: where the numbers of each image are drawn from.
+        job: what to render: recipe, seed, shape.
         path: the HDF5 file to write; shards lie in `PATH.parts/` beside it until it is complete.
-        n: number of images, >= 1.
-        seed: seed of the dataset, >= 0.
-        shape: (Z, Y, X) of every image in voxels.
+        images: how many, from number 0 on, >= 1; or the numbers of the images, ascending.
         workers: number of processes, or "auto" for one a core; each works with one thread.
         overwrite: replace an existing file, and drop shards of a different job.
         progress: show a bar, or lines where stderr is no terminal.
-        renderer: see `Job`.
 
     Raises:
         DataError: `path` exists, or its shards come from other settings, and `overwrite` is off.
@@ -72,20 +65,23 @@ def render_dataset(
         OSError: the folder for the shards cannot be made.
         KeyboardInterrupt: stopped by Ctrl-C; its message says what is kept.
     """
-    if n < 1 or (workers != "auto" and workers < 1):
-        raise RenderError(f"n {n}, workers {workers}: expected 1 or more")
+    images = range(images) if isinstance(images, int) else images
+    if len(images) < 1 or (workers != "auto" and workers < 1):
+        raise RenderError(f"{len(images)} images, workers {workers}: expected 1 or more")
+    if images[0] < 0 or not all(low < high for low, high in pairwise(images)):
+        raise RenderError("numbers of images: expected none below 0, each above the one before it")
     path = Path(path)
     if path.is_dir() or (path.exists() and not overwrite):
         raise DataError(f"{path}: exists already; choose another name" + ("" if path.is_dir() else " or overwrite it"))
-    job = Job(recipe, seed, shape, renderer)
-    shards = Shards(path.with_name(path.name + ".parts"), n, shape)
-    shards.claim({"fingerprint": job.fingerprint(), "seed": seed, "shape": list(shape)}, overwrite)
+    shards = Shards(path.with_name(path.name + ".parts"), images, job.shape)
+    only = {} if is_first(images) else {"only": spell(images)}
+    shards.claim({"fingerprint": job.fingerprint(), "seed": job.seed, "shape": list(job.shape), **only}, overwrite)
     try:
         with (
-            _Progress(shards.images_done(), n, progress) as bar,
+            _Progress(shards.images_done(), len(images), progress) as bar,
             closing(_in_order(job, shards, _worker_count(workers), bar)) as samples,
         ):
-            write_dataset(path, samples, job.provenance(), overwrite=overwrite)
+            write_dataset(path, samples, job.provenance(images), overwrite=overwrite)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; {shards.state()}") from None
     except BrokenProcessPool as error:
@@ -106,14 +102,14 @@ def _in_order(job: Job, shards: Shards, workers: int, bar: "_Progress") -> Gener
         ProcessPoolExecutor(workers, mp_context=context, initializer=_enter_worker, initargs=(job, stop)) as pool,
     ):
         try:
-            for images in shards.ranges():
+            for places in shards.ranges():
                 for later in islice(missing, _SHARDS_AHEAD * workers - len(ahead)):
                     with _interrupt_blocked():
-                        ahead[later] = pool.submit(_render_shard, shards.path(later), later)
-                if images in ahead:
-                    ahead.pop(images).result()
-                    bar.advance(len(images))
-                yield from shards.read(images)
+                        ahead[later] = pool.submit(_render_shard, shards.path(later), shards.at(later))
+                if places in ahead:
+                    ahead.pop(places).result()
+                    bar.advance(len(places))
+                yield from shards.read(places)
         except BaseException:
             stop.set()  # workers look at it before every image, so that leaving does not wait for whole shards
             pool.shutdown(wait=True, cancel_futures=True)
@@ -144,9 +140,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _render_shard(path: Path, images: range) -> None:
+def _render_shard(path: Path, images: Sequence[int]) -> None:
     job = _Worker.job
-    write_dataset(path, job.samples(_until_stopped(images)), job.provenance(), overwrite=True)
+    write_dataset(path, job.samples(_until_stopped(images)), job.provenance(images), overwrite=True)
 
 
 def _until_stopped(indices: Iterable[int]) -> Iterator[int]:

@@ -115,6 +115,15 @@ def load_recipe(
         recipe = _read(recipe, _preset(preset), ())
     if path is not None:
         recipe = _read(recipe, Path(path), ())
+    return adjust(recipe, overrides)
+
+
+def adjust(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
+    """Return a recipe with changes as `load_recipe` takes them.
+
+    Raises:
+        RecipeError: a knob or its value is not possible.
+    """
     for override in overrides:
         recipe = recipe.override(_parse_override(override), where="--set")
     return recipe

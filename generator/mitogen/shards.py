@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,19 @@ _SHARD_VOXELS = 8 * 256 * 256
 
 @dataclass(frozen=True)
 class Shards:
-    """The folder of shards: file FIRST-END.h5 holds images FIRST to END - 1, so that it also fits a larger `n`."""
+    """The folder of shards.
+
+    Shards are counted by place among the images: file FIRST-END.h5 holds the images at places FIRST to END - 1. Of the
+    first n images of a dataset the place is the number, so that a shard also fits a larger n.
+
+    Attributes:
+        folder: where they are.
+        images: numbers of the images, ascending; a range takes no memory.
+        shape: (Z, Y, X) of every image in voxels.
+    """
 
     folder: Path
-    n: int
+    images: Sequence[int]
     shape: tuple[int, int, int]
 
     def claim(self, mine: Mapping[str, object], overwrite: bool) -> None:
@@ -52,28 +61,35 @@ class Shards:
         draft.replace(note)
 
     def ranges(self) -> Iterator[range]:
-        """Cut the images into shards, the same way for any number of workers."""
+        """Cut the places of the images into shards, the same way for any number of workers."""
         z, y, x = self.shape
+        count = len(self.images)
         step = max(1, _SHARD_VOXELS // (z * y * x))
-        return (range(first, min(first + step, self.n)) for first in range(0, self.n, step))
+        return (range(first, min(first + step, count)) for first in range(0, count, step))
 
-    def path(self, images: range) -> Path:
+    def path(self, places: range) -> Path:
         """Name the file of a shard."""
-        return self.folder / f"{images.start:09d}-{images.stop:09d}.h5"
+        return self.folder / f"{places.start:09d}-{places.stop:09d}.h5"
+
+    def at(self, places: range) -> Sequence[int]:
+        """Return the numbers of the images of a shard."""
+        return self.images[places.start : places.stop]
 
     def missing(self) -> Iterator[range]:
         """Find the shards that are still to be made, in order."""
-        return (images for images in self.ranges() if not self.path(images).exists())
+        return (places for places in self.ranges() if not self.path(places).exists())
 
     def images_done(self) -> int:
         """Count the images in finished shards."""
-        return self.n - sum(map(len, self.missing()))
+        return len(self.images) - sum(map(len, self.missing()))
 
-    def read(self, images: range) -> Iterator[Sample]:
+    def read(self, places: range) -> Iterator[Sample]:
         """Read the images of a finished shard, one at a time."""
-        with Dataset(self.path(images)) as shard:
+        with Dataset(self.path(places)) as shard:
             yield from shard
 
     def state(self) -> str:
         """Say what is kept."""
-        return f"{self.images_done()} of {self.n} images are kept in {self.folder}; the same command continues"
+        return (
+            f"{self.images_done()} of {len(self.images)} images are kept in {self.folder}; the same command continues"
+        )

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -58,6 +59,70 @@ def test_render_then_look_at_it(run: Program, tmp_path: Path) -> None:
     assert run("validate", "a.h5")[:2] == (0, "a.h5: no problems\n")
     assert "exists already" in run.fails("render", "-n", "3", "--size", "64", "-o", "a.h5")
     assert run("render", "-n", "1", "--size", "64", "-o", "a.h5", "--overwrite")[0] == 0
+
+
+def test_one_image_again_byte_for_byte(run: Program, tmp_path: Path) -> None:
+    settings = ("--size", "48", "--seed", "5", "--set", "section.thickness_nm=12", "--labels", "compartments")
+    assert run("render", "-n", "6", *settings, "--workers", "1", "-o", "all.h5")[0] == 0
+    assert run("render", "--only", "4", *settings, "--workers", "1", "-o", "one.h5")[:2] == (0, "1 image in one.h5\n")
+    assert run("render", "--like", "all.h5", "--only", "1,4:6", "--workers", "1", "-o", "some.h5")[0] == 0
+    with Dataset(tmp_path / "all.h5") as whole:
+        for name, images in (("one", [4]), ("some", [1, 4, 5])):
+            with Dataset(tmp_path / f"{name}.h5") as some:
+                assert some.provenance.recipe == whole.provenance.recipe
+                for found, index in zip(some, images, strict=True):
+                    assert found.name == f"{index:06d}"
+                    for array in ("raw", "label", "mask", "compartment"):
+                        assert np.array_equal(getattr(found, array), getattr(whole[index], array))
+                    assert dict(found.params) == dict(whole[index].params)
+    assert "classes: 0 extracellular, 1 cytoplasm, " in run("info", "some.h5")[1]
+    assert "source: mitogen render --only 1,4:6\n" in run("info", "some.h5")[1]
+
+
+def test_what_is_given_beside_like_wins(run: Program, tmp_path: Path) -> None:
+    run("render", "-n", "1", "--size", "32", "--seed", "5", "--set", "section.thickness_nm=12", "-o", "a.h5")
+    changes = ("--seed", "6", "--size", "40", "--set", "imaging.noise=3", "--labels", "compartments")
+    assert run("render", "--like", "a.h5", *changes, "-n", "2", "-o", "b.h5")[0] == 0
+    with Dataset(tmp_path / "b.h5") as dataset:
+        made = dataset.provenance
+        assert (len(dataset), dataset.shape(0), made.seed) == (2, (1, 40, 40), 6)
+        assert dataset[0].compartment is not None
+        assert parse_recipe(made.recipe) == load_recipe(
+            "mito", overrides=["section.thickness_nm=12", "imaging.noise=3"]
+        )
+
+
+def test_like_a_file_of_another_version_says_so(run: Program, tmp_path: Path) -> None:
+    run("render", "-n", "1", "--size", "32", "-o", "a.h5")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file.attrs["software"] = "mitogen-em 0.0.1"
+    code, _, errors = run("render", "--like", "a.h5", "-n", "1", "-o", "b.h5")
+    assert code == 0
+    assert errors.startswith("a.h5 was made by mitogen-em 0.0.1, this is mitogen-em")
+
+
+def test_volumes(run: Program, tmp_path: Path) -> None:
+    volume = ("render", "--shape", "6", "32", "48", "--workers", "1")
+    code, output, _ = run(*volume, "--voxel-size", "30", "8", "8", "-o", "a.h5")
+    assert (code, output) == (0, "1 volume in a.h5\n")
+    assert run(*volume, "--voxel-size", "30", "8", "8", "-n", "2", "--set", "section.pixel_nm=6", "-o", "b.h5")[0] == 0
+    with Dataset(tmp_path / "a.h5") as one, Dataset(tmp_path / "b.h5") as two:
+        assert one.shape(0) == (6, 32, 48)
+        assert one.voxel_size_nm(0) == (30, 8, 8)
+        assert one.params["section.thickness_nm"] == one.params["section.spacing_nm"] == [30]
+        assert len(two) == 2
+        assert two.voxel_size_nm(1) == (30, 6, 6)  # --set comes last
+    with h5py.File(tmp_path / "b.h5") as file:
+        assert file["raw"].shape == (2, 6, 32, 48)
+        assert list(file["label"].attrs["resolution"]) == [30, 6, 6]
+
+
+def test_sections_that_are_not_square(run: Program, tmp_path: Path) -> None:
+    options = ("--shape", "1", "32", "48", "--voxel-size", "50", "4.6", "4.6", "-n", "2", "--workers", "1")
+    assert run("render", *options, "-o", "a.h5")[:2] == (0, "2 images in a.h5\n")
+    with Dataset(tmp_path / "a.h5") as dataset:
+        assert dataset.shape(0) == (1, 32, 48)
+        assert dataset.voxel_size_nm(0) == (50, 4.6, 4.6)
 
 
 def test_preview_renders_a_recipe(run: Program, tmp_path: Path) -> None:
@@ -128,6 +193,22 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
         ("render --recipe bad.toml --preset mito -o a.h5", "expected one of them"),
         ("render --set section.thickness_nm=900 -o a.h5", "900 is outside the allowed 1 to 200 nm"),
         ("render --set section.thickness_nm -o a.h5", "expected section.knob=VALUE"),
+        ("render --size 32 --shape 4 32 32 -o a.h5", "got --size and --shape; expected one of them"),
+        ("render --shape 4 8 32 -o a.h5", "--shape 4 8 32: expected Y and X of at least 16"),
+        ("render --shape 0 32 32 -o a.h5", "0 is not in the range x>=1"),
+        ("render --shape 32 32 -o a.h5", "Invalid value for '--shape'"),
+        ("render --voxel-size 5 4 5 -o a.h5", "--voxel-size 5 4 5: pixels are square; expected Y = X"),
+        ("render --voxel-size 5 0.1 0.1 -o a.h5", "--voxel-size: section.pixel_nm: 0.1 is outside the allowed 1 to 50"),
+        ("render --voxel-size nan 5 5 -o a.h5", "--voxel-size: section.spacing_nm: "),
+        ("render --labels all -o a.h5", "'all' is not one of 'instances', 'compartments'"),
+        ("render --only 5:3 -o a.h5", "'5:3'; expected numbers and ranges such as 417 or 417,420:430"),
+        ("render --only 5, -o a.h5", "expected numbers and ranges"),
+        ("render --only -3 -o a.h5", "expected numbers and ranges"),
+        ("render --only all -o a.h5", "expected numbers and ranges"),
+        ("render --only 3 -n 3 -o a.h5", "got --n and --only; expected one of them"),
+        ("render --like nix.h5 -o a.h5", "'nix.h5' does not exist"),
+        ("render --like text.h5 -o a.h5", "text.h5: is not HDF5"),
+        ("render --like text.h5 --preset mito -o a.h5", "got --like and a recipe"),
         ("render -o .", "'.' is a directory"),
         ("render -o text.h5", "text.h5: exists already"),
         ("render -n 1 -o text.h5/a.h5", "Not a directory"),

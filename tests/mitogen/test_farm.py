@@ -3,16 +3,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mitodata import DataError
-from mitodata.store import Dataset
+from mitodata import DataError, Sample
+from mitodata.store import Dataset, Provenance, software, write_dataset
 from mitogen.farm import render_dataset
-from mitogen.job import Job, Renderer, RenderError, render_image
+from mitogen.job import Job, Renderer, RenderError, job_of, spell
+from mitogen.parts import class_names
 from mitogen.recipe import Recipe, load_recipe, parse_recipe
 from mitogen.shards import Shards
 
@@ -27,6 +29,7 @@ from pathlib import Path
 import click, standin
 from mitodata.command import run
 from mitogen.farm import render_dataset
+from mitogen.job import Job
 from mitogen.recipe import Recipe
 
 @click.group()
@@ -35,7 +38,7 @@ def program(): pass
 @program.command()
 @click.argument("path", type=Path)
 def go(path):
-    render_dataset(Recipe(), path, {N}, 3, {SHAPE}, 2, renderer=standin.slow)
+    render_dataset(Job(Recipe(), 3, {SHAPE}, renderer=standin.slow), path, {N}, 2)
 
 run(program)
 """
@@ -54,7 +57,8 @@ def standin(name: str) -> Renderer:
 
 
 def make(path: Path, n: int = 40, workers: int = 2, renderer: str = "quick", overwrite: bool = False) -> Path:
-    render_dataset(RECIPE, path, n, 3, SHAPE, workers, overwrite=overwrite, progress=False, renderer=standin(renderer))
+    job = Job(RECIPE, 3, SHAPE, renderer=standin(renderer))
+    render_dataset(job, path, n, workers, overwrite=overwrite, progress=False)
     return path
 
 
@@ -70,9 +74,9 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path, unbroken: 
 
 
 def test_images_are_in_order_and_remember_their_numbers(tmp_path: Path) -> None:
-    job = Job(RECIPE, 3, (1, 32, 32), standin("quick"))
+    job = Job(RECIPE, 3, (1, 32, 32), renderer=standin("quick"))
     path = tmp_path / "a.h5"
-    render_dataset(RECIPE, path, 5, 3, job.shape, 1, progress=False, renderer=job.renderer)
+    render_dataset(job, path, 5, 1, progress=False)
     with Dataset(path) as dataset:
         assert len(dataset) == 5
         assert parse_recipe(dataset.provenance.recipe) == RECIPE
@@ -86,7 +90,7 @@ def test_images_are_in_order_and_remember_their_numbers(tmp_path: Path) -> None:
 def test_parts_are_gone_and_workers_have_one_thread(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "a.h5"
     before = dict(os.environ)
-    render_dataset(RECIPE, path, 2, 0, (1, 32, 32), "auto", progress=False, renderer=standin("threads"))
+    render_dataset(Job(RECIPE, 0, (1, 32, 32), renderer=standin("threads")), path, 2, progress=False)
     assert [item.name for item in path.parent.iterdir()] == ["a.h5"]
     assert dict(os.environ) == before
     with Dataset(path) as dataset:
@@ -115,7 +119,7 @@ def start(path: Path) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    shards = Shards(path.with_name(path.name + ".parts"), N, SHAPE)
+    shards = Shards(path.with_name(path.name + ".parts"), range(N), SHAPE)
     wait_until(lambda: shards.images_done() > 0 or process.poll() is not None)
     assert process.poll() is None, process.communicate()
     return process
@@ -148,7 +152,7 @@ def test_a_killed_run_leaves_no_orphans_and_continues_to_the_same_file(tmp_path:
     process.communicate()
     wait_until(lambda: group_is_gone(process.pid))
     assert not path.exists()
-    assert 0 < Shards(path.with_name("a.h5.parts"), N, SHAPE).images_done() < N
+    assert 0 < Shards(path.with_name("a.h5.parts"), range(N), SHAPE).images_done() < N
     make(path, N, 2, "slow")
     assert path.read_bytes() == unbroken
 
@@ -170,9 +174,59 @@ def test_a_signal_to_stop_keeps_what_is_done_and_says_so(number: int, tmp_path: 
     assert path.read_bytes() == unbroken
 
 
+@pytest.mark.parametrize("images", [(3, 5, 6, 21), range(9, 27), [17]])
+def test_single_images_are_the_same_as_in_the_whole_file(tmp_path: Path, images: Sequence[int]) -> None:
+    job = Job(RECIPE, 3, SHAPE, parts=True, renderer=standin("quick"))
+    render_dataset(job, tmp_path / "all.h5", 30, 2, progress=False)
+    render_dataset(job, tmp_path / "some.h5", images, 2, progress=False)
+    with Dataset(tmp_path / "all.h5") as whole, Dataset(tmp_path / "some.h5") as some:
+        assert len(some) == len(images)
+        assert whole.provenance.source == "mitogen render"
+        assert some.provenance.source == f"mitogen render --only {spell(images)}"
+        assert some.provenance.classes == whole.provenance.classes == class_names()
+        for found, index in zip(some, images, strict=True):
+            expected = whole[index]
+            assert found.name == expected.name == f"{index:06d}"
+            for name in ("raw", "label", "mask", "compartment"):
+                assert np.array_equal(getattr(found, name), getattr(expected, name))
+            assert dict(found.params) == dict(expected.params)
+
+
+def test_shards_of_other_images_are_refused(tmp_path: Path) -> None:
+    job = Job(RECIPE, 3, SHAPE, renderer=standin("failing_late"))
+    with pytest.raises(RenderError):
+        render_dataset(job, tmp_path / "a.h5", range(4, 40), 1, progress=False)
+    for images in (range(5, 40), 40, (4, 6)):
+        with pytest.raises(DataError, match="other settings"):
+            render_dataset(job, tmp_path / "a.h5", images, 1, progress=False)
+    with pytest.raises(RenderError, match="image 16"):
+        render_dataset(job, tmp_path / "a.h5", range(4, 40), 1, progress=False)
+    assert Shards(tmp_path / "a.h5.parts", range(4, 40), SHAPE).images_done() == 8
+
+
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [(range(5), "0:5"), (range(7, 8), "7"), ([417], "417"), ((3, 5, 6, 7, 9), "3,5:8,9"), (range(0, 6, 2), "0,2,4")],
+)
+def test_numbers_of_images_are_spelled_as_the_option_takes_them(images: Sequence[int], text: str) -> None:
+    assert spell(images) == text
+
+
+def test_a_job_is_found_again_in_its_file(tmp_path: Path) -> None:
+    job = Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 3, (1, 32, 48), parts=True)
+    render_dataset(replace(job, renderer=standin("quick")), tmp_path / "a.h5", 2, 1, progress=False)
+    assert job_of(tmp_path / "a.h5") == (job, software())
+
+
+def test_a_real_image_has_no_job(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "a.h5", [Sample(np.zeros((1, 8, 8), np.uint8), (1, 1, 1))], Provenance("a microscope"))
+    with pytest.raises(RenderError, match=r"a\.h5: holds no recipe; expected a file that `mitogen render` wrote"):
+        job_of(tmp_path / "a.h5")
+
+
 def test_finished_shards_are_not_made_again(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    shards = Shards(tmp_path / "a.h5.parts", 40, SHAPE)
+    shards = Shards(tmp_path / "a.h5.parts", range(40), SHAPE)
     for _ in range(2):
         with pytest.raises(RenderError):
             make(path, 40, 1, "failing_late")
@@ -206,8 +260,8 @@ def test_a_failing_image_is_named_with_the_way_to_make_it_again(tmp_path: Path) 
     with pytest.raises(RenderError) as caught:
         make(tmp_path / "a.h5", 40, 2, "failing")
     assert str(caught.value) == (
-        "image 5: ValueError: no room for a nucleus; to make it again alone: "
-        "mitogen.render.render(recipe, seed=3, index=5, shape=(1, 256, 256))"
+        "image 5: ValueError: no room for a nucleus; to make it again alone: --only 5, "
+        "or mitogen.render.render(recipe, seed=3, index=5, shape=(1, 256, 256))"
     )
 
 
@@ -217,9 +271,12 @@ def test_a_dead_worker_is_one_line(tmp_path: Path) -> None:
 
 
 def test_impossible_arguments(tmp_path: Path) -> None:
-    for arguments in ({"n": 0}, {"n": 1, "workers": 0}, {"n": 1, "seed": -1}, {"n": 1, "shape": (0, 8, 8)}):
+    for images, workers in ((0, 1), ((), 1), (1, 0), ((3, 3), 1), ((4, 3), 1), ((-1, 2), 1), (range(9, 5, -1), 1)):
         with pytest.raises(RenderError, match="expected"):
-            render_dataset(RECIPE, tmp_path / "a.h5", **arguments)
+            render_dataset(Job(RECIPE), tmp_path / "a.h5", images, workers)
+    for settings in ({"seed": -1}, {"seed": 2**63}, {"shape": (0, 8, 8)}):
+        with pytest.raises(RenderError, match="expected"):
+            Job(RECIPE, **settings)
     assert not list(tmp_path.iterdir())
 
 
@@ -235,23 +292,24 @@ def test_a_full_disk_says_that_the_work_is_kept(tmp_path: Path) -> None:
 
 
 def test_without_a_terminal_progress_is_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    render_dataset(RECIPE, tmp_path / "a.h5", 3, 0, (1, 32, 32), 1, renderer=standin("quick"))
+    render_dataset(Job(RECIPE, 0, (1, 32, 32), renderer=standin("quick")), tmp_path / "a.h5", 3, 1)
     assert capsys.readouterr().err.startswith("rendered 3 of 3 images, ")
 
 
 def test_fingerprint_sees_every_setting() -> None:
     jobs = [
-        Job(RECIPE, 0, SHAPE, render_image),
-        Job(RECIPE, 1, SHAPE, render_image),
-        Job(RECIPE, 0, (1, 128, 256), render_image),
-        Job(RECIPE, 0, SHAPE, standin("quick")),
-        Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 0, SHAPE, render_image),
+        Job(RECIPE, 0, SHAPE),
+        Job(RECIPE, 1, SHAPE),
+        Job(RECIPE, 0, (1, 128, 256)),
+        Job(RECIPE, 0, SHAPE, parts=True),
+        Job(RECIPE, 0, SHAPE, renderer=standin("quick")),
+        Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 0, SHAPE),
     ]
     assert len({job.fingerprint() for job in jobs}) == len(jobs)
 
 
 def test_volumes(tmp_path: Path) -> None:
     path = tmp_path / "v.h5"
-    render_dataset(RECIPE, path, 2, 0, (4, 32, 32), 1, progress=False, renderer=standin("quick"))
+    render_dataset(Job(RECIPE, 0, (4, 32, 32), renderer=standin("quick")), path, 2, 1, progress=False)
     with Dataset(path) as dataset:
         assert dataset.shape(1) == (4, 32, 32)
