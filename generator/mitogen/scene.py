@@ -202,14 +202,15 @@ def _find_hosts(
 
 def _distances(tubes: Tubes, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Signed distance (T, P) in nm of points (P, 3) from each tube's surface."""
-    start, end = tubes.nodes[:, :-1].astype(np.float64), tubes.nodes[:, 1:].astype(np.float64)
-    along = end - start
-    offset = points[None, None] - start[:, :, None]
-    squared = np.maximum(np.sum(along * along, axis=2), 1e-9)
-    t = np.clip(np.sum(offset * along[:, :, None], axis=3) / squared[..., None], 0, 1)
-    radius = tubes.radii[:, :-1, None] + t * (tubes.radii[:, 1:] - tubes.radii[:, :-1])[..., None]
-    gap = np.linalg.norm(offset - t[..., None] * along[:, :, None], axis=3) - radius
-    nearest: NDArray[np.float64] = gap.min(axis=1)
+    nearest = np.empty((len(tubes), len(points)))
+    for tube in range(len(tubes)):  # one at a time: all at once take half a gigabyte for a crowded megapixel
+        start, end = tubes.nodes[tube, :-1].astype(np.float64), tubes.nodes[tube, 1:].astype(np.float64)
+        along = end - start
+        offset = points[None] - start[:, None]
+        squared = np.maximum(np.sum(along * along, axis=1), 1e-9)
+        t = np.clip(np.sum(offset * along[:, None], axis=2) / squared[:, None], 0, 1)
+        radius = tubes.radii[tube, :-1, None] + t * (tubes.radii[tube, 1:] - tubes.radii[tube, :-1])[:, None]
+        nearest[tube] = np.min(np.linalg.norm(offset - t[..., None] * along[:, None], axis=2) - radius, axis=0)
     return nearest
 
 
