@@ -1,6 +1,6 @@
 """Where the pixels of a section lie in the tissue, in nm."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ class Grid:
         thickness_nm: thickness of a section in nm: what the beam averages over.
         spacing_nm: distance between the middles of neighbouring sections in nm.
         sections: number of sections Z, the first of them at z = 0.
+        shift_nm: how far (y, x) in nm the pixels lie beside those of the first section.
+        slack_nm: the farthest that a section may be shifted along one axis.
     """
 
     shape: tuple[int, int]
@@ -25,16 +27,24 @@ class Grid:
     thickness_nm: float
     spacing_nm: float
     sections: int = 1
+    shift_nm: tuple[float, float] = (0.0, 0.0)
+    slack_nm: float = 0.0
+
+    def shifted(self, shift_nm: tuple[float, float]) -> "Grid":
+        """The same pixels, moved by (y, x) in nm through the tissue."""
+        return replace(self, shift_nm=shift_nm)
 
     @property
     def y_nm(self) -> FloatArray:
-        """(Y,) float32: y of the pixel rows in nm, centred on 0."""
-        return ((np.arange(self.shape[0]) - (self.shape[0] - 1) / 2) * self.pixel_nm).astype(np.float32)
+        """(Y,) float32: y of the pixel rows in nm, centred on the shift."""
+        places = (np.arange(self.shape[0]) - (self.shape[0] - 1) / 2) * self.pixel_nm
+        return (places + self.shift_nm[0]).astype(np.float32)
 
     @property
     def x_nm(self) -> FloatArray:
-        """(X,) float32: x of the pixel columns in nm, centred on 0."""
-        return ((np.arange(self.shape[1]) - (self.shape[1] - 1) / 2) * self.pixel_nm).astype(np.float32)
+        """(X,) float32: x of the pixel columns in nm, centred on the shift."""
+        places = (np.arange(self.shape[1]) - (self.shape[1] - 1) / 2) * self.pixel_nm
+        return (places + self.shift_nm[1]).astype(np.float32)
 
     @property
     def z_nm(self) -> FloatArray:
@@ -42,8 +52,8 @@ class Grid:
         return (np.arange(self.sections) * self.spacing_nm).astype(np.float32)
 
     def box(self, margin_nm: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper corner (z, y, x) in nm of all pixels, grown by `margin_nm` on every side."""
-        half = np.array(self.shape, float) / 2 * self.pixel_nm
+        """Lower and upper corner (z, y, x) in nm of all pixels of all sections, grown by `margin_nm`."""
+        half = np.array(self.shape, float) / 2 * self.pixel_nm + self.slack_nm
         low = np.array([0.0, -half[0], -half[1]]) - margin_nm
         high = np.array([float(self.z_nm[-1]), half[0], half[1]]) + margin_nm
         return low, high

@@ -6,19 +6,22 @@ import numpy as np
 
 from mitodata import Sample
 from mitogen.grid import Grid
-from mitogen.microscope import photograph
+from mitogen.imaging.microscope import photograph
+from mitogen.imaging.stack import jitter_nm, jitter_reach_nm, lose_sections
 from mitogen.recipe import Recipe, draw
 from mitogen.scene import build
 from mitogen.section import Section, cut
 from mitogen.world import StreamOf, streams_of
 
-Cutter = Callable[[int], Section]
-"""Cuts an image's scene, by the number of the section."""
+Cutter = Callable[[int, Grid], Section]
+"""Cuts an image's scene: the number of the section and where its pixels lie."""
 
 
 def _tissue(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: bool) -> Cutter:
     scene = build(drawn, streams, grid)
-    return lambda number: cut(scene, drawn, grid, float(grid.z_nm[number]), streams(f"section/{number}"), parts)
+    return lambda number, pixels: cut(
+        scene, drawn, pixels, float(grid.z_nm[number]), streams(f"section/{number}"), parts
+    )
 
 
 CUTTERS: Mapping[str, Callable[[Mapping[str, float], StreamOf, Grid, bool], Cutter]] = {"tissue": _tissue}
@@ -48,11 +51,12 @@ def render(
     label = np.empty(shape, np.uint16)
     compartment = np.empty(shape if parts else (0, 0, 0), np.uint8)
     for section in range(shape[0]):
-        slab = cut_section(section)
+        slab = cut_section(section, grid.shifted(jitter_nm(streams, drawn, section)))
         label[section] = slab.label
         raw[section] = photograph(slab.density, drawn, streams, section)
         if parts:
             compartment[section] = slab.parts
+    lose_sections(raw, drawn, streams)
     mask = (label > 0).astype(np.uint8)
     # Images of a dataset share one voxel size in the file; each one's own thickness is among its numbers.
     thickness = recipe.values["section.thickness_nm"].ppf(0.5)
@@ -63,5 +67,11 @@ def render(
 
 def grid_of(drawn: Mapping[str, float], shape: tuple[int, int, int]) -> Grid:
     """The pixels of an image of `shape` (Z, Y, X) with the drawn pixel size and section thickness."""
-    thickness = drawn["section.thickness_nm"]
-    return Grid((shape[1], shape[2]), drawn["section.pixel_nm"], thickness, drawn["section.spacing_nm"], shape[0])
+    return Grid(
+        (shape[1], shape[2]),
+        drawn["section.pixel_nm"],
+        drawn["section.thickness_nm"],
+        drawn["section.spacing_nm"],
+        shape[0],
+        slack_nm=jitter_reach_nm(drawn) if shape[0] > 1 else 0.0,
+    )
