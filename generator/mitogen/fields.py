@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
+from mitogen.smoothing import kernel_of, smooth
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +60,10 @@ def grain(rng: np.random.Generator, shape: tuple[int, int], correlation_px: floa
     noise = rng.standard_normal(shape, dtype=np.float32)
     if correlation_px < 0.2:
         return noise
-    noise = gaussian_filter(noise, correlation_px, mode="wrap", truncate=3.0)
-    # The variance that a Gaussian filter leaves of white noise, from its sampled kernel.
-    radius = int(3.0 * correlation_px + 0.5)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / correlation_px) ** 2)
-    kernel /= kernel.sum()
-    scaled: FloatArray = noise / np.float32(np.square(kernel).sum())
+    half = kernel_of(correlation_px)
+    # The variance that the filter leaves of white noise is the squared sum of squares of its kernel.
+    left = 2 * np.square(half).sum() - half[0] ** 2
+    scaled: FloatArray = smooth(noise, correlation_px, wrap=True) / left
     return scaled
 
 

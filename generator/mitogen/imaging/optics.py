@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
+from mitogen.smoothing import smooth
 
 
 def focus(image: FloatArray, blur_px: float) -> FloatArray:
@@ -14,8 +14,7 @@ def focus(image: FloatArray, blur_px: float) -> FloatArray:
 
     Source: Goldstein et al., Scanning Electron Microscopy and X-Ray Microanalysis, 4th ed. (2018), ch. 5.
     """
-    blurred: FloatArray = gaussian_filter(image, blur_px, mode="nearest", truncate=3.0) if blur_px > 0.15 else image
-    return blurred
+    return smooth(image, blur_px) if blur_px > 0.15 else image
 
 
 def defocus(image: FloatArray, drawn: Mapping[str, float]) -> FloatArray:
