@@ -73,5 +73,6 @@ def grid_of(drawn: Mapping[str, float], shape: tuple[int, int, int]) -> Grid:
         drawn["section.thickness_nm"],
         drawn["section.spacing_nm"],
         shape[0],
-        slack_nm=jitter_reach_nm(drawn) if shape[0] > 1 else 0.0,
+        # For single sections too: which objects give way to which must not depend on the number of sections.
+        slack_nm=jitter_reach_nm(drawn),
     )

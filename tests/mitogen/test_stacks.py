@@ -96,3 +96,9 @@ def test_sections_flicker_and_fade():
     assert means[1][0] == means[0][0]
     assert np.all(faint.raw[1:].std(axis=(1, 2)) < 0.6 * plain.raw[1:].std(axis=(1, 2)))
     assert faint.raw[0].std() == plain.raw[0].std()
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_misalignment_leaves_a_single_section_equal_to_the_first_of_a_volume(index: int):
+    stack, image = (volume("stack.jitter_nm=60", shape=(depth, 96, 96), index=index) for depth in (2, 1))
+    np.testing.assert_array_equal(stack.mask[0], image.mask[0])
