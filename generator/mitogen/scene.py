@@ -98,7 +98,7 @@ def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
         _fields(drawn, streams),
         {
             name: int(streams(f"key/{name}").integers(2**62))
-            for name in ("vesicles", "dense", "ribosomes", "sparse", "inner", "filaments")
+            for name in ("vesicles", "dense", "ribosomes", "sparse", "inner", "filaments", "matrix")
         },
     )
 
@@ -106,8 +106,7 @@ def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
 def _fields(drawn: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
     lengths = {
         "ripple": 380.0,
-        "cristae": 300.0,
-        "texture": 320.0,
+        "texture": 150.0,
         "cluster": drawn["boutons.cluster_nm"],
         "patch": drawn["synapses.spacing_nm"],
         "sheets": 900.0,

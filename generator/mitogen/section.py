@@ -74,8 +74,9 @@ def cut(
     draw_myelin(canvas, trunks, scene.sheath_nm, drawn, scene.fields["coarse"])
     fine = (scene.fields["coarse"], scene.fields["fine"])
     draw_bodies(canvas, inclusions, scene.body, scene.looks, drawn, fine, scene.keys["inner"])
+    looks = scene.looks[scene.body < 0]
     draw_mitochondria(
-        canvas, inclusions, scene.looks, drawn, (scene.fields["cristae"], scene.fields["texture"]), scene.body < 0
+        canvas, (inclusions, scene.inclusions), looks, drawn, scene.fields["texture"], scene.keys["matrix"]
     )
     return Section(_instances(scene, inclusions), canvas.density, canvas.parts)
 

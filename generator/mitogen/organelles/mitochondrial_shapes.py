@@ -1,0 +1,120 @@
+"""Shapes of mitochondria: spheres to long, bent, uneven, constricted and branched tubes.
+
+Sizes follow what was measured in published volumes; see docs/mitochondria.md.
+"""
+
+from collections.abc import Mapping
+
+import noise
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from mitogen.shapes import Tubes, bend
+from mitogen.world import directions
+
+NODES = 9
+NUMBERS = 24
+"""How many numbers in 0-1 a mitochondrion gets: 0 to 7 and 16 to 23 for its shape, the others for its looks."""
+LOOKS = slice(8, 16)
+STATE = 7
+"""Which of the looks decides the state: low numbers are swollen mitochondria, high ones degenerate."""
+
+
+def shape_mitochondria(
+    centre: NDArray[np.float64], u: NDArray[np.float64], drawn: Mapping[str, float], longest_nm: float
+) -> Tubes:
+    """Shape mitochondria around their centres (N, 3) in nm, from their numbers `u` (N, 24)."""
+    if len(centre) == 0:
+        return Tubes(np.empty((0, NODES, 3), np.float32), np.empty((0, NODES), np.float32), np.empty((0, 3), np.float32))
+    swollen = u[:, LOOKS][:, STATE] < drawn["mitochondria.swollen_share"]
+    r = drawn["mitochondria.radius_nm"] * np.exp(drawn["mitochondria.radius_spread"] * _normal(u[:, 0]))
+    # Lengths scatter exponentially: many round profiles and few very long tubes, as in UroCell.
+    length = 2 * r * (drawn["mitochondria.aspect"] - 1) * -np.log1p(-0.95 * u[:, 1])
+    length = np.minimum(np.where(swollen, 0.5 * length, length), longest_nm)
+    r = np.where(swollen, (1.1 + 0.3 * u[:, 20]) * r, r)
+    direction = directions(u[:, 2], u[:, 3])
+    turn = directions(u[:, 4], u[:, 5])
+    curvature = drawn["mitochondria.bend_rad"] * ndtri(np.clip(u[:, 6], 0.02, 0.98)) * np.minimum(length / (6 * r), 1)
+    line = bend(centre, direction, turn, length, curvature, NODES)
+    uneven = drawn["mitochondria.unevenness"]
+    profile = 1 + uneven * np.clip(_coherent(u[:, 7], length / np.maximum(4 * r, 1)), -1, 1)
+    profile *= _necks(u[:, 16:19], length / r, drawn)
+    side = np.cross(direction, turn)
+    side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
+    return Tubes(line.astype(np.float32), (r[:, None] * profile).astype(np.float32), side.astype(np.float32))
+
+
+def grow_branches(
+    tubes: Tubes, u: NDArray[np.float64], drawn: Mapping[str, float]
+) -> tuple[Tubes, NDArray[np.int64]]:
+    """Give some of the long mitochondria a side branch, no further from their middle than their ends are.
+
+    Args:
+        tubes: (N,) one for each mitochondrion.
+        u: (N, 24) their numbers.
+        drawn: the image's numbers.
+
+    Returns:
+        The tubes, the branches after them, and (T,) int64 which mitochondrion each belongs to.
+    """
+    body = np.arange(len(tubes))
+    length = np.linalg.norm(np.diff(tubes.nodes, axis=1), axis=2).sum(axis=1)
+    slim = length > 4 * tubes.radii.mean(axis=1)
+    at = np.flatnonzero(slim & (u[:, 19] < drawn["mitochondria.branching"]))
+    # One that starts at most an eighth of the length from the middle and is a third of it long stays within reach.
+    node = np.round((NODES - 1) * (0.375 + 0.25 * u[at, 21])).astype(int)
+    start, along = tubes.nodes[at, node].astype(np.float64), tubes.nodes[at, node + 1] - tubes.nodes[at, node - 1]
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    side = tubes.side[at].astype(np.float64)
+    angle = 2 * np.pi * u[at, 22, None]
+    across = np.cos(angle) * side + np.sin(angle) * np.cross(along, side)
+    lean = 0.8 * (2 * u[at, 23, None] - 1)
+    direction = (across + lean * along) / np.sqrt(1 + lean * lean)
+    extent = length[at] * (0.2 + 0.15 * u[at, 20])
+    line = bend(start + direction * extent[:, None] / 2, direction, along + side, extent, 0.8 * (u[at, 18] - 0.5), NODES)
+    line += start[:, None] - line[:, :1]
+    radii = tubes.radii[at, node][:, None] * np.linspace(0.85, 0.65, NODES)
+    turned = np.cross(direction, along + side)
+    turned /= np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9)
+    grown = Tubes(
+        np.concatenate([tubes.nodes, line.astype(np.float32)]),
+        np.concatenate([tubes.radii, radii.astype(np.float32)]),
+        np.concatenate([tubes.side, turned.astype(np.float32)]),
+    )
+    return grown, np.concatenate([body, at])
+
+
+def _necks(u: NDArray[np.float64], slimness: NDArray[np.float64], drawn: Mapping[str, float]) -> NDArray[np.float64]:
+    """Radius (N, NODES), relative to the usual one, of mitochondria of which some are constricted.
+
+    Args:
+        u: (N, 3) numbers in 0-1: whether there is a neck, where, and how deep.
+        slimness: (N,) length over radius.
+        drawn: the image's numbers.
+    """
+    constricted = (u[:, 0] < drawn["mitochondria.constricted_share"]) & (slimness > 3)
+    # On a node, so that the neck is as narrow as it should be; wide enough to outlast the roughness of the outline.
+    node = np.round((NODES - 1) * (0.35 + 0.3 * u[:, 1]))
+    narrowest = drawn["mitochondria.neck"] * (0.8 + 0.4 * u[:, 2])
+    narrowest = np.clip(narrowest, min(2.5 * drawn["mitochondria.roughness"] + 0.1, 1.0), 1.0)
+    step = slimness / (NODES - 1)
+    away = (np.arange(NODES)[None] - node[:, None]) * step[:, None] / np.maximum(0.9, 0.7 * step)[:, None]
+    neck = 1 - (1 - narrowest)[:, None] * np.exp(-(away**2))
+    return np.where(constricted[:, None], neck, 1.0)
+
+
+def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    normal: NDArray[np.float64] = np.clip(ndtri(u), -2.0, 2.0)
+    return normal
+
+
+def _coherent(start: NDArray[np.float64], turns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smooth coherent noise (N, NODES) along each tube, about -1 to 1: necks and swellings."""
+    steps = np.linspace(0, 1, NODES)
+    return np.array(
+        [
+            [2 * noise.pnoise1(1000 * s + max(t, 0.3) * 2.5 * step, octaves=2) for step in steps]
+            for s, t in zip(start, turns, strict=True)
+        ]
+    )
