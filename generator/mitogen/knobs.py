@@ -62,6 +62,7 @@ KNOBS = knob_table(
     _knob("mitochondria.roughness", "1", (0, 0.3), Uniform(0.01, 0.1), "Irregularity of the outline, relative to the radius."),
     _knob("mitochondria.gap_nm", "nm", (-50, 500), Uniform(-5, 30), "Smallest distance between two mitochondria."),
     _knob("mitochondria.clearance_nm", "nm", (0, 200), LogUniform(4, 60), "Cytoplasm kept between a mitochondrion and the plasma membrane around it."),
+    _knob("mitochondria.branching", "1", (0, 1), Uniform(0, 0.15), "Share of the long mitochondria that have a side branch."),
     _knob("mitochondria.constricted_share", "1", (0, 1), Uniform(0, 0.2), "Share of the long mitochondria that have a narrow neck, as before they divide."),
     _knob("mitochondria.neck", "1", (0.1, 1), Uniform(0.35, 0.75), "Radius of that neck over the mitochondrion's."),
     _knob("mitochondria.membrane_density", "density", (0.1, 1.5), Uniform(0.65, 1.1), "Stain of outer and inner membrane."),

@@ -11,7 +11,7 @@ from mitogen.fields import grain
 from mitogen.grid import FloatArray, Grid
 from mitogen.organelles.bodies import draw_bodies
 from mitogen.organelles.filaments import draw_filaments
-from mitogen.organelles.mitochondria import draw_mitochondria
+from mitogen.organelles.mitochondria import Mitochondria, draw_mitochondria
 from mitogen.organelles.reticulum import draw_cisternae, draw_tubules
 from mitogen.organelles.sheaths import draw_myelin, draw_nuclei
 from mitogen.organelles.synapse import draw_densities
@@ -74,10 +74,8 @@ def cut(
     draw_myelin(canvas, trunks, scene.sheath_nm, drawn, scene.fields["coarse"])
     fine = (scene.fields["coarse"], scene.fields["fine"])
     draw_bodies(canvas, inclusions, scene.body, scene.looks, drawn, fine, scene.keys["inner"])
-    looks = scene.looks[scene.body < 0]
-    draw_mitochondria(
-        canvas, (inclusions, scene.inclusions), looks, drawn, scene.fields["texture"], scene.keys["matrix"]
-    )
+    mitochondria = Mitochondria(scene.inclusions, scene.instance, scene.looks)
+    draw_mitochondria(canvas, inclusions, mitochondria, drawn, scene.fields["texture"], scene.keys["matrix"])
     return Section(_instances(scene, inclusions), canvas.density, canvas.parts)
 
 

@@ -14,13 +14,13 @@ from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
 from mitogen.organelles.midlines import Midlines, local_coordinates
 from mitogen.organelles.vesicles import _mix as mix
-from mitogen.organelles.vesicles import _unit as unit
 
 LAMELLAR, TUBULAR, VESICULAR, CONCENTRIC = range(4)
 """Kinds of cristae: sheets; tubes; vesicles; sheets that follow the outline."""
 
 SLOTS = 8
-"""How many domains of a mitochondrion differ; a longer one repeats them."""
+"""How many domains of a mitochondrion differ, a power of two; a longer one repeats them."""
+LAST = SLOTS - 1
 
 
 class Pattern(NamedTuple):
@@ -30,6 +30,7 @@ class Pattern(NamedTuple):
         key: (M,) uint64 names the mitochondrion.
         domain: (M, 3) float32 direction (a, b, c) in which one domain follows another.
         domain_nm: (M,) float32 mean length of a domain.
+        shift: (M, SLOTS) float32 where each begins relative to even spacing, in units of that length.
         kind: (M, SLOTS) int64 kind of the cristae.
         frame: (M, SLOTS, 3, 3) float32: normal of the sheets or direction of the tubes, and two vectors across it.
         spacing: (M,) float32 distance between neighbours.
@@ -37,12 +38,13 @@ class Pattern(NamedTuple):
         level: (M,) float32 how much of its place a crista fills, -2 to 2.
         rim: (M,) float32 greatest depth below the inner membrane that cristae reach.
         bend: (M,) float32 amplitude of their waves.
-        phase: (M, 3) float32 where lattice and waves start.
+        phase: (M, 3) float32 where lattice and waves start, 0-1.
     """
 
     key: NDArray[np.uint64]
     domain: FloatArray
     domain_nm: FloatArray
+    shift: FloatArray
     kind: NDArray[np.int64]
     frame: FloatArray
     spacing: FloatArray
@@ -83,13 +85,15 @@ class Habit(NamedTuple):
 
 @compiled
 def find_cristae(
-    lines: Midlines, pattern: Pattern, habit: Habit, body: NDArray[np.int64], points: tuple[float, FloatArray, FloatArray],
-    depth: FloatArray, normal_z: FloatArray,
+    lines: Midlines, pattern: Pattern, habit: Habit, body: NDArray[np.int64],
+    points: tuple[float, FloatArray, FloatArray], depth: FloatArray, normal_z: FloatArray,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:  # fmt: skip
     """Find how much of each pixel cristae cover.
 
     Args:
-        lines, pattern, habit: what is where.
+        lines: the middle lines of M mitochondria.
+        pattern: their cristae.
+        habit: what all cristae share.
         body: (N,) which mitochondrion each pixel belongs to.
         points: z, (N,) y and (N,) x of the pixels in nm.
         depth: (N,) depth of each pixel below the inner face of the inner membrane in nm.
@@ -112,7 +116,7 @@ def find_cristae(
         room = min(room, pattern.rim[m] - depth[p])
         kind = pattern.kind[m, slot]
         frame = pattern.frame[m, slot]
-        if kind == LAMELLAR or kind == CONCENTRIC:
+        if kind in (LAMELLAR, CONCENTRIC):
             v, nz, room, wide = _sheet(pattern, habit, m, frame, kind, place, facing, (depth[p], normal_z[p]), room)
         elif kind == TUBULAR:
             v, nz, room, wide = _tube(pattern, habit, m, frame, place, facing, depth[p], room)
@@ -137,20 +141,15 @@ def _domain(pattern: Pattern, m: int, place: tuple[float, float, float]) -> tupl
     size = pattern.domain_nm[m]
     # The boundary between two domains is curved.
     across = (b - c) / size
-    position = (a * d[0] + b * d[1] + c * d[2]) / size + pattern.phase[m, 0] + 0.12 * np.sin(5 * across)
+    position = (a * d[0] + b * d[1] + c * d[2]) / size + pattern.phase[m, 0] + 0.12 * _swing(0.8 * across)
     i = int(np.floor(position))
-    lower = i + 0.5 * (unit(mix(pattern.key[m] + np.uint64(i + 65536))) - 0.5)
-    if position < lower:
+    shift = pattern.shift[m]
+    if position < i + shift[i & LAST]:
         i -= 1
-        upper = lower
-        lower = i + 0.5 * (unit(mix(pattern.key[m] + np.uint64(i + 65536))) - 0.5)
-    else:
-        upper = i + 1 + 0.5 * (unit(mix(pattern.key[m] + np.uint64(i + 65537))) - 0.5)
-        if position >= upper:
-            i += 1
-            lower = upper
-            upper = i + 1 + 0.5 * (unit(mix(pattern.key[m] + np.uint64(i + 65537))) - 0.5)
-    return i & (SLOTS - 1), min(position - lower, upper - position) * size - 5.0
+    elif position >= i + 1 + shift[(i + 1) & LAST]:
+        i += 1
+    lower, upper = i + shift[i & LAST], i + 1 + shift[(i + 1) & LAST]
+    return i & LAST, min(position - lower, upper - position) * size - 5.0
 
 
 @compiled
@@ -162,18 +161,18 @@ def _sheet(
     spacing = pattern.spacing[m]
     phase = pattern.phase[m]
     p, q = _dot(frame[1], place), _dot(frame[2], place)
-    k = 6.2832 / habit.wave
+    k = 1 / habit.wave
     depth, outline_z = outline
     if kind == CONCENTRIC:
-        along = depth + 0.5 * pattern.bend[m] * np.sin(k * p + phase[1]) * np.sin(0.8 * k * q + phase[2])
+        along = depth + 0.5 * pattern.bend[m] * _swing(k * p + phase[1]) * _swing(0.8 * k * q + phase[2])
         slope, nz = 0.0, outline_z
     else:
         along = _dot(frame[0], place)
         # Neighbours bend nearly in parallel.
-        first, second = k * p + phase[1] + 0.004 * along, 0.6 * k * (p + 1.5 * q) + phase[2]
-        along += pattern.bend[m] * (np.sin(first) + 0.5 * np.sin(second))
-        cos1, cos2 = k * np.cos(first), 0.3 * k * np.cos(second)
-        slope_p, slope_q = pattern.bend[m] * (cos1 + cos2), pattern.bend[m] * 1.5 * cos2
+        first, second = k * p + phase[1] + 0.0006 * along, 0.6 * k * (p + 1.5 * q) + phase[2]
+        along += pattern.bend[m] * (_swing(first) + 0.5 * _swing(second))
+        steep, gentle = k * _swing_slope(first), 0.3 * k * _swing_slope(second)
+        slope_p, slope_q = pattern.bend[m] * (steep + gentle), pattern.bend[m] * 1.5 * gentle
         slope = slope_p * slope_p + slope_q * slope_q
         nz = _dot(frame[0], facing) + slope_p * _dot(frame[1], facing) + slope_q * _dot(frame[2], facing)
         nz /= np.sqrt(1 + slope)
@@ -181,25 +180,21 @@ def _sheet(
     i = int(np.floor(position))
     v, state = 1e9, np.uint64(0)
     for step in range(2):
-        number = mix(pattern.key[m] ^ mix(np.uint64(i + step + 1000003)))
-        distance = (position - i - step - 0.35 * (unit(number) - 0.5)) * spacing
+        number = _hash(pattern.key[m], i + step, 0, 0)
+        distance = (position - i - step - 0.35 * (_part(number, 0) - 0.5)) * spacing
         if abs(distance) < abs(v):
             v, state = distance, number
     v /= np.sqrt(1 + slope)
     # Where along itself this sheet is interrupted.
-    state = mix(state)
-    turn = 6.2832 * unit(state)
-    state = mix(state)
-    other = 6.2832 * unit(state)
-    k = 6.2832 / habit.extent
-    wave = np.sin(k * p + turn) + 0.7 * np.sin(0.8 * k * (q + 0.5 * p) + other)
-    room = min(room, (pattern.level[m] - wave) / k)
+    turn, other = _part(state, 1), _part(state, 2)
+    k = 1 / habit.extent
+    wave = _swing(k * p + turn) + 0.7 * _swing(0.8 * k * (q + 0.5 * p) + other)
+    room = min(room, (pattern.level[m] - wave) / (6 * k))
     if kind == LAMELLAR:
-        joined = 0.5 + 0.5 * np.sin(0.021 * p + other) * np.cos(0.017 * q + turn)
+        joined = 0.5 + 0.5 * _swing(p / 300 + other) * _swing(q / 370 + turn)
         room = min(room, depth - _rim(habit, joined))
-    state = mix(state)
     # Many are narrow and a few wide, and each is widest in its middle.
-    rare = unit(state)
+    rare = _part(state, 3)
     wide = pattern.lumen[m] * np.exp(habit.lumen_spread * (2.5 * rare * rare - 0.8) - 0.2 * wave)
     return v, nz, room, min(wide, 0.8 * spacing)
 
@@ -214,25 +209,22 @@ def _tube(
     wide = max(pattern.lumen[m], 8.0)
     spacing = max(pattern.spacing[m], 1.3 * wide + 2 * habit.membrane)
     q = _dot(frame[0], place)
-    k = 6.2832 / habit.wave
-    x1 = (_dot(frame[1], place) + pattern.bend[m] * np.sin(k * q + phase[1])) / spacing + phase[0]
-    x2 = (_dot(frame[2], place) + pattern.bend[m] * np.sin(0.8 * k * q + phase[2])) / spacing
+    k = 1 / habit.wave
+    x1 = (_dot(frame[1], place) + pattern.bend[m] * _swing(k * q + phase[1])) / spacing + phase[0]
+    x2 = (_dot(frame[2], place) + pattern.bend[m] * _swing(0.8 * k * q + phase[2])) / spacing
     i, j = int(np.floor(x1)), int(np.floor(x2))
-    state = mix(pattern.key[m] ^ mix(np.uint64(i + 65536) * np.uint64(0x10001) + np.uint64(j + 65536)))
-    wide *= 0.8 + 0.5 * unit(state)
+    state = _hash(pattern.key[m], i, j, 1)
+    wide *= 0.8 + 0.5 * _part(state, 0)
     # Each tube stays within its own cell of the lattice.
     jitter = max(1 - (wide + 2 * habit.membrane) / spacing, 0.0)
-    state = mix(state)
-    d1 = (x1 - i - 0.5 - jitter * (unit(state) - 0.5)) * spacing
-    state = mix(state)
-    d2 = (x2 - j - 0.5 - jitter * (unit(state) - 0.5)) * spacing
+    d1 = (x1 - i - 0.5 - jitter * (_part(state, 1) - 0.5)) * spacing
+    d2 = (x2 - j - 0.5 - jitter * (_part(state, 2) - 0.5)) * spacing
     v = np.sqrt(d1 * d1 + d2 * d2)
     nz = (d1 * _dot(frame[1], facing) + d2 * _dot(frame[2], facing)) / max(v, 1e-3)
-    state = mix(state)
-    turn = 6.2832 * unit(state)
-    k = 6.2832 / habit.extent
-    room = min(room, (pattern.level[m] - 1.7 * np.sin(k * q + turn)) / k)
-    room = min(room, depth - _rim(habit, 0.5 + 0.5 * np.sin(0.023 * q + 2 * turn)))
+    turn = _part(state, 3)
+    k = 1 / habit.extent
+    room = min(room, (pattern.level[m] - 1.7 * _swing(k * q + turn)) / (6 * k))
+    room = min(room, depth - _rim(habit, 0.5 + 0.5 * _swing(q / 270 + 2 * turn)))
     return v, nz, room, wide
 
 
@@ -247,22 +239,44 @@ def _vesicle(
     phase = pattern.phase[m]
     a, b, c = place[0] / spacing + phase[0], place[1] / spacing + phase[1], place[2] / spacing + phase[2]
     i, j, k = int(np.floor(a)), int(np.floor(b)), int(np.floor(c))
-    number = np.uint64(i + 65536) * np.uint64(0x100000001)
-    number += np.uint64(j + 65536) * np.uint64(0x10001) + np.uint64(k + 65536)
-    state = mix(pattern.key[m] ^ mix(number))
-    wide *= 0.7 + 0.8 * unit(state)
+    state = _hash(pattern.key[m], i, j, k)
+    wide *= 0.7 + 0.8 * _part(state, 0)
     jitter = max(1 - (wide + 2 * habit.membrane) / spacing, 0.0)
-    state = mix(state)
-    a = (a - i - 0.5 - jitter * (unit(state) - 0.5)) * spacing
-    state = mix(state)
-    b = (b - j - 0.5 - jitter * (unit(state) - 0.5)) * spacing
-    state = mix(state)
-    c = (c - k - 0.5 - jitter * (unit(state) - 0.5)) * spacing
+    a = (a - i - 0.5 - jitter * (_part(state, 1) - 0.5)) * spacing
+    b = (b - j - 0.5 - jitter * (_part(state, 2) - 0.5)) * spacing
+    c = (c - k - 0.5 - jitter * (_part(state, 3) - 0.5)) * spacing
     v = np.sqrt(a * a + b * b + c * c)
     nz = (a * facing[0] + b * facing[1] + c * facing[2]) / max(v, 1e-3)
-    state = mix(state)
-    room = min(room, (pattern.level[m] - 3.4 * (unit(state) - 0.5)) * habit.extent)
+    present = _part(mix(state), 0)
+    room = min(room, (pattern.level[m] - 3.4 * (present - 0.5)) * habit.extent)
     return v, nz, min(room, depth), wide
+
+
+@compiled
+def _hash(key: np.uint64, i: int, j: int, k: int) -> np.uint64:
+    """Hash of the crista number (i, j, k) of a mitochondrion."""
+    number = np.uint64(i + 65536) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(j + 65536) * np.uint64(0xC2B2AE3D27D4EB4F)
+    return mix(key ^ (number + np.uint64(k + 65536) * np.uint64(0x165667B19E3779F9)))
+
+
+@compiled
+def _part(state: np.uint64, which: int) -> float:
+    """One of four independent numbers in 0-1, of 16 bits, from a hash."""
+    return float((state >> np.uint64(16 * which)) & np.uint64(0xFFFF)) / 65536.0
+
+
+@compiled
+def _swing(turns: float) -> float:
+    """A wave of period 1 between -1 and 1, made of parabolas; a sine would do as well and take four times as long."""
+    f = float(turns - np.floor(turns) - 0.5)
+    return f * (16 * abs(f) - 8)
+
+
+@compiled
+def _swing_slope(turns: float) -> float:
+    """Its derivative."""
+    f = float(turns - np.floor(turns) - 0.5)
+    return 32 * abs(f) - 8
 
 
 @compiled
@@ -276,7 +290,7 @@ def _rim(habit: Habit, number: float) -> float:
 def _narrowing(room: float, taper: float) -> float:
     """Width relative to the full one, at `room` nm from the end: an elliptic tip."""
     open_part = 1 - min(max(room / taper, 0.0), 1.0)
-    return np.sqrt(1 - open_part * open_part)
+    return float(np.sqrt(1 - open_part * open_part))
 
 
 @compiled
@@ -289,4 +303,4 @@ def _share(distance: float, reach: float, half_width: float) -> float:
 
 @compiled
 def _dot(vector: FloatArray, place: tuple[float, float, float]) -> float:
-    return vector[0] * place[0] + vector[1] * place[1] + vector[2] * place[2]
+    return float(vector[0] * place[0] + vector[1] * place[1] + vector[2] * place[2])

@@ -10,11 +10,21 @@ from scipy.special import ndtri
 from mitogen.canvas import Canvas
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
-from mitogen.organelles.crista_lattices import CONCENTRIC, LAMELLAR, SLOTS, TUBULAR, VESICULAR, Habit, Pattern, find_cristae
+from mitogen.organelles.crista_lattices import (
+    CONCENTRIC,
+    LAMELLAR,
+    SLOTS,
+    TUBULAR,
+    VESICULAR,
+    Habit,
+    Pattern,
+    find_cristae,
+)
 from mitogen.organelles.midlines import midlines
 from mitogen.organelles.vesicles import _mix as mix
 from mitogen.organelles.vesicles import _unit as unit
 from mitogen.parts import Part
+from mitogen.profiles import inside
 from mitogen.shapes import Tubes
 
 INNER_MEMBRANE_SHARE = 0.8
@@ -76,6 +86,9 @@ def draw_cristae(canvas: Canvas, pixels: Pixels, shapes: Tubes, traits: Traits, 
         midlines(shapes), _pattern(traits, drawn), _habit(canvas, drawn), pixels.body, points, pixels.depth,
         pixels.normal_z,
     )  # fmt: skip
+    # Where the outline is cut at a grazing angle, the section holds some of what is outside it.
+    whole = inside(-pixels.depth - np.float32(_through(drawn)), canvas.reach(pixels.normal_z))
+    covered, lumen = covered * whole, lumen * whole
     flat = canvas.density.reshape(-1)
     ground = flat[pixels.at]
     contrast = (drawn["cristae.contrast"] * traits.contrast)[pixels.body].astype(np.float32)
@@ -96,16 +109,20 @@ def _habit(canvas: Canvas, drawn: Mapping[str, float]) -> Habit:
         taper=drawn["cristae.taper_nm"],
         junctions=drawn["cristae.junction_share"],
         tip_gap=drawn["cristae.tip_gap_nm"],
-        through=INNER_MEMBRANE_SHARE * drawn["mitochondria.membrane_nm"],
+        through=_through(drawn),
         thickness=canvas.grid.thickness_nm,
         pixel=canvas.grid.pixel_nm,
     )
 
 
+def _through(drawn: Mapping[str, float]) -> float:
+    return INNER_MEMBRANE_SHARE * drawn["mitochondria.membrane_nm"]
+
+
 def _pattern(traits: Traits, drawn: Mapping[str, float]) -> Pattern:
     count = len(traits.key)
-    u = numbers(traits.key, 10 + 4 * SLOTS)
-    of_slot = u[:, 10:].reshape(count, SLOTS, 4)
+    u = numbers(traits.key, 10 + 5 * SLOTS)
+    of_slot = u[:, 10:].reshape(count, SLOTS, 5)
     # Mostly across the axis, as lamellar cristae are; in some along it. Domains turn away from that.
     turn = drawn["cristae.domain_turn_rad"]
     tilt = np.where(traits.longitudinal, 1.45, 0.0) + 0.5 * (u[:, 0] - 0.5)
@@ -113,7 +130,9 @@ def _pattern(traits: Traits, drawn: Mapping[str, float]) -> Pattern:
     azimuth = 2 * np.pi * u[:, 1, None] + turn * (of_slot[..., 1] - 0.5)
     # Domains follow one another along the mitochondrion, in some across it.
     slant = 1.5 * u[:, 2] ** 3
-    domain = np.stack([np.cos(slant), np.sin(slant) * np.cos(6.28 * u[:, 3]), np.sin(slant) * np.sin(6.28 * u[:, 3])], 1)
+    domain = np.stack(
+        [np.cos(slant), np.sin(slant) * np.cos(6.28 * u[:, 3]), np.sin(slant) * np.sin(6.28 * u[:, 3])], 1
+    )
     wide = drawn["cristae.lumen_nm"] * traits.swelling
     spacing = drawn["cristae.spacing_nm"] * traits.spacing
     share = np.clip(drawn["cristae.share"] * traits.share, 0, 1)
@@ -122,6 +141,7 @@ def _pattern(traits: Traits, drawn: Mapping[str, float]) -> Pattern:
         traits.key,
         domain.astype(np.float32),
         (drawn["cristae.domain_nm"] * (0.6 + 0.8 * u[:, 5])).astype(np.float32),
+        (0.5 * (of_slot[..., 4] - 0.5)).astype(np.float32),
         _kinds(u[:, 6], of_slot[..., 2], of_slot[..., 3], drawn),
         _frames(tilt, azimuth),
         np.maximum(spacing, wide + 2 * drawn["cristae.membrane_nm"] + 4).astype(np.float32),
@@ -129,7 +149,7 @@ def _pattern(traits: Traits, drawn: Mapping[str, float]) -> Pattern:
         np.interp(share, *LEVELS).astype(np.float32),
         traits.rim_nm.astype(np.float32),
         bend.astype(np.float32),
-        np.stack([u[:, 7], 2 * np.pi * u[:, 8], 2 * np.pi * u[:, 9]], axis=1).astype(np.float32),
+        u[:, 7:10].astype(np.float32),
     )
 
 
@@ -167,8 +187,9 @@ def numbers(key: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
 
 def _levels() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Level below which the sum of the two waves that interrupt a crista stays in a given share of its place."""
-    angle = 2 * np.pi * (np.arange(64) + 0.5) / 64
-    waves = np.sin(angle)[:, None] + 0.7 * np.sin(angle)[None]
+    f = (np.arange(64) + 0.5) / 64 - 0.5
+    swing = f * (16 * np.abs(f) - 8)
+    waves = swing[:, None] + 0.7 * swing[None]
     shares = np.linspace(0, 1, 41)
     levels = np.quantile(waves, shares)
     levels[0], levels[-1] = -2.0, 2.4

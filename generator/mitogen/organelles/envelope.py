@@ -1,4 +1,4 @@
-"""The mitochondrial envelope and what it holds: outer membrane, intermembrane space, inner membrane, matrix, granules."""
+"""The envelope of mitochondria and what it holds: two membranes, the space between them, matrix and granules."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +22,12 @@ def inner_face_nm(drawn: Mapping[str, float]) -> float:
 
 
 def draw_matrix(
-    canvas: Canvas, at: NDArray[np.intp], s: FloatArray, reach: FloatArray, stain: FloatArray, drawn: Mapping[str, float]
+    canvas: Canvas,
+    at: NDArray[np.intp],
+    s: FloatArray,
+    reach: FloatArray,
+    stain: FloatArray,
+    drawn: Mapping[str, float],
 ) -> None:
     """Fill mitochondria: the intermembrane space, the matrix, and the inner membrane around it.
 
@@ -54,9 +59,13 @@ def draw_outer_membrane(
     """Draw the outer membrane, fainter where it has gaps.
 
     Args:
-        canvas, at, s, reach, drawn: as for `draw_matrix`.
+        canvas: its density is changed in place.
+        at: (N,) flat indices of the pixels.
+        s: (N,) float32 signed distance from the outer face of the outer membrane in nm.
+        reach: (N,) float32 from `Canvas.reach`.
         gaps: (N,) float32 texture of mean 0 and deviation 1, and (N,) float32 share of the outline where the membrane
             is too faint to be seen, 0-1.
+        drawn: the image's numbers.
     """
     width = drawn["mitochondria.membrane_nm"]
     texture, share = gaps

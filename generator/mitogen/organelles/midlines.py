@@ -65,14 +65,14 @@ def local_coordinates(
     nodes = lines.nodes[m]
     last = len(nodes) - 1
     best, n = 1e30, 0
-    for i in range(last):
-        bz, by, bx = nodes[i + 1, 0] - nodes[i, 0], nodes[i + 1, 1] - nodes[i, 1], nodes[i + 1, 2] - nodes[i, 2]
-        pz, py, px = z - nodes[i, 0], y - nodes[i, 1], x - nodes[i, 2]
-        squared = bz * bz + by * by + bx * bx
-        t = min(max((pz * bz + py * by + px * bx) / max(squared, 1e-6), 0.0), 1.0)
-        d = (pz - t * bz) ** 2 + (py - t * by) ** 2 + (px - t * bx) ** 2
+    for i in range(last + 1):
+        d = (z - nodes[i, 0]) ** 2 + (y - nodes[i, 1]) ** 2 + (x - nodes[i, 2]) ** 2
         if d < best:
             best, n = d, i
+    middle = lines.tangent[m, n]
+    if (z - nodes[n, 0]) * middle[0] + (y - nodes[n, 1]) * middle[1] + (x - nodes[n, 2]) * middle[2] < 0:
+        n -= 1
+    n = min(max(n, 0), last - 1)
     first, second = lines.tangent[m, n], lines.tangent[m, n + 1]
     before = (z - nodes[n, 0]) * first[0] + (y - nodes[n, 1]) * first[1] + (x - nodes[n, 2]) * first[2]
     after = (nodes[n + 1, 0] - z) * second[0] + (nodes[n + 1, 1] - y) * second[1] + (nodes[n + 1, 2] - x) * second[2]

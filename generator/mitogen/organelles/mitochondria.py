@@ -1,6 +1,7 @@
 """Mitochondria: where they are, what state each is in, and how one is drawn from the outside in."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -48,50 +49,65 @@ class Insides(NamedTuple):
     gaps: NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Mitochondria:
+    """The mitochondria of a scene, among other things made of tubes.
+
+    Attributes:
+        tubes: all tubes, T of them.
+        instance: (T,) int32 number of the mitochondrion that each belongs to, 0 for other things; those of a branched
+            one share a number.
+        looks: (T, 8) float64 numbers in 0-1, the looks of each mitochondrion.
+    """
+
+    tubes: Tubes
+    instance: NDArray[np.int32]
+    looks: NDArray[np.float64]
+
+
 def draw_mitochondria(
-    canvas: Canvas,
-    tubes: tuple[TubeMap, Tubes],
-    looks: NDArray[np.float64],
-    drawn: Mapping[str, float],
-    texture: Waves,
-    key: int,
+    canvas: Canvas, cut: TubeMap, mitochondria: Mitochondria, drawn: Mapping[str, float], texture: Waves, key: int
 ) -> None:
     """Draw the mitochondria that the section cuts.
 
     Args:
         canvas: its density is changed in place.
-        tubes: the section's map of tubes, and the tubes. Other things than mitochondria come after these.
-        looks: (T, 8) numbers in 0-1, the looks of each mitochondrion.
+        cut: the section's map of all tubes.
+        mitochondria: which of them are mitochondria.
         drawn: the image's numbers.
         texture: a field of about 150 nm for uneven stain.
         key: names the lattice of matrix granules.
     """
-    cut, shapes = tubes
-    nearest = cut.nearest.reshape(-1)
-    at = np.flatnonzero((nearest >= 0) & (nearest < len(looks)) & _near(canvas, cut))
+    at = np.flatnonzero((cut.nearest >= 0) & (cut.distance < canvas.grid.thickness_nm / 2 + 12))
+    tube = cut.nearest.reshape(-1)[at]
+    chosen = mitochondria.instance[tube] > 0
+    at, tube = at[chosen], tube[chosen]
     if at.size == 0:
         return
-    present, body = _renumber(nearest[at], len(looks))
-    # Where two touch, each ends at the surface midway.
-    s = cut.distance.reshape(-1)[at]
-    s = np.maximum(s, 0.5 * (s - cut.second_distance.reshape(-1)[at]))
+    s = _own_distance(cut, mitochondria.instance, at)
+    present, body = _renumber(tube, len(mitochondria.tubes))
     normal_z = cut.normal_z.reshape(-1)[at]
     reach = canvas.reach(normal_z)
-    insides, traits = _states(looks[present], drawn)
+    insides, traits = _states(mitochondria.looks[present], drawn)
     uneven = canvas.on_section(texture).reshape(-1)[at]
 
     stain = insides.matrix[body] + insides.mottle[body] * uneven
     stain += drawn["mitochondria.matrix_grain"] * canvas.grain.reshape(-1)[at]
     draw_matrix(canvas, at, s, reach, np.maximum(stain, 0.02).astype(np.float32), drawn)
     depth = -s - np.float32(inner_face_nm(drawn))
-    draw_cristae(canvas, Pixels(at, body, depth, normal_z), shapes.take(present), traits, drawn)
+    draw_cristae(canvas, Pixels(at, body, depth, normal_z), mitochondria.tubes.take(present), traits, drawn)
     draw_outer_membrane(canvas, at, s, reach, (uneven, insides.gaps[body].astype(np.float32)), drawn)
     draw_matrix_granules(canvas, at, depth, drawn, key)
 
 
-def _near(canvas: Canvas, cut: TubeMap) -> NDArray[np.bool_]:
-    near: NDArray[np.bool_] = (cut.distance < canvas.grid.thickness_nm / 2 + 12).reshape(-1)
-    return near
+def _own_distance(cut: TubeMap, instance: NDArray[np.int32], at: NDArray[np.intp]) -> FloatArray:
+    """Signed distance (N,) from the outline of the nearest mitochondrion; where two touch, each ends midway."""
+    own = cut.distance.reshape(-1)[at]
+    second = cut.second.reshape(-1)[at]
+    midway = 0.5 * (own - cut.second_distance.reshape(-1)[at])
+    # Tubes of one mitochondrion are open to one another.
+    apart = (second >= 0) & (instance[np.maximum(second, 0)] != instance[cut.nearest.reshape(-1)[at]])
+    return np.where(apart, np.maximum(own, midway), own)
 
 
 def _renumber(index: NDArray[np.int32], count: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:

@@ -26,7 +26,9 @@ def shape_mitochondria(
 ) -> Tubes:
     """Shape mitochondria around their centres (N, 3) in nm, from their numbers `u` (N, 24)."""
     if len(centre) == 0:
-        return Tubes(np.empty((0, NODES, 3), np.float32), np.empty((0, NODES), np.float32), np.empty((0, 3), np.float32))
+        return Tubes(
+            np.empty((0, NODES, 3), np.float32), np.empty((0, NODES), np.float32), np.empty((0, 3), np.float32)
+        )
     swollen = u[:, LOOKS][:, STATE] < drawn["mitochondria.swollen_share"]
     r = drawn["mitochondria.radius_nm"] * np.exp(drawn["mitochondria.radius_spread"] * _normal(u[:, 0]))
     # Lengths scatter exponentially: many round profiles and few very long tubes, as in UroCell.
@@ -45,9 +47,7 @@ def shape_mitochondria(
     return Tubes(line.astype(np.float32), (r[:, None] * profile).astype(np.float32), side.astype(np.float32))
 
 
-def grow_branches(
-    tubes: Tubes, u: NDArray[np.float64], drawn: Mapping[str, float]
-) -> tuple[Tubes, NDArray[np.int64]]:
+def grow_branches(tubes: Tubes, u: NDArray[np.float64], drawn: Mapping[str, float]) -> tuple[Tubes, NDArray[np.int64]]:
     """Give some of the long mitochondria a side branch, no further from their middle than their ends are.
 
     Args:
@@ -72,7 +72,9 @@ def grow_branches(
     lean = 0.8 * (2 * u[at, 23, None] - 1)
     direction = (across + lean * along) / np.sqrt(1 + lean * lean)
     extent = length[at] * (0.2 + 0.15 * u[at, 20])
-    line = bend(start + direction * extent[:, None] / 2, direction, along + side, extent, 0.8 * (u[at, 18] - 0.5), NODES)
+    line = bend(
+        start + direction * extent[:, None] / 2, direction, along + side, extent, 0.8 * (u[at, 18] - 0.5), NODES
+    )
     line += start[:, None] - line[:, :1]
     radii = tubes.radii[at, node][:, None] * np.linspace(0.85, 0.65, NODES)
     turned = np.cross(direction, along + side)
