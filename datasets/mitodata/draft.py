@@ -13,6 +13,8 @@ import h5py
 
 from mitodata.errors import DataError
 
+_INDEX_BYTES = 2**18
+
 
 class Draft:
     """The temporary file `.NAME.partial` beside the final one; gone afterwards unless it was kept, that is, renamed.
@@ -59,7 +61,9 @@ class Draft:
         suffix = ".partial" if not self._streams else f".partial{len(self._streams)}"
         with self.checked():
             self._streams.append(_Stream(self._path.with_name(f".{self._path.name}{suffix}"), self._path))
-            self._files.append(h5py.File(self._streams[-1], "w", track_order=True))
+            # No cache of chunks: images are written whole, and never looked at again.
+            self._files.append(h5py.File(self._streams[-1], "w", track_order=True, rdcc_nbytes=0))
+            _bound_index(self._files[-1])
         return self._files[-1]
 
     def keep(self) -> None:
@@ -87,6 +91,14 @@ class Draft:
         except OSError as error:
             reason = "its folder does not exist" if isinstance(error, FileNotFoundError) else error.strerror or error
             raise DataError(f"{self._path}: cannot be written: {reason}") from error
+
+
+def _bound_index(file: h5py.File) -> None:
+    """Let HDF5 hold only the end of its index of chunks in memory; left alone, it holds that of many images."""
+    settings = file.id.get_mdc_config()
+    settings.set_initial_size = True
+    settings.min_size = settings.initial_size = settings.max_size = _INDEX_BYTES
+    file.id.set_mdc_config(settings)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import h5py
 from mitodata.errors import DataError
 from mitodata.layout import FORMAT_NAME, SCHEMA_VERSION
 
-_CHUNK_CACHE_BYTES = 64 * 2**20  # a layer of blocks of a volume stays in memory while its sections are read
+CHUNK_CACHE_BYTES = 64 * 2**20  # a layer of blocks of a volume stays in memory while its sections are read
 _CHUNK_CACHE_SLOTS = 10_007  # a prime far above the number of blocks that fit
 
 _SIGNATURES = {
@@ -24,14 +24,18 @@ _SIGNATURES = {
 }
 
 
-def open_file(path: Path) -> h5py.File:
+def open_file(path: Path, cache_bytes: int = CHUNK_CACHE_BYTES) -> h5py.File:
     """Open a file of ours for reading.
+
+    Args:
+        path: the file.
+        cache_bytes: how much of each image dataset HDF5 may keep unpacked.
 
     Raises:
         DataError: missing, a folder, no permission, not HDF5 (says what it is instead), truncated, foreign HDF5, or
             of a newer schema.
     """
-    file = open_hdf5(path, "; real images are brought in with `mitogen import`")
+    file = open_hdf5(path, "; real images are brought in with `mitogen import`", cache_bytes)
     try:
         found = file.attrs.get("format")
         if found != FORMAT_NAME:
@@ -47,12 +51,13 @@ def open_file(path: Path) -> h5py.File:
     return file
 
 
-def open_hdf5(path: Path, hint: str = "") -> h5py.File:
+def open_hdf5(path: Path, hint: str = "", cache_bytes: int = CHUNK_CACHE_BYTES) -> h5py.File:
     """Open any HDF5 file for reading.
 
     Args:
         path: the file.
         hint: what to add to the message when it is not HDF5.
+        cache_bytes: how much of each dataset HDF5 may keep unpacked.
 
     Raises:
         DataError: missing, a folder, no permission, not HDF5 (says what it is instead), or truncated.
@@ -69,9 +74,7 @@ def open_hdf5(path: Path, hint: str = "") -> h5py.File:
     if not h5py.is_hdf5(path):
         raise DataError(f"{path}: {_what(start)}{hint}")
     try:
-        return h5py.File(
-            path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES, rdcc_nslots=_CHUNK_CACHE_SLOTS, locking="best-effort"
-        )
+        return h5py.File(path, "r", rdcc_nbytes=cache_bytes, rdcc_nslots=_CHUNK_CACHE_SLOTS, locking="best-effort")
     except (OSError, RuntimeError) as error:
         if "truncated" in str(error):
             size = path.stat().st_size

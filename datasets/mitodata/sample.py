@@ -91,14 +91,16 @@ def voxel_size_problem(voxel_size_nm: VoxelSize) -> str:
 
 def label_problem(label: NDArray[np.integer], mask: NDArray[np.uint8]) -> str:
     """Say how `label` and `mask` (same shape; see `Sample`) contradict each other; an empty string if they do not."""
-    known = mask != IGNORE
-    strange = int(np.count_nonzero(mask[known] > 1))
+    strange = unlabelled = outside = 0
+    for ids, values in zip(label, mask, strict=True):  # a section at a time: a volume is large enough without copies
+        foreground, background = values == 1, values == 0
+        strange += int(np.count_nonzero(~(foreground | background | (values == IGNORE))))
+        unlabelled += int(np.count_nonzero(foreground & (ids == 0)))
+        outside += int(np.count_nonzero(background & (ids != 0)))
     if strange:
         return f"{strange} mask voxels are neither 0, 1 nor {IGNORE} (ignore)"
-    unlabelled = int(np.count_nonzero(known & (mask == 1) & (label == 0)))
     if unlabelled:
         return f"{unlabelled} mask voxels belong to no instance"
-    outside = int(np.count_nonzero(known & (mask == 0) & (label != 0)))
     if outside:
         return f"{outside} instance voxels lie outside the mask"
     return ""

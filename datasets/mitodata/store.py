@@ -27,7 +27,7 @@ from mitodata.layout import (
     sample_voxel_size,
     software,
 )
-from mitodata.opening import open_file
+from mitodata.opening import CHUNK_CACHE_BYTES, open_file
 from mitodata.sample import Sample, VoxelSize
 from mitodata.validation import describe, validate
 from mitodata.writer import write_dataset, write_volume
@@ -64,13 +64,19 @@ class Dataset:
         is_2d: whether every sample is a single section (Z = 1).
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, cache_bytes: int = CHUNK_CACHE_BYTES) -> None:
         """Open the file.
+
+        Args:
+            path: the file.
+            cache_bytes: how much of each image dataset may stay unpacked in memory for later windows; 0 if every sample
+                is read once.
 
         Raises:
             DataError: it is missing, unreadable, truncated, not HDF5, not ours, or written by a newer version.
         """
         self.path = Path(path)
+        self._cache_bytes = cache_bytes
         self._file: h5py.File | None = None
         self._process = 0
         self._held: list[h5py.Dataset] = []
@@ -176,7 +182,7 @@ class Dataset:
 
     def _open(self) -> h5py.File:
         if self._file is None or self._process != os.getpid():  # a handle from before a fork must not be shared
-            self._file = open_file(self.path)
+            self._file = open_file(self.path, self._cache_bytes)
             self._process = os.getpid()
         return self._file
 

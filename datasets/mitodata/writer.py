@@ -26,6 +26,7 @@ from mitodata.sample import Sample, VoxelSize
 
 _LABEL_FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 _ROWS = 256  # rows of `params` and `names` a chunk
+_ROWS_CACHE_BYTES = 2**20  # rows come one at a time: without it every one would rewrite its chunk
 
 
 def write_dataset(
@@ -127,12 +128,13 @@ class _Table:
 
     def __init__(self, file: h5py.File, columns: tuple[str, ...]) -> None:
         self.columns = columns
-        self._names = file.create_dataset("names", (0,), h5py.string_dtype(), maxshape=(None,), chunks=(_ROWS,))
+        room = {"rdcc_nbytes": _ROWS_CACHE_BYTES}
+        self._names = file.create_dataset("names", (0,), h5py.string_dtype(), maxshape=(None,), chunks=(_ROWS,), **room)
         self._params: h5py.Dataset | None = None
         if columns:
             width = len(columns)
             self._params = file.create_dataset(
-                "params", (0, width), np.float64, maxshape=(None, width), chunks=(_ROWS, width)
+                "params", (0, width), np.float64, maxshape=(None, width), chunks=(_ROWS, width), **room
             )
             self._params.attrs["columns"] = np.array(columns, dtype=h5py.string_dtype())
 

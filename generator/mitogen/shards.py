@@ -85,7 +85,7 @@ class Shards:
 
     def read(self, places: range) -> Iterator[Sample]:
         """Read the images of a finished shard, one at a time."""
-        with Dataset(self.path(places)) as shard:
+        with Dataset(self.path(places), cache_bytes=0) as shard:
             yield from shard
 
     def state(self) -> str:

@@ -99,6 +99,29 @@ except KeyboardInterrupt:
         assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory in /proc, which only Linux has")
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
+    """In a process of its own; HDF5's usual caches would grow by 8 MB here, and by 50 MB in the end."""
+    program = f"""
+from pathlib import Path
+import numpy as np
+from mitodata import Sample
+from mitodata.store import Provenance, write_dataset
+image = np.zeros((1, 16, 16), np.uint8)
+sample = Sample(image, (1, 1, 1), image.astype(np.uint16), image, {{str(k): k for k in range(100)}}, "name")
+def samples():
+    for number in range(2001):
+        if number in (100, 2000):
+            lines = Path("/proc/self/status").read_text().splitlines()
+            print(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
+        yield sample
+write_dataset({str(tmp_path / "a.h5")!r}, samples(), Provenance())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    early, late = map(int, done.stdout.split())
+    assert late - early < 4000  # kB
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     """In a process of its own, because HDF5 used to crash it."""
