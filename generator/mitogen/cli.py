@@ -15,6 +15,8 @@ from mitogen.options import FILE, FOLDER, OUTPUT, SET_HELP, images, job_options,
 if TYPE_CHECKING:
     from mitogen.job import Job
 
+PIXEL = click.FloatRange(min=0.001, max=1e6)
+
 
 def _examples(*lines: str) -> str:
     return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
@@ -25,6 +27,7 @@ def _examples(*lines: str) -> str:
     epilog=_examples(
         "mitogen render --n 1000 -o train.h5      a thousand images of 256 x 256 with instance labels",
         "mitogen preview train.h5 -o train.png    look at some of them",
+        "mitogen gap train.h5 real.h5             how it differs from real tissue, in numbers",
         "mitogen recipe explain KNOB              what can be changed",
     ),
 )
@@ -90,6 +93,33 @@ def preview(source: "Path | Job", n: int, output: Path) -> None:
     samples = sections_of(source, n) if isinstance(source, Path) else source.samples(range(n))
     save_sheet(contact_sheet(samples), output)
     click.echo(f"contact sheet in {output}")
+
+
+@cli.command(
+    epilog=_examples(
+        "mitogen gap train.h5 epfl.h5 -o gap        table here; gap/index.html with plots",
+        "mitogen gap train.h5 epfl.h5 --pixel-size 10",
+    )
+)
+@click.argument("synthetic", type=FILE, metavar="SYNTH.h5")
+@click.argument("real", type=FILE, metavar="REAL.h5")
+@click.option("-o", "--output", "folder", type=FOLDER, metavar="FOLDER", help="Write a page, plots, CSV and JSON there.")
+@click.option("--images", type=click.IntRange(min=1), default=40, help="At most so many sections of each, spread evenly.")
+@click.option("--every", type=click.IntRange(min=1), default=1, metavar="K", help="Only every Kth section.")
+@click.option("--pixel-size", "pixel_nm", type=PIXEL, metavar="NM", help="Resample both to this pixel size first.")
+def gap(synthetic: Path, real: Path, folder: Path | None, images: int, every: int, pixel_nm: float | None) -> None:
+    """Compare two datasets: grey levels, noise, spectrum, membranes, and with labels mitochondria.
+
+    Both are cut into windows of the same size. Images without labels are compared in what needs none.
+    """
+    from mitogen.gap.report import measure_pair, summary, write_report
+    from mitogen.gap.sections import Sampling
+
+    pair = measure_pair(synthetic, real, Sampling(images, every, pixel_nm=pixel_nm))
+    page = write_report(folder, *pair) if folder else None
+    click.echo(summary(*pair))
+    if page:
+        click.echo(f"page with plots: {page}", err=True)
 
 
 @cli.command()
