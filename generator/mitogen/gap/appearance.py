@@ -7,6 +7,7 @@ search for recipes that match *unlabelled* tissue needs; import-linter holds it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def look_at(image: Image) -> Appearance:
     lines = find_lines(image)
     area, outline = int(np.count_nonzero(lines)), crofton_perimeter_px(lines)
     place = np.clip(np.digitize(spectrum[0], _PLOTTED) - 1, 0, len(_PLOTTED) - 2)
-    weight = np.bincount(place, spectrum[2], len(_PLOTTED) - 1)
+    weight = np.bincount(place, spectrum[2], len(_PLOTTED) - 1).astype(np.float64)
     seen = weight > 0
     return Appearance(
         images=1,
@@ -128,7 +129,7 @@ def pool_appearances(each: Sequence[Appearance]) -> Appearance:
         raise DataError("no image to measure; expected at least one")
     place = np.concatenate([np.digitize(one.frequency, _PLOTTED) for one in each])
     weights = np.concatenate([one.weight for one in each])
-    weight = np.bincount(place, weights)
+    weight = np.bincount(place, weights).astype(np.float64)
     seen = weight > 0
     sums = [
         np.bincount(place, np.concatenate(list(values)) * weights)[seen] / weight[seen]
@@ -156,7 +157,7 @@ def mean_and_std(histogram: NDArray[np.int64]) -> tuple[float, float]:
 
 
 def percentiles(histogram: NDArray[np.int64]) -> list[float]:
-    """Return for each of `PERCENTILES` the lowest grey level that so many pixels of a (256,) histogram do not exceed."""
+    """Return for each of `PERCENTILES` the lowest grey level that so many pixels do not exceed; histogram (256,)."""
     below = np.cumsum(histogram)
     return [float(np.searchsorted(below, share / 100 * below[-1])) for share in PERCENTILES]
 
@@ -192,7 +193,7 @@ def radial_spectrum(image: Image) -> Spectrum:
     one, which the window fills, is left out.
 
     Returns:
-        Frequency in cycles per pixel (up to 0.5), power in grey levels^2 px^2, and the number of Fourier coefficients
+        Frequency in cycles per pixel (below 0.5), power in grey levels^2 px^2, and the number of Fourier coefficients
         in the annulus, each (K,) float64.
     """
     window, annulus, multiplicity, frequency, count = _annuli(*image.shape)
@@ -203,7 +204,7 @@ def radial_spectrum(image: Image) -> Spectrum:
 
 
 @lru_cache(maxsize=4)
-def _annuli(height: int, width: int) -> tuple[NDArray[np.float64], ...]:
+def _annuli(height: int, width: int) -> tuple[NDArray[Any], ...]:
     """Return the window, and of each coefficient of rfft2 its annulus and how often the full transform has it."""
     window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
     radius = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None])
@@ -211,7 +212,7 @@ def _annuli(height: int, width: int) -> tuple[NDArray[np.float64], ...]:
     multiplicity[0] = 1
     if width % 2 == 0:
         multiplicity[-1] = 1
-    last = min(height, width) // 2
+    last = (min(height, width) - 1) // 2  # the annulus around 0.5 is cut by the end of the transform
     annulus = np.minimum(np.rint(radius * min(height, width)), last + 1).astype(np.int64).ravel()
     weights = np.broadcast_to(multiplicity, radius.shape).ravel()
     count = np.bincount(annulus, weights, last + 2)[:-1]

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mitodata.errors import DataError
 from mitogen.gap.appearance import BANDS, PERCENTILES, Appearance, mean_and_std, wasserstein
-from mitogen.gap.morphology import OUTSIDE_PX, STEPS
+from mitogen.gap.morphology import STEPS, profile_name
 from mitogen.gap.statistics import Statistics
 
 WITHIN = 0.1
@@ -50,8 +49,7 @@ def _labelled(name: str, title: str, unit: str = "") -> Statistic:
 
 def _step(step: int) -> Statistic:
     side = "outside" if step < 0 else "inside"
-    name = f"profile.{'out' if step < 0 else 'in'}{abs(step)}"
-    return Statistic(name, f"grey {abs(step)} px {side}", "grey", True, PROFILE_GREY, relative=0.0)
+    return Statistic(profile_name(step), f"grey {abs(step)} px {side}", "grey", True, PROFILE_GREY, relative=0.0)
 
 
 STATISTICS: tuple[Statistic, ...] = (
@@ -154,10 +152,10 @@ def left_out(synthetic: Statistics, real: Statistics) -> dict[str, str]:
 def appearance_distance(synthetic: Appearance, real: Appearance) -> float:
     """Measure how different two sets of images look: 0 for the same, 1 where all is just within tolerance.
 
-    The mean over the statistics in `WEIGHTS` of |difference| / tolerance, where the tolerance is that of the table: 10 %
-    of the real value, but at least 0.1 for a slope; for the Wasserstein distance 10 % of the real standard deviation.
-    Statistics that one of the two lacks are left out. Both arguments come from plain images (`appearance_of`), so
-    labels cannot have a say in it.
+    The mean over the statistics in `WEIGHTS` of |difference| / tolerance, where the tolerance is that of the table:
+    10 % of the real value, but at least 0.1 for a slope; for the Wasserstein distance 10 % of the real standard
+    deviation. Statistics that one of the two lacks are left out. Both arguments come from plain images
+    (`appearance_of`), so labels cannot have a say in it.
     """
     distance = wasserstein(synthetic.histogram, real.histogram)
     ours, theirs = synthetic.values() | {"grey.wasserstein": distance}, real.values() | {"grey.wasserstein": 0.0}

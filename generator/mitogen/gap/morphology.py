@@ -49,7 +49,7 @@ class Morphology:
         """Return the statistics by the names they have in `mitogen.gap.comparison`; None where there is none."""
         rim = self.boundary[OUTSIDE_PX : OUTSIDE_PX + RIM_PX].sum(axis=0)
         whole = self.boundary[OUTSIDE_PX:].sum(axis=0)
-        profile = {f"profile.{_side(step)}": _grey(self.boundary[row])[0] for row, step in enumerate(STEPS)}
+        profile = {profile_name(step): _grey(self.boundary[row])[0] for row, step in enumerate(STEPS)}
         pixel_um2 = self.pixel_nm[0] * self.pixel_nm[1] / 1e6
         return {
             "mito.area_fraction": float(whole.sum() / self.pixels) if self.pixels else None,
@@ -79,6 +79,11 @@ def outline(
     )
 
 
+def profile_name(step: int) -> str:
+    """Name the statistic "grey at this distance", one of `STEPS`, from the boundary."""
+    return f"profile.out{-step}" if step < 0 else f"profile.in{step}"
+
+
 def pool_morphologies(each: Sequence[Morphology]) -> Morphology:
     """Put single sections (at least one) together; pixel sizes are averaged."""
     return Morphology(
@@ -94,8 +99,8 @@ def boundary_histograms(raw: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDAr
     """Count grey levels at each distance from the boundary of mitochondria.
 
     The distance of a pixel is that of its centre to the nearest centre on the other side (exact Euclidean transform:
-    Maurer et al., IEEE TPAMI 25(2), 2003), rounded; so 1 are the pixels that touch the boundary. The edge of the picture
-    is no boundary, and ignored pixels are neither side.
+    Maurer et al., IEEE TPAMI 25(2), 2003), rounded; so 1 are the pixels that touch the boundary. The edge of the
+    picture is no boundary, and ignored pixels are on neither side.
 
     Args:
         raw: (Y, X) uint8.
@@ -157,7 +162,3 @@ def _shape_values(shapes: NDArray[np.float64], pixel_nm: float) -> dict[str, flo
 
 def _grey(histogram: NDArray[np.int64]) -> tuple[float, float] | tuple[None, None]:
     return mean_and_std(histogram) if histogram.any() else (None, None)
-
-
-def _side(step: int) -> str:
-    return f"out{-step}" if step < 0 else f"in{step}"

@@ -2,19 +2,25 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 from mitogen.gap.appearance import BANDS
-from mitogen.gap.morphology import STEPS
+from mitogen.gap.morphology import STEPS, profile_name
 from mitogen.gap.statistics import Statistics
 
 _COLOURS = ("#d95f02", "#1f4e79")  # synthetic, real: told apart by colour-blind readers, and in grey
 _EXAMPLE_PX = 256
 _GAP_PX = 6
+_LEVELS = 4  # grey levels a bin: single ones show the gaps that contrast stretching left
+_ASPECT = 6.0
+
+Array = NDArray[np.floating[Any]]
 
 
 def draw_plots(synthetic: Statistics, real: Statistics) -> dict[str, bytes]:
@@ -58,10 +64,10 @@ def _plot(draw: Callable[..., None], pair: tuple[Statistics, Statistics], column
 
 def _draw_histogram(axis: Axes, pair: tuple[Statistics, Statistics]) -> None:
     for name, colour, one in _labelled(pair):
-        share = one.appearance.histogram / one.appearance.histogram.sum()
-        axis.stairs(share, np.arange(257) - 0.5, color=colour, fill=name == "synthetic", alpha=0.45, label=name)
-        axis.stairs(share, np.arange(257) - 0.5, color=colour, linewidth=1.2)
-    axis.set(xlabel="grey level", ylabel="share of pixels", xlim=(0, 255), title="Grey levels")
+        counts = one.appearance.histogram.astype(np.float64)
+        share = counts.reshape(-1, _LEVELS).mean(axis=1) / counts.sum()
+        _draw_steps(axis, share, np.arange(0, 257, _LEVELS) - 0.5, name, colour)
+    axis.set(xlabel="grey level", ylabel="share of pixels a level", xlim=(0, 255), title="Grey levels")
 
 
 def _draw_spectrum(axis: Axes, pair: tuple[Statistics, Statistics]) -> None:
@@ -70,22 +76,23 @@ def _draw_spectrum(axis: Axes, pair: tuple[Statistics, Statistics]) -> None:
     for name, colour, one in _labelled(pair):
         seen = one.appearance.power > 0
         axis.loglog(one.appearance.frequency[seen], one.appearance.power[seen], color=colour, label=name)
-        slopes = [one.appearance.slopes[band] for band in BANDS]
-        for (low, high), slope in zip(BANDS.values(), slopes, strict=True):
+        for band, (low, high) in BANDS.items():
+            slope = one.appearance.slopes[band]
             if slope is not None:
-                height = 0.93 if name == "synthetic" else 0.86
-                place = np.sqrt(low * high)
-                axis.text(place, height, f"{slope:.2f}", color=colour, ha="center", transform=axis.get_xaxis_transform())
+                place = (float(np.sqrt(low * high)), 0.95 if name == "synthetic" else 0.89)
+                axis.text(*place, f"{slope:.2f}", color=colour, ha="center", transform=axis.get_xaxis_transform())
+    bottom, top = axis.get_ylim()
+    axis.set_ylim(bottom, top * (top / bottom) ** 0.15)  # room for the numbers
     axis.set(xlabel="cycles per pixel", ylabel="power, grey levels² px²", title="Power spectrum, slopes of the bands")
 
 
 def _draw_boundary(axis: Axes, pair: tuple[Statistics, Statistics]) -> None:
     axis.axvline(0, color="#888888", linewidth=1)
     for name, colour, one in _labelled(pair):
-        values = [one.values().get(f"profile.{'out' if step < 0 else 'in'}{abs(step)}") for step in STEPS]
-        there = [(step - 0.5 * np.sign(step), value) for step, value in zip(STEPS, values, strict=True) if value is not None]
-        if there:
-            axis.plot(*zip(*there, strict=True), "o-", color=colour, label=name, markersize=4)
+        greys = [(step, one.values().get(profile_name(step))) for step in STEPS]
+        there = [(step - 0.5 * np.sign(step), grey) for step, grey in greys if grey is not None]
+        places, heights = np.array(there).reshape(-1, 2).T
+        axis.plot(places, heights, "o-", color=colour, label=name, markersize=4)
     axis.set(xlabel="px from the boundary of mitochondria, inside to the right", ylabel="grey level, mean")
     axis.set_title("Across the boundary")
 
@@ -97,19 +104,28 @@ def _draw_shapes(area: Axes, aspect: Axes, pair: tuple[Statistics, Statistics]) 
         if one.morphology is None or not len(one.morphology.shapes):
             continue
         shapes = one.morphology.shapes
-        style = {"density": True, "color": colour, "alpha": 0.45 if name == "synthetic" else 1.0}
-        kind = "stepfilled" if name == "synthetic" else "step"
-        area.hist(np.minimum(shapes[:, 0], largest), np.linspace(0, largest, 31), histtype=kind, label=name, **style)
-        aspect.hist(np.minimum(shapes[:, 1] / shapes[:, 2], 6), np.linspace(1, 6, 31), histtype=kind, **style)
+        for axis, values, edges in (
+            (area, shapes[:, 0], np.linspace(0, largest, 31)),
+            (aspect, shapes[:, 1] / shapes[:, 2], np.linspace(1, _ASPECT, 31)),
+        ):
+            density, _ = np.histogram(np.minimum(values, edges[-1]), edges, density=True)
+            _draw_steps(axis, density, edges, name, colour)
     area.set(xlabel="area of a profile, px (last bin: and larger)", ylabel="density", title="Profile areas")
     aspect.set(xlabel="major / minor axis (last bin: and larger)", ylabel="density", title="Aspect ratios")
+
+
+def _draw_steps(axis: Axes, heights: Array, edges: Array, name: str, colour: str) -> None:
+    """Draw a histogram; the synthetic one is filled, so that both are seen where they agree."""
+    if name == "synthetic":
+        axis.stairs(heights, edges, color=colour, fill=True, alpha=0.45, label=name)
+    axis.stairs(heights, edges, color=colour, linewidth=1.4, label=None if name == "synthetic" else name)
 
 
 def _labelled(pair: tuple[Statistics, Statistics]) -> list[tuple[str, str, Statistics]]:
     return list(zip(("synthetic", "real"), _COLOURS, pair, strict=True))
 
 
-def _middle(image: np.ndarray) -> Image.Image:
+def _middle(image: NDArray[np.uint8]) -> Image.Image:
     height, width = image.shape
     top, left = max(0, (height - _EXAMPLE_PX) // 2), max(0, (width - _EXAMPLE_PX) // 2)
     return Image.fromarray(image[top : top + _EXAMPLE_PX, left : left + _EXAMPLE_PX])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mitogen.gap.comparison import Row, appearance_distance, compare, left_out
-from mitogen.gap.morphology import OUTSIDE_PX, STEPS
+from mitogen.gap.morphology import STEPS, profile_name
 from mitogen.gap.statistics import Statistics
 
 COLUMNS = ("statistic", "unit", "synthetic", "real", "difference", "relative", "close")
@@ -65,8 +65,10 @@ def as_csv(rows: Sequence[Row]) -> str:
     for row in rows:
         about = row.statistic
         writer.writerow(
-            (about.name, about.title, about.unit, row.synthetic, row.real, row.difference)
-            + ("" if row.relative is None else row.relative, row.tolerance, "yes" if row.close else "no")
+            (
+                *(about.name, about.title, about.unit, row.synthetic, row.real, row.difference),
+                *("" if row.relative is None else row.relative, row.tolerance, "yes" if row.close else "no"),
+            )
         )
     return text.getvalue()
 
@@ -110,10 +112,6 @@ def _measured(one: Statistics) -> dict[str, Any]:
         "values": values,
         "histogram": look.histogram.tolist(),
         "spectrum": {"cycles_per_px": look.frequency.tolist(), "power": look.power.tolist()},
-        "boundary": {str(step): values.get(f"profile.{name}") for step, name in _profile_names()},
+        "boundary": {str(step): values.get(profile_name(step)) for step in STEPS},
         "profiles_area_major_minor_px": one.morphology.shapes.tolist() if one.morphology else [],
     }
-
-
-def _profile_names() -> list[tuple[int, str]]:
-    return [(step, f"out{-step}" if step < 0 else f"in{step}") for step in STEPS]
