@@ -3,9 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import reduce
+from math import isnan, nan
 from operator import add
 from pathlib import Path
 
@@ -19,20 +20,32 @@ from mitoseg.data import Section, SectionFiles
 from mitoseg.images import unique_names
 from mitoseg.metrics import (
     CONVENTION,
-    Confusion,
-    Reliability,
+    NEED_FOREGROUND,
+    BoundaryScores,
+    ConfusionCounts,
+    OutlineCounts,
+    Presence,
+    ProbabilityCounts,
+    RankScores,
     Scores,
     Summary,
+    boundary_f1,
     calibration_error,
+    caption,
+    compare_outlines,
     confusion,
-    reliability,
+    count_probabilities,
+    find_outlines,
+    membrane_tolerance,
+    presence,
+    rank_scores,
     scores,
     summarise,
     summary,
 )
 from mitoseg.pictures import Panel
 from mitoseg.predict import Model, predict_probability
-from mitoseg.thresholds import ProbabilityCounts, count_probabilities, mean_iou
+from mitoseg.thresholds import mean_iou
 
 SHOWN = 3
 """Worst, median and best images of a dataset that the report shows, each."""
@@ -46,25 +59,32 @@ class ImageResult:
         section: where it is in its file.
         name: its name in the file.
         counts: pixels by truth and prediction.
-        binned: its probabilities against the truth.
-        by_threshold: histograms of its probabilities.
+        probabilities: histograms of its probabilities.
+        boundary: distances between outlines, in nm.
     """
 
     section: Section
     name: str
-    counts: Confusion
-    binned: Reliability
-    by_threshold: ProbabilityCounts
+    counts: ConfusionCounts
+    probabilities: ProbabilityCounts
+    boundary: BoundaryScores
 
     @property
     def scores(self) -> Scores:
-        """Its metrics."""
+        """Its metrics at the threshold."""
         return scores(self.counts)
 
     @property
-    def calibration_error(self) -> float:
-        """Its expected calibration error."""
-        return calibration_error(self.binned)
+    def further(self) -> dict[str, float]:
+        """Its other metrics, by name."""
+        ranks = rank_scores(self.probabilities)
+        return {
+            "boundary_f1": self.boundary.agreement.f1,
+            "hausdorff95_nm": self.boundary.hausdorff95,
+            "roc_auc": ranks.roc_auc,
+            "average_precision": ranks.average_precision,
+            "calibration_error": calibration_error(self.probabilities),
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,18 +105,33 @@ class DatasetResult:
     sections: int
     panels: list[Panel]
 
+    @property
+    def presence(self) -> Presence:
+        """How many of the images have foreground."""
+        return presence([image.counts for image in self.images])
+
     def threshold_curve(self) -> dict[str, float]:
         """Mean foreground IoU by threshold: what calibration costs. For reading; nothing is chosen by it."""
-        counted = [image.by_threshold for image in self.images]
+        counted = [image.probabilities for image in self.images]
         return {f"{percent / 100:.2f}": mean_iou(counted, percent / 100) for percent in range(5, 100, 5)}
 
     def summaries(self) -> dict[str, Summary]:
-        """Mean, standard deviation over images and pooled value of each metric, by name."""
-        errors = [image.calibration_error for image in self.images]
-        pooled = calibration_error(reduce(add, (image.binned for image in self.images)))
+        """Mean, standard deviation over images with foreground, and pooled value of each metric, by name."""
+        pooled = reduce(add, (image.probabilities for image in self.images))
+        outlines = sum((image.boundary.counts for image in self.images), OutlineCounts())
+        ranks: RankScores = rank_scores(pooled)
+        further = {
+            "boundary_f1": boundary_f1(outlines).f1 if pooled.has_foreground else nan,
+            # Percentiles do not add up.
+            "hausdorff95_nm": nan,
+            "roc_auc": ranks.roc_auc,
+            "average_precision": ranks.average_precision,
+            "calibration_error": calibration_error(pooled),
+        }
+        rows = [image.further for image in self.images if image.counts.has_foreground]
         return {
             **summarise([image.counts for image in self.images]),
-            "calibration_error": summary(errors, pooled),
+            **{name: summary([row[name] for row in rows], value) for name, value in further.items()},
         }
 
 
@@ -127,30 +162,48 @@ def evaluate(
             images = []
             # tqdm shows nothing where there is no terminal (disable=None).
             for section in tqdm(chosen, desc=name, disable=None):
-                raw, truth, probability = _predict(model, files, section, turns)
-                images.append(
-                    ImageResult(
-                        section,
-                        _section_name(files, section),
-                        confusion(np.asarray(probability >= model.threshold), truth),
-                        reliability(probability, truth),
-                        count_probabilities(probability, truth),
-                    )
-                )
+                _, truth, probability = _predict(model, files, section, turns)
+                name_of_image, spacing_nm = _section_name(files, section), files.voxel_size_nm(section)[1:]
+                images.append(score_section(section, name_of_image, probability, truth, model.threshold, spacing_nm))
             panels = []
             for title, image in pick_shown(images):
                 raw, truth, probability = _predict(model, files, image.section, turns)
-                caption = f"{title}: {image.name}, IoU {image.scores.iou:.3f} at threshold {model.threshold:.2f}"
-                panels.append(Panel(raw, truth, probability, model.threshold, caption))
+                text = f"{title}: {image.name}, {caption(image.counts)} at threshold {model.threshold:.2f}"
+                panels.append(Panel(raw, truth, probability, model.threshold, text))
             results.append(DatasetResult(name, path, images, len(everything), panels))
         finally:
             files.close()
     return results
 
 
+def score_section(
+    section: Section,
+    name: str,
+    probability: NDArray[np.float32],
+    truth: NDArray[np.uint8],
+    threshold: float,
+    spacing_nm: tuple[float, float],
+) -> ImageResult:
+    """Measure one section: probability (Y, X) float32 against truth (Y, X) uint8, pixels of `spacing_nm` (y, x)."""
+    prediction = np.asarray(probability >= threshold)
+    outlines = find_outlines(prediction, truth)
+    return ImageResult(
+        section,
+        name,
+        confusion(prediction, truth),
+        count_probabilities(probability, truth),
+        compare_outlines(outlines, spacing_nm, membrane_tolerance(spacing_nm)),
+    )
+
+
 def pick_shown(images: Sequence[ImageResult]) -> list[tuple[str, ImageResult]]:
-    """Pick the worst, median and best images by IoU, up to `SHOWN` each and none twice, worst first."""
-    order = sorted(images, key=lambda image: image.scores.iou)
+    """Pick the worst, median and best images by IoU, up to `SHOWN` each and none twice, worst first.
+
+    Images without foreground are shown only where there are no others: they are neither good nor bad by IoU.
+    """
+    order = sorted(
+        [image for image in images if image.counts.has_foreground] or images, key=lambda image: image.scores.iou
+    )
     count = len(order)
     middle = max(0, count // 2 - SHOWN // 2)
     wanted = (
@@ -172,9 +225,11 @@ def as_json(results: Sequence[DatasetResult], model: Model) -> dict[str, dict[st
     """The content of `metrics.json`: dataset -> metric -> mean, std, pooled; with counts and conventions beside."""
     return {
         result.name: {
-            **{name: asdict(value) for name, value in result.summaries().items()},
-            "iou_by_threshold": result.threshold_curve(),
+            **{name: _defined(asdict(value)) for name, value in result.summaries().items()},
+            "iou_by_threshold": _defined(result.threshold_curve()),
             "images": len(result.images),
+            "images_with_foreground": result.presence.with_foreground,
+            "images_falsely_found": result.presence.falsely_found,
             "sections_in_file": result.sections,
             "threshold": model.threshold,
             "convention": CONVENTION,
@@ -186,6 +241,8 @@ def as_json(results: Sequence[DatasetResult], model: Model) -> dict[str, dict[st
 def write_tables(report: Path, results: Sequence[DatasetResult], model: Model) -> None:
     """Write `metrics.json` and one `NAME.csv` a dataset, a row an image, into the folder `report`.
 
+    What is not defined, such as the IoU of an image without foreground, is null in JSON and an empty cell in CSV.
+
     Raises:
         RunError: the folder cannot be made or written.
     """
@@ -193,18 +250,30 @@ def write_tables(report: Path, results: Sequence[DatasetResult], model: Model) -
         report.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{report}: cannot be made: {error.strerror or error}; expected a folder") from error
-    write_atomic(report / "metrics.json", (json.dumps(as_json(results, model), indent=2) + "\n").encode())
-    metrics = [field.name for field in fields(Scores)]
-    pixels = [field.name for field in fields(Confusion)]
+    content = json.dumps(as_json(results, model), indent=2, allow_nan=False)
+    write_atomic(report / "metrics.json", (content + "\n").encode())
     for result in results:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["sample", "z", "name", *metrics, "calibration_error", *pixels])
-        for image in result.images:
-            values = [f"{value:.6f}" for value in (*asdict(image.scores).values(), image.calibration_error)]
+        for place, image in enumerate(result.images):
+            values = _row(image)
+            if place == 0:
+                writer.writerow(["sample", "z", "name", *values, *asdict(image.counts)])
+            cells = ["" if isnan(value) else f"{value:.6f}" for value in values.values()]
             where = [image.section.sample, image.section.z, image.name]
-            writer.writerow([*where, *values, *asdict(image.counts).values()])
+            writer.writerow([*where, *cells, *asdict(image.counts).values()])
         write_atomic(report / f"{result.name}.csv", text.getvalue().encode())
+
+
+def _row(image: ImageResult) -> dict[str, float]:
+    values = {**asdict(image.scores), **image.further}
+    if not image.counts.has_foreground:
+        values |= dict.fromkeys(NEED_FOREGROUND, nan)
+    return values
+
+
+def _defined(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if isnan(value) else value for name, value in values.items()}
 
 
 def _predict(

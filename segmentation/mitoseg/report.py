@@ -3,13 +3,14 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from mitoseg.checkpoint import write_atomic
 from mitoseg.evaluate import DatasetResult
-from mitoseg.metrics import CONVENTION
+from mitoseg.metrics import CONVENTION, Summary
 from mitoseg.pictures import draw_panel, png
 from mitoseg.predict import Model
 
@@ -20,6 +21,7 @@ TITLES = {
     "recall": "Recall",
     "accuracy": "Accuracy",
     "kappa": "Kappa",
+    "boundary_f1": "Boundary F1",
     "calibration_error": "Calibration error",
 }
 
@@ -43,6 +45,7 @@ def write_report(report: Path, results: Sequence[DatasetResult], model: Model) -
                 "path": result.path.name,
                 "images": len(result.images),
                 "sections": result.sections,
+                "presence": result.presence,
                 "metrics": {name: asdict(value) for name, value in result.summaries().items()},
                 "pictures": pictures,
             }
@@ -56,14 +59,18 @@ def write_report(report: Path, results: Sequence[DatasetResult], model: Model) -
 
 
 def format_table(results: Sequence[DatasetResult]) -> str:
-    """A plain-text table, a row a dataset, mean +- std over images."""
-    header = ["dataset", "images", *TITLES.values()]
+    """A plain-text table, a row a dataset, mean +- std over images with foreground; notes on the others below it."""
+    header = ["dataset", "images", "with foreground", *TITLES.values()]
     rows = [header]
     for result in results:
         values = result.summaries()
-        cells = [f"{values[name].mean:.3f} +- {values[name].std:.3f}" for name in TITLES]
-        rows.append([result.name, str(len(result.images)), *cells])
+        counts = [str(result.presence.images), str(result.presence.with_foreground)]
+        rows.append([result.name, *counts, *(_cell(values[name]) for name in TITLES)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    notes = [f"{result.name}: {result.presence.note}" for result in results if result.presence.note]
+    return "\n".join([*lines, *notes])
+
+
+def _cell(value: Summary) -> str:
+    return "-" if isnan(value.mean) else f"{value.mean:.3f} +- {value.std:.3f}"

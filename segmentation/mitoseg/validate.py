@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mitoseg.data import Section, SectionFiles, spread
-from mitoseg.metrics import calibration_error, confusion, reliability, scores
+from mitoseg.metrics import calibration_error, caption, confusion, count_probabilities
 from mitoseg.pictures import Panel, draw_sheet, png
 from mitoseg.predict import Model, predict_probability
-from mitoseg.thresholds import best_threshold, count_probabilities, mean_iou
+from mitoseg.thresholds import best_threshold, mean_iou
 
 PANELS = 6
 """Rows on the sheet of validation predictions."""
@@ -21,8 +21,8 @@ class Validation:
 
     Attributes:
         threshold: the best one, 0-1.
-        iou: mean foreground IoU at it.
-        iou_at_half: mean foreground IoU at .5.
+        iou: mean foreground IoU at it, over the sections that have foreground.
+        iou_at_half: mean foreground IoU at .5, likewise.
         calibration_error: expected calibration error of all pixels together.
     """
 
@@ -34,16 +34,15 @@ class Validation:
 
 def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Validation:
     """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the threshold on them."""
-    images, binned = [], []
+    images = []
     for section in sections:
         raw, truth = files.read(section)
         voxel_size_nm = files.voxel_size_nm(section)
         probability = predict_probability(model, raw[None], voxel_size_nm)[0]
         images.append(count_probabilities(probability, truth))
-        binned.append(reliability(probability, truth))
     threshold = best_threshold(images)
     return Validation(
-        threshold, mean_iou(images, threshold), mean_iou(images, 0.5), calibration_error(sum(binned[1:], binned[0]))
+        threshold, mean_iou(images, threshold), mean_iou(images, 0.5), calibration_error(sum(images[1:], images[0]))
     )
 
 
@@ -54,7 +53,7 @@ def draw_validation(model: Model, files: SectionFiles, sections: Sequence[Sectio
         raw, truth = files.read(section)
         voxel_size_nm = files.voxel_size_nm(section)
         probability = predict_probability(model, raw[None], voxel_size_nm)[0]
-        iou = scores(confusion(np.asarray(probability >= threshold), truth)).iou
-        caption = f"image {section.sample}, z {section.z}: IoU {iou:.3f} at {threshold:.2f}"
-        panels.append(Panel(raw, truth, probability, threshold, caption))
+        score = caption(confusion(np.asarray(probability >= threshold), truth))
+        text = f"image {section.sample}, z {section.z}: {score} at {threshold:.2f}"
+        panels.append(Panel(raw, truth, probability, threshold, text))
     return png(draw_sheet(panels))

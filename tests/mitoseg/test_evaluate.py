@@ -48,6 +48,42 @@ def test_tables_and_page(
     assert format_table(results).splitlines()[1].startswith("fresh ")
 
 
+def test_images_without_foreground_are_named_and_left_out(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    sample = draw(60)
+    assert sample.label is not None
+    empty = replace(sample, label=np.zeros_like(sample.label), mask=np.zeros(sample.raw.shape, np.uint8))
+    model = load_model(run)
+    results = evaluate(model, [make_file(draw(50), draw(51), empty, name="some"), make_file(empty, name="none")])
+    write_tables(tmp_path, results, model)
+    page = write_report(tmp_path, results, model).read_text()
+
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    some, none = metrics["some"], metrics["none"]
+    assert (some["images"], some["images_with_foreground"], some["images_falsely_found"]) == (3, 2, 1)
+    rows = read_rows(tmp_path / "some.csv")
+    assert rows[2]["iou"] == rows[2]["boundary_f1"] == rows[2]["roc_auc"] == ""
+    assert rows[2]["accuracy"] != ""
+    for name in ("iou", "boundary_f1", "hausdorff95_nm", "roc_auc", "calibration_error"):
+        expected = np.mean([float(row[name]) for row in rows[:2]])
+        assert some[name]["mean"] == pytest.approx(expected, abs=1e-5)
+    assert some["iou"]["pooled"] < some["iou"]["mean"]
+    assert none["iou"] == {"mean": None, "std": None, "pooled": None}
+    assert none["accuracy"]["mean"] is None
+    assert none["accuracy"]["pooled"] < 1
+    assert none["iou_by_threshold"]["0.50"] is None
+
+    lines = format_table(results).splitlines()
+    assert lines[1].split()[:3] == ["some", "3", "2"]
+    assert lines[2].split()[:4] == ["none", "1", "0", "-"]
+    assert lines[3].startswith("some: 1 of 3 images have no foreground")
+    assert lines[4].startswith("none: 1 of 1 images have no foreground")
+    assert lines[3].removeprefix("some: ") in page
+    assert "no foreground in the truth" in page
+    assert ">nan" not in page
+
+
 def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
     model = replace(load_model(run), threshold=0.9)
     image = evaluate(model, [fresh_discs])[0].images[2]
@@ -55,6 +91,9 @@ def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
     assert sample.mask is not None
     prediction = predict_probability(model, sample.raw, sample.voxel_size_nm) >= 0.9
     assert image.scores.iou == pytest.approx(jaccard_score(sample.mask.ravel(), prediction.ravel()))
+    assert 0 < image.boundary.agreement.f1 <= 1
+    # 64 pixels of 8 nm.
+    assert 0 < image.boundary.hausdorff95 < 64 * 8 * 2**0.5
 
 
 def test_pictures_are_of_the_worst_median_and_best(run: Path, fresh_discs: Path) -> None:

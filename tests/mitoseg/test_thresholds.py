@@ -1,17 +1,10 @@
+from math import isnan
+
 import numpy as np
 import pytest
 
-from mitoseg.metrics import confusion
-from mitoseg.thresholds import best_threshold, count_probabilities, mean_iou
-
-
-def test_counts_agree_with_thresholding() -> None:
-    rng = np.random.default_rng(0)
-    probability = rng.integers(0, 256, (40, 40)).astype(np.float32) / 255
-    truth = rng.choice(np.array([0, 1, 255], np.uint8), (40, 40))
-    for threshold in (0.01, 0.25, 0.5, 0.99):
-        counted = count_probabilities(probability, truth).confusion(threshold)
-        assert counted == confusion(np.asarray(probability >= np.float32(threshold)), truth)
+from mitoseg.metrics import count_probabilities
+from mitoseg.thresholds import best_threshold, mean_iou
 
 
 def test_the_best_threshold_is_the_middle_of_the_plateau() -> None:
@@ -21,3 +14,12 @@ def test_the_best_threshold_is_the_middle_of_the_plateau() -> None:
     assert best_threshold(counted) == pytest.approx(0.7, abs=0.011)
     assert mean_iou(counted, best_threshold(counted)) == 1
     assert mean_iou(counted, 0.5) == pytest.approx(2 / 3)
+
+
+def test_images_without_foreground_weigh_in_the_choice_but_not_in_the_mean() -> None:
+    full = count_probabilities(np.array([0.2, 0.6, 0.9], np.float32), np.array([0, 1, 1], np.uint8))
+    empty = count_probabilities(np.array([0.2, 0.7, 0.1], np.float32), np.array([0, 0, 0], np.uint8))
+    assert best_threshold([full]) == pytest.approx(0.4, abs=0.011)
+    assert best_threshold([full, empty, empty]) > 0.7
+    assert mean_iou([full, empty], 0.5) == 1
+    assert isnan(mean_iou([empty], 0.5))

@@ -1,0 +1,106 @@
+"""Several classes, such as the compartments of a cell: their confusion matrix, and what follows from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata import IGNORE, DataError
+from mitoseg.metrics.blocks import Volume, blocks, require_same_shape
+from mitoseg.metrics.counts import ConfusionCounts, ratio, scores
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCounts:
+    """Numbers of voxels by class; those of blocks or images add up.
+
+    Attributes:
+        matrix: (K, K) int64, one row a class of the truth, one column a class of the prediction.
+    """
+
+    matrix: NDArray[np.int64]
+
+    def __add__(self, other: "ClassCounts") -> "ClassCounts":
+        if self.matrix.shape != other.matrix.shape:
+            raise DataError(f"{len(self.matrix)} classes and {len(other.matrix)} do not add up; expected equal numbers")
+        return ClassCounts(self.matrix + other.matrix)
+
+    def against_rest(self, number: int) -> ConfusionCounts:
+        """Class `number` as the foreground, all others as background."""
+        true_positive = int(self.matrix[number, number])
+        predicted, true = int(self.matrix[:, number].sum()), int(self.matrix[number].sum())
+        return ConfusionCounts(
+            true_positive,
+            predicted - true_positive,
+            true - true_positive,
+            int(self.matrix.sum()) - predicted - true + true_positive,
+        )
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Several classes.
+
+    Attributes:
+        iou: of each class, 0-1; nan for a class that is neither in truth nor in prediction.
+        dice: of each class, 0-1; nan likewise.
+        mean_iou: mean over the classes that are not nan, 0-1.
+        mean_dice: likewise.
+        accuracy: share of the voxels that are right, 0-1.
+        kappa: Cohen's kappa, -1 to 1.
+    """
+
+    iou: tuple[float, ...]
+    dice: tuple[float, ...]
+    mean_iou: float
+    mean_dice: float
+    accuracy: float
+    kappa: float
+
+
+def count_classes(prediction: Volume, truth: Volume, classes: int) -> ClassCounts:
+    """Count voxels, block by block.
+
+    Args:
+        prediction: any shape, integers from 0 to `classes` - 1.
+        truth: the same shape and range, or 255 to leave the voxel out.
+        classes: 2 to 255, the background among them.
+
+    Raises:
+        DataError: the shapes differ, a class is out of range, or `classes` is.
+    """
+    require_same_shape(prediction, truth)
+    if not 2 <= classes <= IGNORE:
+        raise DataError(f"{classes} classes; expected 2 to {IGNORE}")
+    matrix = np.zeros((classes, classes), np.int64)
+    for block in blocks(truth.shape):
+        expected, got = np.asarray(truth[block]), np.asarray(prediction[block])
+        known = expected != IGNORE
+        expected, got = expected[known].astype(np.int64), got[known].astype(np.int64)
+        for name, values in (("truth", expected), ("prediction", got)):
+            if values.size and (values.min() < 0 or values.max() >= classes):
+                raise DataError(
+                    f"{name} holds classes {values.min()} to {values.max()}; expected 0 to {classes - 1}"
+                    + (f", or {IGNORE} (ignore)" if name == "truth" else "")
+                )
+        matrix += np.bincount(expected * classes + got, minlength=classes**2).reshape(classes, classes)
+    return ClassCounts(matrix)
+
+
+def class_scores(counts: ClassCounts) -> ClassScores:
+    """All metrics of `counts`; 1 where there are no voxels at all, as nothing is wrong. Kappa as in `scores`."""
+    single = [counts.against_rest(number) for number in range(len(counts.matrix))]
+    occurs = [one.true_positive + one.false_positive + one.false_negative > 0 for one in single]
+    iou = tuple(scores(one).iou if there else float("nan") for one, there in zip(single, occurs, strict=True))
+    dice = tuple(scores(one).dice if there else float("nan") for one, there in zip(single, occurs, strict=True))
+    total, right = int(counts.matrix.sum()), int(counts.matrix.trace())
+    true, predicted = counts.matrix.sum(axis=1).tolist(), counts.matrix.sum(axis=0).tolist()
+    chance = sum(rows * columns for rows, columns in zip(true, predicted, strict=True))
+    return ClassScores(
+        iou=iou,
+        dice=dice,
+        mean_iou=float(np.nanmean(iou)) if any(occurs) else 1.0,
+        mean_dice=float(np.nanmean(dice)) if any(occurs) else 1.0,
+        accuracy=ratio(right, total, 1.0),
+        kappa=ratio(total * right - chance, total * total - chance, 1.0),
+    )
