@@ -130,10 +130,10 @@ def evaluate(run: Path, data: tuple[Path, ...], report: Path, every: int, turns:
     """Score the model of RUN on the labelled HDF5 files DATA and write a report with pictures."""
     import json
 
-    from mitoseg.evaluate import as_json, write_tables
     from mitoseg.evaluate import evaluate as evaluate_run
     from mitoseg.predict import load_model
     from mitoseg.report import format_table, write_report
+    from mitoseg.tables import as_json, write_tables
 
     model = load_model(run)
     results = evaluate_run(model, data, every=every, turns=turns)

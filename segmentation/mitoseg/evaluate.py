@@ -1,12 +1,9 @@
 """Scores of a run on labelled files, image by image, synthetic and real alike."""
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
-from math import isnan, nan
+from math import nan
 from operator import add
 from pathlib import Path
 
@@ -14,13 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mitodata import DataError, RunError, VoxelSize
-from mitoseg.checkpoint import write_atomic
+from mitodata import DataError, VoxelSize
 from mitoseg.data import Section, SectionFiles
 from mitoseg.images import unique_names
 from mitoseg.metrics import (
-    CONVENTION,
-    NEED_FOREGROUND,
     BoundaryScores,
     ConfusionCounts,
     OutlineCounts,
@@ -115,9 +109,14 @@ class DatasetResult:
         counted = [image.probabilities for image in self.images]
         return {f"{percent / 100:.2f}": mean_iou(counted, percent / 100) for percent in range(5, 100, 5)}
 
+    @property
+    def probabilities(self) -> ProbabilityCounts:
+        """Histograms of the probabilities of all images together."""
+        return reduce(add, (image.probabilities for image in self.images))
+
     def summaries(self) -> dict[str, Summary]:
         """Mean, standard deviation over images with foreground, and pooled value of each metric, by name."""
-        pooled = reduce(add, (image.probabilities for image in self.images))
+        pooled = self.probabilities
         outlines = sum((image.boundary.counts for image in self.images), OutlineCounts())
         ranks: RankScores = rank_scores(pooled)
         further = {
@@ -219,61 +218,6 @@ def pick_shown(images: Sequence[ImageResult]) -> list[tuple[str, ImageResult]]:
                 seen.add(place)
                 shown.append((title, order[place]))
     return shown
-
-
-def as_json(results: Sequence[DatasetResult], model: Model) -> dict[str, dict[str, object]]:
-    """The content of `metrics.json`: dataset -> metric -> mean, std, pooled; with counts and conventions beside."""
-    return {
-        result.name: {
-            **{name: _defined(asdict(value)) for name, value in result.summaries().items()},
-            "iou_by_threshold": _defined(result.threshold_curve()),
-            "images": len(result.images),
-            "images_with_foreground": result.presence.with_foreground,
-            "images_falsely_found": result.presence.falsely_found,
-            "sections_in_file": result.sections,
-            "threshold": model.threshold,
-            "convention": CONVENTION,
-        }
-        for result in results
-    }
-
-
-def write_tables(report: Path, results: Sequence[DatasetResult], model: Model) -> None:
-    """Write `metrics.json` and one `NAME.csv` a dataset, a row an image, into the folder `report`.
-
-    What is not defined, such as the IoU of an image without foreground, is null in JSON and an empty cell in CSV.
-
-    Raises:
-        RunError: the folder cannot be made or written.
-    """
-    try:
-        report.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{report}: cannot be made: {error.strerror or error}; expected a folder") from error
-    content = json.dumps(as_json(results, model), indent=2, allow_nan=False)
-    write_atomic(report / "metrics.json", (content + "\n").encode())
-    for result in results:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        for place, image in enumerate(result.images):
-            values = _row(image)
-            if place == 0:
-                writer.writerow(["sample", "z", "name", *values, *asdict(image.counts)])
-            cells = ["" if isnan(value) else f"{value:.6f}" for value in values.values()]
-            where = [image.section.sample, image.section.z, image.name]
-            writer.writerow([*where, *cells, *asdict(image.counts).values()])
-        write_atomic(report / f"{result.name}.csv", text.getvalue().encode())
-
-
-def _row(image: ImageResult) -> dict[str, float]:
-    values = {**asdict(image.scores), **image.further}
-    if not image.counts.has_foreground:
-        values |= dict.fromkeys(NEED_FOREGROUND, nan)
-    return values
-
-
-def _defined(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if isnan(value) else value for name, value in values.items()}
 
 
 def _predict(

@@ -10,9 +10,10 @@ from sklearn.metrics import jaccard_score
 
 from mitodata import RunError, Sample
 from mitodata.store import Dataset
-from mitoseg.evaluate import evaluate, write_tables
+from mitoseg.evaluate import evaluate
 from mitoseg.predict import load_model, predict_probability
 from mitoseg.report import format_table, write_report
+from mitoseg.tables import write_tables
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -40,6 +41,13 @@ def test_tables_and_page(
     rows = read_rows(tmp_path / "fresh.csv")
     assert np.mean([float(row["iou"]) for row in rows]) == pytest.approx(metrics["fresh"]["iou"]["mean"], abs=1e-5)
     assert [row["z"] for row in read_rows(tmp_path / "fresh-2.csv")] == ["0", "2", "4"]
+
+    curve = read_rows(tmp_path / "fresh-curve.csv")
+    assert [curve[0]["threshold"], curve[-1]["threshold"], curve[0]["recall"]] == ["0.000000", "inf", "1.000000"]
+    at_threshold = next(row for row in curve if row["threshold"] == f"{model.threshold:.6f}")
+    assert float(at_threshold["iou"]) == pytest.approx(metrics["fresh"]["iou"]["pooled"], abs=1e-5)
+    diagram = read_rows(tmp_path / "fresh-reliability.csv")
+    assert sum(int(row["voxels"]) for row in diagram) == 6 * 64 * 64 // 2
 
     text = page.read_text()
     assert text.count("data:image/png") == 6

@@ -1,4 +1,5 @@
 from math import isnan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,6 +166,21 @@ def test_two_classes_are_foreground_and_background() -> None:
     assert both.iou[1] == scores(single).iou
     assert both.mean_iou == pytest.approx(scores(single).mean_iou)
     assert both.kappa == pytest.approx(scores(single).kappa)
+
+
+def test_the_example_of_the_docs_says_what_comes_out() -> None:
+    """Each line with a value in its comment evaluates to it."""
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    values = 0
+    for line in page.split("```python\n")[1].split("```")[0].splitlines():
+        code, _, comment = line.partition("  # ")
+        if comment[:1].isdigit():
+            assert eval(code, names) == pytest.approx(float(comment.split()[0].rstrip(".")), abs=0.01)
+            values += 1
+        else:
+            exec(code, names)
+    assert values == 4
 
 
 def test_bad_input_is_named() -> None:
