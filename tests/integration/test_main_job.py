@@ -75,7 +75,10 @@ def test_scores_of_rendered_and_real_images_in_one_report(folder: Path, program:
         for name in METRICS:
             assert set(scores[name]) == {"mean", "std", "pooled"}
             assert -1 <= scores[name]["mean"] <= 1
-    assert [line.split()[0] for line in shown.splitlines()[1:]] == ["test", "real"]
+    rows, notes = shown.splitlines()[1:3], shown.splitlines()[3:]
+    assert [line.split()[0] for line in rows] == ["test", "real"]
+    without = [name for name, scores in metrics.items() if scores["images_with_foreground"] < scores["images"]]
+    assert [line.split(":")[0] for line in notes] == without
     page = (report / "index.html").read_text(encoding="utf-8")
     assert "<img" in page
     assert not re.search(r"(src|href)=.?(http|//)", page), "the page must work offline"
