@@ -87,7 +87,7 @@ def section_rows(seed: int) -> list[Row]:
          "MONAI, Hausdorff 95 alone", lambda: compute_hausdorff_distance(mask, true_mask, percentile=95)),
         ("panoptic quality", matched, "MONAI", lambda: compute_panoptic_quality(ids, true_ids)),
         ("variation of information", lambda: metrics.partition_scores(metrics.count_overlaps(found, instances)),
-         "scikit-image", lambda: variation_of_information(instances, found)),  # type: ignore[no-untyped-call]
+         "scikit-image", lambda: variation_of_information(instances, found)),
     ]  # fmt: skip
 
 
