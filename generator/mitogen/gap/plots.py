@@ -56,7 +56,7 @@ def _plot(draw: Callable[..., None], pair: tuple[Statistics, Statistics], column
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     draw(*axes, pair)
-    axes[0].legend(frameon=False)
+    axes[0].legend(frameon=False, loc="lower left" if draw is _draw_spectrum else "best")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """One dataset in numbers: what it looks like, and, where it is labelled, what is in it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,20 +64,21 @@ def measure(dataset: Dataset | Path, sampling: Sampling | None = None) -> Statis
         return _measure(opened.path, read_sections(opened, sampling), shown)
 
 
-def _measure(path: Path, sections: Iterable[Section], shown: Iterable[tuple[int, int]]) -> Statistics:
+def _measure(path: Path, sections: Iterable[Section], shown: Sequence[tuple[int, int]]) -> Statistics:
     looks: list[Appearance] = []
     outlines: list[Morphology] = []
     pixels: list[tuple[float, float]] = []
     sizes: set[tuple[int, ...]] = set()
-    examples: dict[tuple[int, int], Image] = {}
+    examples: dict[tuple[int, int], list[Image]] = {place: [] for place in shown}
     for section in large_enough(sections):
         looks.append(look_at(section.raw))
         pixels.append(section.pixel_nm)
         sizes.add(section.raw.shape)
         if section.label is not None and section.mask is not None:
             outlines.append(outline(section.raw, section.label, section.mask, section.pixel_nm))
-        if section.place in shown:
-            examples.setdefault(section.place, section.raw)
+        windows = examples.get(section.place)
+        if windows is not None and len(windows) <= shown.index(section.place):
+            windows.append(section.raw)
     if not looks:
         raise DataError(f"{path}: no image of at least {SMALLEST_PX} x {SMALLEST_PX} pixels")
     y, x = (sum(edges) / len(pixels) for edges in zip(*pixels, strict=True))
@@ -88,7 +89,7 @@ def _measure(path: Path, sections: Iterable[Section], shown: Iterable[tuple[int,
         window_px=(height, width) if len(sizes) == 1 else None,
         appearance=pool_appearances(looks),
         morphology=pool_morphologies(outlines) if outlines else None,
-        examples=list(examples.values()),
+        examples=[windows[-1] for windows in examples.values() if windows],  # from elsewhere in each section
     )
 
 

@@ -17,13 +17,15 @@ def format_table(rows: Sequence[Row]) -> str:
     """Lay rows out for a terminal; `close` says which are within their tolerance."""
     cells = [COLUMNS, *(table_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
-    return "\n".join(
+    lines = [
         "  ".join(
             cell.ljust(width) if column in (0, 1, 6) else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in cells
-    )
+    ]
+    looks = 1 + sum(not row.statistic.needs_labels for row in rows)
+    return "\n".join(lines[:looks] + [""] * (looks < len(lines)) + lines[looks:])
 
 
 def table_cells(row: Row) -> tuple[str, ...]:
