@@ -1,0 +1,126 @@
+"""Worker processes: each with one thread, deaf to Ctrl-C, gone when their parent is gone, and told when to stop."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.synchronize import Event
+from types import TracebackType
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar
+
+from mitodata.errors import MitoError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+W = TypeVar("W")
+
+_ONE_THREAD = {
+    f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
+}
+
+
+class Stopped(MitoError):
+    """The parent does not want the rest of this work."""
+
+
+class Workers(Generic[W]):
+    """A pool of fresh processes; leaving it by an error stops them without waiting for all that was submitted.
+
+    with Workers(job, 2) as workers:
+        futures = [workers.submit(function, argument) for argument in arguments]    # function(job, argument)
+    """
+
+    def __init__(self, task: W, count: int | Literal["auto"]) -> None:
+        """Prepare processes, which start when there is work.
+
+        Args:
+            task: what every call gets as its first argument; sent only once to each process.
+            count: how many processes, or "auto" for one a core.
+        """
+        context = multiprocessing.get_context("spawn")
+        self.count: int = _cores() if count == "auto" else count
+        self._stop = context.Event()
+        self._pool = ProcessPoolExecutor(
+            self.count, mp_context=context, initializer=_enter, initargs=(task, self._stop)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None:
+            self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+
+    def submit(self, function: Callable[Concatenate[W, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Let a worker call a function; it, its arguments and what it returns must be picklable."""
+        # Submitting is what starts processes.
+        with _environment(_ONE_THREAD), _interrupt_blocked():
+            return self._pool.submit(partial(_call, function), *args, **kwargs)
+
+
+class _Told:
+    """What a worker process was told when it started."""
+
+    task: Any = None
+    stop: Event | None = None
+
+
+def go_on() -> None:
+    """Check, in a worker, that the work is still wanted; to be called as often as a parent may be kept waiting.
+
+    Raises:
+        Stopped: it is not.
+    """
+    if _Told.stop is not None and _Told.stop.is_set():
+        raise Stopped
+
+
+def _call(function: Callable[..., T], *args: object, **kwargs: object) -> T:
+    return function(_Told.task, *args, **kwargs)
+
+
+def _enter(task: object, stop: Event) -> None:
+    _Told.task, _Told.stop = task, stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent was killed: a worker of a pool would otherwise wait for work forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for processes started inside, and put back what was there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """Keep Ctrl-C from processes started inside, for life: the terminal sends it to all, and the parent decides."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
