@@ -84,14 +84,15 @@ def render(
 @job_options
 @click.option("-o", "--output", type=OUTPUT, default=Path("preview.png"), metavar="FILE.png", help="Where to draw.")
 def preview(source: "Path | Job", n: int, output: Path) -> None:
-    """Draw a contact sheet: each image, and again with its instances outlined.
+    """Draw a contact sheet: each image, again with its instances outlined, and painted if it has compartments.
 
-    Takes images from a file, or renders the first ones of a recipe. A volume shows its middle slice.
+    Takes images from a file, or renders the first ones of a recipe. A volume shows the planes xy, xz and yz through its
+    middle.
     """
-    from mitogen.preview import contact_sheet, save_sheet, sections_of
+    from mitogen.preview import classes_of, contact_sheet, save_sheet, view, views_of
 
-    samples = sections_of(source, n) if isinstance(source, Path) else source.samples(range(n))
-    save_sheet(contact_sheet(samples), output)
+    views = views_of(source, n) if isinstance(source, Path) else map(view, source.samples(range(n)))
+    save_sheet(contact_sheet(views, classes_of(source)), output)
     click.echo(f"contact sheet in {output}")
 
 

@@ -66,7 +66,7 @@ def render_dataset(
     shards.claim({"fingerprint": job.fingerprint(), "seed": job.seed, "shape": list(job.shape), **only}, overwrite)
     try:
         with (
-            Progress("image", len(images), shards.images_done(), progress) as bar,
+            Progress("image" if job.shape[0] == 1 else "volume", len(images), shards.images_done(), progress) as bar,
             closing(_in_order(job, shards, workers, bar)) as samples,
         ):
             write_dataset(path, samples, job.provenance(images), overwrite=overwrite)

@@ -1,50 +1,118 @@
 """A contact sheet: every image beside itself with its instances outlined, to see at a glance what a dataset holds."""
 
-from collections.abc import Iterable, Iterator
-from colorsys import hsv_to_rgb
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from io import BytesIO
 from math import ceil
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from mitodata.errors import DataError
-from mitodata.sample import IGNORE, Sample
+from mitodata.sample import Sample
 from mitodata.store import Dataset
+from mitogen.job import Job
+from mitogen.parts import class_names
+from mitogen.pictures import grey, outlined, painted, paints
 
 _GAP_PX = 8
+_SEAM_PX = 2
 _CAPTION_PX = 18
 _PAPER = (255, 255, 255)
 _INK = (40, 40, 40)
-_IGNORED = np.array([90, 90, 200], dtype=np.float64)
-# Steps of the golden ratio around the colour circle: neighbouring ids never look alike.
-_COLOURS = np.array([[255 * c for c in hsv_to_rgb(0.3 + 0.618 * k, 0.8, 1.0)] for k in range(64)], dtype=np.uint8)
 
 
-def contact_sheet(samples: Iterable[Sample], columns: int = 2, tile_px: int | None = None) -> Image.Image:
-    """Lay out images in rows; each is shown plain and, if it has labels, again with outlines to its right.
+@dataclass(frozen=True)
+class View:
+    """What a sheet shows of one sample.
+
+    Attributes:
+        planes: the section; or of a volume its middle planes xy, xz (z downwards) and yz (z to the right), each as a
+            sample with Z = 1 whose voxel size is ordered accordingly.
+        caption: what stands below.
+    """
+
+    planes: tuple[Sample, ...]
+    caption: str
+
+    @classmethod
+    def of(cls, planes: tuple[Sample, ...], sections: int) -> "View":
+        """Look at the planes of a sample with so many sections."""
+        return cls(planes, _caption(planes, sections))
+
+
+def view(sample: Sample) -> View:
+    """Look at a sample; of a volume at the planes through its middle."""
+    if sample.is_2d:
+        return View.of((sample,), 1)
+    z, y, x = (size // 2 for size in sample.raw.shape)
+    return View.of((_plane(sample, 0, z), _plane(sample, 1, y), _plane(sample, 2, x)), len(sample.raw))
+
+
+def views_of(path: Path, n: int) -> Iterator[View]:
+    """Look at up to `n` samples of a file, spread evenly over it; of volumes only the planes that are shown are read.
+
+    Raises:
+        DataError: the file is missing, damaged or no dataset.
+    """
+    with Dataset(path) as dataset:
+        for i in np.linspace(0, len(dataset) - 1, min(n, len(dataset))).round().astype(int):
+            shape = dataset.shape(int(i))
+            if shape[0] == 1:
+                yield view(dataset[int(i)])
+                continue
+            planes = []
+            for axis, size in enumerate(shape):
+                window = [slice(None)] * 3
+                window[axis] = slice(size // 2, size // 2 + 1)
+                planes.append(_plane(dataset.read(int(i), (window[0], window[1], window[2])), axis, 0))
+            yield View.of(tuple(planes), shape[0])
+
+
+def classes_of(source: Path | Job) -> Mapping[int, str]:
+    """Names of the compartments in a file or of a job; empty if there are none.
+
+    Raises:
+        DataError: the file is missing, damaged or no dataset.
+    """
+    if isinstance(source, Job):
+        return class_names() if source.parts else {}
+    with Dataset(source) as dataset:
+        return dataset.provenance.classes
+
+
+def contact_sheet(
+    views: Iterable[View], classes: Mapping[int, str] | None = None, columns: int = 2, tile_px: int | None = None
+) -> Image.Image:
+    """Lay out views in rows: plain, to its right with outlines if it has labels, then painted if it has compartments.
 
     Args:
-        samples: sections or volumes; of a volume the middle slice is shown.
-        columns: number of images (pairs) in a row.
+        views: what to show.
+        classes: names of compartments; those that occur are explained below.
+        columns: number of views in a row.
         tile_px: width of one picture; images are scaled to it, labels without blending. None for the image's own
             width, but at least 256 and at most 512.
 
     Returns:
-        An RGB picture. Ignored areas are tinted blue; the colour of an outline means nothing but "another instance".
+        An RGB picture. Ignored areas are tinted blue.
     """
-    cells = [_cell(middle_section(sample), sample.name or f"image {i}", tile_px) for i, sample in enumerate(samples)]
+    cells: list[Image.Image] = []
+    seen: set[int] = set()
+    for shown in views:
+        cells.append(_cell(shown, classes or {}, tile_px))
+        for plane in shown.planes:
+            seen.update([] if plane.compartment is None else np.unique(plane.compartment).tolist())
     width, height = (max((cell.size[axis] for cell in cells), default=0) for axis in (0, 1))
     columns = min(columns, max(len(cells), 1))
-    size = (_GAP_PX + columns * (width + _GAP_PX), _GAP_PX + ceil(len(cells) / columns) * (height + _GAP_PX))
-    sheet = Image.new("RGB", size, _PAPER)
+    wide = _GAP_PX + columns * (width + _GAP_PX)
+    high = _GAP_PX + ceil(len(cells) / columns) * (height + _GAP_PX)
+    legend = _legend({number: name for number, name in (classes or {}).items() if number in seen}, wide)
+    sheet = Image.new("RGB", (wide, high + legend.size[1]), _PAPER)
     for i, cell in enumerate(cells):
         row, column = divmod(i, columns)
         sheet.paste(cell, (_GAP_PX + column * (width + _GAP_PX), _GAP_PX + row * (height + _GAP_PX)))
+    sheet.paste(legend, (0, high))
     return sheet
 
 
@@ -67,51 +135,94 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def sections_of(path: Path, n: int) -> Iterator[Sample]:
-    """Read the middle sections of up to `n` samples of a file, spread evenly over it, and nothing else of them.
-
-    Raises:
-        DataError: the file is missing, damaged or no dataset.
-    """
-    with Dataset(path) as dataset:
-        for i in np.linspace(0, len(dataset) - 1, min(n, len(dataset))).round().astype(int):
-            z = dataset.shape(int(i))[0] // 2
-            yield dataset.read(int(i), (slice(z, z + 1), slice(None), slice(None)))
-
-
-def middle_section(sample: Sample) -> Sample:
-    """Cut the middle slice out of a volume; a section stays as it is."""
-    z = sample.raw.shape[0] // 2
-    label = None if sample.label is None else sample.label[z : z + 1]
-    mask = None if sample.mask is None else sample.mask[z : z + 1]
-    return replace(sample, raw=sample.raw[z : z + 1], label=label, mask=mask)
+def _plane(sample: Sample, axis: int, at: int) -> Sample:
+    """Cut a plane out of a volume as a section: (1, Z, X) across y, (1, Y, Z) across x."""
+    z, y, x = sample.voxel_size_nm
+    order = ((0, 1, 2), (1, 0, 2), (2, 1, 0))[axis]
+    window: list[int | slice] = [slice(None)] * 3
+    window[axis] = slice(at, at + 1)
+    arrays = {
+        name: array[tuple(window)].transpose(order)
+        for name in ("raw", "label", "mask", "compartment")
+        if (array := getattr(sample, name)) is not None
+    }
+    return replace(sample, **arrays, voxel_size_nm=((z, y, x), (y, z, x), (x, y, z))[axis])
 
 
-def _cell(section: Sample, caption: str, tile_px: int | None) -> Image.Image:
-    """Draw one section: the pictures side by side and a caption below."""
-    height, width = section.raw.shape[1:]
-    tile_px = tile_px or min(max(width, 256), 512)
-    size = (tile_px, max(1, round(tile_px * height / width)))
-    pictures = [Image.fromarray(section.raw[0]).resize(size, Image.Resampling.BICUBIC).convert("RGB")]
-    if section.label is not None and section.mask is not None:
-        pictures.append(_outlined(pictures[0], section.label[0], section.mask[0]))
-        count = np.count_nonzero(np.unique(section.label))
-        caption += f"   {count} instance{'' if count == 1 else 's'}"
-    z, y, x = section.voxel_size_nm
-    caption += f"   {z:.3g} x {y:.3g} x {x:.3g} nm"
-    cell = Image.new("RGB", (len(pictures) * (tile_px + 2) - 2, size[1] + _CAPTION_PX), _PAPER)
-    for i, picture in enumerate(pictures):
-        cell.paste(picture, (i * (tile_px + 2), 0))
-    ImageDraw.Draw(cell).text((2, size[1] + 2), caption, fill=_INK, font=ImageFont.load_default(12))
+def _caption(planes: tuple[Sample, ...], sections: int) -> str:
+    """Say name, number of instances in view, and size of a voxel; of a section z is the thickness drawn for it."""
+    first = planes[0]
+    z, y, x = first.voxel_size_nm
+    parts = [first.name or "image"]
+    if first.labelled:
+        ids = np.concatenate([np.unique(plane.label) for plane in planes if plane.label is not None])
+        count = np.count_nonzero(np.unique(ids))
+        parts.append(f"{count} instance{'' if count == 1 else 's'}")
+    thickness = first.params.get("section.thickness_nm", z) if sections == 1 else z
+    parts.append(f"{thickness:.3g} x {y:.3g} x {x:.3g} nm")
+    if sections > 1:
+        parts.append(f"{sections} sections: xy, xz, yz")
+    return "   ".join(parts)
+
+
+def _cell(shown: View, classes: Mapping[int, str], tile_px: int | None) -> Image.Image:
+    """Draw one sample: the pictures side by side and a caption below."""
+    tile_px = tile_px or min(max(shown.planes[0].raw.shape[2], 256), 512)
+    rows = [_pictures(plane, classes, size) for plane, size in zip(shown.planes, _sizes(shown, tile_px), strict=True)]
+    blocks = [_joined(pictures) for pictures in zip(*rows, strict=True)]
+    width, height = sum(block.size[0] + _SEAM_PX for block in blocks) - _SEAM_PX, blocks[0].size[1]
+    cell = Image.new("RGB", (width, height + _CAPTION_PX), _PAPER)
+    for i, block in enumerate(blocks):
+        cell.paste(block, (i * (block.size[0] + _SEAM_PX), 0))
+    ImageDraw.Draw(cell).text((2, height + 2), shown.caption, fill=_INK, font=ImageFont.load_default(12))
     return cell
 
 
-def _outlined(picture: Image.Image, label: NDArray[np.integer], mask: NDArray[np.uint8]) -> Image.Image:
-    """Draw instance outlines, and tint ignored pixels, on a picture of the section; label and mask are (Y, X)."""
-    rgb = np.array(picture)
-    ids = np.asarray(Image.fromarray(label.astype(np.int32)).resize(picture.size, Image.Resampling.NEAREST))
-    ignored = np.asarray(Image.fromarray(mask).resize(picture.size, Image.Resampling.NEAREST)) == IGNORE
-    rgb[ignored] = (0.6 * rgb[ignored] + 0.4 * _IGNORED).astype(np.uint8)
-    edge = (minimum_filter(ids, 3) != maximum_filter(ids, 3)) & (ids > 0)
-    rgb[edge] = _COLOURS[ids[edge] % len(_COLOURS)]
-    return Image.fromarray(rgb)
+def _sizes(shown: View, tile_px: int) -> list[tuple[int, int]]:
+    """Width and height of each plane in pixels, all at one scale: as many pixels a nm along z as along x."""
+    scale = tile_px / (shown.planes[0].raw.shape[2] * shown.planes[0].voxel_size_nm[2])
+    return [
+        (max(1, round(plane.raw.shape[2] * plane.voxel_size_nm[2] * scale)),
+         max(1, round(plane.raw.shape[1] * plane.voxel_size_nm[1] * scale)))
+        for plane in shown.planes
+    ]  # fmt: skip
+
+
+def _pictures(plane: Sample, classes: Mapping[int, str], size: tuple[int, int]) -> list[Image.Image]:
+    """The pictures of a plane: plain, outlined, painted, as far as it has what they show."""
+    pictures = [grey(plane.raw[0], size)]
+    if plane.label is not None and plane.mask is not None:
+        pictures.append(outlined(pictures[0], plane.label[0], plane.mask[0]))
+    if plane.compartment is not None:
+        pictures.append(painted(pictures[0], plane.compartment[0], classes))
+    return pictures
+
+
+def _joined(pictures: tuple[Image.Image, ...]) -> Image.Image:
+    """Put xz below xy and yz beside it, edges aligned; a section stays as it is."""
+    if len(pictures) == 1:
+        return pictures[0]
+    xy, xz, yz = pictures
+    block = Image.new("RGB", (xy.size[0] + _SEAM_PX + yz.size[0], xy.size[1] + _SEAM_PX + xz.size[1]), _PAPER)
+    block.paste(xy, (0, 0))
+    block.paste(xz, (0, xy.size[1] + _SEAM_PX))
+    block.paste(yz, (xy.size[0] + _SEAM_PX, 0))
+    return block
+
+
+def _legend(classes: Mapping[int, str], width: int) -> Image.Image:
+    """Explain the colours of compartments in lines of at most `width` pixels; of no height if there are none."""
+    font = ImageFont.load_default(12)
+    places, x, y = [], _GAP_PX, 0
+    for number, paint in paints(classes).items():
+        name = classes[number].replace("_", " ")
+        room = 16 + ceil(font.getlength(name)) + 2 * _GAP_PX
+        if x + room > width and x > _GAP_PX:
+            x, y = _GAP_PX, y + _CAPTION_PX
+        places.append((x, y, name, paint))
+        x += room
+    legend = Image.new("RGB", (width, y + _CAPTION_PX + _GAP_PX if places else 0), _PAPER)
+    for x, y, name, paint in places:
+        ImageDraw.Draw(legend).rectangle((x, y + 3, x + 11, y + 14), fill=paint)
+        ImageDraw.Draw(legend).text((x + 16, y + 2), name, fill=_INK, font=font)
+    return legend
