@@ -59,6 +59,11 @@ class Knob:
         return f"allowed {self.low:g} to {self.high:g}{unit}; default {self.fit(self.default).text()}"
 
 
+def knob(name: str, unit: str, allowed: tuple[float, float], default: Distribution | float, text: str) -> Knob:
+    """Write a knob on one line."""
+    return Knob(name, unit=unit, low=allowed[0], high=allowed[1], default=default, help=text)
+
+
 def knob_table(*knobs: Knob) -> Mapping[str, Knob]:
     """Put knobs into a table by name, checked.
 

@@ -4,13 +4,9 @@ Stain densities are relative: 0 is clear resin, 1 the darkest membrane. Ranges a
 that a network trained on them has seen more than it will meet.
 """
 
-from mitogen.distributions import Choice, Distribution, LogNormal, LogUniform, Uniform
-from mitogen.knob import Knob, knob_table
-
-
-def _knob(name: str, unit: str, allowed: tuple[float, float], default: Distribution | float, text: str) -> Knob:
-    return Knob(name, unit=unit, low=allowed[0], high=allowed[1], default=default, help=text)
-
+from mitogen.distributions import Choice, LogNormal, LogUniform, Uniform
+from mitogen.knob import knob as _knob
+from mitogen.knob import knob_table
 
 KNOBS = knob_table(
     # --- the section -------------------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mitodata import Sample
+from mitodata.errors import RecipeError
+from mitogen.blobs import blobs
+from mitogen.colonies import colonies
 from mitogen.grid import Grid
 from mitogen.imaging.microscope import photograph
 from mitogen.imaging.stack import jitter_nm, jitter_reach_nm, lose_sections
@@ -12,6 +15,8 @@ from mitogen.recipe import Recipe, draw
 from mitogen.scene import build
 from mitogen.section import Section, cut
 from mitogen.world import StreamOf, streams_of
+
+_MOST_INSTANCES = 65535  # what uint16 holds
 
 Cutter = Callable[[int, Grid], Section]
 """Cuts an image's scene: the number of the section and where its pixels lie."""
@@ -24,7 +29,11 @@ def _tissue(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: bo
     )
 
 
-CUTTERS: Mapping[str, Callable[[Mapping[str, float], StreamOf, Grid, bool], Cutter]] = {"tissue": _tissue}
+CUTTERS: Mapping[str, Callable[[Mapping[str, float], StreamOf, Grid, bool], Cutter]] = {
+    "tissue": _tissue,
+    "blobs": blobs,
+    "blobs-shifted": colonies,
+}
 """What builds the scene of an image and cuts it, by the name of the recipe's scene."""
 
 
@@ -52,6 +61,11 @@ def render(
     compartment = np.empty(shape if parts else (0, 0, 0), np.uint8)
     for section in range(shape[0]):
         slab = cut_section(section, grid.shifted(jitter_nm(streams, drawn, section)))
+        if slab.label.max(initial=0) > _MOST_INSTANCES:
+            raise RecipeError(
+                f"instance number {slab.label.max()} in one image: at most {_MOST_INSTANCES} fit; "
+                "render smaller images or larger objects"
+            )
         label[section] = slab.label
         raw[section] = photograph(slab.density, drawn, streams, section)
         if parts:

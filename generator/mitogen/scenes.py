@@ -6,8 +6,9 @@ its own. `render.CUTTERS` holds the code of each scene under the same name.
 
 from collections.abc import Mapping
 
+from mitogen.blob_knobs import BLOBS, COLONIES
 from mitogen.knob import Knob
 from mitogen.knobs import KNOBS
 
-SCENES: Mapping[str, Mapping[str, Knob]] = {"tissue": KNOBS}
+SCENES: Mapping[str, Mapping[str, Knob]] = {"tissue": KNOBS, "blobs": BLOBS, "blobs-shifted": COLONIES}
 DEFAULT_SCENE = "tissue"

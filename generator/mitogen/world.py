@@ -26,6 +26,8 @@ def scatter(
     density_per_um3: float,
     box_nm: tuple[NDArray[np.float64], NDArray[np.float64]],
     numbers: int,
+    *,
+    together: float = 12.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scatter points by a Poisson process, each with some random numbers of its own.
 
@@ -35,6 +37,7 @@ def scatter(
         density_per_um3: mean number of points in a cubic micrometre.
         box_nm: lower and upper corner (z, y, x); points outside are left out.
         numbers: how many numbers each point gets.
+        together: mean number of points in a block; many are quicker for crowds, few for the edges of the box.
 
     Returns:
         Positions (N, 3) float64 in nm as (z, y, x), and numbers (N, numbers) float64, uniform in 0-1.
@@ -42,7 +45,7 @@ def scatter(
     low, high = box_nm
     if density_per_um3 <= 0:
         return np.empty((0, 3)), np.empty((0, numbers))
-    edge = float(np.clip(1000 * (12 / density_per_um3) ** (1 / 3), 400, 4000))
+    edge = float(np.clip(1000 * (together / max(density_per_um3, 1e-9)) ** (1 / 3), 400, 4000))
     first, last = np.floor(low / edge).astype(int), np.floor(high / edge).astype(int)
     positions, attributes = [], []
     for z in range(first[0], last[0] + 1):

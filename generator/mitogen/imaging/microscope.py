@@ -48,7 +48,7 @@ def photograph(density: FloatArray, drawn: Mapping[str, float], streams: StreamO
         section: number of the section, from 0; each has noise of its own.
 
     Returns:
-        (Y, X) uint8 grey levels; stain is dark.
+        (Y, X) uint8 grey levels; stain is dark, or bright where `imaging.contrast` is negative.
     """
     image = _apply(ON_THE_SECTION, density, drawn, streams, section)
     image = focus(image, drawn["imaging.blur_px"])

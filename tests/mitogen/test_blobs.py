@@ -1,0 +1,353 @@
+"""The two scenes of cell-like bodies: labels, sizes, agreement of sections and volumes, and what single knobs do."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import binary_dilation
+from scipy.ndimage import label as components
+
+from mitodata import RecipeError, Sample
+from mitogen.blob_knobs import SHARED
+from mitogen.knobs import KNOBS
+from mitogen.recipe import Recipe, load_recipe
+from mitogen.render import render
+from mitogen.scenes import SCENES
+
+SECTION = {"blobs": "blobs", "blobs-shifted": "colonies"}
+BOTH = pytest.mark.parametrize("scene", SECTION)
+# Nothing but the knob in question: even bodies, no noise.
+PLAIN = {"imaging.noise": 0.0, "imaging.noise_floor": 0.0, "imaging.gain_noise": 0.0, "imaging.jpeg_loss": 0.0,
+         "imaging.clahe": 0.0, "imaging.shading": 0.0, "imaging.blur_px": 0.0, "imaging.defocus_px": 0.0,
+         "imaging.astigmatism_px": 0.0, "imaging.stain_drift": 0.0, "imaging.bias_field": 0.0,
+         "imaging.contrast_drift": 0.0, "imaging.gamma": 1.0, "imaging.white": 20.0,
+         "imaging.contrast": -100.0}  # fmt: skip
+EVEN = {"blobs": {"blobs.complexity": 1.0, "blobs.noise": 0.0, "blobs.lobe_depth": 0.0, "blobs.roughness": 0.0,
+                  "blobs.lean": 0.0, "blobs.brightness_spread": 0.0, "blobs.unevenness": 0.0, "blobs.mottle": 0.0,
+                  "blobs.spots": 0.0, "blobs.rim": 0.0, "blobs.edge_nm": 0.0, "blobs.halo": 0.0, "blobs.haze": 0.0,
+                  "blobs.fibres": 0.0, "blobs.glow": 0.0, "blobs.debris": 0.0, "blobs.elongation": 1.0,
+                  "blobs.radius_nm": 4000.0, "blobs.radius_spread": 0.0, "blobs.overlap": 0.0},
+        "blobs-shifted": {"colonies.complexity": 1.0, "colonies.noise": 0.0, "colonies.warp": 0.0,
+                          "colonies.wobble": 0.0, "colonies.rods": 0.0, "colonies.division": 0.0,
+                          "colonies.brightness_spread": 0.0, "colonies.pattern": 0.0, "colonies.cortex": 0.0,
+                          "colonies.nucleus": 0.0, "colonies.edge_nm": 0.0, "colonies.ground": 0.1,
+                          "colonies.fringe": 0.0, "colonies.vignette": 0.0, "colonies.ghosts": 0.0,
+                          "colonies.debris": 0.0, "colonies.radius_nm": 4000.0, "colonies.radius_spread": 0.0,
+                          "colonies.confluence": 1.0}}  # fmt: skip
+
+
+def own_knobs(scene: str):
+    return [knob for knob in SCENES[scene].values() if knob.name.partition(".")[0] == SECTION[scene]]
+
+
+def recipe_of(scene: str, **values: float) -> Recipe:
+    """A recipe with knobs of the scene's own section set; `section__pixel_nm` names one of another section."""
+    names = {key.replace("__", ".") if "__" in key else f"{SECTION[scene]}.{key}": v for key, v in values.items()}
+    return Recipe(scene).override(names)
+
+
+def even(scene: str, **values: float) -> Recipe:
+    return recipe_of(
+        scene, **{name.replace(".", "__"): value for name, value in (PLAIN | EVEN[scene]).items()} | values
+    )
+
+
+def whole_bodies(sample: Sample) -> dict[int, np.ndarray]:
+    """The masks (Z, Y, X) of bodies that the sides of the image do not cut, by number."""
+    inner = sample.label.copy()
+    at_edge = set(np.unique(np.concatenate([side.ravel() for side in
+        (inner[:, 0], inner[:, -1], inner[:, :, 0], inner[:, :, -1])])))  # fmt: skip
+    return {int(n): inner == n for n in np.unique(inner) if n and n not in at_edge}
+
+
+@st.composite
+def any_values(draw, scene: str) -> dict[str, float]:
+    """Values for a third of a scene's knobs, anywhere in their allowed range, the ends included."""
+    values = {}
+    for knob in own_knobs(scene):
+        u = draw(st.floats(0, 3))
+        if u <= 1:
+            values[knob.name] = knob.low + u * (knob.high - knob.low)
+    # Bodies of a few pixels at least: what is thinner than a pixel cannot hang together.
+    values[f"{SECTION[scene]}.radius_nm"] = draw(st.floats(3000, 9000))
+    return values | {"section.spacing_nm": draw(st.sampled_from([100, 250, 600]))}
+
+
+@BOTH
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_labels_of_any_recipe_are_right(scene: str, data: st.DataObject):
+    recipe = Recipe(scene).override(data.draw(any_values(scene)))
+    seed = data.draw(st.integers(0, 1000))
+    volume = render(recipe, seed, 0, (6, 48, 40))
+    np.testing.assert_array_equal(volume.mask == 1, volume.label > 0)
+    np.testing.assert_array_equal(render(recipe, seed, 0, (1, 48, 40)).label[0], volume.label[0])
+    for body in whole_bodies(volume).values():
+        assert components(body, np.ones((3, 3, 3)))[1] == 1
+        assert all(components(profile, np.ones((3, 3)))[1] <= 1 for profile in body)
+
+
+@BOTH
+def test_an_image_is_the_same_whenever_it_is_rendered(scene: str):
+    recipe = load_recipe(scene)
+    first = render(recipe, 7, 3, (1, 96, 96))
+    other = render(recipe, 7, 4, (1, 96, 96))
+    again = render(recipe, 7, 3, (1, 96, 96))
+    np.testing.assert_array_equal(first.raw, again.raw)
+    np.testing.assert_array_equal(first.label, again.label)
+    assert not np.array_equal(first.raw, other.raw)
+
+
+@BOTH
+def test_numbers_agree_with_a_taller_volume(scene: str):
+    recipe = recipe_of(scene, radius_nm=2500, section__spacing_nm=500)
+    low, tall = (render(recipe, 4, 1, (z, 80, 64)) for z in (4, 40))
+    np.testing.assert_array_equal(low.label, tall.label[:4])
+    numbers = [set(np.unique(tall.label[z])) - {0} for z in (0, 39)]
+    assert all(numbers)
+    assert not numbers[0] & numbers[1]
+
+
+@BOTH
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_every_knob_renders_at_both_ends_of_its_range(scene: str, end: str):
+    for name, knob in SCENES[scene].items():
+        sample = render(Recipe(scene).override({name: getattr(knob, end)}), 0, 0, (2, 32, 32))
+        assert sample.params[name] == getattr(knob, end)
+
+
+@BOTH
+def test_all_knobs_at_one_end_render(scene: str):
+    for end in ("low", "high"):
+        recipe = Recipe(scene).override({knob.name: getattr(knob, end) for knob in own_knobs(scene)})
+        assert render(recipe, 0, 0, (2, 64, 64)).raw.shape == (2, 64, 64)
+
+
+@BOTH
+def test_lone_bodies_have_the_radius_that_was_drawn(scene: str):
+    apart = {"overlap": -0.3, "height": 0.5} if scene == "blobs" else {"spacing": 1.6, "jitter": 0.2, "height": 0.5}
+    areas = []
+    for index in range(3):
+        sample = render(even(scene, **apart, radius_nm=5000, section__spacing_nm=500), 1, index, (24, 160, 160))
+        areas += [body.sum(axis=(1, 2)).max() for body in whole_bodies(sample).values() if not body[[0, -1]].any()]
+    radius = np.sqrt(np.array(areas) / np.pi) * 250
+    assert len(radius) > 5
+    np.testing.assert_allclose(radius, 5000, rtol=0.02)
+
+
+@BOTH
+@settings(max_examples=15, deadline=None)
+@given(radius=st.floats(2500, 9000), spread=st.floats(0, 0.3), seed=st.integers(0, 999))
+def test_no_body_is_larger_than_the_drawn_range(scene: str, radius: float, spread: float, seed: int):
+    bent = {} if scene == "blobs" else {"warp": 0, "wobble": 0}
+    sample = render(recipe_of(scene, radius_nm=radius, radius_spread=spread, **bent), seed, 0, (1, 96, 96))
+    largest = np.pi * (radius * np.exp(2 * spread) / 250 + 1) ** 2
+    assert max(np.bincount(sample.label.ravel())[1:], default=0) <= 1.05 * largest
+
+
+def border_length(sample: Sample) -> float:
+    """Share of pixels between two different bodies."""
+    label = sample.label[0].astype(int)
+    return float(np.mean((label[1:] != label[:-1]) & (label[1:] > 0) & (label[:-1] > 0)))
+
+
+def patchiness(sample: Sample) -> float:
+    """Scatter of the covered share over squares of 51 px, relative to its mean."""
+    shares = sample.mask[0, :255, :255].reshape(5, 51, 5, 51).mean(axis=(1, 3))
+    return float(shares.std() / shares.mean())
+
+
+def per_body(measure):
+    def mean(sample: Sample) -> float:
+        whole = [body[0] for body in whole_bodies(sample).values() if body.sum() > 150]
+        return float(np.mean([measure(body, sample.raw[0].astype(float)) for body in whole] or [np.nan]))
+
+    return mean
+
+
+def roundness(body, raw) -> float:
+    edge = body & ~binary_dilation(~body)
+    rim = binary_dilation(~body) & body
+    return float(rim.sum() / np.sqrt(body.sum())) if edge.any() else np.nan
+
+
+def elongation(body, raw) -> float:
+    spread = np.linalg.eigvalsh(np.cov(np.nonzero(body)))
+    return float(np.sqrt(spread[1] / spread[0]))
+
+
+def profile(outer: int, inner: int):
+    """Grey in a ring from `outer` to `inner` px inside a body, over that of its middle."""
+
+    def measure(body, raw) -> float:
+        rings = [body]
+        for _ in range(inner):
+            rings.append(rings[-1] & ~binary_dilation(~rings[-1]))
+        ring, core = rings[outer] & ~rings[inner], rings[inner]
+        return float(raw[ring].mean() / raw[core].mean()) if core.sum() > 20 else np.nan
+
+    return measure  # fmt: skip
+
+
+GROUND = lambda sample: float(sample.raw[sample.mask == 0].mean())  # noqa: E731
+GROUND_ROUGH = lambda sample: float(sample.raw[sample.mask == 0].std())  # noqa: E731
+COVER = lambda sample: float(sample.mask.mean())  # noqa: E731
+SPREAD = lambda sample: float(np.std([sample.raw[b].mean() for b in whole_bodies(sample).values()] or np.nan))  # noqa: E731
+COUNT = lambda sample: len(np.unique(sample.label))  # noqa: E731
+SIZES = lambda sample: float(np.std([np.log(b.sum()) for b in whole_bodies(sample).values()] or np.nan))  # noqa: E731
+NEAR = lambda sample: float(sample.raw[0][binary_dilation(sample.mask[0], iterations=4) & (sample.mask[0] == 0)].mean())  # noqa: E731
+ROUGH = lambda sample: float(np.std(np.diff(sample.raw[0].astype(float), axis=0)))  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    ("scene", "knob", "low", "high", "measure"),
+    [
+        ("blobs", "volume_fraction", 0.1, 1.0, COVER),
+        ("blobs", "overlap", -0.3, 0.4, border_length),
+        ("blobs", "radius_nm", 2500, 7000, per_body(lambda body, raw: body.sum())),
+        ("blobs", "radius_spread", 0.0, 0.3, SIZES),
+        ("blobs", "elongation", 1.0, 3.0, per_body(elongation)),
+        ("blobs", "lobe_depth", 0.0, 0.5, per_body(roundness)),
+        ("blobs", "lobes", 1.0, 8.0, per_body(roundness)),
+        ("blobs", "roughness", 0.0, 0.1, per_body(roundness)),
+        ("blobs", "brightness_spread", 0.0, 0.6, SPREAD),
+        ("blobs", "unevenness", 0.0, 1.0, per_body(lambda body, raw: raw[body].std())),
+        ("blobs", "mottle", 0.0, 0.5, per_body(lambda body, raw: raw[body].std())),
+        ("blobs", "spots", 0.0, 1.0, per_body(lambda body, raw: raw[body].std())),
+        ("blobs", "rim", 0.8, -0.8, per_body(profile(1, 4))),
+        ("blobs", "edge_nm", 2000, 0, per_body(profile(0, 4))),
+        ("blobs", "halo", 0.0, 0.6, NEAR),
+        ("blobs", "haze", 0.0, 0.6, GROUND),
+        ("blobs", "fibres", 0.0, 0.6, GROUND_ROUGH),
+        ("blobs", "glow", 0.0, 1.0, GROUND),
+        ("blobs", "debris", 0.0, 10.0, GROUND_ROUGH),
+        ("blobs", "noise", 0.0, 0.5, ROUGH),
+        ("blobs", "noise_nm", 1500, 0, ROUGH),
+        ("blobs-shifted", "confluence", 0.2, 0.9, COVER),
+        ("blobs-shifted", "gaps", 0.8, 0.0, COVER),
+        ("blobs-shifted", "radius_nm", 2500, 7000, per_body(lambda body, raw: body.sum())),
+        ("blobs-shifted", "radius_spread", 0.0, 0.3, SIZES),
+        ("blobs-shifted", "spacing", 2.0, 0.8, COUNT),
+        ("blobs-shifted", "cleft_nm", 2500, 0, COVER),
+        ("blobs-shifted", "rounding", 1.0, 0.0, COVER),
+        ("blobs-shifted", "division", 0.0, 1.0, COUNT),
+        ("blobs-shifted", "rods", 0.0, 1.0, per_body(elongation)),
+        ("blobs-shifted", "warp", 0.0, 0.6, per_body(elongation)),
+        ("blobs-shifted", "wobble", 0.0, 0.1, per_body(roundness)),
+        ("blobs-shifted", "brightness_spread", 0.0, 0.6, SPREAD),
+        ("blobs-shifted", "pattern", 0.0, 0.6, per_body(lambda body, raw: raw[body].std())),
+        ("blobs-shifted", "cortex", -0.6, 1.0, per_body(profile(1, 4))),
+        ("blobs-shifted", "nucleus", 0.8, -0.6, per_body(profile(1, 6))),
+        ("blobs-shifted", "edge_nm", 2000, 0, per_body(profile(0, 4))),
+        ("blobs-shifted", "ground", 0.0, 0.6, GROUND),
+        ("blobs-shifted", "fringe", 0.0, 0.5, GROUND_ROUGH),
+        ("blobs-shifted", "vignette", 1.0, 0.0, lambda sample: float(sample.raw[0, :16, :16].mean())),
+        ("blobs-shifted", "ghosts", 0.0, 0.6, GROUND),
+        ("blobs-shifted", "debris", 0.0, 10.0, GROUND_ROUGH),
+        ("blobs-shifted", "noise", 0.0, 0.5, ROUGH),
+        ("blobs-shifted", "noise_nm", 1500, 0, ROUGH),
+    ],
+)  # fmt: skip
+def test_a_knob_moves_what_it_says(scene: str, knob: str, low: float, high: float, measure):
+    extra = {
+        "noise_nm": {"noise": 0.3},
+        "lobes": {"lobe_depth": 0.3},
+        "rounding": {"spacing": 0.8},
+    }.get(knob, {})
+    extra = {"confluence": 0.6} | extra if scene == "blobs-shifted" and knob not in ("rounding", "cleft_nm") else extra
+    few, many = (
+        [measure(render(even(scene, **{**extra, knob: value}), 3, index, (1, 160, 160))) for index in range(5)]
+        for value in (low, high)
+    )
+    assert np.nanmean(many) > np.nanmean(few) * 1.02 + 1e-9
+
+
+@BOTH
+def test_complexity_0_is_plain(scene: str):
+    sample = render(even(scene, complexity=0.0, **({"haze": 0.5, "mottle": 0.5} if scene == "blobs" else {})), 0, 0)
+    inner = sample.mask[0] & ~binary_dilation(sample.mask[0] == 0, iterations=2)
+    assert sample.raw[0][inner == 1].std() < 2
+    assert sample.raw[0][~binary_dilation(sample.mask[0] == 1, iterations=2)].std() < 2
+
+
+def test_stacked_bodies_keep_their_outline_and_the_others_give_way():
+    crowded = {"overlap": 0.5, "volume_fraction": 2.0, "clustering": 0.0}
+    convex = [
+        np.mean([elongation(body[0], None) for body in whole_bodies(sample).values() if body.sum() > 100])
+        for sample in (render(even("blobs", stacking=share, **crowded), 0, 1, (1, 256, 256)) for share in (0.0, 1.0))
+    ]
+    assert convex[0] != convex[1]
+
+
+def bodies_of_volume(**values: float) -> list[tuple[np.ndarray, ...]]:
+    """Voxels (z, y, x) of the bodies that lie wholly within a volume."""
+    volume = render(even("blobs", **values, volume_fraction=1, section__spacing_nm=800), 2, 0, (36, 160, 160))
+    return [np.nonzero(body) for body in whole_bodies(volume).values() if not body[[0, -1]].any()]
+
+
+def test_height_is_the_extent_along_z_over_the_width():
+    for height in (0.5, 1.5):
+        extents = [1 + np.ptp(z) for z, _, _ in bodies_of_volume(height=height)]
+        assert np.mean(extents) == pytest.approx(2 * height * 4000 / 800, abs=1)
+
+
+def test_leaning_bodies_shift_with_height():
+    shifts = [
+        np.mean([np.hypot(*(np.polyfit(z, axis, 1)[0] for axis in (y, x))) for z, y, x in bodies_of_volume(lean=lean)])
+        for lean in (0.0, 0.5)
+    ]
+    assert shifts[0] < 0.2
+    assert shifts[1] == pytest.approx(0.5 * 800 / 250, rel=0.2)
+
+
+def test_clustered_bodies_leave_gaps():
+    even_handed, clustered = (
+        np.mean([patchiness(render(even("blobs", clustering=c, radius_nm=2500), 3, i)) for i in range(6)])
+        for c in (0.0, 1.0)
+    )
+    assert clustered > 1.2 * even_handed
+
+
+def test_height_of_colonies():
+    counts = []
+    for height in (0.3, 2.0):
+        volume = render(even("blobs-shifted", height=height, section__spacing_nm=500), 2, 0, (32, 64, 64))
+        counts.append(len(np.unique(volume.label)))
+    assert counts[0] > 2 * counts[1]
+
+
+@BOTH
+def test_dark_bodies_on_a_bright_ground(scene: str):
+    bright, dark = (
+        render(even(scene, imaging__contrast=contrast, imaging__white=white), 0, 0, (1, 128, 128))
+        for contrast, white in ((-100, 20), (100, 200))
+    )
+    assert bright.raw[bright.mask == 1].mean() > bright.raw[bright.mask == 0].mean() + 50
+    assert dark.raw[dark.mask == 1].mean() < dark.raw[dark.mask == 0].mean() - 50
+
+
+@BOTH
+def test_thicker_sections_blur_leaning_sides(scene: str):
+    thin, thick = (
+        np.mean([per_body(profile(0, 4))(render(even(scene, section__thickness_nm=t), 3, i)) for i in range(4)])
+        for t in (10, 4000)
+    )
+    assert thick < thin
+
+
+@BOTH
+def test_shared_knobs_are_those_of_tissue(scene: str):
+    shared = {name for name in KNOBS if name.partition(".")[0] in SHARED}
+    assert shared == {name for name in SCENES[scene] if name.partition(".")[0] in SHARED}
+
+
+@BOTH
+def test_there_are_no_compartments(scene: str):
+    with pytest.raises(RecipeError, match="has none"):
+        render(load_recipe(scene), 0, 0, (1, 32, 32), parts=True)
+
+
+def test_more_instances_than_a_label_holds_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mitogen.render._MOST_INSTANCES", 20)
+    with pytest.raises(RecipeError, match="smaller images or larger objects"):
+        render(recipe_of("blobs-shifted", confluence=1), 0, 0)
