@@ -241,7 +241,8 @@ def test_kinds_of_cristae_look_different(axis):
         share = {} if kind == "lamellar" else {f"cristae__{kind}_share": 1.0}
         regions = []
         for seed in range(4):
-            canvas, _ = draw_one(numbers(cristae__bending_nm=0.0, cristae__share=0.9, **share), rod(axis=axis), seed)
+            drawn = numbers(cristae__bending_nm=0.0, cristae__lumen_nm=12.0, cristae__spacing_nm=50.0, **share)
+            canvas, _ = draw_one(drawn, rod(axis=axis), seed)
             regions += cristae_of(canvas)
         assert len(regions) > 4, kind
         weights = [region.area for region in regions]

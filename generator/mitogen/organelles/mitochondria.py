@@ -136,7 +136,7 @@ def _states(looks: NDArray[np.float64], drawn: Mapping[str, float]) -> tuple[Ins
         key,
         longitudinal=looks[:, 2] < drawn["cristae.longitudinal_share"],
         spacing=(0.75 + 0.5 * looks[:, 4]) * np.select([swollen, degenerate], [1.6, 1.8], 1.0),
-        contrast=0.6 + 0.8 * looks[:, 6],
+        contrast=0.7 + 0.6 * looks[:, 6],
         share=np.select([swollen, degenerate], [0.3 + 0.4 * v[:, 2], 0.2 + 0.4 * v[:, 2]], 1.0),
         swelling=np.select([swollen, degenerate], [1 + v[:, 3], 1 + 2 * v[:, 3]], 1.0),
         rim_nm=np.where(swollen, 50 + 60 * v[:, 1], 1e6),
