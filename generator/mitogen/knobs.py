@@ -50,9 +50,9 @@ KNOBS = knob_table(
     _knob("nuclei.chromatin", "density", (0, 1), Uniform(0.1, 0.45), "How much darker the clumps of chromatin are."),
     # --- mitochondria ------------------------------------------------------------------------------------------
     _knob("mitochondria.volume_fraction", "1", (0, 0.5), LogNormal(0.2, 0.5, 0.03, 0.45), "Share of the volume that mitochondria fill, before overlaps are thinned out."),
-    _knob("mitochondria.radius_nm", "nm", (30, 800), LogNormal(150, 0.32, 90, 380), "Median radius across the axis."),
+    _knob("mitochondria.radius_nm", "nm", (30, 800), LogNormal(150, 0.32, 80, 380), "Median radius across the axis."),
     _knob("mitochondria.radius_spread", "1", (0, 0.8), Uniform(0.1, 0.32), "Scatter of the radius within one image (of its logarithm)."),
-    _knob("mitochondria.aspect", "1", (1, 15), Uniform(1.6, 5.5), "Mean ratio of length to width."),
+    _knob("mitochondria.aspect", "1", (1, 15), Uniform(1.7, 6.5), "Mean ratio of length to width."),
     _knob("mitochondria.bend_rad", "rad", (0, 3), Uniform(0.1, 0.8), "Scatter of the angle by which the axis turns."),
     _knob("mitochondria.unevenness", "1", (0, 0.6), Uniform(0.05, 0.3), "Necks and swellings along the axis, relative to the radius."),
     _knob("mitochondria.roughness", "1", (0, 0.3), Uniform(0.01, 0.1), "Irregularity of the outline, relative to the radius."),
