@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from mitodata.command import run
-from mitogen.options import FILE, FOLDER, OUTPUT, SET_HELP, images, job_options, workers
+from mitogen.options import FILE, FOLDER, OUTPUT, examples, images, job_options, workers
+from mitogen.recipe_cli import recipes
 
 if TYPE_CHECKING:
     from mitogen.job import Job
@@ -18,13 +19,9 @@ if TYPE_CHECKING:
 PIXEL = click.FloatRange(min=0.001, max=1e6)
 
 
-def _examples(*lines: str) -> str:
-    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
-
-
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100},
-    epilog=_examples(
+    epilog=examples(
         "mitogen render --n 1000 -o train.h5      a thousand images of 256 x 256 with instance labels",
         "mitogen preview train.h5 -o train.png    look at some of them",
         "mitogen gap train.h5 real.h5             how it differs from real tissue, in numbers",
@@ -37,7 +34,7 @@ def cli() -> None:
 
 
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "mitogen render --n 1000 -o train.h5",
         "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.volume_fraction=0.3 -o dense.h5",
         "mitogen render --shape 64 256 256 --voxel-size 5 5 5 -o volume.h5",
@@ -77,7 +74,7 @@ def render(
 
 
 @cli.command(
-    epilog=_examples("mitogen preview train.h5 -o train.png", "mitogen preview --set mitochondria.radius_nm=200 -n 4")
+    epilog=examples("mitogen preview train.h5 -o train.png", "mitogen preview --set mitochondria.radius_nm=200 -n 4")
 )
 @click.argument("dataset", type=FILE, required=False, metavar="[FILE.h5]")
 @click.option("-n", "--n", type=click.IntRange(min=1), default=8, help="Number of images.")
@@ -97,7 +94,7 @@ def preview(source: "Path | Job", n: int, output: Path) -> None:
 
 
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "mitogen gap train.h5 epfl.h5 -o gap        table here; gap/index.html with plots",
         "mitogen gap train.h5 epfl.h5 --pixel-size 10",
     )
@@ -175,7 +172,7 @@ def validate(file: Path) -> None:
 
 @cli.command(
     "import",
-    epilog=_examples(
+    epilog=examples(
         "mitogen import epfl folder/with/training.tif -o epfl.h5",
         "mitogen import pairs folder --voxel-size 50 5 5 -o mine.h5",
         "mitogen import hdf5 cremi.h5 --raw volumes/raw --label volumes/labels/mito --voxel-size 40 4 4 -o a.h5",
@@ -205,7 +202,7 @@ def import_real(source: str, path: Path, output: Path, **options: Any) -> None:
         click.echo(f"{len(dataset)} image{'' if len(dataset) == 1 else 's'} in {output}")
 
 
-@cli.command("fetch", epilog=_examples("mitogen fetch", "mitogen fetch lucchi++ --to downloads"))
+@cli.command("fetch", epilog=examples("mitogen fetch", "mitogen fetch lucchi++ --to downloads"))
 @click.argument("name", required=False)
 @click.option("--to", "folder", type=FOLDER, metavar="FOLDER", help="Where to; otherwise the user's cache.")
 def fetch_real(name: str | None, folder: Path | None) -> None:
@@ -224,48 +221,7 @@ def fetch_real(name: str | None, folder: Path | None) -> None:
     click.echo(f"next: mitogen import {source.importer} {path} -o {source.importer}.h5")
 
 
-@cli.group("recipe")
-def recipes() -> None:
-    """List, show, explain and check recipes and their knobs."""
-
-
-@recipes.command("list")
-def list_presets() -> None:
-    """List the recipes that come with mitogen."""
-    from mitogen.recipe import load_recipe, preset_names
-
-    for name in preset_names():
-        click.echo(f"{name:14} {load_recipe(name).description}")
-
-
-@recipes.command(epilog=_examples("mitogen recipe show mito > mine.toml"))
-@click.argument("name", default="mito", metavar="[PRESET | FILE.toml]")
-@click.option("--set", "overrides", multiple=True, metavar="KNOB=VALUE", help=SET_HELP)
-def show(name: str, overrides: tuple[str, ...]) -> None:
-    """Print a recipe with every knob, to start your own from."""
-    from mitogen.recipe import open_recipe
-
-    click.echo(open_recipe(name, overrides).to_toml(), nl=False)
-
-
-@recipes.command(
-    epilog=_examples("mitogen recipe explain mitochondria.radius_nm", "mitogen recipe explain mitochondria")
-)
-@click.argument("knob")
-def explain(knob: str) -> None:
-    """Say what a knob (or every knob of a section) means, its unit, range and default."""
-    from mitogen.recipe import explain_knobs
-
-    click.echo(explain_knobs(knob))
-
-
-@recipes.command("validate")
-@click.argument("name", metavar="PRESET | FILE.toml")
-def validate_recipe(name: str) -> None:
-    """Check a recipe: every knob exists and every value is possible."""
-    from mitogen.recipe import open_recipe
-
-    click.echo(f"{name}: fine, {len(open_recipe(name).values)} knobs")
+cli.add_command(recipes)
 
 
 def main() -> None:

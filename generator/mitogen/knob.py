@@ -8,12 +8,13 @@ from pydantic import ValidationError
 
 from mitogen.distributions import Choice, Distribution, Fixed, LogNormal, LogUniform, Normal, Uniform
 
-_KINDS: dict[str, type[Uniform] | type[LogUniform] | type[Normal] | type[LogNormal]] = {
+KINDS: dict[str, type[Uniform] | type[LogUniform] | type[Normal] | type[LogNormal]] = {
     "uniform": Uniform,
     "loguniform": LogUniform,
     "normal": Normal,
     "lognormal": LogNormal,
 }
+"""Distributions by their name in a recipe; beside them there are a plain number and `choice`."""
 EXAMPLES = "a number, { uniform = [1, 2] }, { lognormal = { median = 1, spread = 0.3 } } or { choice = [1, 2] }"
 
 
@@ -108,9 +109,9 @@ def parse(value: object) -> Distribution:
 
 
 def _parse_kind(kind: str, numbers: object) -> Distribution:
-    if kind not in _KINDS:
-        raise ValueError(f"unknown distribution {kind!r}{did_you_mean(kind, [*_KINDS, 'choice'])}; expected {EXAMPLES}")
-    names = [item.name for item in fields(_KINDS[kind])]
+    if kind not in KINDS:
+        raise ValueError(f"unknown distribution {kind!r}{did_you_mean(kind, [*KINDS, 'choice'])}; expected {EXAMPLES}")
+    names = [item.name for item in fields(KINDS[kind])]
     if isinstance(numbers, list) and len(numbers) <= len(names):
         numbers = dict(zip(names, numbers, strict=False))
     if not isinstance(numbers, dict):
@@ -118,7 +119,7 @@ def _parse_kind(kind: str, numbers: object) -> Distribution:
     for name in numbers:
         if name not in names:
             raise ValueError(f"{kind}: {name} is not a part of it{did_you_mean(name, names)}")
-    return _KINDS[kind](**numbers)
+    return KINDS[kind](**numbers)
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

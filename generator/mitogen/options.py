@@ -22,6 +22,11 @@ SMALLEST_PX = 16
 _OF_A_JOB = ("preset", "file", "overrides", "size", "shape", "voxel_size_nm", "seed", "labels")
 
 
+def examples(*lines: str) -> str:
+    """Lay out lines of examples for the end of a command's help."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
 def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that choose a recipe: the command gets `preset`, `file` and `overrides` (see `chosen_recipe`)."""
     for option in (

@@ -172,6 +172,12 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
     assert run("recipe", "validate", "mine.toml")[1].startswith("mine.toml: fine")
     assert "allowed 1 to 200 nm" in run("recipe", "explain", "section.thickness_nm")[1]
     assert "section.thickness_nm" in run("recipe", "explain", "section")[1]
+    assert "only in scene blobs" in run("recipe", "explain", "blobs.radius_nm")[1]
+    code, output, _ = run("recipe", "diff", "mito", "mine.toml")
+    assert (code, output.splitlines()) == (0, ["section.thickness_nm: { loguniform = [5, 45] } -> 12"])
+    assert run("recipe", "diff", "mito", "mito")[1] == "no differences\n"
+    assert run("recipe", "schema", "-o", "s.json")[0] == 0
+    assert (tmp_path / "s.json").read_text() == run("recipe", "schema")[1]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mitodata import RecipeError
+from mitogen.differences import list_differences
 from mitogen.distributions import Fixed, LogNormal, Uniform
 from mitogen.knob import Knob, knob_table
 from mitogen.knobs import KNOBS
@@ -230,3 +231,25 @@ def test_a_knob_is_explained_for_every_scene() -> None:
 
 def test_every_scene_can_be_rendered() -> None:
     assert set(CUTTERS) == set(RENDERED)
+
+
+def test_differences_are_one_aligned_line_a_knob() -> None:
+    a = load_recipe(scenes=TISSUE)
+    b = load_recipe(overrides=["section.thickness_nm=5", "mitochondria.radius_nm={uniform=[40,60]}"], scenes=TISSUE)
+    assert list_differences(a, a) == "no differences"
+    assert list_differences(a, b).splitlines() == [
+        "mitochondria.radius_nm: { lognormal = { median = 130, spread = 0.35, low = 50, high = 350 } } -> "
+        "{ uniform = [40, 60] }",
+        "section.thickness_nm:   30                                                                    -> 5",
+    ]
+
+
+def test_differences_of_scenes_name_what_only_one_has() -> None:
+    a, b = Recipe(scenes=SCENES), Recipe("bubbles", "round", scenes=SCENES)
+    assert list_differences(a, b).splitlines() == [
+        "scene:                tissue -> bubbles",
+        "description:          none   -> round",
+        "section.thickness_nm: 30     -> 300",
+        "only in scene tissue: 2 of 3 knobs",
+        "only in scene bubbles: 1 of 2 knobs",
+    ]
