@@ -14,6 +14,7 @@ from mitodata.sample import Sample
 from mitodata.store import SCHEMA_VERSION, Dataset, Provenance
 from mitogen.parts import class_names
 from mitogen.recipe import Recipe, parse_recipe
+from mitogen.scenes import WITH_COMPARTMENTS
 
 Shape = tuple[int, int, int]
 Renderer = Callable[[Recipe, int, int, Shape, bool], Sample]
@@ -42,7 +43,7 @@ class Job:
         renderer: makes one sample from (recipe, seed, index, shape, parts); importable by name, for workers to find it.
 
     Raises:
-        RenderError: the seed or the shape is impossible.
+        RenderError: the seed or the shape is impossible, or the recipe's scene has no compartments.
     """
 
     recipe: Recipe
@@ -56,6 +57,8 @@ class Job:
             raise RenderError(f"seed {self.seed}: expected 0 to 2^63 - 1")
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise RenderError(f"shape {self.shape}: expected three positive numbers (Z, Y, X)")
+        if self.parts and self.recipe.scene not in WITH_COMPARTMENTS:
+            raise RenderError(f"the scene {self.recipe.scene} has no compartments; expected labels of instances only")
 
     def samples(self, indices: Iterable[int]) -> Iterator[Sample]:
         """Render one image after the other, each when it is asked for.

@@ -12,3 +12,5 @@ from mitogen.knobs import KNOBS
 
 SCENES: Mapping[str, Mapping[str, Knob]] = {"tissue": KNOBS, "blobs": BLOBS, "blobs-shifted": COLONIES}
 DEFAULT_SCENE = "tissue"
+WITH_COMPARTMENTS = frozenset({"tissue"})
+"""Scenes that have a map of compartments."""

@@ -206,6 +206,7 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
         ("render --voxel-size 5 4 5 -o a.h5", "--voxel-size 5 4 5: pixels are square; expected Y = X"),
         ("render --voxel-size 5 0.1 0.1 -o a.h5", "--voxel-size: section.pixel_nm: 0.1 is outside the allowed 1 to 50"),
         ("render --voxel-size nan 5 5 -o a.h5", "--voxel-size: section.spacing_nm: "),
+        ("render --preset blobs --labels compartments -o a.h5", "the scene blobs has no compartments"),
         ("render --labels all -o a.h5", "'all' is not one of 'instances', 'compartments'"),
         ("render --only 5:3 -o a.h5", "'5:3'; expected numbers and ranges such as 417 or 417,420:430"),
         ("render --only 5, -o a.h5", "expected numbers and ranges"),
