@@ -68,7 +68,7 @@ KNOBS = knob_table(
     _knob("mitochondria.intermembrane_darkness", "density", (-0.3, 0.6), Uniform(0.1, 0.5), "Stain of that space beside cytoplasm."),
     _knob("mitochondria.matrix_darkness", "density", (-0.2, 0.9), Uniform(0.18, 0.6), "Stain of the matrix beside cytoplasm."),
     _knob("mitochondria.matrix_spread", "density", (0, 0.3), Uniform(0.0, 0.07), "Its scatter within one image."),
-    _knob("mitochondria.matrix_grain", "1", (0, 3), Uniform(0.3, 1.0), "Granular ground of the matrix, relative to that of the cytoplasm."),
+    _knob("mitochondria.matrix_grain", "1", (0, 3), Uniform(0.15, 0.7), "Granular ground of the matrix, relative to that of the cytoplasm."),
     _knob("mitochondria.mottle", "density", (0, 0.3), Uniform(0, 0.05), "Uneven stain of the matrix on a scale of 150 nm (standard deviation)."),
     _knob("mitochondria.granules_per_um3", "1/um3", (0, 500), LogUniform(1, 120), "Number of dark granules in a cubic micrometre of matrix."),
     _knob("mitochondria.granule_radius_nm", "nm", (5, 40), Uniform(9, 20), "Their radius."),
