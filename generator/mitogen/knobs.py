@@ -58,6 +58,7 @@ KNOBS = knob_table(
     _knob("mitochondria.roughness", "1", (0, 0.3), Uniform(0.01, 0.1), "Irregularity of the outline, relative to the radius."),
     _knob("mitochondria.gap_nm", "nm", (-50, 500), Uniform(-5, 30), "Smallest distance between two mitochondria."),
     _knob("mitochondria.clearance_nm", "nm", (0, 200), LogUniform(4, 60), "Cytoplasm kept between a mitochondrion and the plasma membrane around it."),
+    _knob("mitochondria.clearance_spread", "1", (0, 1.5), Uniform(0.3, 1.0), "Scatter of that from place to place (of its logarithm)."),
     _knob("mitochondria.branching", "1", (0, 1), Uniform(0, 0.15), "Share of the long mitochondria that have a side branch."),
     _knob("mitochondria.constricted_share", "1", (0, 1), Uniform(0, 0.2), "Share of the long mitochondria that have a narrow neck, as before they divide."),
     _knob("mitochondria.neck", "1", (0.1, 1), Uniform(0.35, 0.75), "Radius of that neck over the mitochondrion's."),
@@ -94,7 +95,7 @@ KNOBS = knob_table(
     _knob("cristae.domain_turn_rad", "rad", (0, 2), Uniform(0, 1.0), "How much that direction differs from stretch to stretch (standard deviation)."),
     _knob("cristae.tubular_share", "1", (0, 1), Uniform(0, 0.3), "Share of mitochondria whose cristae are tubes."),
     _knob("cristae.vesicular_share", "1", (0, 1), Uniform(0, 0.1), "Share of mitochondria whose cristae are vesicles."),
-    _knob("cristae.concentric_share", "1", (0, 1), Uniform(0, 0.1), "Share of mitochondria whose cristae are sheets that follow the outline."),
+    _knob("cristae.concentric_share", "1", (0, 1), Uniform(0, 0.06), "Share of mitochondria whose cristae are sheets that follow the outline."),
     _knob("cristae.mixed_share", "1", (0, 1), Uniform(0, 0.3), "Share of stretches whose cristae may be of another kind than the mitochondrion's."),
     # --- what mitochondria are mistaken for --------------------------------------------------------------------
     _knob("boutons.share", "1", (0, 1), Uniform(0.04, 0.35), "Share of cells that are terminals packed with vesicles."),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.canvas import Canvas
-from mitogen.fields import grain
+from mitogen.fields import Waves, grain
 from mitogen.grid import FloatArray, Grid
 from mitogen.organelles.bodies import draw_bodies
 from mitogen.organelles.filaments import draw_filaments
@@ -62,8 +62,10 @@ def cut(
     push(canvas, trunks, scene.trunk_cell, drawn["cells.gap_nm"] / 2)
     ripple = canvas.on_section(scene.fields["ripple"])
     roughness = np.where(scene.body < 0, drawn["mitochondria.roughness"], 0.05) * scene.inclusions.radii.mean(axis=1)
-    inclusions = cut_tubes(scene.inclusions, grid, z_nm, 120.0, ripple, roughness.astype(np.float32))
-    push(canvas, inclusions, scene.host, drawn["mitochondria.clearance_nm"] + drawn["cells.gap_nm"] / 2)
+    room = _clearance(canvas, drawn, scene.fields["coarse"]) + np.float32(drawn["cells.gap_nm"] / 2)
+    reach = max(120.0, float(room.max()) + 60)
+    inclusions = cut_tubes(scene.inclusions, grid, z_nm, reach, ripple, roughness.astype(np.float32))
+    push(canvas, inclusions, scene.host, room)
 
     canvas.free[...] = inclusions.distance > 12
     _draw_cytoplasm(canvas, scene, drawn, rng)
@@ -77,6 +79,13 @@ def cut(
     mitochondria = Mitochondria(scene.inclusions, scene.instance, scene.looks)
     draw_mitochondria(canvas, inclusions, mitochondria, drawn, scene.fields["texture"], scene.keys["matrix"])
     return Section(_instances(scene, inclusions), canvas.density, canvas.parts)
+
+
+def _clearance(canvas: Canvas, drawn: Mapping[str, float], field: Waves) -> FloatArray:
+    """Cytoplasm (Y, X) in nm that is kept around mitochondria: here more, there less, or cells would be haloes."""
+    uneven = np.exp(np.float32(drawn["mitochondria.clearance_spread"]) * canvas.on_section(field))
+    clearance: FloatArray = np.minimum(np.float32(drawn["mitochondria.clearance_nm"]) * uneven, np.float32(200))
+    return clearance
 
 
 def _instances(scene: Scene, inclusions: TubeMap) -> NDArray[np.int32]:

@@ -143,7 +143,7 @@ def cells_at(cells: Cells, points_nm: NDArray[np.float64]) -> NDArray[np.int32]:
     return holders(warped, cells.centre, cells.axis, cells.elongation, cells.radius, cells.reach_nm)
 
 
-def push(canvas: Canvas, tubes: TubeMap, host: NDArray[np.int32], gap_nm: float) -> None:
+def push(canvas: Canvas, tubes: TubeMap, host: NDArray[np.int32], gap_nm: float | FloatArray) -> None:
     """Let each tube claim the space within `gap_nm` of it for its host cell, bending the plasma membranes around it.
 
     The result is the union of the host and the tube's surroundings, so a mitochondrion wider than its neurite bulges
@@ -153,7 +153,7 @@ def push(canvas: Canvas, tubes: TubeMap, host: NDArray[np.int32], gap_nm: float)
         canvas: changed in place.
         tubes: the tubes on this section; must reach at least `gap_nm` + 60 nm beyond their surfaces.
         host: (T,) int32 index of each tube's cell.
-        gap_nm: distance between the tube's surface and the middle of the gap between the cells.
+        gap_nm: distance between the tube's surface and the middle of the gap between the cells, one or (Y, X) float32.
     """
     near = np.flatnonzero(tubes.nearest >= 0)
     if near.size == 0:
@@ -163,7 +163,8 @@ def push(canvas: Canvas, tubes: TubeMap, host: NDArray[np.int32], gap_nm: float)
     mine = host[tubes.nearest.reshape(-1)[near]]
     second = tubes.second.reshape(-1)[near]
     theirs = np.where(second >= 0, host[np.maximum(second, 0)], mine)
-    distance = tubes.distance.reshape(-1)[near] - np.float32(gap_nm)
+    gap = gap_nm.reshape(-1)[near] if isinstance(gap_nm, np.ndarray) else np.float32(gap_nm)
+    distance = tubes.distance.reshape(-1)[near] - gap
     # Between two tubes of different cells the membrane runs midway.
     between = 0.5 * (tubes.distance.reshape(-1)[near] - tubes.second_distance.reshape(-1)[near])
     contested = (theirs != mine) & (between > distance)

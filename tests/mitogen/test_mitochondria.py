@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_dilation, distance_transform_edt
 from skimage.measure import label, regionprops
 
 from mitogen.canvas import Canvas
@@ -17,7 +17,12 @@ from mitogen.organelles.midlines import local_coordinates, midlines
 from mitogen.organelles.mitochondria import Mitochondria, draw_mitochondria
 from mitogen.organelles.mitochondrial_shapes import NODES, NUMBERS, grow_branches, shape_mitochondria
 from mitogen.parts import Part
+from mitogen.recipe import draw, load_recipe
+from mitogen.render import grid_of
+from mitogen.scene import build
+from mitogen.section import cut
 from mitogen.shapes import Tubes, bend, cut_tubes
+from mitogen.world import streams_of
 
 GRID = Grid((224, 224), pixel_nm=4.0, thickness_nm=4.0, spacing_nm=4.0)
 TEXTURE = random_waves(np.random.default_rng(0), 150.0)
@@ -70,11 +75,11 @@ def draw_one(
         np.zeros(shape, np.float32), np.full(shape, Part.CYTOPLASM, np.uint8),
     )  # fmt: skip
     flat = np.zeros(shape, np.float32)
-    cut = cut_tubes(shapes, grid, z_nm, 120.0, flat, np.zeros(len(shapes), np.float32))
+    tubes_here = cut_tubes(shapes, grid, z_nm, 120.0, flat, np.zeros(len(shapes), np.float32))
     looks = np.random.default_rng(seed).random((len(shapes), 8))
     instance = np.arange(1, len(shapes) + 1, dtype=np.int32)
-    draw_mitochondria(canvas, cut, Mitochondria(shapes, instance, looks), drawn, TEXTURE, key=7)
-    return canvas, cut.distance
+    draw_mitochondria(canvas, tubes_here, Mitochondria(shapes, instance, looks), drawn, TEXTURE, key=7)
+    return canvas, tubes_here.distance
 
 
 def cristae_of(canvas: Canvas) -> list:
@@ -208,13 +213,15 @@ def test_a_branch_is_open_to_its_stem():
     both = Tubes(*(np.concatenate([getattr(stem, name), getattr(branch, name)]) for name in ("nodes", "radii", "side")))
     grid = GRID
     flat = np.zeros(grid.shape, np.float32)
-    cut = cut_tubes(both, grid, 0.0, 120.0, flat, np.zeros(2, np.float32))
+    tubes_here = cut_tubes(both, grid, 0.0, 120.0, flat, np.zeros(2, np.float32))
     drawn = numbers(cristae__share=0.0)
     shares = {}
     for name, instance in (("one", [1, 1]), ("two", [1, 2])):
         canvas, _ = draw_one(drawn, rod(0.0, 1.0))
         looks = np.tile(np.random.default_rng(0).random((1, 8)), (2, 1))
-        draw_mitochondria(canvas, cut, Mitochondria(both, np.array(instance, np.int32), looks), drawn, TEXTURE, key=7)
+        draw_mitochondria(
+            canvas, tubes_here, Mitochondria(both, np.array(instance, np.int32), looks), drawn, TEXTURE, key=7
+        )
         crossing = (slice(105, 140), slice(100, 124))
         shares[name] = np.mean(canvas.parts[crossing] == Part.OUTER_MEMBRANE)
     assert shares["one"] == 0
@@ -388,3 +395,25 @@ def test_every_knob_can_be_drawn_at_both_ends_of_its_range(end: str):
             canvas, _ = draw_one(medians() | {name: float(getattr(knob, end))}, grid=grid)
             assert np.all(np.isfinite(canvas.density)), name
             place(20, **{name.replace(".", "__"): float(getattr(knob, end))})
+
+
+def test_cells_fit_loosely_around_mitochondria():
+    def widths(spread: float) -> float:
+        """Scatter over pixels just outside mitochondria of the distance to the plasma membrane."""
+        found = []
+        for index in range(4):
+            overrides = [
+                f"mitochondria.clearance_spread={spread}",
+                "mitochondria.clearance_nm=40",
+                "cells.calibre_nm=90",
+            ]
+            drawn = draw(load_recipe(overrides=overrides), 3, index)
+            grid = grid_of(drawn, (1, 128, 128))
+            cut_here = cut(build(drawn, streams_of(3, index), grid), drawn, grid, 0.0, np.random.default_rng(0), True)
+            inside = cut_here.label > 0
+            if inside.any():
+                to_membrane = distance_transform_edt(cut_here.parts != Part.PLASMA_MEMBRANE)
+                found += list(to_membrane[inside ^ binary_dilation(inside)])
+        return float(np.std(found))
+
+    assert widths(1.2) > widths(0.0)
