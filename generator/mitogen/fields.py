@@ -28,17 +28,18 @@ class Waves:
     phase: NDArray[np.float64]
 
     def on_section(self, z_nm: float, y_nm: FloatArray, x_nm: FloatArray) -> FloatArray:
-        """Values (Y, X) float32 on the pixels of the section at `z_nm`."""
-        start = self.k[:, 0] * z_nm + self.phase
-        along_y = start[:, None] + self.k[:, 1, None] * y_nm[None].astype(np.float64)
-        along_x = self.k[:, 2, None] * x_nm[None].astype(np.float64)
+        """Values (Y, X) float32 on the pixels of the section at `z_nm`.
+
+        A field that is smooth on the scale of the pixels is summed on every `step`-th of them, at least eight to its
+        mean wavelength, and interpolated in between (Catmull and Rom, Computer Aided Geometric Design, 1974).
+        """
+        mean_k = np.sqrt(np.mean(np.sum(self.k[:, 1:] ** 2, axis=1)))
+        step = _step(mean_k, y_nm, x_nm)
         amplitude = np.sqrt(2.0 / len(self.k))
-        return _separable_cosines(
-            (amplitude * np.cos(along_y)).astype(np.float32),
-            (amplitude * np.sin(along_y)).astype(np.float32),
-            np.cos(along_x).astype(np.float32),
-            np.sin(along_x).astype(np.float32),
-        )
+        start = self.k[:, 0] * z_nm + self.phase
+        along_y, along_x = _knots(y_nm, step), _knots(x_nm, step)
+        coarse = _sum_waves(self.k, start, amplitude, along_y, along_x)
+        return coarse if step == 1 else _interpolate(coarse, step, len(y_nm), len(x_nm))
 
     def at(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values (N,) at points (N, 3), given as (z, y, x) in nm."""
@@ -67,15 +68,64 @@ def grain(rng: np.random.Generator, shape: tuple[int, int], correlation_px: floa
     return scaled
 
 
+def _step(mean_k: float, y_nm: FloatArray, x_nm: FloatArray) -> int:
+    """Every how many pixels a field with this mean wave number in rad/nm must be known."""
+    pixel_nm = max(float(axis[1] - axis[0]) if len(axis) > 1 else 0.0 for axis in (y_nm, x_nm))
+    samples = 2 * np.pi / (mean_k * pixel_nm) if mean_k * pixel_nm > 0 else 1.0
+    return int(np.clip(samples / 8, 1, 32))
+
+
+def _knots(axis_nm: FloatArray, step: int) -> NDArray[np.float64]:
+    """Positions in nm of every `step`-th pixel, with one before the first and enough after the last."""
+    if step == 1:
+        return axis_nm.astype(np.float64)
+    pixel = float(axis_nm[1] - axis_nm[0]) if len(axis_nm) > 1 else 1.0
+    return (float(axis_nm[0]) + pixel * step * (np.arange((len(axis_nm) - 1) // step + 4) - 1.0)).astype(np.float64)
+
+
 @compiled
-def _separable_cosines(cos_y: FloatArray, sin_y: FloatArray, cos_x: FloatArray, sin_x: FloatArray) -> FloatArray:
-    """Sum over waves of cos(a_y + a_x), from (K, Y) and (K, X) tables."""
-    out = np.zeros((cos_y.shape[1], cos_x.shape[1]), np.float32)
-    for row in range(out.shape[0]):
+def _sum_waves(
+    k: NDArray[np.float64], start: NDArray[np.float64], amplitude: float, ys: NDArray[np.float64],
+    xs: NDArray[np.float64],
+) -> FloatArray:  # fmt: skip
+    """Sum over waves of amplitude x cos(start + k_y y + k_x x), (Y, X), by products of functions of y and of x."""
+    cos_x, sin_x = np.empty((len(k), xs.size), np.float32), np.empty((len(k), xs.size), np.float32)
+    for wave in range(len(k)):
+        for column in range(xs.size):
+            cos_x[wave, column] = np.cos(k[wave, 2] * xs[column])
+            sin_x[wave, column] = np.sin(k[wave, 2] * xs[column])
+    out = np.zeros((ys.size, xs.size), np.float32)
+    for row in range(ys.size):
         line = out[row]
-        for wave in range(cos_y.shape[0]):
-            c = cos_y[wave, row]
-            s = sin_y[wave, row]
-            for column in range(line.size):
+        for wave in range(len(k)):
+            angle = start[wave] + k[wave, 1] * ys[row]
+            c, s = np.float32(amplitude * np.cos(angle)), np.float32(amplitude * np.sin(angle))
+            for column in range(xs.size):
                 line[column] += c * cos_x[wave, column] - s * sin_x[wave, column]
+    return out
+
+
+@compiled
+def _interpolate(coarse: FloatArray, step: int, height: int, width: int) -> FloatArray:
+    """Cubic interpolation (height, width) between knots of which the second lies on the first pixel."""
+    weights = np.empty((step, 4), np.float32)
+    for i in range(step):
+        t = i / step
+        weights[i, 0] = ((2 - t) * t - 1) * t / 2
+        weights[i, 1] = ((3 * t - 5) * t * t + 2) / 2
+        weights[i, 2] = ((4 - 3 * t) * t + 1) * t / 2
+        weights[i, 3] = (t - 1) * t * t / 2
+    wide = np.empty((coarse.shape[0], width), np.float32)
+    for knot in range(coarse.shape[0]):
+        line = coarse[knot]
+        for column in range(width):
+            at, w = column // step, weights[column % step]
+            wide[knot, column] = w[0] * line[at] + w[1] * line[at + 1] + w[2] * line[at + 2] + w[3] * line[at + 3]
+    out = np.empty((height, width), np.float32)
+    for row in range(height):
+        w, top = weights[row % step], row // step
+        a, b, c, d = w[0], w[1], w[2], w[3]
+        first, second, third, fourth = wide[top], wide[top + 1], wide[top + 2], wide[top + 3]
+        for column in range(width):
+            out[row, column] = a * first[column] + b * second[column] + c * third[column] + d * fourth[column]
     return out

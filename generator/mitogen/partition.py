@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
 
+TILES = (256, 64, 16, 8)
+"""Edges of the tiles of pixels in which rivals are sorted out, each a multiple of the next."""
+
 
 @compiled
 def holders(
@@ -42,76 +45,127 @@ def nearest_two(
     """Owner and next owner of each pixel, and the distance to the surface between them to first order.
 
     The two scores s1 <= s2 are equal on the membrane, so the distance is (s2 - s1) / |grad (s2 - s1)|.
-    Tiles of pixels are tested against all cells once; only cells that can come first or second go on.
+    Large tiles of pixels are tested against all cells, small ones against what is left; only cells that can come first
+    or second go on.
     """
-    tile = 16
     height, width = owner.shape
     count = centre.shape[0]
     squash = np.empty(count, np.float32)
     for c in range(count):
         squash[c] = 1 - 1 / (elongation[c] * elongation[c])
     middle = np.empty(count, np.float32)
-    kept = np.empty(count, np.int64)
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            bottom, right = min(top + tile, height), min(left + tile, width)
-            mi, mj = (top + bottom) // 2, (left + right) // 2
-            mz, my, mx = wz[mi, mj], wy[mi, mj], wx[mi, mj]
-            spread = np.float32(0)
-            for i in range(top, bottom):
-                for j in range(left, right):
-                    dz, dy, dx = wz[i, j] - mz, wy[i, j] - my, wx[i, j] - mx
-                    spread = max(spread, dz * dz + dy * dy + dx * dx)
-            spread = np.sqrt(spread)
-            # Upper bounds of the best two scores anywhere in the tile.
-            first = second = np.float32(1e9)
-            for c in range(count):
-                dz, dy, dx = mz - centre[c, 0], my - centre[c, 1], mx - centre[c, 2]
-                squared = dz * dz + dy * dy + dx * dx
-                along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
-                middle[c] = np.sqrt(max(squared - squash[c] * along * along, np.float32(0)))
-                if np.sqrt(squared) + spread > reach:
+    # Row 0 holds everyone; row n + 1 what tiles of size n leave of row n.
+    pools = np.empty((len(TILES) + 1, count), np.int64)
+    sizes = np.zeros(len(TILES) + 1, np.int64)
+    pools[0], sizes[0] = np.arange(count), count
+    fine = TILES[-1]
+    for top in range(0, height, TILES[0]):
+        for left in range(0, width, TILES[0]):
+            # The smallest tiles in the order of a quadtree, so that every larger tile is done once.
+            for step in range((TILES[0] // fine) ** 2):
+                i, j = top + fine * _even_bits(step >> 1), left + fine * _even_bits(step)
+                if i >= height or j >= width:
                     continue
-                upper = (middle[c] + spread) / radius[c]
-                if upper < first:
-                    second = first
-                    first = upper
-                elif upper < second:
-                    second = upper
-            candidates = 0
-            for c in range(count):
-                if (middle[c] - spread) / radius[c] <= second:
-                    kept[candidates] = c
-                    candidates += 1
-            for i in range(top, bottom):
-                for j in range(left, right):
-                    s1 = s2 = np.float32(1e9)
-                    c1 = c2 = -1
-                    for k in range(candidates):
-                        c = kept[k]
-                        dz, dy, dx = wz[i, j] - centre[c, 0], wy[i, j] - centre[c, 1], wx[i, j] - centre[c, 2]
-                        squared = dz * dz + dy * dy + dx * dx
-                        if squared > reach * reach:
-                            continue
-                        along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
-                        s = np.sqrt(max(squared - squash[c] * along * along, np.float32(0))) / radius[c]
-                        if s < s1:
-                            s2, c2 = s1, c1
-                            s1, c1 = s, c
-                        elif s < s2:
-                            s2, c2 = s, c
-                    owner[i, j] = max(c1, 0)
-                    neighbour[i, j] = max(c2, 0)
-                    if c2 < 0:
+                for level in range(len(TILES)):
+                    size = TILES[level]
+                    if (i - top) % size or (j - left) % size:
                         continue
-                    gz = gy = gx = np.float32(0)
-                    for sign, c, s in ((-1, c1, s1), (1, c2, s2)):
-                        dz, dy, dx = wz[i, j] - centre[c, 0], wy[i, j] - centre[c, 1], wx[i, j] - centre[c, 2]
-                        along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
-                        scale = sign / (max(s, np.float32(1e-3)) * radius[c] * radius[c])
-                        gz += scale * (dz - squash[c] * along * axis[c, 0])
-                        gy += scale * (dy - squash[c] * along * axis[c, 1])
-                        gx += scale * (dx - squash[c] * along * axis[c, 2])
-                    slope = np.sqrt(gz * gz + gy * gy + gx * gx)
-                    membrane[i, j] = (s2 - s1) / max(slope, np.float32(1e-9))
-                    membrane_z[i, j] = gz / max(slope, np.float32(1e-9))
+                    bottom, right = min(i + size, height), min(j + size, width)
+                    sizes[level + 1] = _rivals(
+                        centre, axis, squash, radius, reach, wz[i:bottom, j:right], wy[i:bottom, j:right],
+                        wx[i:bottom, j:right], pools[level, : sizes[level]], middle, pools[level + 1],
+                    )  # fmt: skip
+                tile = (i, min(i + fine, height), j, min(j + fine, width))
+                _share_out(
+                    centre, axis, squash, radius, reach, wz, wy, wx, pools[-1, : sizes[-1]], tile, owner, neighbour,
+                    membrane, membrane_z,
+                )  # fmt: skip
+
+
+@compiled
+def _even_bits(number: int) -> int:
+    """The bits of `number` at even places, put side by side."""
+    found = 0
+    for bit in range(8):
+        found |= ((number >> (2 * bit)) & 1) << bit
+    return found
+
+
+@compiled
+def _rivals(
+    centre: FloatArray, axis: FloatArray, squash: FloatArray, radius: FloatArray, reach: np.float32, wz: FloatArray,
+    wy: FloatArray, wx: FloatArray, pool: NDArray[np.int64], middle: FloatArray, kept: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """Put the cells of `pool` that can be first or second on some pixel of a tile into `kept`, and count them."""
+    i, j = wz.shape[0] // 2, wz.shape[1] // 2
+    mz, my, mx = wz[i, j], wy[i, j], wx[i, j]
+    spread = np.float32(0)
+    for i in range(wz.shape[0]):
+        for j in range(wz.shape[1]):
+            dz, dy, dx = wz[i, j] - mz, wy[i, j] - my, wx[i, j] - mx
+            spread = max(spread, dz * dz + dy * dy + dx * dx)
+    spread = np.sqrt(spread)
+    # Upper bounds of the best two scores anywhere in the tile.
+    first = second = np.float32(1e9)
+    for c in pool:
+        dz, dy, dx = mz - centre[c, 0], my - centre[c, 1], mx - centre[c, 2]
+        squared = dz * dz + dy * dy + dx * dx
+        along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
+        middle[c] = np.sqrt(max(squared - squash[c] * along * along, np.float32(0)))
+        if np.sqrt(squared) + spread > reach:
+            continue
+        upper = (middle[c] + spread) / radius[c]
+        if upper < first:
+            second = first
+            first = upper
+        elif upper < second:
+            second = upper
+    count = 0
+    for c in pool:
+        if (middle[c] - spread) / radius[c] <= second:
+            kept[count] = c
+            count += 1
+    return count
+
+
+@compiled
+def _share_out(
+    centre: FloatArray, axis: FloatArray, squash: FloatArray, radius: FloatArray, reach: np.float32, wz: FloatArray,
+    wy: FloatArray, wx: FloatArray, kept: NDArray[np.int64], tile: tuple[int, int, int, int],
+    owner: NDArray[np.int32], neighbour: NDArray[np.int32], membrane: FloatArray, membrane_z: FloatArray,
+) -> None:  # fmt: skip
+    """Find first and second of the cells `kept` for each pixel of a tile (top, bottom, left, right)."""
+    top, bottom, left, right = tile
+    for i in range(top, bottom):
+        for j in range(left, right):
+            s1 = s2 = np.float32(1e9)
+            c1 = c2 = -1
+            for c in kept:
+                dz, dy, dx = wz[i, j] - centre[c, 0], wy[i, j] - centre[c, 1], wx[i, j] - centre[c, 2]
+                squared = dz * dz + dy * dy + dx * dx
+                if squared > reach * reach:
+                    continue
+                along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
+                # Squared scores have the same order, and need no root.
+                s = max(squared - squash[c] * along * along, np.float32(0)) / (radius[c] * radius[c])
+                if s < s1:
+                    s2, c2 = s1, c1
+                    s1, c1 = s, c
+                elif s < s2:
+                    s2, c2 = s, c
+            owner[i, j] = max(c1, 0)
+            neighbour[i, j] = max(c2, 0)
+            if c2 < 0:
+                continue
+            s1, s2 = np.sqrt(s1), np.sqrt(s2)
+            gz = gy = gx = np.float32(0)
+            for sign, c, s in ((-1, c1, s1), (1, c2, s2)):
+                dz, dy, dx = wz[i, j] - centre[c, 0], wy[i, j] - centre[c, 1], wx[i, j] - centre[c, 2]
+                along = dz * axis[c, 0] + dy * axis[c, 1] + dx * axis[c, 2]
+                scale = sign / (max(s, np.float32(1e-3)) * radius[c] * radius[c])
+                gz += scale * (dz - squash[c] * along * axis[c, 0])
+                gy += scale * (dy - squash[c] * along * axis[c, 1])
+                gx += scale * (dx - squash[c] * along * axis[c, 2])
+            slope = np.sqrt(gz * gz + gy * gy + gx * gx)
+            membrane[i, j] = (s2 - s1) / max(slope, np.float32(1e-9))
+            membrane_z[i, j] = gz / max(slope, np.float32(1e-9))

@@ -194,6 +194,7 @@ def _cut(
     nearest: NDArray[np.int32], second_distance: FloatArray, second: NDArray[np.int32], normal_z: FloatArray,
     along: FloatArray, across: FloatArray, axis_z: FloatArray,
 ) -> None:  # fmt: skip
+    ball = np.empty((nodes.shape[1] - 1, 5), np.float32)
     for tube in range(nodes.shape[0]):
         grow = reach + 3 * ripple_nm[tube]
         low_z = low_y = low_x = np.float32(1e9)
@@ -205,16 +206,31 @@ def _cut(
             low_x, high_x = min(low_x, nodes[tube, n, 2] - r), max(high_x, nodes[tube, n, 2] + r)
         if z < low_z or z > high_z:
             continue
+        # The ball around each piece (z, y, x, radius), and where along the tube the piece starts.
+        start = np.float32(0)
+        for n in range(nodes.shape[1] - 1):
+            squared = np.float32(0)
+            for k in range(3):
+                ball[n, k] = (nodes[tube, n, k] + nodes[tube, n + 1, k]) / 2
+                squared += (nodes[tube, n + 1, k] - nodes[tube, n, k]) ** 2
+            length = np.sqrt(squared)
+            ball[n, 3], ball[n, 4] = length / 2 + max(radii[tube, n], radii[tube, n + 1]), start
+            start += length
         top = max(0, int(np.floor((low_y - ys[0]) / pixel)))
         bottom = min(ys.size, int(np.ceil((high_y - ys[0]) / pixel)) + 1)
         left = max(0, int(np.floor((low_x - xs[0]) / pixel)))
         right = min(xs.size, int(np.ceil((high_x - xs[0]) / pixel)) + 1)
         for i in range(top, bottom):
             for j in range(left, right):
+                # Nothing further away than this can change the pixel.
+                limit = min(reach, second_distance[i, j]) - ripple_nm[tube] * ripple[i, j]
                 best = np.float32(1e9)
                 best_nz = best_along = best_across = best_axis = np.float32(0)
-                start = np.float32(0)
                 for n in range(nodes.shape[1] - 1):
+                    mz, my, mx = z - ball[n, 0], ys[i] - ball[n, 1], xs[j] - ball[n, 2]
+                    far = ball[n, 3] + min(limit, best)
+                    if far < 0 or mz * mz + my * my + mx * mx > far * far:
+                        continue
                     az, ay, ax = nodes[tube, n, 0], nodes[tube, n, 1], nodes[tube, n, 2]
                     bz, by, bx = nodes[tube, n + 1, 0] - az, nodes[tube, n + 1, 1] - ay, nodes[tube, n + 1, 2] - ax
                     pz, py, px = z - az, ys[i] - ay, xs[j] - ax
@@ -229,13 +245,12 @@ def _cut(
                     if s < best:
                         best = s
                         best_nz = vz / max(d, np.float32(1e-3))
-                        best_along = start + t * length
+                        best_along = ball[n, 4] + t * length
                         if squared > 0:
                             beyond = (pz * bz + py * by + px * bx) / squared - t
                             best_along += beyond * length
                         best_across = vz * side[tube, 0] + vy * side[tube, 1] + vx * side[tube, 2]
                         best_axis = bz / max(length, np.float32(1e-3))
-                    start += length
                 best += ripple_nm[tube] * ripple[i, j]
                 if best > reach:
                     continue

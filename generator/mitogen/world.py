@@ -9,6 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mitogen.hashing import mix, open_unit, place
+from mitogen.kernels import compiled
 from mitogen.streams import stream
 
 StreamOf = Callable[[str], np.random.Generator]
@@ -40,25 +42,59 @@ def scatter(
         together: mean number of points in a block; many are quicker for crowds, few for the edges of the box.
 
     Returns:
-        Positions (N, 3) float64 in nm as (z, y, x), and numbers (N, numbers) float64, uniform in 0-1.
+        Positions (N, 3) float64 in nm as (z, y, x), and numbers (N, numbers) float64, uniform in 0-1. The
+        first numbers of a point stay as they are if it gets more.
     """
     low, high = box_nm
     if density_per_um3 <= 0:
         return np.empty((0, 3)), np.empty((0, numbers))
     edge = float(np.clip(1000 * (together / max(density_per_um3, 1e-9)) ** (1 / 3), 400, 4000))
-    first, last = np.floor(low / edge).astype(int), np.floor(high / edge).astype(int)
-    positions, attributes = [], []
+    first, last = np.floor(low / edge).astype(np.int64), np.floor(high / edge).astype(np.int64)
+    key = np.uint64(streams(stage).integers(2**63))
+    mean = density_per_um3 * (edge / 1000) ** 3
+    rows = _points(key, first, last, mean, edge, np.asarray(low), np.asarray(high), numbers)
+    return rows[:, :3], rows[:, 3:]
+
+
+@compiled
+def _points(
+    key: np.uint64, first: NDArray[np.int64], last: NDArray[np.int64], mean: float, edge: float,
+    low: NDArray[np.float64], high: NDArray[np.float64], numbers: int,
+) -> NDArray[np.float64]:  # fmt: skip
+    """Rows (z, y, x, numbers...) of the points of all blocks that lie within the box, block by block."""
+    blocks = 1
+    for k in range(3):
+        blocks *= last[k] - first[k] + 1
+    room = int(blocks * mean + 8 * np.sqrt(blocks * mean)) + 16
+    rows = np.empty((room, 3 + numbers))
+    filled = 0
     for z in range(first[0], last[0] + 1):
         for y in range(first[1], last[1] + 1):
             for x in range(first[2], last[2] + 1):
-                rng = streams(f"{stage}/{z},{y},{x}")
-                count = rng.poisson(density_per_um3 * (edge / 1000) ** 3)
-                rows = rng.random((count, 3 + numbers))
-                positions.append((rows[:, :3] + (z, y, x)) * edge)
-                attributes.append(rows[:, 3:])
-    points, rest = np.concatenate(positions), np.concatenate(attributes)
-    kept = np.all((points >= low) & (points <= high), axis=1)
-    return points[kept], rest[kept]
+                state = place(key, z, y, x)
+                # Arrivals of a Poisson process within a time of `mean`.
+                time = -np.log(open_unit(state))
+                while time < mean:
+                    # A chain of its own, so that more numbers a point shift nothing.
+                    own = mix(~state)
+                    for column in range(3 + numbers):
+                        own = mix(own)
+                        rows[filled, column] = open_unit(own)
+                    rows[filled, 0] = (rows[filled, 0] + z) * edge
+                    rows[filled, 1] = (rows[filled, 1] + y) * edge
+                    rows[filled, 2] = (rows[filled, 2] + x) * edge
+                    inside = True
+                    for k in range(3):
+                        inside = inside and low[k] <= rows[filled, k] <= high[k]
+                    if inside:
+                        filled += 1
+                        if filled == room:
+                            larger = np.empty((2 * room, 3 + numbers))
+                            larger[:room] = rows
+                            rows, room = larger, 2 * room
+                    state = mix(state)
+                    time -= np.log(open_unit(state))
+    return rows[:filled]
 
 
 def directions(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:

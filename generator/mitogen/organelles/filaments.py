@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
 from mitogen.grid import FloatArray
+from mitogen.hashing import mix, unit
 from mitogen.kernels import compiled
-from mitogen.organelles.vesicles import _mix, _unit
 from mitogen.parts import Part
 
 
@@ -73,14 +73,14 @@ def _stripes(
         nearest = np.float32(1e9)
         for da in range(-1, 2):
             for db in range(-1, 2):
-                state = _mix(
-                    key ^ _mix(np.uint64(ka + da + 65536) * np.uint64(0x10001) ^ _mix(np.uint64(kb + db + 65536)))
+                state = mix(
+                    key ^ mix(np.uint64(ka + da + 65536) * np.uint64(0x10001) ^ mix(np.uint64(kb + db + 65536)))
                 )
-                if _unit(state) >= occupancy:
+                if unit(state) >= occupancy:
                     continue
-                state = _mix(state)
-                ca = ka + da + _unit(state)
-                cb = kb + db + _unit(_mix(state))
+                state = mix(state)
+                ca = ka + da + unit(state)
+                cb = kb + db + unit(mix(state))
                 d = np.sqrt((a - ca) ** 2 + (b - cb) ** 2) * spacing
                 nearest = min(nearest, d)
         share[p] = min(max(half - (nearest - radius) / (2 * blur), np.float32(0)), np.float32(1))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mitogen.canvas import Canvas
 from mitogen.grid import FloatArray
+from mitogen.hashing import mix, place, unit
 from mitogen.kernels import compiled
 from mitogen.parts import Part
 
@@ -61,21 +62,6 @@ def draw_granules(canvas: Canvas, granule: Granule, where: NDArray[np.bool_], ke
 
 
 @compiled
-def _mix(state: np.uint64) -> np.uint64:
-    """One round of splitmix64 (Steele, Lea and Flood, OOPSLA 2014)."""
-    state += np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
-
-
-@compiled
-def _unit(state: np.uint64) -> np.float32:
-    """A number in [0, 1) from 24 bits of a hash."""
-    return np.float32(state >> np.uint64(40)) * np.float32(1.0 / 16777216.0)
-
-
-@compiled
 def _splat(
     density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, allowed: NDArray[np.bool_],
     free: NDArray[np.bool_], key: np.uint64, z: np.float32,
@@ -88,31 +74,25 @@ def _splat(
     jitter = max(spacing - radius, np.float32(0.7) * spacing)
     half = np.float32(0.5)
     # The lattice starts at a height of its own, or every section at z = 0 would run through the middle of a layer.
-    origin = spacing * _unit(_mix(key))
+    origin = spacing * unit(mix(key))
     for kz in range(
         int(np.floor((z - origin - largest - thickness / 2 - spacing) / spacing)),
         int((z - origin + largest + thickness / 2 + spacing) / spacing) + 2,
     ):
         for ky in range(int(np.floor((ys[0] - spacing) / spacing)), int((ys[-1] + spacing) / spacing) + 2):
             for kx in range(int(np.floor((xs[0] - spacing) / spacing)), int((xs[-1] + spacing) / spacing) + 2):
-                state = _mix(
-                    key
-                    ^ _mix(
-                        np.uint64(kz + 65536) * np.uint64(0x100000001)
-                        ^ _mix(np.uint64(ky + 65536) * np.uint64(0x10001) ^ _mix(np.uint64(kx + 65536)))
-                    )
-                )
-                if _unit(state) >= occupancy:
+                state = place(key, kz, ky, kx)
+                if unit(state) >= occupancy:
                     continue
-                state = _mix(state)
-                cz = origin + kz * spacing + (_unit(state) - half) * jitter
-                state = _mix(state)
+                state = mix(state)
+                cz = origin + kz * spacing + (unit(state) - half) * jitter
+                state = mix(state)
                 # Every other layer is shifted, so that rows never line up.
-                cy = (ky + half * (kz & 1)) * spacing + (_unit(state) - half) * jitter
-                state = _mix(state)
-                cx = (kx + half * (ky & 1)) * spacing + (_unit(state) - half) * jitter
-                state = _mix(state)
-                r = radius * (1 + spread * (2 * _unit(state) - 1))
+                cy = (ky + half * (kz & 1)) * spacing + (unit(state) - half) * jitter
+                state = mix(state)
+                cx = (kx + half * (ky & 1)) * spacing + (unit(state) - half) * jitter
+                state = mix(state)
+                r = radius * (1 + spread * (2 * unit(state) - 1))
                 dz = z - cz
                 if abs(dz) > r + thickness / 2:
                     continue
