@@ -23,6 +23,7 @@ class Canvas:
         membrane: float32 distance to the middle of the gap between the two in nm, never negative.
         membrane_z: float32 z component of that membrane's normal.
         free: bool, whether an organelle may still be drawn here.
+        room: float32 distance to the nearest mitochondrion or other body in nm, where one is near.
         density: float32 stain: 0 is clear resin, 1 the darkest membrane.
         grain: float32 granular ground to add to any watery space, of mean 0.
         parts: uint8 compartment (see `parts.Part`), or of size 0 where nobody asked for it.
@@ -35,6 +36,7 @@ class Canvas:
     membrane: FloatArray
     membrane_z: FloatArray
     free: NDArray[np.bool_]
+    room: FloatArray
     density: FloatArray
     grain: FloatArray
     parts: NDArray[np.uint8]

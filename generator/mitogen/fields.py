@@ -27,6 +27,11 @@ class Waves:
     k: NDArray[np.float64]
     phase: NDArray[np.float64]
 
+    @property
+    def mean_slope(self) -> float:
+        """Standard deviation of the change per nm along an axis."""
+        return float(np.sqrt(np.mean(np.sum(self.k**2, axis=1)) / 3))
+
     def on_section(self, z_nm: float, y_nm: FloatArray, x_nm: FloatArray) -> FloatArray:
         """Values (Y, X) float32 on the pixels of the section at `z_nm`.
 
@@ -35,11 +40,17 @@ class Waves:
         """
         mean_k = np.sqrt(np.mean(np.sum(self.k[:, 1:] ** 2, axis=1)))
         step = _step(mean_k, y_nm, x_nm)
-        amplitude = np.sqrt(2.0 / len(self.k))
+        amplitude = np.full(len(self.k), np.sqrt(2.0 / len(self.k)))
         start = self.k[:, 0] * z_nm + self.phase
         along_y, along_x = _knots(y_nm, step), _knots(x_nm, step)
         coarse = _sum_waves(self.k, start, amplitude, along_y, along_x)
         return coarse if step == 1 else _interpolate(coarse, step, len(y_nm), len(x_nm))
+
+    def rise_on_section(self, z_nm: float, y_nm: FloatArray, x_nm: FloatArray) -> FloatArray:
+        """Change (Y, X) float32 per nm of height at these pixels of the section at `z_nm`."""
+        start = self.k[:, 0] * z_nm + self.phase + np.pi / 2
+        amplitude = np.sqrt(2.0 / len(self.k)) * self.k[:, 0]
+        return _sum_waves(self.k, start, amplitude, y_nm.astype(np.float64), x_nm.astype(np.float64))
 
     def at(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values (N,) at points (N, 3), given as (z, y, x) in nm."""
@@ -85,8 +96,8 @@ def _knots(axis_nm: FloatArray, step: int) -> NDArray[np.float64]:
 
 @compiled
 def _sum_waves(
-    k: NDArray[np.float64], start: NDArray[np.float64], amplitude: float, ys: NDArray[np.float64],
-    xs: NDArray[np.float64],
+    k: NDArray[np.float64], start: NDArray[np.float64], amplitude: NDArray[np.float64],
+    ys: NDArray[np.float64], xs: NDArray[np.float64],
 ) -> FloatArray:  # fmt: skip
     """Sum over waves of amplitude x cos(start + k_y y + k_x x), (Y, X), by products of functions of y and of x."""
     cos_x, sin_x = np.empty((len(k), xs.size), np.float32), np.empty((len(k), xs.size), np.float32)
@@ -99,7 +110,7 @@ def _sum_waves(
         line = out[row]
         for wave in range(len(k)):
             angle = start[wave] + k[wave, 1] * ys[row]
-            c, s = np.float32(amplitude * np.cos(angle)), np.float32(amplitude * np.sin(angle))
+            c, s = np.float32(amplitude[wave] * np.cos(angle)), np.float32(amplitude[wave] * np.sin(angle))
             for column in range(xs.size):
                 line[column] += c * cos_x[wave, column] - s * sin_x[wave, column]
     return out
@@ -129,3 +140,21 @@ def _interpolate(coarse: FloatArray, step: int, height: int, width: int) -> Floa
         for column in range(width):
             out[row, column] = a * first[column] + b * second[column] + c * third[column] + d * fourth[column]
     return out
+
+
+@compiled
+def between(knots: FloatArray, i: int, j: int, stride: int) -> np.float32:
+    """Value at pixel (i, j) of what is known on every `stride`-th pixel, interpolated linearly."""
+    row, column, v, u = weights(knots, i, j, stride)
+    below, beside = min(row + 1, knots.shape[0] - 1), min(column + 1, knots.shape[1] - 1)
+    upper = knots[row, column] + u * (knots[row, beside] - knots[row, column])
+    lower = knots[below, column] + u * (knots[below, beside] - knots[below, column])
+    return np.float32(upper + v * (lower - upper))
+
+
+@compiled
+def weights(knots: FloatArray, i: int, j: int, stride: int) -> tuple[int, int, np.float32, np.float32]:
+    """The knot above and left of pixel (i, j), and how far the pixel lies towards the next ones, 0-1."""
+    row, column = min(i // stride, knots.shape[0] - 1), min(j // stride, knots.shape[1] - 1)
+    share = np.float32(1) / np.float32(stride)
+    return row, column, np.float32(i - row * stride) * share, np.float32(j - column * stride) * share

@@ -7,11 +7,16 @@ cell's axis, over the cell's calibre. A point belongs to the cell of lowest scor
 import numpy as np
 from numpy.typing import NDArray
 
+from mitogen.fields import weights
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
 
 TILES = (256, 64, 16, 8)
 """Edges of the tiles of pixels in which rivals are sorted out, each a multiple of the next."""
+
+
+NEAR_NM = np.float32(80)
+"""Distances from membranes that are larger than this stay rough."""
 
 
 @compiled
@@ -39,12 +44,15 @@ def holders(
 @compiled
 def nearest_two(
     centre: FloatArray, axis: FloatArray, elongation: FloatArray, radius: FloatArray, reach: np.float32,
-    wz: FloatArray, wy: FloatArray, wx: FloatArray, owner: NDArray[np.int32], neighbour: NDArray[np.int32],
-    membrane: FloatArray, membrane_z: FloatArray,
+    wz: FloatArray, wy: FloatArray, wx: FloatArray, steep: tuple[FloatArray, FloatArray, FloatArray], stride: int,
+    pixel: np.float32, owner: NDArray[np.int32], neighbour: NDArray[np.int32], membrane: FloatArray,
+    membrane_z: FloatArray,
 ) -> None:  # fmt: skip
     """Owner and next owner of each pixel, and the distance to the surface between them to first order.
 
-    The two scores s1 <= s2 are equal on the membrane, so the distance is (s2 - s1) / |grad (s2 - s1)|.
+    The two scores s1 <= s2 are equal on the membrane, so the distance is (s2 - s1) / |grad (s2 - s1)|. Scores are taken
+    in warped space, distances and normals are those of the tissue: `steep` holds the change of the warped (z, y, x)
+    with height on every `stride`-th pixel, and neighbouring pixels tell how they change in the plane.
     Large tiles of pixels are tested against all cells, small ones against what is left; only cells that can come first
     or second go on.
     """
@@ -77,8 +85,8 @@ def nearest_two(
                     )  # fmt: skip
                 tile = (i, min(i + fine, height), j, min(j + fine, width))
                 _share_out(
-                    centre, axis, squash, radius, reach, wz, wy, wx, pools[-1, : sizes[-1]], tile, owner, neighbour,
-                    membrane, membrane_z,
+                    centre, axis, squash, radius, reach, wz, wy, wx, steep, stride, pixel, pools[-1, : sizes[-1]], tile,
+                    owner, neighbour, membrane, membrane_z,
                 )  # fmt: skip
 
 
@@ -131,8 +139,9 @@ def _rivals(
 @compiled
 def _share_out(
     centre: FloatArray, axis: FloatArray, squash: FloatArray, radius: FloatArray, reach: np.float32, wz: FloatArray,
-    wy: FloatArray, wx: FloatArray, kept: NDArray[np.int64], tile: tuple[int, int, int, int],
-    owner: NDArray[np.int32], neighbour: NDArray[np.int32], membrane: FloatArray, membrane_z: FloatArray,
+    wy: FloatArray, wx: FloatArray, steep: tuple[FloatArray, FloatArray, FloatArray], stride: int, pixel: np.float32,
+    kept: NDArray[np.int64], tile: tuple[int, int, int, int], owner: NDArray[np.int32],
+    neighbour: NDArray[np.int32], membrane: FloatArray, membrane_z: FloatArray,
 ) -> None:  # fmt: skip
     """Find first and second of the cells `kept` for each pixel of a tile (top, bottom, left, right)."""
     top, bottom, left, right = tile
@@ -167,5 +176,36 @@ def _share_out(
                 gy += scale * (dy - squash[c] * along * axis[c, 1])
                 gx += scale * (dx - squash[c] * along * axis[c, 2])
             slope = np.sqrt(gz * gz + gy * gy + gx * gx)
+            if s2 - s1 < NEAR_NM * slope:
+                # The chain rule: from the gradient in warped space to that in the tissue.
+                up, down = max(i - 1, 0), min(i + 1, owner.shape[0] - 1)
+                west, east = max(j - 1, 0), min(j + 1, owner.shape[1] - 1)
+                tall, wide = max(down - up, 1) * pixel, max(east - west, 1) * pixel
+                ty = gz * (wz[down, j] - wz[up, j]) + gy * (wy[down, j] - wy[up, j]) + gx * (wx[down, j] - wx[up, j])
+                tx = (
+                    gz * (wz[i, east] - wz[i, west])
+                    + gy * (wy[i, east] - wy[i, west])
+                    + gx * (wx[i, east] - wx[i, west])
+                )
+                ty, tx = ty / tall, tx / wide
+                gz = _along_z(steep, gz, gy, gx, i, j, stride)
+                slope = np.sqrt(gz * gz + ty * ty + tx * tx)
             membrane[i, j] = (s2 - s1) / max(slope, np.float32(1e-9))
             membrane_z[i, j] = gz / max(slope, np.float32(1e-9))
+
+
+@compiled
+def _along_z(
+    steep: tuple[FloatArray, FloatArray, FloatArray], gz: np.float32, gy: np.float32, gx: np.float32, i: int, j: int,
+    stride: int,
+) -> np.float32:  # fmt: skip
+    """Change with height of what changes by `gz`, `gy`, `gx` along the warped axes."""
+    z, y, x = steep
+    row, column, v, u = weights(z, i, j, stride)
+    below, beside = min(row + 1, z.shape[0] - 1), min(column + 1, z.shape[1] - 1)
+    a = gz * z[row, column] + gy * y[row, column] + gx * x[row, column]
+    b = gz * z[row, beside] + gy * y[row, beside] + gx * x[row, beside]
+    c = gz * z[below, column] + gy * y[below, column] + gx * x[below, column]
+    d = gz * z[below, beside] + gy * y[below, beside] + gx * x[below, beside]
+    upper, lower = a + u * (b - a), c + u * (d - c)
+    return np.float32(upper + v * (lower - upper))

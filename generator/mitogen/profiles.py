@@ -8,6 +8,7 @@ being the z component of the surface normal. A pixel therefore averages a layer 
 import numpy as np
 
 from mitogen.grid import FloatArray
+from mitogen.kernels import compiled
 
 
 def reach_nm(normal_z: FloatArray, thickness_nm: float, pixel_nm: float) -> FloatArray:
@@ -42,3 +43,24 @@ def inside(distance_nm: FloatArray, reach: FloatArray) -> FloatArray:
     """Share of a pixel (0-1) at negative distance."""
     share: FloatArray = np.clip(0.5 - distance_nm / (2 * reach), 0, 1)
     return share
+
+
+@compiled
+def reach_at(normal_z: float, thickness_nm: float, pixel_nm: float) -> float:
+    """As `reach_nm`, for one pixel within a compiled loop."""
+    oblique = min(abs(normal_z), 1.0)
+    return float(0.5 * (thickness_nm * oblique + pixel_nm * np.sqrt(1 - oblique * oblique)))
+
+
+@compiled
+def inside_at(distance_nm: float, reach: float) -> float:
+    """As `inside`, for one pixel within a compiled loop."""
+    return min(max(0.5 - distance_nm / (2 * reach), 0.0), 1.0)
+
+
+@compiled
+def layer_at(distance_nm: float, reach: float, lower_nm: float, upper_nm: float) -> float:
+    """As `layer`, between two distances, for one pixel within a compiled loop."""
+    upper = min(max(distance_nm + reach, lower_nm), upper_nm)
+    lower = min(max(distance_nm - reach, lower_nm), upper_nm)
+    return (upper - lower) / (2 * reach)

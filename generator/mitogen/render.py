@@ -24,9 +24,7 @@ Cutter = Callable[[int, Grid], Section]
 
 def _tissue(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: bool) -> Cutter:
     scene = build(drawn, streams, grid)
-    return lambda number, pixels: cut(
-        scene, drawn, pixels, float(grid.z_nm[number]), streams(f"section/{number}"), parts
-    )
+    return lambda number, pixels: cut(scene, drawn, pixels, float(grid.z_nm[number]), streams, parts)
 
 
 CUTTERS: Mapping[str, Callable[[Mapping[str, float], StreamOf, Grid, bool], Cutter]] = {

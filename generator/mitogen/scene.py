@@ -10,12 +10,18 @@ from scipy.special import ndtri
 from mitogen.fields import Waves, random_waves
 from mitogen.grid import FloatArray, Grid
 from mitogen.organelles.bodies import place_bodies
+from mitogen.organelles.golgi import Stacks, house_golgi, place_golgi
+from mitogen.organelles.levels import wavelength_of_threads
 from mitogen.organelles.mitochondria import place_mitochondria
 from mitogen.shapes import Tubes, bend, hard_core
 from mitogen.tissue import Cells, Kind, cells_at, place_cells
 from mitogen.world import StreamOf, directions, scatter
 
 NODES = 7
+KEYS = (
+    "vesicles", "dense", "ribosomes", "sparse", "inner", "filaments", "matrix", "microtubules", "studs",
+    "glycogen", "golgi",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +42,7 @@ class Scene:
         instance: (I,) int32 number of each mitochondrion from 1, 0 for bodies.
         body: (I,) int8 kind of each body (see `bodies.Body`), -1 for mitochondria.
         looks: (I, 8) float64 numbers in 0-1 for the looks of each inclusion.
+        golgi: the Golgi stacks, each with its host.
         fields: smooth fields by name.
         keys: keys of the lattices of granules by name.
     """
@@ -53,6 +60,7 @@ class Scene:
     instance: NDArray[np.int32]
     body: NDArray[np.int8]
     looks: NDArray[np.float64]
+    golgi: Stacks
     fields: Mapping[str, Waves]
     keys: Mapping[str, int]
 
@@ -95,11 +103,9 @@ def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
         np.where(body < 0, np.cumsum(body < 0), 0).astype(np.int32),
         body,
         all_looks[chosen],
+        _place_golgi(drawn, streams, grid, cells, np.concatenate([kind, trunk_kind]), trunks),
         _fields(drawn, streams),
-        {
-            name: int(streams(f"key/{name}").integers(2**62))
-            for name in ("vesicles", "dense", "ribosomes", "sparse", "inner", "filaments", "matrix")
-        },
+        {name: int(streams(f"key/{name}").integers(2**62)) for name in KEYS},
     )
 
 
@@ -110,15 +116,39 @@ def _fields(drawn: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
         "cluster": drawn["boutons.cluster_nm"],
         "patch": drawn["synapses.spacing_nm"],
         "sheets": 900.0,
-        "sheet_patch": 1200.0,
+        "sheet_patch": 700.0,
         "tubule_1": drawn["reticulum.tubule_spacing_nm"],
         "tubule_2": drawn["reticulum.tubule_spacing_nm"],
+        "tubule_patch": 700.0,
         "wander_1": 900.0,
         "wander_2": 900.0,
         "coarse": 350.0,
         "fine": 70.0,
+        "t_bar_1": wavelength_of_threads(drawn["t_bars.density_per_um2"]),
+        "t_bar_2": wavelength_of_threads(drawn["t_bars.density_per_um2"]),
+        "pore_1": wavelength_of_threads(drawn["nuclei.pores_per_um2"]),
+        "pore_2": wavelength_of_threads(drawn["nuclei.pores_per_um2"]),
     }
     return {name: random_waves(streams(f"field/{name}"), length) for name, length in lengths.items()}
+
+
+def _place_golgi(
+    drawn: Mapping[str, float], streams: StreamOf, grid: Grid, cells: Cells, kind: NDArray[np.int8], trunks: Tubes
+) -> Stacks:
+    """Scatter Golgi stacks and find the cell of each, and how large it may be there."""
+    stacks = place_golgi(drawn, streams, grid)
+    if len(stacks.centre) == 0:
+        return stacks
+    host = cells_at(cells, stacks.centre)
+    room = 0.8 * cells.radius[host].astype(np.float64)
+    if len(trunks):
+        depth = -_distances(trunks, stacks.centre)
+        holder = np.argmax(depth, axis=0)
+        within = depth[holder, np.arange(len(holder))]
+        host = np.where(within > 0, len(cells.radius) + holder, host).astype(np.int32)
+        room = np.where(within > 0, 60 + 0.8 * within, room)
+    room[np.isin(kind[host], (Kind.BOUTON, Kind.MYELINATED))] = 0
+    return house_golgi(stacks, host, room)
 
 
 def _place_trunks(

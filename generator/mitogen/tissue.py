@@ -11,11 +11,18 @@ from scipy.special import ndtri
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves, random_waves
 from mitogen.grid import FloatArray, Grid
+from mitogen.kernels import compiled
 from mitogen.partition import holders, nearest_two
 from mitogen.parts import Part
-from mitogen.profiles import layer
+from mitogen.profiles import layer_at, reach_at
 from mitogen.shapes import TubeMap
 from mitogen.world import StreamOf, directions, scatter
+
+STRIDE = 4
+"""On every how many pixels the change of the warp with height is taken."""
+
+ROUGH_NM = 12.0
+"""How far a plasma membrane wavers within a few tens of nanometres."""
 
 
 class Kind(IntEnum):
@@ -78,8 +85,10 @@ def place_cells(
     warp_nm = drawn["cells.tortuosity"] * calibre
     centre, u = scatter(streams, "cells", density, grid.box(reach + 2.5 * warp_nm), 7)
     spread = drawn["cells.calibre_spread"]
-    radius = calibre * np.exp(spread * np.clip(ndtri(u[:, 0]), -2.2, 2.2))
-    stretched = 1 + (elongation - 1) * 2 * u[:, 1]
+    # No cell is wider or longer than it reaches, or it would end there without a membrane.
+    longest = reach / 1.6
+    radius = np.minimum(calibre * np.exp(spread * np.clip(ndtri(u[:, 0]), -2.2, 2.2)), longest)
+    stretched = np.minimum(1 + (elongation - 1) * 2 * u[:, 1], longest / radius)
     shade = drawn["cells.cytoplasm"] + drawn["cells.cytoplasm_spread"] * ndtri(np.clip(u[:, 5], 0.01, 0.99))
     kind = _kinds(drawn, u[:, 4])
     shade = np.where(kind == Kind.DARK, drawn["cells.dark_cytoplasm"], shade)
@@ -102,14 +111,9 @@ def place_cells(
 def cut_cells(cells: Cells, grid: Grid, z_nm: float, parts: bool = False) -> Canvas:
     """Cut the cells with the section at `z_nm`: a canvas of owners and membranes, without stain; `parts` adds a map."""
     y, x = grid.y_nm, grid.x_nm
-    warped = [
-        np.float32(cells.warp_nm) * large.on_section(z_nm, y, x)
-        + np.float32(cells.wave_nm) * fine.on_section(z_nm, y, x)
-        for large, fine in zip(cells.warp, cells.wave, strict=True)
-    ]
-    warped[0] += np.float32(z_nm)
-    warped[1] += y[:, None]
-    warped[2] += x[None]
+    warped = _warp(cells, z_nm, y, x)
+    # How much the warped coordinates change with height need not be known on every pixel.
+    steep = _steepness(cells, z_nm, y[::STRIDE], x[::STRIDE])
     canvas = Canvas(
         grid,
         z_nm,
@@ -118,6 +122,7 @@ def cut_cells(cells: Cells, grid: Grid, z_nm: float, parts: bool = False) -> Can
         membrane=np.full(grid.shape, 1e4, np.float32),
         membrane_z=np.zeros(grid.shape, np.float32),
         free=np.ones(grid.shape, np.bool_),
+        room=np.full(grid.shape, 1e4, np.float32),
         density=np.zeros(grid.shape, np.float32),
         grain=np.zeros(grid.shape, np.float32),
         parts=np.full(grid.shape if parts else (0, 0), Part.CYTOPLASM, np.uint8),
@@ -125,8 +130,8 @@ def cut_cells(cells: Cells, grid: Grid, z_nm: float, parts: bool = False) -> Can
     near = _within_reach(cells, warped)
     nearest_two(
         cells.centre[near], cells.axis[near], cells.elongation[near], cells.radius[near],
-        np.float32(cells.reach_nm), warped[0], warped[1], warped[2], canvas.owner,
-        canvas.neighbour, canvas.membrane, canvas.membrane_z,
+        np.float32(cells.reach_nm), warped[0], warped[1], warped[2], steep, STRIDE,
+        np.float32(grid.pixel_nm), canvas.owner, canvas.neighbour, canvas.membrane, canvas.membrane_z,
     )  # fmt: skip
     canvas.owner[...] = near[canvas.owner]
     canvas.neighbour[...] = near[canvas.neighbour]
@@ -189,16 +194,35 @@ def push(canvas: Canvas, tubes: TubeMap, host: NDArray[np.int32], gap_nm: float 
 
 def draw_membranes(canvas: Canvas, drawn: Mapping[str, float]) -> None:
     """Draw the plasma membranes on both sides of the extracellular gap, and the gap itself."""
-    near = np.flatnonzero(canvas.membrane < 60 + canvas.grid.thickness_nm)
-    distance = canvas.membrane.reshape(-1)[near]
-    reach = canvas.reach(canvas.membrane_z.reshape(-1)[near])
-    gap, width = drawn["cells.gap_nm"], drawn["cells.membrane_nm"]
-    canvas.cover_layer(distance, reach, (-gap / 2, gap / 2), drawn["cells.gap_density"], near, Part.EXTRACELLULAR)
-    # Both membranes fall into a pixel that is wide or obliquely cut, hence both sides of the gap.
-    share = layer(distance, reach, (gap + width) / 2, width / 2) + layer(distance, reach, -(gap + width) / 2, width / 2)
-    canvas.cover(np.minimum(share, 1), drawn["cells.membrane_density"], near)
-    within = (distance >= gap / 2) & (distance <= max(gap / 2 + width, gap / 2 + canvas.grid.pixel_nm))
-    canvas.mark(within, near, Part.PLASMA_MEMBRANE)
+    _draw_gaps(
+        canvas.density, canvas.parts, np.uint8(Part.EXTRACELLULAR), np.uint8(Part.PLASMA_MEMBRANE), canvas.membrane,
+        canvas.membrane_z, canvas.grid.pixel_nm, canvas.grid.thickness_nm, drawn["cells.gap_nm"] / 2,
+        drawn["cells.gap_density"], drawn["cells.membrane_nm"], drawn["cells.membrane_density"],
+    )  # fmt: skip
+
+
+@compiled
+def _draw_gaps(
+    density: FloatArray, parts: NDArray[np.uint8], outside: np.uint8, wall: np.uint8, membrane: FloatArray,
+    membrane_z: FloatArray, pixel: float, thickness: float, half_gap: float, gap_density: float, width: float,
+    stain: float,
+) -> None:  # fmt: skip
+    for i in range(density.shape[0]):
+        for j in range(density.shape[1]):
+            distance, normal = membrane[i, j], membrane_z[i, j]
+            # No membrane is flat to a few nanometres: cut along its face it is a smear, in which gap and membranes
+            # do not show by themselves.
+            reach = reach_at(normal, thickness, pixel) + ROUGH_NM * normal * normal
+            if distance > half_gap + width + reach:
+                continue
+            value = density[i, j]
+            value += layer_at(distance, reach, -half_gap, half_gap) * (gap_density - value)
+            # Both membranes fall into a pixel that is wide or obliquely cut, hence both sides of the gap.
+            share = layer_at(distance, reach, half_gap, half_gap + width)
+            share += layer_at(distance, reach, -half_gap - width, -half_gap)
+            density[i, j] = value + min(share, 1.0) * (stain - value)
+            if parts.size > 0 and distance <= half_gap + max(width, pixel):
+                parts[i, j] = outside if distance < half_gap else wall
 
 
 def _kinds(drawn: Mapping[str, float], u: NDArray[np.float64]) -> NDArray[np.int8]:
@@ -219,6 +243,31 @@ def _kinds(drawn: Mapping[str, float], u: NDArray[np.float64]) -> NDArray[np.int
 def _three_waves(rng: np.random.Generator, wavelength_nm: float) -> tuple[Waves, Waves, Waves]:
     z, y, x = (random_waves(rng, wavelength_nm, count=16) for _ in range(3))
     return z, y, x
+
+
+def _warp(cells: Cells, z_nm: float, y_nm: FloatArray, x_nm: FloatArray) -> list[FloatArray]:
+    """Warped z, y and x in nm, each (Y, X), of the pixels of a section."""
+    warped = [
+        np.float32(cells.warp_nm) * large.on_section(z_nm, y_nm, x_nm)
+        + np.float32(cells.wave_nm) * fine.on_section(z_nm, y_nm, x_nm)
+        for large, fine in zip(cells.warp, cells.wave, strict=True)
+    ]
+    warped[0] += np.float32(z_nm)
+    warped[1] += y_nm[:, None]
+    warped[2] += x_nm[None]
+    return warped
+
+
+def _steepness(
+    cells: Cells, z_nm: float, y_nm: FloatArray, x_nm: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Change of warped z, y and x with height, each (Y, X)."""
+    z, y, x = (
+        np.float32(cells.warp_nm) * large.rise_on_section(z_nm, y_nm, x_nm)
+        + np.float32(cells.wave_nm) * fine.rise_on_section(z_nm, y_nm, x_nm)
+        for large, fine in zip(cells.warp, cells.wave, strict=True)
+    )
+    return z + 1, y, x
 
 
 def _within_reach(cells: Cells, warped: list[FloatArray]) -> NDArray[np.intp]:

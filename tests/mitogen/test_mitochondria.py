@@ -71,8 +71,9 @@ def draw_one(
     shape = grid.shape
     canvas = Canvas(
         grid, z_nm, np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.full(shape, 1e4, np.float32),
-        np.zeros(shape, np.float32), np.ones(shape, np.bool_), np.full(shape, drawn["cells.cytoplasm"], np.float32),
-        np.zeros(shape, np.float32), np.full(shape, Part.CYTOPLASM, np.uint8),
+        np.zeros(shape, np.float32), np.ones(shape, np.bool_), np.full(shape, 1e4, np.float32),
+        np.full(shape, drawn["cells.cytoplasm"], np.float32), np.zeros(shape, np.float32),
+        np.full(shape, Part.CYTOPLASM, np.uint8),
     )  # fmt: skip
     flat = np.zeros(shape, np.float32)
     tubes_here = cut_tubes(shapes, grid, z_nm, 120.0, flat, np.zeros(len(shapes), np.float32))

@@ -3,9 +3,11 @@
 import numpy as np
 
 from mitogen.canvas import Canvas
-from mitogen.fields import random_waves
+from mitogen.fields import Waves, random_waves
 from mitogen.grid import Grid
-from mitogen.organelles.sheaths import draw_myelin, draw_nuclei
+from mitogen.organelles.nuclei import draw_nuclei
+from mitogen.organelles.sheaths import draw_myelin
+from mitogen.organelles.synapse import draw_t_bars
 from mitogen.organelles.vesicles import Granule, draw_granules
 from mitogen.parts import Part
 from mitogen.shapes import Tubes, cut_tubes
@@ -19,21 +21,25 @@ def empty_canvas(z_nm: float = 0.0) -> Canvas:
     shape = GRID.shape
     return Canvas(
         GRID, z_nm, np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.full(shape, 1e4, np.float32),
-        np.zeros(shape, np.float32), np.ones(shape, np.bool_), np.zeros(shape, np.float32),
-        np.zeros(shape, np.float32), np.ones(shape, np.uint8),
+        np.zeros(shape, np.float32), np.ones(shape, np.bool_), np.full(shape, 1e4, np.float32),
+        np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.ones(shape, np.uint8),
     )  # fmt: skip
 
 
+def sphere(radius: float) -> Tubes:
+    return Tubes(np.zeros((1, 2, 3), np.float32), np.full((1, 2), radius, np.float32), np.zeros((1, 3), np.float32))
+
+
 def ball(radius: float):
-    tubes = Tubes(np.zeros((1, 2, 3), np.float32), np.full((1, 2), radius, np.float32), np.zeros((1, 3), np.float32))
     flat = np.zeros(GRID.shape, np.float32)
-    return cut_tubes(tubes, GRID, 0.0, 150.0, flat, np.zeros(1, np.float32))
+    return cut_tubes(sphere(radius), GRID, 0.0, 150.0, flat, np.zeros(1, np.float32))
 
 
 def test_myelin_is_a_dark_ring_around_a_clear_axon():
     canvas, tubes = empty_canvas(), ball(300.0)
     drawn = {"myelin.period_nm": 15.0, "myelin.lamellae": 0.1, "myelin.density": 0.8, "myelin.unevenness": 0.0}
-    draw_myelin(canvas, tubes, np.array([80.0], np.float32), drawn, FIELD)
+    drawn |= {"myelin.splits": 0.0, "cells.cytoplasm": 0.1}
+    draw_myelin(canvas, tubes, np.array([80.0], np.float32), drawn, (FIELD, FIELD, FIELD))
     ring = (tubes.distance < -15) & (tubes.distance > -65)
     assert canvas.density[ring].mean() > 0.7
     assert canvas.density[tubes.distance < -100].max() == 0
@@ -44,10 +50,43 @@ def test_myelin_is_a_dark_ring_around_a_clear_axon():
 def test_a_nucleus_lies_within_its_cell_and_has_an_envelope():
     canvas, tubes = empty_canvas(), ball(400.0)
     drawn = {"nuclei.density": 0.2, "nuclei.chromatin": 0.3, "cells.membrane_density": 1.0}
-    draw_nuclei(canvas, tubes, np.array([150.0], np.float32), drawn, (FIELD, FIELD))
+    drawn |= {"nuclei.pores_per_um2": 0.0, "nuclei.nucleolus": 0.0}
+    draw_nuclei(canvas, (sphere(400.0), tubes), np.array([150.0], np.float32), drawn, (FIELD, FIELD), (FIELD, FIELD))
     assert canvas.density[tubes.distance < -250].mean() > 0.15
     assert canvas.density[tubes.distance > -50].max() == 0
     assert canvas.density[np.abs(tubes.distance + 150) < 60].max() > 0.4
+
+
+def test_a_nucleolus_is_a_dark_body_within_its_nucleus():
+    canvas, tubes = empty_canvas(), ball(400.0)
+    drawn = {"nuclei.density": 0.2, "nuclei.chromatin": 0.6, "cells.membrane_density": 1.0}
+    drawn |= {"nuclei.pores_per_um2": 0.0, "nuclei.nucleolus": 0.4}
+    draw_nuclei(canvas, (sphere(400.0), tubes), np.array([100.0], np.float32), drawn, (FIELD, FIELD), (FIELD, FIELD))
+    # A radius of 0.4 x 300 nm, give or take.
+    assert canvas.density[tubes.distance < -330].min() > 0.5
+    assert canvas.density[np.abs(tubes.distance + 220) < 20].mean() < 0.5
+
+
+def test_a_t_bar_is_a_table_on_a_pedestal_on_the_side_of_the_terminal():
+    canvas = empty_canvas()
+    y, x = np.meshgrid(GRID.y_nm, GRID.x_nm, indexing="ij")
+    canvas.owner[...] = x < 0
+    canvas.neighbour[...] = x >= 0
+    canvas.membrane[...] = np.abs(x)
+    # Both waves vanish along the line y = z = 0, across the membrane.
+    k = 2 * np.pi / 4000
+    fields = tuple(Waves(np.array([axis]) * k, np.array([-np.pi / 2])) for axis in ((0.0, 1, 0), (1.0, 0, 0)))
+    drawn = {"t_bars.density_per_um2": 1.0, "t_bars.width_nm": 160.0, "t_bars.height_nm": 60.0, "t_bars.density": 1.0}
+    drawn |= {"cells.gap_nm": 12.0, "cells.membrane_nm": 8.0}
+    draw_t_bars(canvas, drawn, fields, np.array([False, True]))
+    # Heights over the face of the membrane, 10 nm from the middle of the gap.
+    height = -x - 10
+    table, below, above = (abs(height - middle) < 5 for middle in (60, 30, 90))
+    assert canvas.density[table & (np.abs(y) < 40)].min() > 0.8
+    assert canvas.density[below & (np.abs(y) < 15)].min() > 0.8
+    assert canvas.density[below & (np.abs(y) > 50)].max() == 0
+    assert canvas.density[above].max() == 0
+    assert 0 < canvas.density[(x > 10) & (x < 25) & (np.abs(y) < 60)].mean() < 0.8
 
 
 def test_granules_fill_what_they_may_and_nothing_else():

@@ -90,7 +90,7 @@ def test_cells_of_any_allowed_size_fill_the_section(calibre: int):
 
 def test_mitochondria_are_darker_than_what_is_around_them():
     inside, around = [], []
-    for sample in images(("mitochondria.volume_fraction=0.3", "imaging.noise=2", "cells.dark_share=0"), 8):
+    for sample in images(("mitochondria.volume_fraction=0.15", "imaging.noise=2", "cells.dark_share=0"), 8):
         mask = sample.mask[0] == 1
         near = binary_dilation(mask, iterations=8) & ~binary_dilation(mask, iterations=4)
         core = binary_erosion(mask, iterations=2)
@@ -104,7 +104,7 @@ def test_mitochondria_are_darker_than_what_is_around_them():
 @pytest.mark.parametrize(
     ("knob", "low", "high", "grows"),
     [
-        ("mitochondria.volume_fraction", 0.03, 0.35, "mask"),
+        ("mitochondria.volume_fraction", 0.01, 0.15, "mask"),
         ("cells.membrane_nm", 5, 20, "dark"),
         ("boutons.share", 0, 0.9, "dark"),
         ("imaging.noise", 1, 25, "rough"),

@@ -1,6 +1,7 @@
-"""Round bodies with a membrane or without: lysosomes, multivesicular bodies, lipid droplets, endosomes."""
+"""Round bodies: lysosomes, lipofuscin, multivesicular and multilamellar bodies, lipid droplets, endosomes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.special import ndtri
 
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
-from mitogen.grid import Grid
+from mitogen.grid import FloatArray, Grid
 from mitogen.organelles.vesicles import Granule, draw_granules
 from mitogen.parts import Part
 from mitogen.profiles import inside
@@ -26,13 +27,25 @@ class Body(IntEnum):
     MULTIVESICULAR = 1
     LIPID = 2
     ENDOSOME = 3
+    LIPOFUSCIN = 4
+    MULTILAMELLAR = 5
 
 
+SECTIONS = {
+    Body.LYSOSOME: "lysosomes",
+    Body.MULTIVESICULAR: "multivesicular",
+    Body.LIPID: "lipid",
+    Body.ENDOSOME: "endosomes",
+    Body.LIPOFUSCIN: "lipofuscin",
+    Body.MULTILAMELLAR: "multilamellar",
+}
 PARTS = {
     Body.LYSOSOME: Part.LYSOSOME,
     Body.MULTIVESICULAR: Part.MULTIVESICULAR_BODY,
     Body.LIPID: Part.LIPID,
     Body.ENDOSOME: Part.ENDOSOME,
+    Body.LIPOFUSCIN: Part.LYSOSOME,
+    Body.MULTILAMELLAR: Part.LYSOSOME,
 }
 
 
@@ -45,12 +58,7 @@ def place_bodies(
         Their shapes, their kinds (N,) int8 (see `Body`), and (N, 4) numbers in 0-1 for their looks.
     """
     tubes, kinds, looks = [], [], []
-    for kind, name in (
-        (Body.LYSOSOME, "lysosomes"),
-        (Body.MULTIVESICULAR, "multivesicular"),
-        (Body.LIPID, "lipid"),
-        (Body.ENDOSOME, "endosomes"),
-    ):
+    for kind, name in SECTIONS.items():
         radius = drawn[f"{name}.radius_nm"]
         centre, u = scatter(streams, name, drawn[f"{name}.density_per_um3"], grid.box(4 * radius + 100), 12)
         r = radius * np.exp(0.35 * np.clip(ndtri(u[:, 0]), -2, 2))
@@ -62,6 +70,11 @@ def place_bodies(
         looks.append(u[:, 8:12])
     nodes, radii, sides = (np.concatenate(parts).astype(np.float32) for parts in zip(*tubes, strict=True))
     return Tubes(nodes, radii, sides), np.concatenate(kinds), np.concatenate(looks)
+
+
+def roughness_of_bodies(kind: NDArray[np.int8]) -> NDArray[np.float64]:
+    """How irregular the outline of each kind of body (N,) is, relative to its radius: lipofuscin most."""
+    return np.where(kind == Body.LIPOFUSCIN, 0.28, np.where(kind == Body.LYSOSOME, 0.09, 0.05))
 
 
 def draw_bodies(
@@ -93,35 +106,64 @@ def draw_bodies(
         at = near[kind[body] == which]
         if at.size == 0:
             continue
-        part = PARTS[which]
         s = tubes.distance.reshape(-1)[at]
         reach = canvas.reach(tubes.normal_z.reshape(-1)[at])
-        look = looks[tubes.nearest.reshape(-1)[at]]
-        if which == Body.LYSOSOME:
-            coarse = canvas.on_section(fields[0]).reshape(-1)[at]
-            fine = canvas.on_section(fields[1]).reshape(-1)[at]
-            mottled = drawn["lysosomes.darkness"] * (0.7 + 0.5 * look[:, 0])
-            mottled = mottled + drawn["lysosomes.mottle"] * (0.6 * coarse + 0.4 * fine)
-            stain = drawn["cells.cytoplasm"] + mottled + 0.7 * canvas.grain.reshape(-1)[at]
-            canvas.cover(inside(s, reach), np.maximum(stain, 0.05).astype(np.float32), at, part)
-        elif which == Body.LIPID:
-            stain = drawn["lipid.density"] + 0.2 * (look[:, 0] - 0.5)
-            canvas.cover(inside(s, reach), stain.astype(np.float32), at, part)
-            continue
-        else:
-            pale = drawn["endosomes.lumen_density"] + 0.25 * look[:, 0] * (which == Body.MULTIVESICULAR)
-            canvas.cover(inside(s, reach), pale.astype(np.float32), at, part)
+        look = looks[tubes.nearest.reshape(-1)[at], 0]
+        stain = _filling(canvas, which, at, s, look, drawn, fields)
+        canvas.cover(inside(s, reach), np.maximum(stain, 0.0).astype(np.float32), at, PARTS[which])
         if which == Body.MULTIVESICULAR:
-            _draw_inner_vesicles(canvas, at[s < -30], drawn, key)
-        canvas.cover_layer(s, reach, (-7.0, 0.0), drawn["cells.membrane_density"] * 0.9, at, part)
+            dark = drawn["cells.membrane_density"] * 0.9
+            inner = Granule(24.0, 0.25, 6.0, dark, drawn["cells.cytoplasm"], 60.0, 0.8)
+            _draw_within(canvas, at[s < -30], inner, key, PARTS[which])
+        if which == Body.LIPOFUSCIN:
+            # Dark grains, and pale drops of lipid that have no membrane.
+            dark = drawn["cells.cytoplasm"] + 1.15 * drawn["lipofuscin.darkness"]
+            _draw_within(canvas, at[s < -10], Granule(16.0, 0.4, 0.0, 0.0, dark, 48.0, 0.6), key, PARTS[which])
+            drop = Granule(44.0, 0.5, 0.0, 0.0, 0.5 * drawn["cells.cytoplasm"], 120.0, drawn["lipofuscin.lipid"])
+            _draw_within(canvas, at[s < -25], drop, key + 1, PARTS[which])
+        if which != Body.LIPID:
+            canvas.cover_layer(s, reach, (-7.0, 0.0), drawn["cells.membrane_density"] * 0.9, at, PARTS[which])
 
 
-def _draw_inner_vesicles(canvas: Canvas, at: NDArray[np.intp], drawn: Mapping[str, float], key: int) -> None:
+def _filling(
+    canvas: Canvas,
+    which: Body,
+    at: NDArray[np.intp],
+    s: FloatArray,
+    look: NDArray[np.float64],
+    drawn: Mapping[str, float],
+    fields: tuple[Waves, Waves],
+) -> NDArray[np.float64]:
+    """Stain (N,) of the inside of bodies of one kind, at pixels `at` with distance `s` from their surface."""
+    if which == Body.LIPID:
+        return drawn["lipid.density"] + 0.2 * (look - 0.5)
+    if which == Body.ENDOSOME:
+        return np.full(at.shape, drawn["endosomes.lumen_density"])
+    if which == Body.MULTIVESICULAR:
+        return drawn["endosomes.lumen_density"] + 0.25 * look
+    grain = canvas.grain.reshape(-1)[at]
+    if which == Body.MULTILAMELLAR:
+        # Whorls: membranes as in an onion, less regular towards the middle.
+        period = drawn["multilamellar.period_nm"]
+        wavy = s + 5 * canvas.on_section(fields[0]).reshape(-1)[at]
+        seen = np.exp(-((canvas.grid.pixel_nm / period) ** 2))
+        stripes = 0.5 + 0.5 * seen * np.cos(2 * np.pi * wavy / period)
+        whorl: NDArray[np.float64] = drawn["cells.cytoplasm"] * 0.8 + drawn["cells.membrane_density"] * 0.75 * stripes
+        return whorl + 0.5 * grain
+    coarse = canvas.on_section(fields[0]).reshape(-1)[at]
+    fine = canvas.on_section(fields[1]).reshape(-1)[at]
+    if which == Body.LIPOFUSCIN:
+        mottled = drawn["lipofuscin.darkness"] * (0.8 + 0.2 * np.tanh(coarse + 1.5 * fine))
+    else:
+        mottled = drawn["lysosomes.darkness"] * (0.7 + 0.5 * look)
+        mottled = mottled + drawn["lysosomes.mottle"] * (0.6 * coarse + 0.4 * fine)
+    stain: NDArray[np.float64] = np.maximum(drawn["cells.cytoplasm"] + mottled + 0.7 * grain, 0.05)
+    return stain
+
+
+def _draw_within(canvas: Canvas, at: NDArray[np.intp], granule: Granule, key: int, part: Part) -> None:
+    """Draw granules whose centres fall on these pixels, whatever else is there."""
     centres = np.zeros(canvas.grid.shape, np.bool_)
     centres.reshape(-1)[at] = True
-    everywhere = Canvas(
-        canvas.grid, canvas.z_nm, canvas.owner, canvas.neighbour, np.full_like(canvas.membrane, 1e3),
-        canvas.membrane_z, np.ones_like(canvas.free), canvas.density, canvas.grain, canvas.parts,
-    )  # fmt: skip
-    dark, pale = drawn["cells.membrane_density"], drawn["cells.cytoplasm"]
-    draw_granules(everywhere, Granule(24, 0.25, 6, dark * 0.9, pale, 60, 0.8), centres, key, Part.MULTIVESICULAR_BODY)
+    everywhere = replace(canvas, membrane=np.full_like(canvas.membrane, 1e3), free=np.ones_like(canvas.free))
+    draw_granules(everywhere, granule, centres, key, part)

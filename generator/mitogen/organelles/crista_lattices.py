@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.grid import FloatArray
+from mitogen.hashing import mix
 from mitogen.kernels import compiled
 from mitogen.organelles.midlines import Midlines, local_coordinates
-from mitogen.organelles.vesicles import _mix as mix
 
 LAMELLAR, TUBULAR, VESICULAR, CONCENTRIC = range(4)
 """Kinds of cristae: sheets; tubes; vesicles; sheets that follow the outline."""

@@ -9,6 +9,7 @@ from scipy.special import ndtri
 
 from mitogen.canvas import Canvas
 from mitogen.grid import FloatArray
+from mitogen.hashing import mix, unit
 from mitogen.kernels import compiled
 from mitogen.organelles.crista_lattices import (
     CONCENTRIC,
@@ -21,8 +22,6 @@ from mitogen.organelles.crista_lattices import (
     find_cristae,
 )
 from mitogen.organelles.midlines import midlines
-from mitogen.organelles.vesicles import _mix as mix
-from mitogen.organelles.vesicles import _unit as unit
 from mitogen.parts import Part
 from mitogen.profiles import inside
 from mitogen.shapes import Tubes

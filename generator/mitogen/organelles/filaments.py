@@ -1,6 +1,7 @@
-"""Bundles of microtubules and neurofilaments: stripes along a neurite, dots where it is cut across."""
+"""Microtubules and neurofilaments: streaks along a neurite, rings and dots where it is cut across."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,78 +12,164 @@ from mitogen.grid import FloatArray
 from mitogen.hashing import mix, unit
 from mitogen.kernels import compiled
 from mitogen.parts import Part
+from mitogen.profiles import inside_at
 
 
-def draw_filaments(
+@dataclass(frozen=True)
+class Fibre:
+    """A kind of filament.
+
+    Attributes:
+        radius_nm: outer radius.
+        hollow_nm: radius of the clear core, 0 for solid filaments.
+        density: stain.
+        spacing_nm: mean distance between the places of neighbours.
+        occupancy: share of the places that hold one, 0-1.
+        wander_nm: how far they wander together from straight.
+        length_nm: each place is filled or empty anew after so much.
+    """
+
+    radius_nm: float
+    hollow_nm: float
+    density: float
+    spacing_nm: float
+    occupancy: float
+    wander_nm: float
+    length_nm: float
+
+
+def microtubules(drawn: Mapping[str, float]) -> Fibre:
+    """Hollow tubules of 25 nm, each some micrometres long."""
+    return Fibre(
+        12.5,
+        7.5,
+        drawn["microtubules.density"],
+        drawn["microtubules.spacing_nm"],
+        drawn["microtubules.occupancy"],
+        drawn["filaments.wander_nm"],
+        1800.0,
+    )
+
+
+def neurofilaments(drawn: Mapping[str, float]) -> Fibre:
+    """Solid filaments in bundles."""
+    return Fibre(
+        drawn["filaments.radius_nm"],
+        0.0,
+        drawn["filaments.density"],
+        drawn["filaments.spacing_nm"],
+        drawn["filaments.occupancy"],
+        drawn["filaments.wander_nm"],
+        2500.0,
+    )
+
+
+def draw_fibres(
     canvas: Canvas,
-    drawn: Mapping[str, float],
+    fibre: Fibre,
     axis: FloatArray,
+    holds: NDArray[np.bool_],
     fields: tuple[Waves, Waves],
-    where: NDArray[np.bool_],
     key: int,
 ) -> None:
-    """Draw parallel filaments.
+    """Draw parallel filaments in some cells.
 
     Args:
         canvas: its density is changed in place.
-        drawn: the image's numbers.
-        axis: (N, 3) float32 unit direction of the filaments of each cell.
-        fields: two fields that make the filaments wander.
-        where: (Y, X) bool, the pixels that may hold filaments.
+        fibre: their kind.
+        axis: (N, 3) float32 unit direction in which each cell runs.
+        holds: (N,) bool, which cells hold them.
+        fields: two fields that make the filaments wander together.
         key: names the bundle; different keys give independent ones.
     """
-    grid = canvas.grid
-    at = np.flatnonzero(where & canvas.free & (canvas.membrane > 25))
-    if at.size == 0:
+    if fibre.occupancy <= 0 or not holds.any():
         return
-    row, column = np.divmod(at, grid.shape[1])
-    wander = [np.float32(drawn["filaments.wander_nm"]) * canvas.on_section(f) for f in fields]
-    shares = _stripes(
-        np.float32(canvas.z_nm), grid.y_nm[row], grid.x_nm[column], wander[0].reshape(-1)[at],
-        wander[1].reshape(-1)[at], axis[canvas.owner.reshape(-1)[at]], np.float32(drawn["filaments.spacing_nm"]),
-        np.float32(drawn["filaments.radius_nm"]), np.float32(grid.pixel_nm), np.float32(grid.thickness_nm),
-        np.float32(drawn["filaments.occupancy"]), np.uint64(key),
+    grid = canvas.grid
+    _stripes(
+        canvas.density, canvas.parts, np.uint8(Part.FILAMENT), canvas.owner, canvas.free, canvas.membrane,
+        holds, axis, *_across(axis), canvas.on_section(fields[0]), canvas.on_section(fields[1]), canvas.z_nm,
+        grid.y_nm, grid.x_nm, grid.pixel_nm, grid.thickness_nm, fibre.radius_nm, fibre.hollow_nm, fibre.density,
+        fibre.spacing_nm, fibre.occupancy, fibre.wander_nm, fibre.length_nm, np.uint64(key),
     )  # fmt: skip
-    canvas.cover(shares, drawn["filaments.density"], at, Part.FILAMENT)
+
+
+def _across(axis: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Two unit vectors (N, 3) across each axis, the first of them in the plane of the section where there is one."""
+    in_plane = np.stack([np.zeros(len(axis)), axis[:, 2], -axis[:, 1]], axis=1)
+    length = np.linalg.norm(in_plane, axis=1, keepdims=True)
+    first = np.where(length > 1e-3, in_plane / np.maximum(length, 1e-3), np.array([0.0, 1.0, 0.0]))
+    return first.astype(np.float32), np.cross(axis, first).astype(np.float32)
 
 
 @compiled
 def _stripes(
-    z: np.float32, ys: FloatArray, xs: FloatArray, wander_1: FloatArray, wander_2: FloatArray, axes: FloatArray,
-    spacing: np.float32, radius: np.float32, pixel: np.float32, thickness: np.float32, occupancy: np.float32,
-    key: np.uint64,
-) -> FloatArray:  # fmt: skip
-    """Share of each pixel that filaments on a jittered square lattice across `axes` fill."""
-    share = np.zeros(ys.size, np.float32)
-    half = np.float32(0.5)
-    for p in range(ys.size):
-        az, ay, ax = axes[p, 0], axes[p, 1], axes[p, 2]
-        # Two unit vectors across the axis; the helper is never parallel to it.
-        if abs(az) < 0.9:
-            norm = np.sqrt(ay * ay + ax * ax)
-            uz, uy, ux = np.float32(0), ax / norm, -ay / norm
-        else:
-            norm = np.sqrt(az * az + ax * ax)
-            uz, uy, ux = -ax / norm, np.float32(0), az / norm
-        vz, vy, vx = ay * ux - ax * uy, ax * uz - az * ux, az * uy - ay * uz
-        a = (z * uz + ys[p] * uy + xs[p] * ux + wander_1[p]) / spacing
-        b = (z * vz + ys[p] * vy + xs[p] * vx + wander_2[p]) / spacing
-        ka, kb = int(np.floor(a)), int(np.floor(b))
-        # The part of the section's thickness that runs across the filament blurs it along the projected direction.
-        blur = half * pixel + np.float32(0.25) * thickness * np.sqrt(max(1 - az * az, np.float32(0)))
-        nearest = np.float32(1e9)
-        for da in range(-1, 2):
-            for db in range(-1, 2):
-                state = mix(
-                    key ^ mix(np.uint64(ka + da + 65536) * np.uint64(0x10001) ^ mix(np.uint64(kb + db + 65536)))
-                )
-                if unit(state) >= occupancy:
-                    continue
-                state = mix(state)
-                ca = ka + da + unit(state)
-                cb = kb + db + unit(mix(state))
-                d = np.sqrt((a - ca) ** 2 + (b - cb) ** 2) * spacing
-                nearest = min(nearest, d)
-        share[p] = min(max(half - (nearest - radius) / (2 * blur), np.float32(0)), np.float32(1))
-        share[p] *= min(np.float32(1), 2 * radius / (2 * blur))
-    return share
+    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, owner: NDArray[np.int32],
+    free: NDArray[np.bool_], membrane: FloatArray, holds: NDArray[np.bool_], axes: FloatArray, firsts: FloatArray,
+    seconds: FloatArray, wander_1: FloatArray, wander_2: FloatArray, z: float, ys: FloatArray, xs: FloatArray,
+    pixel: float, thickness: float, radius: float, hollow: float, stain: float, spacing: float, occupancy: float,
+    wander: float, length: float, key: np.uint64,
+) -> None:  # fmt: skip
+    """Filaments on a jittered square lattice across each cell's axis; each sways by itself along its way."""
+    jitter = 0.7
+    for i in range(ys.size):
+        for j in range(xs.size):
+            cell = owner[i, j]
+            if not holds[cell] or membrane[i, j] < 16 + radius or not free[i, j]:
+                continue
+            az, ay, ax = axes[cell, 0], axes[cell, 1], axes[cell, 2]
+            uy, ux = firsts[cell, 1], firsts[cell, 2]
+            vz, vy, vx = seconds[cell, 0], seconds[cell, 1], seconds[cell, 2]
+            y, x = ys[i], xs[j]
+            # `a` runs within the plane, `b` is what changes with depth, `along` follows the filament.
+            a = (y * uy + x * ux + wander * wander_1[i, j]) / spacing
+            b = (z * vz + y * vy + x * vx + wander * wander_2[i, j]) / spacing
+            along = z * az + y * ay + x * ax
+            # What the thickness of the section smears lies along v.
+            smear = max(0.5 * thickness * abs(vz), 0.5 * pixel)
+            side = (radius + 0.5 * pixel) / spacing + 0.5 * jitter
+            depth = (radius + smear) / spacing + 0.5 * jitter
+            share = 0.0
+            for ka in range(int(np.ceil(a - 0.5 - side)), int(np.floor(a - 0.5 + side)) + 1):
+                for kb in range(int(np.ceil(b - 0.5 - depth)), int(np.floor(b - 0.5 + depth)) + 1):
+                    state = mix(key ^ mix(np.uint64(ka + 65536) * np.uint64(0x10001) ^ mix(np.uint64(kb + 65536))))
+                    start, phase = _quarter(state, 0), _quarter(state, 1)
+                    piece = int(np.floor(along / length + start))
+                    if unit(mix(state ^ np.uint64(piece + 65536))) >= occupancy:
+                        continue
+                    sway = _sway(along / (300 + 500 * start) + phase)
+                    da = (a - (ka + 0.5 + 0.7 * jitter * (_quarter(state, 2) - 0.5) + 0.15 * jitter * sway)) * spacing
+                    db = (b - (kb + 0.5 + 0.7 * jitter * (_quarter(state, 3) - 0.5) - 0.15 * jitter * sway)) * spacing
+                    if abs(da) > radius + 0.5 * pixel or abs(db) > radius + smear:
+                        continue
+                    seen = _cylinder(da, db, radius, pixel, smear)
+                    if hollow > 0:
+                        seen -= 0.65 * _cylinder(da, db, hollow, pixel, smear)
+                    share += max(seen, 0.0)
+            if share > 0:
+                share = min(share, 1.0)
+                density[i, j] += np.float32(share * (stain - density[i, j]))
+                if parts.size > 0 and share >= 0.5:
+                    parts[i, j] = part
+
+
+@compiled
+def _quarter(state: np.uint64, which: int) -> float:
+    """A number in [0, 1) from one of the four groups of 16 bits of a hash."""
+    return float((state >> np.uint64(16 * which)) & np.uint64(0xFFFF)) / 65536
+
+
+@compiled
+def _cylinder(da: float, db: float, radius: float, pixel: float, smear: float) -> float:
+    """Share of a pixel that a cylinder fills, `da` beside its axis in the plane and `db` across the section's depth."""
+    if smear <= 0.75 * pixel:
+        return inside_at(np.sqrt(da * da + db * db) - radius, 0.5 * pixel)
+    chord = np.sqrt(max(radius * radius - da * da, 0.1 * radius * radius))
+    overlap = min(db + smear, chord) - max(db - smear, -chord)
+    return float(inside_at(abs(da) - radius, 0.5 * pixel) * max(overlap, 0.0) / (2 * smear))
+
+
+@compiled
+def _sway(phase: float) -> float:
+    """A wave of period and amplitude 1, made of parabolas."""
+    t = phase - np.floor(phase)
+    return float(8 * t * (1 - 2 * t) if t < 0.5 else -8 * (t - 0.5) * (2 - 2 * t))
