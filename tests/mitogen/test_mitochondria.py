@@ -410,7 +410,7 @@ def test_cells_fit_loosely_around_mitochondria():
             ]
             drawn = draw(load_recipe(overrides=overrides), 3, index)
             grid = grid_of(drawn, (1, 128, 128))
-            cut_here = cut(build(drawn, streams_of(3, index), grid), drawn, grid, 0.0, np.random.default_rng(0), True)
+            cut_here = cut(build(drawn, streams_of(3, index), grid), drawn, grid, 0.0, streams_of(3, index), True)
             inside = cut_here.label > 0
             if inside.any():
                 to_membrane = distance_transform_edt(cut_here.parts != Part.PLASMA_MEMBRANE)
