@@ -52,7 +52,7 @@ KNOBS = knob_table(
     _knob("nuclei.pores_per_um2", "1/um2", (0, 60), Uniform(3, 14), "Number of nuclear pores in a square micrometre of the envelope."),
     _knob("nuclei.nucleolus", "1", (0, 0.8), Uniform(0.12, 0.4), "Radius of the nucleolus over that of its nucleus; 0 for none."),
     # --- mitochondria ------------------------------------------------------------------------------------------
-    _knob("mitochondria.volume_fraction", "1", (0, 0.5), LogNormal(0.2, 0.5, 0.03, 0.45), "Share of the volume that mitochondria fill, before overlaps are thinned out."),
+    _knob("mitochondria.volume_fraction", "1", (0, 0.25), LogNormal(0.08, 0.5, 0.02, 0.25), "Share of the volume that mitochondria are to fill; above about 0.06 (round: 0.1) ever more of them do not fit in."),
     _knob("mitochondria.radius_nm", "nm", (30, 800), LogNormal(150, 0.32, 80, 380), "Median radius across the axis."),
     _knob("mitochondria.radius_spread", "1", (0, 0.8), Uniform(0.1, 0.32), "Scatter of the radius within one image (of its logarithm)."),
     _knob("mitochondria.aspect", "1", (1, 15), Uniform(1.7, 6.5), "Mean ratio of length to width."),

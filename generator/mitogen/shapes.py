@@ -36,6 +36,14 @@ class Tubes:
         """The tubes with these indices."""
         return Tubes(self.nodes[which], self.radii[which], self.side[which])
 
+    def reaching(self, box_nm: tuple[NDArray[np.float64], NDArray[np.float64]]) -> NDArray[np.bool_]:
+        """Which tubes (T,) may reach into a box; a few that just miss it are among them."""
+        low, high = box_nm
+        piece = np.sqrt(np.max(np.sum(np.diff(self.nodes, axis=1) ** 2, axis=2), axis=1, initial=0.0)) / 2
+        apart = np.maximum(np.maximum(low - self.nodes, self.nodes - high), 0)
+        near: NDArray[np.bool_] = np.any(np.sqrt(np.sum(apart**2, axis=2)) <= self.radii + piece[:, None], axis=1)
+        return near
+
 
 @dataclass(frozen=True, eq=False)
 class TubeMap:
@@ -124,67 +132,6 @@ def bend(
         centre[:, None] + forward[..., None] * direction[:, None] + sideways[..., None] * across[:, None]
     )
     return line
-
-
-def hard_core(tubes: Tubes, priority: NDArray[np.float64], gap_nm: float) -> NDArray[np.bool_]:
-    """Which tubes (N,) stay so that none is closer than `gap_nm` to another: those without a close and lower rival.
-
-    This is the hard-core thinning of Matérn's second kind (Matérn, Spatial Variation, 1960), which needs no order of
-    placement: what stays in one place does not depend on how far the scene reaches.
-
-    Args:
-        tubes: the candidates.
-        priority: (N,) number of each; the lower wins.
-        gap_nm: smallest distance between two surfaces; negative values allow an overlap.
-    """
-    return _hard_core(tubes.nodes, tubes.radii, priority, float(gap_nm))
-
-
-@compiled
-def _hard_core(
-    nodes: FloatArray, radii: FloatArray, priority: NDArray[np.float64], gap: float
-) -> NDArray[np.bool_]:  # fmt: skip
-    count, steps = radii.shape
-    kept = np.ones(count, np.bool_)
-    centre = np.zeros((count, 3))
-    bound = np.zeros(count)
-    for a in range(count):
-        for n in range(steps):
-            for k in range(3):
-                centre[a, k] += nodes[a, n, k] / steps
-        for n in range(steps):
-            d = 0.0
-            for k in range(3):
-                d += (nodes[a, n, k] - centre[a, k]) ** 2
-            bound[a] = max(bound[a], np.sqrt(d) + radii[a, n])
-    for a in range(count):
-        for b in range(count):
-            if priority[b] >= priority[a]:
-                continue
-            d = 0.0
-            for k in range(3):
-                d += (centre[a, k] - centre[b, k]) ** 2
-            if np.sqrt(d) > bound[a] + bound[b] + gap:
-                continue
-            # Spheres at the nodes and midway between them stand for each tube.
-            for n in range(2 * steps - 1):
-                i, odd = n // 2, n % 2
-                for m in range(2 * steps - 1):
-                    j, odd_b = m // 2, m % 2
-                    d = 0.0
-                    for k in range(3):
-                        p = 0.5 * (nodes[a, i, k] + nodes[a, i + odd, k])
-                        q = 0.5 * (nodes[b, j, k] + nodes[b, j + odd_b, k])
-                        d += (p - q) ** 2
-                    reach = 0.5 * (radii[a, i] + radii[a, i + odd]) + 0.5 * (radii[b, j] + radii[b, j + odd_b])
-                    if np.sqrt(d) < reach + gap:
-                        kept[a] = False
-                        break
-                if not kept[a]:
-                    break
-            if not kept[a]:
-                break
-    return kept
 
 
 @compiled

@@ -66,9 +66,9 @@ class Cells:
 
 
 def place_cells(
-    drawn: Mapping[str, float], streams: StreamOf, grid: Grid
+    drawn: Mapping[str, float], streams: StreamOf, grid: Grid, margin_nm: float = 0.0
 ) -> tuple[Cells, NDArray[np.int8], FloatArray]:
-    """Fill the tissue around the grid with cells.
+    """Fill the tissue with cells, as far as `margin_nm` beyond the grid.
 
     Returns:
         The cells, their kinds (N,) int8 (see `Kind`), and the density of their cytoplasm (N,) float32.
@@ -83,7 +83,7 @@ def place_cells(
     warp = _three_waves(rng, 5.0 * calibre)
     wave = _three_waves(rng, drawn["cells.wave_length_nm"])
     warp_nm = drawn["cells.tortuosity"] * calibre
-    centre, u = scatter(streams, "cells", density, grid.box(reach + 2.5 * warp_nm), 7)
+    centre, u = scatter(streams, "cells", density, grid.box(margin_nm + reach + 2.5 * warp_nm), 7)
     spread = drawn["cells.calibre_spread"]
     # No cell is wider or longer than it reaches, or it would end there without a membrane.
     longest = reach / 1.6

@@ -157,7 +157,7 @@ def test_every_look_alike_is_somewhere_in_the_preset():
 
 def test_nothing_is_drawn_over_mitochondria():
     crowded = [
-        "mitochondria.volume_fraction=0.3", "golgi.density_per_um3=8", "reticulum.cisternae_share=0.9",
+        "mitochondria.volume_fraction=0.2", "golgi.density_per_um3=8", "reticulum.cisternae_share=0.9",
         "reticulum.tubule_share=1", "t_bars.density_per_um2=10", "synapses.share=0.9", "boutons.share=0.5",
         "ribosomes.occupancy=1", "microtubules.occupancy=1", "glycogen.occupancy=1", "glia.share=0.3",
         "cells.loose_vesicles=1", "dense_core.occupancy=1",

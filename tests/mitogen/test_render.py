@@ -13,7 +13,7 @@ from mitogen.world import streams_of
 
 SMALL = (1, 160, 160)
 CROWDED = [
-    "mitochondria.volume_fraction=0.4",
+    "mitochondria.volume_fraction=0.2",
     "mitochondria.radius_nm=100",
     "mitochondria.aspect=1.6",
     "mitochondria.gap_nm=0",
@@ -56,10 +56,7 @@ def test_a_section_is_the_matching_slice_of_the_volume():
     volume = render(recipe, 1, 0, (3, 128, 128))
     section = render(recipe, 1, 0, (1, 128, 128))
     assert section.label.any()
-    np.testing.assert_array_equal(volume.label[0] > 0, section.label[0] > 0)
-    # The same instances, whatever their numbers.
-    pairs = np.unique(np.stack([volume.label[0].ravel(), section.label[0].ravel()]), axis=1)
-    assert len(np.unique(pairs[0])) == pairs.shape[1] == len(np.unique(pairs[1]))
+    np.testing.assert_array_equal(volume.label[0], section.label[0])
 
 
 def test_instances_are_connected_through_a_volume():
@@ -141,7 +138,7 @@ def test_a_knob_moves_what_it_says(knob: str, low: float, high: float, grows: st
 
 
 def test_placed_mitochondria_lie_within_one_cell_of_the_scene():
-    recipe = load_recipe(overrides=["neurites.density_per_um3=1.5", "mitochondria.volume_fraction=0.3"])
+    recipe = load_recipe(overrides=["neurites.density_per_um3=1.5", "mitochondria.volume_fraction=0.15"])
     drawn = draw(recipe, 0, 0)
     scene = build(drawn, streams_of(0, 0), grid_of(drawn, (1, 256, 256)))
     assert len(scene.host) == len(scene.inclusions) == len(scene.instance)

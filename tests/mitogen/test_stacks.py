@@ -10,7 +10,7 @@ from mitogen.world import streams_of
 
 SHAPE = (4, 96, 96)
 TISSUE = [
-    "mitochondria.volume_fraction=0.4",
+    "mitochondria.volume_fraction=0.2",
     "mitochondria.radius_nm=110",
     "somata.density_per_um3=0",
     "section.spacing_nm=8",

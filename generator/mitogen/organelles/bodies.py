@@ -1,6 +1,6 @@
 """Round bodies: lysosomes, lipofuscin, multivesicular and multilamellar bodies, lipid droplets, endosomes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import IntEnum
 
@@ -10,11 +10,12 @@ from scipy.special import ndtri
 
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
-from mitogen.grid import FloatArray, Grid
+from mitogen.grid import FloatArray
 from mitogen.organelles.vesicles import Granule, draw_granules
 from mitogen.parts import Part
 from mitogen.profiles import inside
 from mitogen.shapes import TubeMap, Tubes, bend
+from mitogen.thinning import Box, Candidates
 from mitogen.world import StreamOf, directions, scatter
 
 NODES = 9
@@ -50,26 +51,31 @@ PARTS = {
 
 
 def place_bodies(
-    drawn: Mapping[str, float], streams: StreamOf, grid: Grid
-) -> tuple[Tubes, NDArray[np.int8], NDArray[np.float64]]:
-    """Scatter bodies around the grid, without regard for what else is there.
+    drawn: Mapping[str, float], streams: StreamOf, box_of: Callable[[float], Box]
+) -> list[tuple[Body, Candidates, NDArray[np.float64]]]:
+    """Scatter bodies, without regard for what else is there.
+
+    Args:
+        drawn: the image's numbers.
+        streams: the image's streams.
+        box_of: gives the box in which to scatter bodies that reach so many nm from their centres at most.
 
     Returns:
-        Their shapes, their kinds (N,) int8 (see `Body`), and (N, 4) numbers in 0-1 for their looks.
+        For each kind, the largest first, its bodies and (B, 4) numbers in 0-1 for their looks.
     """
-    tubes, kinds, looks = [], [], []
-    for kind, name in SECTIONS.items():
+    found = []
+    for kind, name in sorted(SECTIONS.items(), key=lambda item: -drawn[f"{item[1]}.radius_nm"]):
         radius = drawn[f"{name}.radius_nm"]
-        centre, u = scatter(streams, name, drawn[f"{name}.density_per_um3"], grid.box(4 * radius + 100), 12)
+        largest = 2.0 * radius * np.exp(0.35 * 2)
+        box = box_of(largest)
+        centre, u = scatter(streams, name, drawn[f"{name}.density_per_um3"], box, 12)
         r = radius * np.exp(0.35 * np.clip(ndtri(u[:, 0]), -2, 2))
         length = r * 2.0 * u[:, 1] ** 2
         line = bend(centre, directions(u[:, 2], u[:, 3]), directions(u[:, 4], u[:, 5]), length, u[:, 6] - 0.5, NODES)
-        side = directions(u[:, 7], u[:, 8])
-        tubes.append((line, np.repeat(r[:, None], NODES, axis=1), side))
-        kinds.append(np.full(len(r), kind, np.int8))
-        looks.append(u[:, 8:12])
-    nodes, radii, sides = (np.concatenate(parts).astype(np.float32) for parts in zip(*tubes, strict=True))
-    return Tubes(nodes, radii, sides), np.concatenate(kinds), np.concatenate(looks)
+        radii = np.repeat(r[:, None], NODES, axis=1).astype(np.float32)
+        tubes = Tubes(line.astype(np.float32), radii, directions(u[:, 7], u[:, 8]).astype(np.float32))
+        found.append((kind, Candidates(tubes, np.arange(len(r)), centre, box, largest, u[:, 11]), u[:, 8:12]))
+    return found
 
 
 def roughness_of_bodies(kind: NDArray[np.int8]) -> NDArray[np.float64]:

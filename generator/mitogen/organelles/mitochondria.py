@@ -1,6 +1,6 @@
 """Mitochondria: where they are, what state each is in, and how one is drawn from the outside in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,29 +10,74 @@ from scipy.special import ndtri
 
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
-from mitogen.grid import FloatArray, Grid
+from mitogen.grid import FloatArray
 from mitogen.organelles.cristae import Pixels, Traits, draw_cristae, numbers
 from mitogen.organelles.envelope import draw_matrix, draw_matrix_granules, draw_outer_membrane, inner_face_nm
-from mitogen.organelles.mitochondrial_shapes import LOOKS, NUMBERS, STATE, shape_mitochondria
+from mitogen.organelles.mitochondrial_shapes import (
+    LENGTH,
+    LOOKS,
+    NUMBERS,
+    STATE,
+    grow_branches,
+    largest_nm,
+    shape_mitochondria,
+)
 from mitogen.shapes import TubeMap, Tubes
+from mitogen.thinning import Box, Candidates
 from mitogen.world import StreamOf, scatter
 
+LONG = 0.7
+"""Share of the mitochondria, by length, that are not long."""
+LONGEST_NM = 5000.0
+"""No mitochondrion is longer than this."""
+ACCEPTED = 0.3
+"""Of the volume that mitochondria deny each other, the part that counts where few of them overlap."""
 
-def place_mitochondria(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> tuple[Tubes, NDArray[np.float64]]:
-    """Scatter mitochondria around the grid, without regard for what else is there.
+
+def place_mitochondria(
+    drawn: Mapping[str, float], streams: StreamOf, box_of: Callable[[float], Box]
+) -> list[tuple[Candidates, NDArray[np.float64]]]:
+    """Scatter mitochondria, without regard for what else is there: first the long ones, then all others.
+
+    Long ones are apart because they are few and must be known from further away; and they come first because they have
+    more rivals than short ones: without a head start few of them would be left.
+
+    Args:
+        drawn: the image's numbers.
+        streams: the image's streams.
+        box_of: gives the box in which to scatter bodies that reach so many nm from their centres at most.
 
     Returns:
-        The tubes, and (N, 8) numbers in 0-1 from which each draws its looks; column 0 is its priority.
+        The mitochondria, and (B, 8) numbers in 0-1 from which each draws its looks; twice.
     """
-    radius = drawn["mitochondria.radius_nm"]
-    aspect = drawn["mitochondria.aspect"]
-    # Volume of a spherocylinder of the median radius, times the mean cube of the log-normal scatter.
-    volume = np.pi * radius**3 * (4 / 3 + 2 * (aspect - 1)) * np.exp(4.5 * drawn["mitochondria.radius_spread"] ** 2)
-    density = drawn["mitochondria.volume_fraction"] / (volume * 1e-9)
-    longest = 2 * radius * np.exp(2 * drawn["mitochondria.radius_spread"]) * aspect * 1.2
-    margin = float(min(longest, 2500.0)) + 100
-    centre, u = scatter(streams, "mitochondria", density, grid.box(margin), NUMBERS)
-    return shape_mitochondria(centre, u, drawn, 2 * margin), u[:, LOOKS]
+    density = _candidates_per_um3(drawn)
+    found = []
+    for name, low, high in (("long", LONG, 1.0), ("short", 0.0, LONG)):
+        largest = largest_nm(drawn, high, LONGEST_NM)
+        box = box_of(largest)
+        centre, u = scatter(streams, f"mitochondria/{name}", density * (high - low), box, NUMBERS)
+        u[:, LENGTH] = low + (high - low) * u[:, LENGTH]
+        tubes, body = grow_branches(shape_mitochondria(centre, u, drawn, LONGEST_NM), u, drawn)
+        found.append((Candidates(tubes, body, centre, box, largest, u[:, LOOKS][:, 0]), u[:, LOOKS]))
+    return found
+
+
+def _candidates_per_um3(drawn: Mapping[str, float]) -> float:
+    """How many mitochondria must be proposed for about the wanted share of the volume to be left.
+
+    The volume is that of a spherocylinder; the volume that one denies to another is that of two in any directions
+    (Onsager, Annals of the New York Academy of Sciences 51, 1949).
+    """
+    radius, spread = drawn["mitochondria.radius_nm"], drawn["mitochondria.radius_spread"]
+    # Means over the scatter of radii, which is log-normal.
+    cube, square = np.exp(4.5 * spread**2), np.exp(2 * spread**2)
+    length = min(2 * radius * (drawn["mitochondria.aspect"] - 1), LONGEST_NM)
+    volume = np.pi * radius**3 * cube * 4 / 3 + np.pi * radius**2 * length * cube
+    width = max(2 * radius + drawn["mitochondria.gap_nm"], radius)
+    denied = (4 / 3 * width**3 + 2 * width**2 * length) * np.pi * cube + np.pi / 2 * width * length**2 * square
+    wanted = drawn["mitochondria.volume_fraction"] / volume
+    # Beyond a few candidates to a denied volume hardly another one fits in.
+    return float(1e9 * min(wanted / max(1 - ACCEPTED * wanted * denied, 0.1), 2 / denied))
 
 
 class Insides(NamedTuple):

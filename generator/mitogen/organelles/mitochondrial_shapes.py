@@ -17,6 +17,8 @@ from mitogen.world import directions
 NODES = 9
 NUMBERS = 24
 """How many numbers in 0-1 a mitochondrion gets: 0 to 7 and 16 to 23 for its shape, the others for its looks."""
+LENGTH = 1
+"""Which of the numbers is the quantile of the length."""
 LOOKS = slice(8, 16)
 PERIOD, FINE = 1024, 16
 STATE = 7
@@ -33,7 +35,7 @@ def shape_mitochondria(
         )
     swollen = u[:, LOOKS][:, STATE] < drawn["mitochondria.swollen_share"]
     r = drawn["mitochondria.radius_nm"] * np.exp(drawn["mitochondria.radius_spread"] * _normal(u[:, 0]))
-    length = 2 * r * (drawn["mitochondria.aspect"] - 1) * relative_length(u[:, 1])
+    length = 2 * r * (drawn["mitochondria.aspect"] - 1) * relative_length(u[:, LENGTH])
     length = np.minimum(np.where(swollen, 0.5 * length, length), longest_nm)
     r = np.where(swollen, (1.1 + 0.3 * u[:, 20]) * r, r)
     direction = directions(u[:, 2], u[:, 3])
@@ -46,6 +48,14 @@ def shape_mitochondria(
     side = np.cross(direction, turn)
     side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
     return Tubes(line.astype(np.float32), (r[:, None] * profile).astype(np.float32), side.astype(np.float32))
+
+
+def largest_nm(drawn: Mapping[str, float], quantile: float, longest_nm: float) -> float:
+    """How far in nm a mitochondrion up to this quantile of the lengths can reach from its middle at most."""
+    radius = drawn["mitochondria.radius_nm"] * np.exp(2 * drawn["mitochondria.radius_spread"])
+    length = 2 * radius * (drawn["mitochondria.aspect"] - 1) * relative_length(np.array([quantile]))[0]
+    widest = radius * (1 + drawn["mitochondria.unevenness"]) * (1.4 if drawn["mitochondria.swollen_share"] > 0 else 1.0)
+    return float(min(length, longest_nm) / 2 + widest)
 
 
 def relative_length(u: NDArray[np.float64]) -> NDArray[np.float64]:
