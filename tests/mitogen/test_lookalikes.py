@@ -223,7 +223,7 @@ def test_distance_from_a_thread_is_that_from_its_nearest_point():
     rises = [w.rise_on_section(z_nm, grid.y_nm[::4], grid.x_nm[::4]) for w in (first, second)]
     values = [w.on_section(z_nm, grid.y_nm, grid.x_nm) for w in (first, second)]
     for i, j in ((15, 10), (20, 15), (8, 22)):
-        distance, _ = thread(values[0], rises[0], values[1], rises[1], i, j, 4.0)
+        distance, _ = thread(values[0], rises[0], values[1], rises[1], i, j, 4.0, 100.0)
         expected = np.hypot(grid.y_nm[i], (z_nm + grid.x_nm[j]) / np.sqrt(2))
         assert distance == pytest.approx(expected, abs=2.0)
 

@@ -132,13 +132,16 @@ def _stripes(
             for ka in range(int(np.ceil(a - 0.5 - side)), int(np.floor(a - 0.5 + side)) + 1):
                 for kb in range(int(np.ceil(b - 0.5 - depth)), int(np.floor(b - 0.5 + depth)) + 1):
                     state = mix(key ^ mix(np.uint64(ka + 65536) * np.uint64(0x10001) ^ mix(np.uint64(kb + 65536))))
+                    da = a - (ka + 0.5 + 0.7 * jitter * (_quarter(state, 2) - 0.5))
+                    db = b - (kb + 0.5 + 0.7 * jitter * (_quarter(state, 3) - 0.5))
+                    if abs(da) > side - 0.35 * jitter or abs(db) > depth - 0.35 * jitter:
+                        continue
                     start, phase = _quarter(state, 0), _quarter(state, 1)
                     piece = int(np.floor(along / length + start))
                     if unit(mix(state ^ np.uint64(piece + 65536))) >= occupancy:
                         continue
-                    sway = _sway(along / (300 + 500 * start) + phase)
-                    da = (a - (ka + 0.5 + 0.7 * jitter * (_quarter(state, 2) - 0.5) + 0.15 * jitter * sway)) * spacing
-                    db = (b - (kb + 0.5 + 0.7 * jitter * (_quarter(state, 3) - 0.5) - 0.15 * jitter * sway)) * spacing
+                    sway = 0.15 * jitter * _sway(along / (300 + 500 * start) + phase)
+                    da, db = (da - sway) * spacing, (db + sway) * spacing
                     if abs(da) > radius + 0.5 * pixel or abs(db) > radius + smear:
                         continue
                     seen = _cylinder(da, db, radius, pixel, smear)

@@ -38,18 +38,24 @@ def slope(value: FloatArray, rise: FloatArray, i: int, j: int, pixel: float) -> 
 @compiled
 def thread(
     first: FloatArray, first_rise: FloatArray, second: FloatArray, second_rise: FloatArray, i: int, j: int,
-    pixel: float,
+    pixel: float, farthest: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Distance in nm of a pixel from the curve on which two fields vanish, and the z component of the way there.
+
+    Distances beyond `farthest` may come out as any larger number.
 
     The nearest point lies at -G' (G G')^-1 f, where the rows of G are the two gradients: the smallest step that brings
     both fields to zero to first order.
     """
     az, ay, ax = slope(first, first_rise, i, j, pixel)
-    bz, by, bx = slope(second, second_rise, i, j, pixel)
-    aa, bb, ab = az * az + ay * ay + ax * ax, bz * bz + by * by + bx * bx, az * bz + ay * by + ax * bx
-    determinant = max(aa * bb - ab * ab, 0.05 * aa * bb + 1e-30)
+    aa = az * az + ay * ay + ax * ax
     f, g = first[i, j], second[i, j]
+    # The curve is no nearer than the surface on which the first field vanishes.
+    if f * f > farthest * farthest * aa:
+        return 2 * farthest, 0.0
+    bz, by, bx = slope(second, second_rise, i, j, pixel)
+    bb, ab = bz * bz + by * by + bx * bx, az * bz + ay * by + ax * bx
+    determinant = max(aa * bb - ab * ab, 0.05 * aa * bb + 1e-30)
     u, v = (bb * f - ab * g) / determinant, (aa * g - ab * f) / determinant
     z, y, x = u * az + v * bz, u * ay + v * by, u * ax + v * bx
     distance = np.sqrt(z * z + y * y + x * x)

@@ -114,5 +114,5 @@ def _distances(
     found = np.empty(at.size, np.float32)
     for n in range(at.size):
         i, j = at[n] // first.shape[1], at[n] % first.shape[1]
-        found[n], _ = thread(first, first_rise, second, second_rise, i, j, pixel)
+        found[n], _ = thread(first, first_rise, second, second_rise, i, j, pixel, 3 * PORE_NM)
     return found

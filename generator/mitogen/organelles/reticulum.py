@@ -153,7 +153,8 @@ def _draw_threads(
     pixel: float, thickness: float, mean_slope: float, level_of_patch: float, radius: float, lumen: float,
     stain: float,
 ) -> None:  # fmt: skip
-    far = 3.5 * mean_slope * (radius + 0.5 * thickness + pixel)
+    farthest = radius + 0.5 * thickness + pixel
+    far = 3.5 * mean_slope * farthest
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
             if abs(first[i, j]) > far or abs(second[i, j]) > far or not holds[owner[i, j]]:
@@ -161,7 +162,9 @@ def _draw_threads(
             depth = patch[i, j] - level_of_patch
             if depth < -0.5 or membrane[i, j] < radius * 0.6 + 6 or not free[i, j]:
                 continue
-            distance, normal = thread(first, first_rise, second, second_rise, i, j, pixel)
+            distance, normal = thread(first, first_rise, second, second_rise, i, j, pixel, farthest)
+            if distance > farthest:
+                continue
             pz, py, px = slope(patch, patch_rise, i, j, pixel)
             edge = depth / max(np.sqrt(pz * pz + py * py + px * px), 1e-7)
             edge = min(edge, membrane[i, j] - 10, room[i, j] - 12) - radius

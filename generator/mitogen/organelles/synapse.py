@@ -90,7 +90,8 @@ def _stand(
     thickness: float, width: float, height: float, stain: float, face: float, mean_slope: float,
 ) -> None:  # fmt: skip
     # Fields that are larger than this vanish nowhere near.
-    far = 3.5 * mean_slope * (0.8 * width + 0.5 * pixel + 0.3 * thickness + 6)
+    farthest = 0.8 * width + 0.5 * pixel + 0.3 * thickness + 6
+    far = 3.5 * mean_slope * farthest
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
             if abs(first[i, j]) > far or abs(second[i, j]) > far or membrane[i, j] > face + height + 20:
@@ -98,7 +99,9 @@ def _stand(
             mine, theirs = owner[i, j], neighbour[i, j]
             if not (terminal[mine] or terminal[theirs]) or not free[i, j]:
                 continue
-            beside, normal = thread(first, first_rise, second, second_rise, i, j, pixel)
+            beside, normal = thread(first, first_rise, second, second_rise, i, j, pixel, farthest)
+            if beside > farthest:
+                continue
             reach = 0.5 * pixel + 0.3 * thickness * normal
             # Between two terminals one side only bears the T-bar.
             if terminal[mine] and (mine > theirs or not terminal[theirs]):
