@@ -14,6 +14,10 @@ from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
 from mitogen.smoothing import kernel_of, smooth
 
+SHIFT = 2
+STRIDE = 1 << SHIFT
+"""How a field changes with height is known on every so many pixels: that varies little from one to the next."""
+
 
 @dataclass(frozen=True, eq=False)
 class Waves:
@@ -143,9 +147,9 @@ def _interpolate(coarse: FloatArray, step: int, height: int, width: int) -> Floa
 
 
 @compiled
-def between(knots: FloatArray, i: int, j: int, stride: int) -> np.float32:
-    """Value at pixel (i, j) of what is known on every `stride`-th pixel, interpolated linearly."""
-    row, column, v, u = weights(knots, i, j, stride)
+def between(knots: FloatArray, i: int, j: int) -> np.float32:
+    """Value at pixel (i, j) of what is known on every `STRIDE`-th pixel, interpolated linearly."""
+    row, column, v, u = weights(knots, i, j)
     below, beside = min(row + 1, knots.shape[0] - 1), min(column + 1, knots.shape[1] - 1)
     upper = knots[row, column] + u * (knots[row, beside] - knots[row, column])
     lower = knots[below, column] + u * (knots[below, beside] - knots[below, column])
@@ -153,8 +157,8 @@ def between(knots: FloatArray, i: int, j: int, stride: int) -> np.float32:
 
 
 @compiled
-def weights(knots: FloatArray, i: int, j: int, stride: int) -> tuple[int, int, np.float32, np.float32]:
+def weights(knots: FloatArray, i: int, j: int) -> tuple[int, int, np.float32, np.float32]:
     """The knot above and left of pixel (i, j), and how far the pixel lies towards the next ones, 0-1."""
-    row, column = min(i // stride, knots.shape[0] - 1), min(j // stride, knots.shape[1] - 1)
-    share = np.float32(1) / np.float32(stride)
-    return row, column, np.float32(i - row * stride) * share, np.float32(j - column * stride) * share
+    row, column = min(i >> SHIFT, knots.shape[0] - 1), min(j >> SHIFT, knots.shape[1] - 1)
+    share = np.float32(1 / STRIDE)
+    return row, column, np.float32(i - (row << SHIFT)) * share, np.float32(j - (column << SHIFT)) * share

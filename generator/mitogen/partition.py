@@ -15,7 +15,7 @@ TILES = (256, 64, 16, 8)
 """Edges of the tiles of pixels in which rivals are sorted out, each a multiple of the next."""
 
 
-NEAR_NM = np.float32(80)
+NEAR_NM = np.float32(60)
 """Distances from membranes that are larger than this stay rough."""
 
 
@@ -44,7 +44,7 @@ def holders(
 @compiled
 def nearest_two(
     centre: FloatArray, axis: FloatArray, elongation: FloatArray, radius: FloatArray, reach: np.float32,
-    wz: FloatArray, wy: FloatArray, wx: FloatArray, steep: tuple[FloatArray, FloatArray, FloatArray], stride: int,
+    wz: FloatArray, wy: FloatArray, wx: FloatArray, steep: tuple[FloatArray, FloatArray, FloatArray],
     pixel: np.float32, owner: NDArray[np.int32], neighbour: NDArray[np.int32], membrane: FloatArray,
     membrane_z: FloatArray,
 ) -> None:  # fmt: skip
@@ -52,7 +52,7 @@ def nearest_two(
 
     The two scores s1 <= s2 are equal on the membrane, so the distance is (s2 - s1) / |grad (s2 - s1)|. Scores are taken
     in warped space, distances and normals are those of the tissue: `steep` holds the change of the warped (z, y, x)
-    with height on every `stride`-th pixel, and neighbouring pixels tell how they change in the plane.
+    with height on every `STRIDE`-th pixel, and neighbouring pixels tell how they change in the plane.
     Large tiles of pixels are tested against all cells, small ones against what is left; only cells that can come first
     or second go on.
     """
@@ -85,7 +85,7 @@ def nearest_two(
                     )  # fmt: skip
                 tile = (i, min(i + fine, height), j, min(j + fine, width))
                 _share_out(
-                    centre, axis, squash, radius, reach, wz, wy, wx, steep, stride, pixel, pools[-1, : sizes[-1]], tile,
+                    centre, axis, squash, radius, reach, wz, wy, wx, steep, pixel, pools[-1, : sizes[-1]], tile,
                     owner, neighbour, membrane, membrane_z,
                 )  # fmt: skip
 
@@ -139,7 +139,7 @@ def _rivals(
 @compiled
 def _share_out(
     centre: FloatArray, axis: FloatArray, squash: FloatArray, radius: FloatArray, reach: np.float32, wz: FloatArray,
-    wy: FloatArray, wx: FloatArray, steep: tuple[FloatArray, FloatArray, FloatArray], stride: int, pixel: np.float32,
+    wy: FloatArray, wx: FloatArray, steep: tuple[FloatArray, FloatArray, FloatArray], pixel: np.float32,
     kept: NDArray[np.int64], tile: tuple[int, int, int, int], owner: NDArray[np.int32],
     neighbour: NDArray[np.int32], membrane: FloatArray, membrane_z: FloatArray,
 ) -> None:  # fmt: skip
@@ -180,15 +180,16 @@ def _share_out(
                 # The chain rule: from the gradient in warped space to that in the tissue.
                 up, down = max(i - 1, 0), min(i + 1, owner.shape[0] - 1)
                 west, east = max(j - 1, 0), min(j + 1, owner.shape[1] - 1)
-                tall, wide = max(down - up, 1) * pixel, max(east - west, 1) * pixel
+                tall = np.float32(1) / (np.float32(max(down - up, 1)) * pixel)
+                wide = np.float32(1) / (np.float32(max(east - west, 1)) * pixel)
                 ty = gz * (wz[down, j] - wz[up, j]) + gy * (wy[down, j] - wy[up, j]) + gx * (wx[down, j] - wx[up, j])
                 tx = (
                     gz * (wz[i, east] - wz[i, west])
                     + gy * (wy[i, east] - wy[i, west])
                     + gx * (wx[i, east] - wx[i, west])
                 )
-                ty, tx = ty / tall, tx / wide
-                gz = _along_z(steep, gz, gy, gx, i, j, stride)
+                ty, tx = ty * tall, tx * wide
+                gz = _along_z(steep, gz, gy, gx, i, j)
                 slope = np.sqrt(gz * gz + ty * ty + tx * tx)
             membrane[i, j] = (s2 - s1) / max(slope, np.float32(1e-9))
             membrane_z[i, j] = gz / max(slope, np.float32(1e-9))
@@ -197,11 +198,10 @@ def _share_out(
 @compiled
 def _along_z(
     steep: tuple[FloatArray, FloatArray, FloatArray], gz: np.float32, gy: np.float32, gx: np.float32, i: int, j: int,
-    stride: int,
 ) -> np.float32:  # fmt: skip
     """Change with height of what changes by `gz`, `gy`, `gx` along the warped axes."""
     z, y, x = steep
-    row, column, v, u = weights(z, i, j, stride)
+    row, column, v, u = weights(z, i, j)
     below, beside = min(row + 1, z.shape[0] - 1), min(column + 1, z.shape[1] - 1)
     a = gz * z[row, column] + gy * y[row, column] + gx * x[row, column]
     b = gz * z[row, beside] + gy * y[row, beside] + gx * x[row, beside]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mitogen.canvas import Canvas
-from mitogen.fields import Waves, random_waves
+from mitogen.fields import STRIDE, Waves, random_waves
 from mitogen.grid import FloatArray, Grid
 from mitogen.kernels import compiled
 from mitogen.partition import holders, nearest_two
@@ -17,9 +17,6 @@ from mitogen.parts import Part
 from mitogen.profiles import layer_at, reach_at
 from mitogen.shapes import TubeMap
 from mitogen.world import StreamOf, directions, scatter
-
-STRIDE = 4
-"""On every how many pixels the change of the warp with height is taken."""
 
 ROUGH_NM = 12.0
 """How far a plasma membrane wavers within a few tens of nanometres."""
@@ -130,7 +127,7 @@ def cut_cells(cells: Cells, grid: Grid, z_nm: float, parts: bool = False) -> Can
     near = _within_reach(cells, warped)
     nearest_two(
         cells.centre[near], cells.axis[near], cells.elongation[near], cells.radius[near],
-        np.float32(cells.reach_nm), warped[0], warped[1], warped[2], steep, STRIDE,
+        np.float32(cells.reach_nm), warped[0], warped[1], warped[2], steep,
         np.float32(grid.pixel_nm), canvas.owner, canvas.neighbour, canvas.membrane, canvas.membrane_z,
     )  # fmt: skip
     canvas.owner[...] = near[canvas.owner]

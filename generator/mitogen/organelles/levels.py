@@ -8,12 +8,9 @@ is that in three dimensions: two neighbours in the plane give two of its compone
 import numpy as np
 
 from mitogen.canvas import Canvas
-from mitogen.fields import Waves, between
+from mitogen.fields import STRIDE, Waves, between
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
-
-STRIDE = 4
-"""The slope along z is known on every so many pixels: it changes little from one to the next."""
 
 Level = tuple[FloatArray, FloatArray]
 """Values (Y, X) float32 of a field on a section, and its change per nm of height on every `STRIDE`-th pixel."""
@@ -32,7 +29,7 @@ def slope(value: FloatArray, rise: FloatArray, i: int, j: int, pixel: float) -> 
     left, right = max(j - 1, 0), min(j + 1, value.shape[1] - 1)
     gy = (value[bottom, j] - value[top, j]) / (max(bottom - top, 1) * pixel)
     gx = (value[i, right] - value[i, left]) / (max(right - left, 1) * pixel)
-    return float(between(rise, i, j, STRIDE)), gy, gx
+    return float(between(rise, i, j)), gy, gx
 
 
 @compiled
