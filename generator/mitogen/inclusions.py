@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mitogen.grid import Grid
 from mitogen.organelles.bodies import place_bodies
+from mitogen.organelles.golgi import golgi_reach_nm
 from mitogen.organelles.mitochondria import place_mitochondria
 from mitogen.shapes import Tubes
 from mitogen.thinning import Box, Candidates, Fate, nest, settle, touching
@@ -63,8 +64,10 @@ def place_inclusions(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) 
     bodies = [group for _, group, _ in kinds]
     clear = _clear(bodies, groups, drawn["mitochondria.gap_nm"])
     largest = max(group.largest_nm for group in [*groups, *bodies])
-    trunks = place_trunks(drawn, streams, grid, VISIBLE_NM + 2 * largest)
-    shown = np.flatnonzero(trunks.tubes.reaching(window))
+    # A Golgi stack that can be seen may have its centre in a trunk that cannot.
+    sight = max(VISIBLE_NM, golgi_reach_nm(drawn))
+    trunks = place_trunks(drawn, streams, grid, max(VISIBLE_NM + 2 * largest, sight))
+    shown = np.flatnonzero(trunks.tubes.reaching(grid.box(sight)))
     stays = [(fate == Fate.KEPT) & sight for fate, sight in zip(fates, seen, strict=True)]
     rows = [
         *zip(groups, stays, _numbers(groups, grid), [-1] * len(groups), (looks for _, looks in placed), strict=True),

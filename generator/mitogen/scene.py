@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mitogen.fields import Waves, random_waves
 from mitogen.grid import FloatArray, Grid
 from mitogen.inclusions import place_inclusions
-from mitogen.organelles.golgi import Stacks, house_golgi, place_golgi
+from mitogen.organelles.golgi import Stacks, golgi_reach_nm, house_golgi, place_golgi
 from mitogen.organelles.levels import wavelength_of_threads
 from mitogen.shapes import Tubes
 from mitogen.thinning import deepest
@@ -66,7 +66,7 @@ class Scene:
 def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     """Build the scene around a grid from an image's numbers and streams."""
     found, trunks = place_inclusions(drawn, streams, grid)
-    cells, kind, shade = place_cells(drawn, streams, grid, found.largest_nm)
+    cells, kind, shade = place_cells(drawn, streams, grid, max(found.largest_nm, golgi_reach_nm(drawn)))
     trunk_cell = (len(kind) + np.arange(len(trunks.tubes))).astype(np.int32)
     kinds = np.concatenate([kind, trunks.kind])
     host = cells_at(cells, found.centre)

@@ -43,11 +43,16 @@ class Stacks:
         return Stacks(self.centre[which], self.axis[which], self.radius_nm[which], self.looks[which], self.host[which])
 
 
+def golgi_reach_nm(drawn: Mapping[str, float]) -> float:
+    """How far in nm from its centre a stack with its vesicles can be seen at most, for an image's numbers."""
+    return 1.8 * CLOUD * drawn["golgi.radius_nm"]
+
+
 def place_golgi(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Stacks:
     """Scatter stacks around the grid, without regard for what else is there; their hosts are not known yet."""
-    radius = drawn["golgi.radius_nm"]
-    centre, u = scatter(streams, "golgi", drawn["golgi.density_per_um3"], grid.box(1.8 * CLOUD * radius), 8)
-    scattered = radius * np.exp(0.25 * np.clip(ndtri(u[:, 0]), -2, 2))
+    reach = golgi_reach_nm(drawn)
+    centre, u = scatter(streams, "golgi", drawn["golgi.density_per_um3"], grid.box(reach), 8)
+    scattered = drawn["golgi.radius_nm"] * np.exp(0.25 * np.clip(ndtri(u[:, 0]), -2, 2))
     return Stacks(centre, directions(u[:, 1], u[:, 2]), scattered, u[:, 3:], np.full(len(u), -1, np.int32))
 
 
