@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from colorsys import hsv_to_rgb
+from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from mitodata.sample import IGNORE
+from mitodata.sample import IGNORE, Sample
 
 RGB = tuple[int, int, int]
 UNPAINTED = ("extracellular", "cytoplasm")
@@ -62,6 +64,27 @@ def paints(classes: Mapping[int, str]) -> dict[int, RGB]:
         for number, name in sorted(classes.items())
         if name not in UNPAINTED
     }
+
+
+def png(picture: Image.Image) -> bytes:
+    """Encode a picture as PNG."""
+    buffer = BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def cut_plane(sample: Sample, axis: int, at: int) -> Sample:
+    """Cut a volume across an axis at a voxel: (1, Y, X) across z, (1, Z, X) across y, (1, Y, Z) across x."""
+    z, y, x = sample.voxel_size_nm
+    order = ((0, 1, 2), (1, 0, 2), (2, 1, 0))[axis]
+    window: list[int | slice] = [slice(None)] * 3
+    window[axis] = slice(at, at + 1)
+    arrays = {
+        name: array[tuple(window)].transpose(order)
+        for name in ("raw", "label", "mask", "compartment")
+        if (array := getattr(sample, name)) is not None
+    }
+    return replace(sample, **arrays, voxel_size_nm=((z, y, x), (y, z, x), (x, y, z))[axis])
 
 
 def _scaled(plane: NDArray[np.integer], size: tuple[int, int]) -> NDArray[np.int32]:

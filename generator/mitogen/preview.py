@@ -1,8 +1,7 @@
 """A contact sheet: every image beside itself with its instances outlined, to see at a glance what a dataset holds."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from io import BytesIO
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from mitodata.sample import Sample
 from mitodata.store import Dataset
 from mitogen.job import Job
 from mitogen.parts import class_names
-from mitogen.pictures import grey, outlined, painted, paints
+from mitogen.pictures import cut_plane, grey, outlined, painted, paints, png
 
 _GAP_PX = 8
 _SEAM_PX = 2
@@ -47,7 +46,7 @@ def view(sample: Sample) -> View:
     if sample.is_2d:
         return View.of((sample,), 1)
     z, y, x = (size // 2 for size in sample.raw.shape)
-    return View.of((_plane(sample, 0, z), _plane(sample, 1, y), _plane(sample, 2, x)), len(sample.raw))
+    return View.of((cut_plane(sample, 0, z), cut_plane(sample, 1, y), cut_plane(sample, 2, x)), len(sample.raw))
 
 
 def views_of(path: Path, n: int) -> Iterator[View]:
@@ -66,7 +65,7 @@ def views_of(path: Path, n: int) -> Iterator[View]:
             for axis, size in enumerate(shape):
                 window = [slice(None)] * 3
                 window[axis] = slice(size // 2, size // 2 + 1)
-                planes.append(_plane(dataset.read(int(i), (window[0], window[1], window[2])), axis, 0))
+                planes.append(cut_plane(dataset.read(int(i), (window[0], window[1], window[2])), axis, 0))
             yield View.of(tuple(planes), shape[0])
 
 
@@ -122,31 +121,15 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    buffer = BytesIO()
-    sheet.save(buffer, format="PNG")
     draft = path.with_name(f".{path.name}.partial")
     try:
         try:
-            draft.write_bytes(buffer.getvalue())
+            draft.write_bytes(png(sheet))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def _plane(sample: Sample, axis: int, at: int) -> Sample:
-    """Cut a plane out of a volume as a section: (1, Z, X) across y, (1, Y, Z) across x."""
-    z, y, x = sample.voxel_size_nm
-    order = ((0, 1, 2), (1, 0, 2), (2, 1, 0))[axis]
-    window: list[int | slice] = [slice(None)] * 3
-    window[axis] = slice(at, at + 1)
-    arrays = {
-        name: array[tuple(window)].transpose(order)
-        for name in ("raw", "label", "mask", "compartment")
-        if (array := getattr(sample, name)) is not None
-    }
-    return replace(sample, **arrays, voxel_size_nm=((z, y, x), (y, z, x), (x, y, z))[axis])
 
 
 def _caption(planes: tuple[Sample, ...], sections: int) -> str:

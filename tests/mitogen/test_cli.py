@@ -131,6 +131,15 @@ def test_preview_renders_a_recipe(run: Program, tmp_path: Path) -> None:
         assert sheet.size[0] > 2 * 2 * 256
 
 
+def test_gallery(run: Program, tmp_path: Path) -> None:
+    options = ("--size", "16", "--images", "2", "--set", "imaging.noise=3", "--knobs", "imaging.noise", "-o", "a")
+    assert run("gallery", *options, "--workers", "1")[:2] == (0, "gallery in a/index.html\n")
+    with Image.open(tmp_path / "a" / "strips" / "imaging.noise.png") as strip:
+        assert strip.size == (2 * 16 + 4, 16)
+    assert "a: exists already" in run.fails("gallery", *options)
+    assert run("gallery", *options, "--workers", "1", "--overwrite")[0] == 0
+
+
 def test_import(run: Program, tmp_path: Path) -> None:
     for folder, value in (("images", 90), ("masks", 255)):
         (tmp_path / "real" / folder).mkdir(parents=True)
@@ -223,6 +232,14 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
         ("preview nix.h5", "'nix.h5' does not exist"),
         ("preview text.h5", "text.h5"),
         ("preview -n 1 --size 16 -o nix/a.png", "No such file or directory"),
+        ("gallery", "Missing option '-o'"),
+        ("gallery --knobs cells.gap -o b", "cells.gap: unknown knob; did you mean cells.gap_nm?"),
+        ("gallery --images 1 -o b", "1 is not in the range"),
+        ("gallery --workers 0 -o b", "expected auto or a number of at least 1"),
+        ("gallery -o text.h5", "'text.h5' is a file"),
+        ("gallery -o taken.h5.parts", "taken.h5.parts: exists already"),
+        ("gallery -o taken.h5.parts --overwrite", "taken.h5.parts: is no gallery and is left alone"),
+        ("gallery -o text.h5/b --workers 1 --knobs imaging.noise", "text.h5/b: cannot be written: Not a directory"),
         ("info text.h5", "text.h5"),
         ("info .", "'.' is a directory"),
         ("validate text.h5", "text.h5"),
@@ -249,6 +266,7 @@ def test_every_command_explains_itself(run: Program) -> None:
     for command in (
         "render",
         "preview",
+        "gallery",
         "info",
         "validate",
         "import",

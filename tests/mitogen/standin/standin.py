@@ -57,3 +57,29 @@ def threads(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = F
     sample = quick(recipe, seed, index, shape)
     sample.raw[:] = max(map(int, limits))
     return sample
+
+
+def dots(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+    """Grey `plain.grey`; a square of grey `dot.grey` in odd images if `dot.share` is above a half; steps along z."""
+    numbers = draw(recipe, seed, index)
+    raw = np.full(shape, round(numbers["plain.grey"]), np.uint8)
+    label = np.zeros(shape, np.uint16)
+    if index % 2 and numbers["dot.share"] > 0.5:
+        label[:, 4:12, 4:12] = 1
+        raw[label > 0] = round(numbers["dot.grey"])
+    if shape[0] > 1:
+        raw += (np.arange(shape[0], dtype=np.uint8) * round(numbers["stack.step"]))[:, None, None]
+    return Sample(raw, (8.0, 8.0, 8.0), label, (label > 0).astype(np.uint8), numbers, f"{index:06d}")
+
+
+def grey_of_white(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+    """The grey level that imaging.white says, and nothing else."""
+    numbers = draw(recipe, seed, index)
+    return Sample(np.full(shape, min(numbers["imaging.white"], 255), np.uint8), (8.0, 8.0, 8.0), params=numbers)
+
+
+def breaking(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+    numbers = draw(recipe, seed, index)
+    if numbers.get("imaging.white", numbers.get("plain.grey", 0)) > 220:
+        raise ValueError("too bright")
+    return Sample(np.full(shape, 9, np.uint8), (8.0, 8.0, 8.0), params=numbers)
