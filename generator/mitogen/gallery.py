@@ -47,7 +47,7 @@ class Entry:
     def values(self) -> list[tuple[str, bool]]:
         """The value under each image, and whether the recipe itself may draw it."""
         low, high = self.drawn.support
-        return [(_plain(value), low <= value <= high) for value in self.strip.values]
+        return [(f"{value:g}", low <= value <= high) for value in self.strip.values]
 
     @property
     def default(self) -> str:
@@ -57,7 +57,7 @@ class Entry:
     @property
     def notes(self) -> list[str]:
         """What a reader has to know about the strip."""
-        raised = ", ".join(f"{name} = {_plain(value)}" for name, value in self.strip.setting.raised.items())
+        raised = ", ".join(f"{name} = {value:g}" for name, value in self.strip.setting.raised.items())
         notes = [f"Shown with {raised}."] if raised else []
         notes += ["The plane xz of a volume, z downwards."] if self.strip.setting.volume else []
         notes += ["No visible difference in the fields of view that were tried."] if self.strip.change < UNSEEN else []
@@ -124,11 +124,6 @@ def _entry(studio: Studio, strip: Strip) -> Entry:
         size = picture.size
     knob, drawn = studio.recipe.knobs[strip.knob], studio.recipe.values[strip.knob]
     return Entry(knob, drawn, replace(strip, png=b""), f"{STRIPS}/{strip.knob}.png", size)
-
-
-def _plain(value: float) -> str:
-    """Write a number of three digits without an exponent where that is readable."""
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _page(studio: Studio, entries: Sequence[Entry], title: str) -> str:

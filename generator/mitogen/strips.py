@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import isclose, sqrt
+from math import floor, isclose, log10, sqrt
 
 import numpy as np
 from PIL import Image
@@ -188,7 +188,7 @@ def span(knob: Knob, distribution: Distribution, count: int) -> tuple[float, ...
     Values are spaced by equal factors where the recipe draws so; a knob that may be 0 then starts with 0.
 
     Returns:
-        `count` ascending numbers within the allowed range, of three significant digits.
+        `count` ascending numbers within the allowed range, rounded to about a hundredth of the span.
     """
     low, high = distribution.support
     by_factors = isinstance(distribution, LogNormal | LogUniform)
@@ -204,13 +204,13 @@ def span(knob: Knob, distribution: Distribution, count: int) -> tuple[float, ...
     if _is_rare(knob, distribution):  # up to where some are in view
         high = max(high, plenty(knob, distribution))
     low, high = max(low, knob.low), min(high, knob.high)
-    if not by_factors:
-        numbers = np.linspace(low, high, count)
-    elif knob.low == 0:
-        numbers = np.concatenate([[0.0], np.geomspace(low, high, count - 1)])
+    if by_factors and knob.low == 0:
+        numbers = [0.0, *np.geomspace(low, high, count - 1)]
     else:
-        numbers = np.geomspace(low, high, count)
-    return tuple(min(max(float(f"{number:.3g}"), knob.low), knob.high) for number in numbers)
+        numbers = [*(np.geomspace if by_factors else np.linspace)(low, high, count)]
+    digits = 2 - floor(log10(high - low))
+    rounded = (float(f"{number:.3g}") if by_factors else round(float(number), digits) for number in numbers)
+    return tuple(min(max(number, knob.low), knob.high) for number in rounded)
 
 
 def _choose(studio: Studio, name: str, values: Sequence[float], fields: Sequence[int]) -> _Trial:
