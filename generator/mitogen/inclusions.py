@@ -12,15 +12,12 @@ from mitogen.organelles.bodies import place_bodies
 from mitogen.organelles.golgi import golgi_reach_nm
 from mitogen.organelles.mitochondria import place_mitochondria
 from mitogen.shapes import Tubes
-from mitogen.thinning import Box, Candidates, Fate, nest, settle, touching
+from mitogen.thinning import Box, Candidates, Fate, nest, settle
 from mitogen.trunks import Trunks, place_trunks
 from mitogen.world import StreamOf
 
 VISIBLE_NM = 200.0
 """An inclusion that stays further than this from the grid is not seen, nor does it bend a membrane that is."""
-
-ROUNDS = 2
-"""Rounds in which overlaps of mitochondria are thinned out, see `thinning`."""
 
 MARGINS_NM = (1200.0, 2400.0, 3600.0, 5400.0, 8000.0)
 """How far beyond the grid the fate of candidates is asked for, until that of all in sight is decided."""
@@ -55,30 +52,25 @@ def place_inclusions(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) 
     window = grid.box(VISIBLE_NM)
     for margin in MARGINS_NM:
         placed = place_mitochondria(drawn, streams, partial(_box_around, grid, margin))
-        groups = [group for group, _ in placed]
-        fates = settle(groups, drawn["mitochondria.gap_nm"], ROUNDS)
+        kinds = place_bodies(drawn, streams, partial(_box_around, grid, margin))
+        groups = [*(group for group, _ in placed), *(group for _, group, _ in kinds)]
         seen = [_in_sight(group, window) for group in groups]
+        rounds = [2] * len(placed) + [1] * len(kinds)
+        fates = settle(groups, drawn["mitochondria.gap_nm"], rounds, seen)
         if not any(np.any(fate[sight] == Fate.OPEN) for fate, sight in zip(fates, seen, strict=True)):
             break
-    kinds = place_bodies(drawn, streams, partial(_box_around, grid, VISIBLE_NM, times=3.0))
-    bodies = [group for _, group, _ in kinds]
-    clear = _clear(bodies, groups, drawn["mitochondria.gap_nm"])
-    largest = max(group.largest_nm for group in [*groups, *bodies])
+    largest = max(group.largest_nm for group in groups)
     # A Golgi stack that can be seen may have its centre in a trunk that cannot.
     sight = max(VISIBLE_NM, golgi_reach_nm(drawn))
     trunks = place_trunks(drawn, streams, grid, max(VISIBLE_NM + 2 * largest, sight))
     shown = np.flatnonzero(trunks.tubes.reaching(grid.box(sight)))
-    stays = [(fate == Fate.KEPT) & sight for fate, sight in zip(fates, seen, strict=True)]
-    rows = [
-        *zip(groups, stays, _numbers(groups, grid), [-1] * len(groups), (looks for _, looks in placed), strict=True),
-        *(
-            (group, free & _in_sight(group, window), np.zeros(len(group), np.int32), int(kind), np.tile(looks, 2))
-            for (kind, group, looks), free in zip(kinds, clear, strict=True)
-        ),
+    described = [
+        *((-1, number, looks) for number, (_, looks) in zip(_numbers(groups[:2], grid), placed, strict=True)),
+        *((int(kind), np.zeros(len(looks), np.int32), np.tile(looks, 2)) for kind, _, looks in kinds),
     ]
     parts = []
-    for group, stay, number, kind, looks in rows:
-        at = np.flatnonzero(stay[group.body])
+    for group, fate, (kind, number, looks) in zip(groups, fates, described, strict=True):
+        at = np.flatnonzero((fate == Fate.KEPT)[group.body])
         lies = nest(group.tubes.take(at), trunks.tubes, trunks.sheath_nm, trunks.nucleus_nm)
         # A body that crosses the border of a trunk goes, with all its branches.
         fits = ~np.isin(group.body[at], group.body[at][np.any(lies == -1, axis=1)])
@@ -93,20 +85,9 @@ def place_inclusions(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) 
     return found, trunks.take(shown)
 
 
-def _box_around(grid: Grid, margin_nm: float, largest_nm: float, times: float = 1.0) -> Box:
+def _box_around(grid: Grid, margin_nm: float, largest_nm: float) -> Box:
     """The box in which to look for bodies that reach `largest_nm` from their centres at most."""
-    return grid.box(margin_nm + times * largest_nm)
-
-
-def _clear(bodies: list[Candidates], mitochondria: list[Candidates], gap_nm: float) -> list[NDArray[np.bool_]]:
-    """Which bodies of each kind touch no candidate for a mitochondrion, for a larger kind, or for an earlier one."""
-    found: list[NDArray[np.bool_]] = []
-    for at, group in enumerate(bodies):
-        clear = settle([group], gap_nm, 1)[0] != Fate.OUT
-        for other in [*mitochondria, *bodies[:at]]:
-            clear &= ~touching(group.tubes, other.tubes, gap_nm)
-        found.append(clear)
-    return found
+    return grid.box(margin_nm + largest_nm)
 
 
 def _holder(lies: NDArray[np.int8]) -> NDArray[np.int64]:

@@ -8,6 +8,8 @@ from zlib import crc32
 
 import numpy as np
 
+_WORD = 2**64 - 1
+
 
 def stream(seed: int, index: int, stage: str) -> np.random.Generator:
     """Make the random generator of one stage of one image.
@@ -26,9 +28,17 @@ def stream(seed: int, index: int, stage: str) -> np.random.Generator:
 
 def uniform(seed: int, index: int, stage: str) -> float:
     """Give the one number in (0, 1), both ends excluded, that belongs to this key: a cheap stream of length one."""
-    word = int(_sequence(seed, index, stage).generate_state(1, np.uint64)[0])
+    word = _mixed(_mixed(_mixed(seed) ^ index) ^ crc32(stage.encode()))
     # 52 bits and a half: both the smallest and the largest result are exact doubles other than 0 and 1.
     return float(((word >> 12) + 0.5) * 2.0**-52)
+
+
+def _mixed(state: int) -> int:
+    """One round of splitmix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    state = (state + 0x9E3779B97F4A7C15) & _WORD
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _WORD
+    return state ^ (state >> 31)
 
 
 def _sequence(seed: int, index: int, stage: str) -> np.random.SeedSequence:

@@ -2,7 +2,7 @@
 
 Candidates come in an order of their own: each has a priority, and loses against a rival, one that is too close, with a
 lower number. In a first round those without a lower rival are kept, and their other rivals go. This is Matérn's second
-hard-core process (Matérn, Spatial Variation, 1960). Further rounds do the same among those that are left, which is on
+hard-core process (Matérn, Spatial Variation, 1960). A second round does the same among those that are left, which is on
 the way to random sequential adsorption, where everything is placed that fits (Huber and Wolpert, Advances in Applied
 Probability 41, 2009); but while there, what stays at one spot may depend on what is anywhere, here it depends on a few
 rivals of rivals only. A window that is wide enough therefore decides the fate of all that can be seen in it exactly,
@@ -64,16 +64,19 @@ class Candidates:
         return reach
 
 
-def settle(groups: list[Candidates], gap_nm: float, rounds: int) -> list[NDArray[np.int8]]:
+def settle(
+    groups: list[Candidates], gap_nm: float, rounds: list[int], wanted: list[NDArray[np.bool_]]
+) -> list[NDArray[np.int8]]:
     """Decide which candidates stay.
 
     Args:
         groups: the candidates; those of an earlier group win against all of a later one.
         gap_nm: smallest distance between two surfaces; negative values allow an overlap.
-        rounds: number of rounds, >= 1; what is neither kept nor out after them goes.
+        rounds: for each group 1 or 2; after them, what has not been kept goes.
+        wanted: for each group (B,) bool, whose fate is asked for; only their rivals and rivals of those are looked at.
 
     Returns:
-        For each group (B,) int8 the `Fate` of every candidate.
+        For each group (B,) int8 the `Fate` of every candidate; `OPEN` for those not asked for.
     """
     reach = [group.reach_nm for group in groups]
     doubtful = [np.zeros(len(group), np.bool_) for group in groups]
@@ -86,14 +89,15 @@ def settle(groups: list[Candidates], gap_nm: float, rounds: int) -> list[NDArray
     rank = np.concatenate([np.full(len(group), at) for at, group in enumerate(groups)])
     sizes = np.cumsum([0, *(len(group) for group in groups)])
     body = np.concatenate([group.body + start for group, start in zip(groups, sizes, strict=False)])
-    order = np.lexsort((np.concatenate([group.priority for group in groups]), rank))
-    first, rivals = _rivals(
+    place = np.empty(len(rank), np.int64)
+    place[np.lexsort((np.concatenate([group.priority for group in groups]), rank))] = np.arange(len(rank))
+    fate = _fates(
         np.concatenate([group.tubes.nodes for group in groups]),
         np.concatenate([group.tubes.radii for group in groups]),
         body, np.argsort(body, kind="stable"), np.concatenate([group.centre for group in groups]),
-        np.concatenate(reach), order, float(gap_nm),
+        np.concatenate(reach), place, float(gap_nm), np.array(rounds)[rank], np.concatenate(doubtful),
+        np.concatenate(wanted),
     )  # fmt: skip
-    fate = _play(first, rivals, order, np.concatenate(doubtful), rounds)
     return list(np.split(fate, sizes[1:-1]))
 
 
@@ -126,51 +130,91 @@ def deepest(trunks: Tubes, points_nm: NDArray[np.float64]) -> tuple[NDArray[np.i
 
 
 @compiled
-def _rivals(
+def _fates(
     nodes: FloatArray, radii: FloatArray, body: NDArray[np.int64], tube: NDArray[np.int64],
-    centre: NDArray[np.float64], reach: NDArray[np.float64], order: NDArray[np.int64], gap: float,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
-    """For each body in `order`, the earlier ones that are too close: `rivals[first[i] : first[i + 1]]`.
-
-    `tube` lists the tubes body by body.
-    """
+    centre: NDArray[np.float64], reach: NDArray[np.float64], place: NDArray[np.int64], gap: float,
+    rounds: NDArray[np.int64], doubtful: NDArray[np.bool_], wanted: NDArray[np.bool_],
+) -> NDArray[np.int8]:  # fmt: skip
+    """Fates of the bodies that are wanted; `tube` lists the tubes body by body, `place` is each body's in the order."""
     count = len(centre)
     begin = np.zeros(count + 1, np.int64)
     for t in range(len(body)):
         begin[body[t] + 1] += 1
     for b in range(count):
         begin[b + 1] += begin[b]
-    # Earlier ones by slabs of y, so that only neighbours are compared.
-    widest = low = high = 0.0
-    for b in order:
-        widest, low, high = max(widest, reach[b]), min(low, centre[b, 1]), max(high, centre[b, 1])
-    slab = 2 * widest + max(gap, 0.0) + 1.0
-    slabs = int((high - low) / slab) + 1
-    last, previous = np.full(slabs, -1, np.int64), np.full(count, -1, np.int64)
-    first = np.zeros(len(order) + 1, np.int64)
-    rivals = np.empty(4 * len(order) + 16, np.int64)
-    found = 0
-    for place, a in enumerate(order):
-        mine = int((centre[a, 1] - low) / slab)
-        for s in range(max(mine - 1, 0), min(mine + 2, slabs)):
-            b = last[s]
-            while b >= 0:
-                # The cheap test comes first: most pairs are far apart.
-                near = reach[a] + reach[b] + gap
-                dz, dy, dx = centre[a, 0] - centre[b, 0], centre[a, 1] - centre[b, 1], centre[a, 2] - centre[b, 2]
-                near = near if near > 0 and dz * dz + dy * dy + dx * dx < near * near else 0.0
-                if near > 0 and _touch(nodes, radii, tube, begin, centre, reach, a, b, gap):
-                    if found == len(rivals):
-                        larger = np.empty(2 * found, np.int64)
-                        larger[:found] = rivals
-                        rivals = larger
-                    rivals[found] = b
-                    found += 1
-                b = previous[b]
-        first[place + 1] = found
-        previous[a] = last[mine]
-        last[mine] = a
-    return first, rivals[:found]
+    fate = np.full(count, -1, np.int8)
+    # What is known after the first round: 0 no, 1 yes, -1 unknown, 2 not asked yet.
+    kept, out = np.full(count, 2, np.int8), np.full(count, 2, np.int8)
+    room = np.empty(count, np.int64)
+    for a in range(count):
+        if not wanted[a]:
+            continue
+        number = _find_rivals(nodes, radii, tube, begin, centre, reach, place, gap, a, room, count)
+        rivals = room[:number].copy()
+        kept[a] = 0 if number > 0 else (-1 if doubtful[a] else 1)
+        if kept[a] == 1 or rounds[a] == 1:
+            fate[a] = kept[a]
+            continue
+        # Kept in the second round if the first has put all rivals out, but not itself.
+        second = -1 if doubtful[a] else 1
+        for b in rivals:
+            if out[b] == 2:
+                out[b] = _is_out(nodes, radii, tube, begin, centre, reach, place, gap, b, doubtful, kept)
+            if out[b] == 0:
+                second = 0
+                break
+            if out[b] == -1:
+                second = -1
+        if second != 0:
+            gone = _is_out(nodes, radii, tube, begin, centre, reach, place, gap, a, doubtful, kept)
+            second = 0 if gone == 1 else (-1 if gone == -1 else second)
+        fate[a] = second
+    return fate
+
+
+@compiled
+def _is_out(
+    nodes: FloatArray, radii: FloatArray, tube: NDArray[np.int64], begin: NDArray[np.int64],
+    centre: NDArray[np.float64], reach: NDArray[np.float64], place: NDArray[np.int64], gap: float, b: int,
+    doubtful: NDArray[np.bool_], kept: NDArray[np.int8],
+) -> int:  # fmt: skip
+    """Whether a rival of `b` is kept in the first round: 0 no, 1 yes, -1 unknown. Fills in `kept` on the way."""
+    room = np.empty(len(centre), np.int64)
+    one = np.empty(1, np.int64)
+    out = -1 if doubtful[b] else 0
+    for c in room[: _find_rivals(nodes, radii, tube, begin, centre, reach, place, gap, b, room, len(centre))]:
+        if kept[c] == 2:
+            rival = _find_rivals(nodes, radii, tube, begin, centre, reach, place, gap, c, one, 1)
+            kept[c] = 0 if rival else (-1 if doubtful[c] else 1)
+        if kept[c] == 1:
+            return 1
+        if kept[c] == -1:
+            out = -1
+    return out
+
+
+@compiled
+def _find_rivals(
+    nodes: FloatArray, radii: FloatArray, tube: NDArray[np.int64], begin: NDArray[np.int64],
+    centre: NDArray[np.float64], reach: NDArray[np.float64], place: NDArray[np.int64], gap: float, a: int,
+    found: NDArray[np.int64], most: int,
+) -> int:  # fmt: skip
+    """Put up to `most` bodies that come before `a` and are too close to it into `found`, and count them."""
+    number = 0
+    for b in range(len(centre)):
+        if place[b] >= place[a]:
+            continue
+        # The cheap test comes first: most pairs are far apart.
+        near = reach[a] + reach[b] + gap
+        dz, dy, dx = centre[a, 0] - centre[b, 0], centre[a, 1] - centre[b, 1], centre[a, 2] - centre[b, 2]
+        if near < 0 or dz * dz + dy * dy + dx * dx > near * near:
+            continue
+        if _touch(nodes, radii, tube, begin, centre, reach, a, b, gap):
+            found[number] = b
+            number += 1
+            if number == most:
+                break
+    return number
 
 
 @compiled
@@ -196,43 +240,6 @@ def _near_others(
                 near[a] = True
                 break
     return near
-
-
-@compiled
-def _play(
-    first: NDArray[np.int64], rivals: NDArray[np.int64], order: NDArray[np.int64], doubtful: NDArray[np.bool_],
-    rounds: int,
-) -> NDArray[np.int8]:  # fmt: skip
-    """Play the rounds in three-valued logic (0 no, 1 yes, -1 unknown); `doubtful` bodies may have unseen rivals."""
-    kept, out = np.zeros(len(doubtful), np.int8), np.zeros(len(doubtful), np.int8)
-    for _ in range(rounds):
-        before = out.copy()
-        for place, a in enumerate(order):
-            if kept[a] == 1 or before[a] == 1:
-                continue
-            free = -1 if doubtful[a] or before[a] == -1 else 1
-            for b in rivals[first[place] : first[place + 1]]:
-                if before[b] == 0:
-                    free = 0
-                    break
-                if before[b] == -1:
-                    free = -1
-            kept[a] = free
-        for place, a in enumerate(order):
-            if kept[a] == 1 or out[a] == 1:
-                continue
-            gone = -1 if doubtful[a] else 0
-            for b in rivals[first[place] : first[place + 1]]:
-                if kept[b] == 1:
-                    gone = 1
-                    break
-                if kept[b] == -1:
-                    gone = -1
-            out[a] = gone
-    fate = np.zeros(len(doubtful), np.int8)
-    for a in order:
-        fate[a] = 0 if out[a] == 1 else kept[a]
-    return fate
 
 
 @compiled
