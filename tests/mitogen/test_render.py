@@ -61,7 +61,7 @@ def test_a_section_is_the_matching_slice_of_the_volume():
 
 def test_instances_are_connected_through_a_volume():
     recipe = load_recipe(overrides=[*CROWDED, "section.spacing_nm=12"])
-    volume = render(recipe, 5, 0, (40, 128, 128))
+    volume = render(recipe, 5, 1, (48, 128, 128))
     whole = 0
     for instance in np.unique(volume.label)[1:]:
         body = volume.label == instance
@@ -87,7 +87,9 @@ def test_cells_of_any_allowed_size_fill_the_section(calibre: int):
 
 def test_mitochondria_are_darker_than_what_is_around_them():
     inside, around = [], []
-    for sample in images(("mitochondria.volume_fraction=0.15", "imaging.noise=2", "cells.dark_share=0"), 8):
+    for sample in images(
+        ("mitochondria.volume_fraction=0.15", "mitochondria.swollen_share=0", "cells.dark_share=0"), 16
+    ):
         mask = sample.mask[0] == 1
         near = binary_dilation(mask, iterations=8) & ~binary_dilation(mask, iterations=4)
         core = binary_erosion(mask, iterations=2)

@@ -30,7 +30,7 @@ LONG = 0.7
 """Share of the mitochondria, by length, that are not long."""
 LONGEST_NM = 5000.0
 """No mitochondrion is longer than this."""
-ACCEPTED = 0.3
+ACCEPTED = 0.45
 """Of the volume that mitochondria deny each other, the part that counts where few of them overlap."""
 
 
@@ -77,7 +77,7 @@ def _candidates_per_um3(drawn: Mapping[str, float]) -> float:
     denied = (4 / 3 * width**3 + 2 * width**2 * length) * np.pi * cube + np.pi / 2 * width * length**2 * square
     wanted = drawn["mitochondria.volume_fraction"] / volume
     # Beyond a few candidates to a denied volume hardly another one fits in.
-    return float(1e9 * min(wanted / max(1 - ACCEPTED * wanted * denied, 0.1), 2 / denied))
+    return float(1e9 * min(wanted / max(1 - ACCEPTED * wanted * denied, 0.1), 6 / denied))
 
 
 class Insides(NamedTuple):
