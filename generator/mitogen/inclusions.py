@@ -55,7 +55,7 @@ def place_inclusions(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) 
         kinds = place_bodies(drawn, streams, partial(_box_around, grid, margin))
         groups = [*(group for group, _ in placed), *(group for _, group, _ in kinds)]
         seen = [_in_sight(group, window) for group in groups]
-        rounds = [2] * len(placed) + [1] * len(kinds)
+        rounds = [2] * len(groups)
         fates = settle(groups, drawn["mitochondria.gap_nm"], rounds, seen)
         if not any(np.any(fate[sight] == Fate.OPEN) for fate, sight in zip(fates, seen, strict=True)):
             break
