@@ -124,4 +124,7 @@ def _ribosome(drawn: Mapping[str, float], spacing_nm: float, occupancy: float) -
 
 
 def _of(kind: NDArray[np.int8], *kinds: Kind) -> NDArray[np.bool_]:
-    return np.isin(kind, np.array(kinds, np.int8))
+    """Which cells (N,) are of one of these kinds."""
+    chosen = np.zeros(len(Kind), np.bool_)
+    chosen[list(kinds)] = True
+    return chosen[kind]

@@ -93,12 +93,20 @@ def draw_fibres(
     )  # fmt: skip
 
 
+@compiled
 def _across(axis: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Two unit vectors (N, 3) across each axis, the first of them in the plane of the section where there is one."""
-    in_plane = np.stack([np.zeros(len(axis)), axis[:, 2], -axis[:, 1]], axis=1)
-    length = np.linalg.norm(in_plane, axis=1, keepdims=True)
-    first = np.where(length > 1e-3, in_plane / np.maximum(length, 1e-3), np.array([0.0, 1.0, 0.0]))
-    return first.astype(np.float32), np.cross(axis, first).astype(np.float32)
+    """Two unit vectors (N, 3) across each axis, the first of them in the plane of the section."""
+    first, second = np.zeros(axis.shape, np.float32), np.empty(axis.shape, np.float32)
+    for n in range(len(axis)):
+        z, y, x = axis[n]
+        length = np.sqrt(y * y + x * x)
+        if length > np.float32(1e-3):
+            first[n, 1], first[n, 2] = x / length, -y / length
+        else:
+            first[n, 1] = 1
+        second[n, 0] = y * first[n, 2] - x * first[n, 1]
+        second[n, 1], second[n, 2] = -z * first[n, 2], z * first[n, 1]
+    return first, second
 
 
 @compiled

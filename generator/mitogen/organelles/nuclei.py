@@ -36,6 +36,8 @@ def draw_nuclei(
         chromatin: a coarse and a fine field for its clumps.
         pores: the curves on which both vanish pierce the envelope where pores are.
     """
+    if not np.any(depth_nm > 0):
+        return
     tubes = trunks[1]
     at = np.flatnonzero(tubes.nearest >= 0)
     at = at[depth_nm[tubes.nearest.reshape(-1)[at]] > 0]

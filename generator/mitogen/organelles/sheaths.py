@@ -29,6 +29,8 @@ def draw_myelin(
         drawn: the image's numbers.
         fields: one that makes the lamellae uneven, one that parts them, one that says how deep they part.
     """
+    if not np.any(sheath_nm > 0):
+        return
     at = np.flatnonzero((tubes.nearest >= 0) & (tubes.distance < 30))
     at = at[sheath_nm[tubes.nearest.reshape(-1)[at]] > 0]
     if at.size == 0:
