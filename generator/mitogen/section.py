@@ -78,7 +78,7 @@ def cut(
     draw_membranes(canvas, drawn)
     draw_densities(canvas, drawn, fields["patch"], terminal)
     draw_t_bars(canvas, drawn, (fields["t_bar_1"], fields["t_bar_2"]), terminal)
-    draw_myelin(canvas, trunks, scene.sheath_nm, drawn, (fields["coarse"], fields["texture"], fields["wander_1"]))
+    draw_myelin(canvas, trunks, scene.sheath_nm, drawn, (fields["coarse"], fields["tubule_patch"], fields["wander_1"]))
     draw_bodies(canvas, inclusions, scene.body, scene.looks, drawn, fine, scene.keys["inner"])
     mitochondria = Mitochondria(scene.inclusions, scene.instance, scene.looks)
     draw_mitochondria(canvas, inclusions, mitochondria, drawn, fields["texture"], scene.keys["matrix"])

@@ -42,7 +42,7 @@ def draw_myelin(
     within = inside(-depth, reach) * inside(depth - thickness, reach)
     # Clefts between parted lamellae: spindles that run along the sheath, here and there.
     apart = canvas.on_section(fields[1]).reshape(-1)[at] + ndtri(np.clip(drawn["myelin.splits"], 1e-6, 1 - 1e-6))
-    half = np.clip(0.1 * thickness * np.maximum(apart, 0), 0, 45)
+    half = np.clip(0.07 * thickness * np.maximum(apart, 0), 0, 25)
     middle = thickness * (0.5 + 0.3 * np.tanh(canvas.on_section(fields[2]).reshape(-1)[at]))
     off = depth - middle
     cleft = np.where(half > 4, inside((np.abs(off) - half).astype(np.float32), reach), 0)
