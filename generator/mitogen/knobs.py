@@ -53,9 +53,9 @@ KNOBS = knob_table(
     _knob("nuclei.nucleolus", "1", (0, 0.8), Uniform(0.12, 0.4), "Radius of the nucleolus over that of its nucleus; 0 for none."),
     # --- mitochondria ------------------------------------------------------------------------------------------
     _knob("mitochondria.volume_fraction", "1", (0, 0.25), LogNormal(0.11, 0.5, 0.03, 0.25), "Share of the volume offered to mitochondria; of a small share two thirds find room, of 0.1 about half."),
-    _knob("mitochondria.radius_nm", "nm", (30, 800), LogNormal(150, 0.32, 80, 380), "Median radius across the axis."),
+    _knob("mitochondria.radius_nm", "nm", (30, 800), LogNormal(145, 0.3, 80, 360), "Median radius across the axis."),
     _knob("mitochondria.radius_spread", "1", (0, 0.8), Uniform(0.1, 0.32), "Scatter of the radius within one image (of its logarithm)."),
-    _knob("mitochondria.aspect", "1", (1, 15), Uniform(1.7, 6.5), "Mean ratio of length to width."),
+    _knob("mitochondria.aspect", "1", (1, 15), Uniform(2, 6.5), "Mean ratio of length to width."),
     _knob("mitochondria.bend_rad", "rad", (0, 3), Uniform(0.1, 0.8), "Scatter of the angle by which the axis turns."),
     _knob("mitochondria.unevenness", "1", (0, 0.6), Uniform(0.05, 0.3), "Necks and swellings along the axis, relative to the radius."),
     _knob("mitochondria.roughness", "1", (0, 0.3), Uniform(0.01, 0.1), "Irregularity of the outline, relative to the radius."),

@@ -121,16 +121,31 @@ def bend(
         curvature: (N,) total angle in rad by which it turns.
         nodes: number of nodes on each line.
     """
-    across = turn - np.sum(turn * direction, axis=1, keepdims=True) * direction
-    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
-    position = np.linspace(-0.5, 0.5, nodes)[None] * length_nm[:, None]
-    angle = np.where(np.abs(curvature) < 1e-3, 1e-3, curvature)[:, None] * np.linspace(-0.5, 0.5, nodes)[None]
-    radius = length_nm[:, None] / np.where(np.abs(curvature) < 1e-3, 1e-3, curvature)[:, None]
-    forward = np.where(length_nm[:, None] > 0, radius * np.sin(angle), position)
-    sideways = radius * (1 - np.cos(angle))
-    line: NDArray[np.float64] = (
-        centre[:, None] + forward[..., None] * direction[:, None] + sideways[..., None] * across[:, None]
-    )
+    return _arcs(centre, direction, turn, length_nm, curvature, nodes)
+
+
+@compiled
+def _arcs(
+    centre: NDArray[np.float64], direction: NDArray[np.float64], turn: NDArray[np.float64],
+    length: NDArray[np.float64], curvature: NDArray[np.float64], nodes: int,
+) -> NDArray[np.float64]:  # fmt: skip
+    line = np.empty((len(centre), nodes, 3))
+    across = np.empty(3)
+    for n in range(len(centre)):
+        along = norm = 0.0
+        for k in range(3):
+            along += turn[n, k] * direction[n, k]
+        for k in range(3):
+            across[k] = turn[n, k] - along * direction[n, k]
+            norm += across[k] * across[k]
+        norm = max(np.sqrt(norm), 1e-9)
+        whole = curvature[n] if abs(curvature[n]) >= 1e-3 else 1e-3
+        radius = length[n] / whole
+        for node in range(nodes):
+            angle = whole * (node / (nodes - 1) - 0.5)
+            forward, sideways = radius * np.sin(angle), radius * (1 - np.cos(angle)) / norm
+            for k in range(3):
+                line[n, node, k] = centre[n, k] + forward * direction[n, k] + sideways * across[k]
     return line
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from mitogen.kernels import compiled
 from mitogen.shapes import Tubes, bend
 from mitogen.world import directions
 
@@ -80,8 +81,10 @@ def grow_branches(tubes: Tubes, u: NDArray[np.float64], drawn: Mapping[str, floa
     """
     body = np.arange(len(tubes))
     length = np.linalg.norm(np.diff(tubes.nodes, axis=1), axis=2).sum(axis=1)
-    slim = length > 4 * tubes.radii.mean(axis=1)
-    at = np.flatnonzero(slim & (u[:, 19] < drawn["mitochondria.branching"]))
+    usual = np.median(tubes.radii, axis=1)
+    # Not those with a neck, which lies where branches start.
+    chosen = (u[:, 19] < drawn["mitochondria.branching"]) & (tubes.radii.min(axis=1) > 0.5 * usual)
+    at = np.flatnonzero(chosen & (length > 4 * usual))
     # One that starts at most an eighth of the length from the middle and is a third of it long stays within reach.
     node = np.round((NODES - 1) * (0.375 + 0.25 * u[at, 21])).astype(int)
     start, along = tubes.nodes[at, node].astype(np.float64), tubes.nodes[at, node + 1] - tubes.nodes[at, node - 1]
@@ -96,7 +99,8 @@ def grow_branches(tubes: Tubes, u: NDArray[np.float64], drawn: Mapping[str, floa
         start + direction * extent[:, None] / 2, direction, along + side, extent, 0.8 * (u[at, 18] - 0.5), NODES
     )
     line += start[:, None] - line[:, :1]
-    radii = tubes.radii[at, node][:, None] * np.linspace(0.85, 0.65, NODES)
+    # Widest at the root, so that it leaves its stem in a curve and not at an angle.
+    radii = tubes.radii[at, node][:, None] * (0.68 + 0.3 * np.exp(-5 * np.linspace(0, 1, NODES)))
     turned = np.cross(direction, along + side)
     turned /= np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9)
     grown = Tubes(
@@ -133,14 +137,25 @@ def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _coherent(start: NDArray[np.float64], turns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smooth coherent noise (N, NODES) along each tube, about -1 to 1: necks and swellings."""
-    steps = np.linspace(0, 1, NODES)
-    place = 1000 * start[:, None] + np.maximum(turns, 0.3)[:, None] * 2.5 * steps
-    values: NDArray[np.float64] = np.interp(place % PERIOD, np.arange(PERIOD * FINE + 1) / FINE, _noise_table())
-    return values
+    return _look_up(_noise_table(), 1000 * start, 2.5 * np.maximum(turns, 0.3) / (NODES - 1))
+
+
+@compiled
+def _look_up(
+    table: NDArray[np.float64], start: NDArray[np.float64], step: NDArray[np.float64]
+) -> NDArray[np.float64]:  # fmt: skip
+    """Values (N, NODES) of the table, interpolated, from each start in even steps."""
+    out = np.empty((start.size, NODES))
+    for n in range(start.size):
+        for node in range(NODES):
+            place = FINE * ((start[n] + node * step[n]) % PERIOD)
+            low = int(place)
+            out[n, node] = table[low] + (place - low) * (table[low + 1] - table[low])
+    return out
 
 
 @cache
 def _noise_table() -> NDArray[np.float64]:
     """Coherent noise at `FINE` places of each unit: looking it up takes a fiftieth of the time of computing it."""
     noisy = [2 * noise.pnoise1(n / FINE, octaves=2, repeat=PERIOD) for n in range(PERIOD * FINE)]
-    return np.array([*noisy, noisy[0]])
+    return np.array([*noisy, noisy[0], noisy[1]])
