@@ -102,3 +102,15 @@ def test_sections_flicker_and_fade():
 def test_misalignment_leaves_a_single_section_equal_to_the_first_of_a_volume(index: int):
     stack, image = (volume("stack.jitter_nm=60", shape=(depth, 96, 96), index=index) for depth in (2, 1))
     np.testing.assert_array_equal(stack.mask[0], image.mask[0])
+
+
+def test_slow_drifts_do_not_flicker_from_section_to_section():
+    drifting = ("imaging.shading=30", "imaging.bias_field=0.2", "imaging.stain_drift=0.2", "imaging.contrast_drift=0.2")
+    blurred = ("imaging.noise=0", "imaging.noise_floor=0", "imaging.dose_e_per_nm2=0", "section.spacing_nm=1")
+    change = []
+    for overrides in (blurred, blurred + drifting):
+        raw = volume(*overrides, shape=(2, 96, 96)).raw.astype(float)
+        change.append(
+            np.abs(raw[1].reshape(4, 24, 4, 24).mean(axis=(1, 3)) - raw[0].reshape(4, 24, 4, 24).mean((1, 3)))
+        )
+    assert change[1].max() < change[0].max() + 3

@@ -16,15 +16,17 @@ from mitogen.world import StreamOf
 
 Artefact = Callable[[FloatArray, Mapping[str, float], np.random.Generator], FloatArray]
 
-# Each artefact: the knob that must be above 0 for it, its stream ({} = number of the section), what applies it.
+# Each artefact: the knob that must be above 0 for it, its stream ({} = number of the section; without, all share one),
+# what applies it.
 ON_THE_SECTION: tuple[tuple[str, str, Artefact], ...] = (
     ("imaging.folds", "fold/{}", fold_section),
     ("imaging.dust_per_um2", "dust/{}", settle_dust),
 )
 IN_GREY_LEVELS: tuple[tuple[str, str, Artefact], ...] = (
-    ("imaging.contrast_drift", "contrast/{}", drift_contrast),
-    ("imaging.bias_field", "bias/{}", light_unevenly),
-    ("imaging.shading", "shade/{}", shade),
+    # Slow drifts belong to the block and the detector: drawn anew for each section, they would flicker along z.
+    ("imaging.contrast_drift", "contrast/0", drift_contrast),
+    ("imaging.bias_field", "bias/0", light_unevenly),
+    ("imaging.shading", "shade/0", shade),
     # A nick in the knife's edge marks every section at the same place.
     ("imaging.knife_marks", "knife", scratch),
     ("imaging.curtaining", "curtain/{}", draw_curtains),
@@ -53,7 +55,7 @@ def photograph(density: FloatArray, drawn: Mapping[str, float], streams: StreamO
     image = _apply(ON_THE_SECTION, density, drawn, streams, section)
     image = focus(image, drawn["imaging.blur_px"])
     image = defocus(image, drawn)
-    image = stain_unevenly(image, streams(f"stain/{section}"), drawn["imaging.stain_drift"])
+    image = stain_unevenly(image, streams("stain/0"), drawn["imaging.stain_drift"])
     grey = drawn["imaging.white"] - drawn["imaging.contrast"] * image
     if section > 0:
         grey = fade(grey, drawn, streams(f"fade/{section}"))
