@@ -229,6 +229,30 @@ def test_a_branch_is_open_to_its_stem():
     assert shares["two"] > 0.05
 
 
+def test_branched_and_constricted_mitochondria_are_in_one_piece():
+    """Each alone in a volume, as rough as it gets in the preset."""
+    ripple = random_waves(np.random.default_rng(1), 380.0)
+    tubes, u, drawn = place(
+        60, mitochondria__branching=1.0, mitochondria__constricted_share=0.5, mitochondria__neck=0.2,
+        mitochondria__radius_nm=90.0, mitochondria__aspect=5.0,
+    )  # fmt: skip
+    grown, body = grow_branches(tubes, u, drawn)
+    branched = np.unique(body[len(tubes) :])[:4]
+    constricted = np.flatnonzero(tubes.radii.min(axis=1) < 0.4 * np.median(tubes.radii, axis=1))[:2]
+    assert len(branched) == 4
+    assert len(constricted) == 2
+    for chosen in (*branched, *constricted):
+        mine = grown.take(np.flatnonzero(body == chosen))
+        mine = Tubes(mine.nodes - mine.nodes[0, NODES // 2], mine.radii, mine.side)
+        grid = Grid((100, 100), 20.0, 20.0, 20.0)
+        rough = np.full(len(mine), 0.1 * 90.0, np.float32)
+        solid = [
+            cut_tubes(mine, grid, z, 60.0, ripple.on_section(z, grid.y_nm, grid.x_nm), rough).distance < 0
+            for z in np.arange(-1000, 1001, 20.0)
+        ]
+        assert label(np.array(solid)).max() == 1
+
+
 # --- the inside
 
 

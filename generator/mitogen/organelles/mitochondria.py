@@ -171,7 +171,7 @@ def _states(looks: NDArray[np.float64], drawn: Mapping[str, float]) -> tuple[Ins
 
     darkness = drawn["mitochondria.matrix_darkness"]
     scatter_of = drawn["mitochondria.matrix_spread"] * ndtri(np.clip(looks[:, 1], 0.02, 0.98))
-    factor = np.select([swollen, degenerate], [0.45 * v[:, 0], 1.1 + 0.5 * v[:, 0]], 1.0)
+    factor = np.select([swollen, degenerate], [0.15 + 0.4 * v[:, 0], 1.1 + 0.5 * v[:, 0]], 1.0)
     insides = Insides(
         drawn["cells.cytoplasm"] + darkness * factor + scatter_of,
         drawn["mitochondria.mottle"] * np.where(degenerate, 3.0, 1.0),
@@ -182,8 +182,8 @@ def _states(looks: NDArray[np.float64], drawn: Mapping[str, float]) -> tuple[Ins
         longitudinal=looks[:, 2] < drawn["cristae.longitudinal_share"],
         spacing=(0.75 + 0.5 * looks[:, 4]) * np.select([swollen, degenerate], [1.6, 1.8], 1.0),
         contrast=0.7 + 0.6 * looks[:, 6],
-        share=np.select([swollen, degenerate], [0.3 + 0.4 * v[:, 2], 0.2 + 0.4 * v[:, 2]], 1.0),
+        share=np.select([swollen, degenerate], [0.4 + 0.4 * v[:, 2], 0.2 + 0.4 * v[:, 2]], 1.0),
         swelling=np.select([swollen, degenerate], [1 + v[:, 3], 1 + 2 * v[:, 3]], 1.0),
-        rim_nm=np.where(swollen, 50 + 60 * v[:, 1], 1e6),
+        rim_nm=np.where(swollen, 60 + 70 * v[:, 1], 1e6),
     )
     return insides, traits
