@@ -11,16 +11,8 @@ from mitogen.canvas import Canvas
 from mitogen.grid import FloatArray
 from mitogen.hashing import mix, unit
 from mitogen.kernels import compiled
-from mitogen.organelles.crista_lattices import (
-    CONCENTRIC,
-    LAMELLAR,
-    SLOTS,
-    TUBULAR,
-    VESICULAR,
-    Habit,
-    Pattern,
-    find_cristae,
-)
+from mitogen.organelles.crista_lattices import find_cristae
+from mitogen.organelles.crista_patterns import CONCENTRIC, LAMELLAR, SLOTS, TUBULAR, VESICULAR, Habit, Pattern
 from mitogen.organelles.midlines import midlines
 from mitogen.parts import Part
 from mitogen.profiles import inside
