@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -9,6 +10,8 @@ from typing import NoReturn
 import click
 
 from mitodata.errors import MitoError
+
+_SECONDS_TO_LEAVE_A_CALLBACK = 0.02
 
 
 def run(group: click.Group) -> NoReturn:
@@ -19,7 +22,7 @@ def run(group: click.Group) -> NoReturn:
     kept.
     """
     try:
-        with _terminated_like_interrupted():
+        with _interrupts_arrive():
             result = group.main(standalone_mode=False)
     except click.ClickException as error:
         _exit(2, _usage(error))
@@ -33,17 +36,33 @@ def run(group: click.Group) -> NoReturn:
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM (a scheduler, `timeout`, `kill`) stop the program as Ctrl-C does."""
+def _interrupts_arrive() -> Iterator[None]:
+    """Let SIGTERM (a scheduler, `timeout`, `kill`) stop the program as Ctrl-C does, and let neither get lost.
+
+    What a signal raises where nobody can catch it, in a destructor or the callback of a weak reference, Python prints
+    and forgets, and the program would go on. So the signal is sent again a moment later.
+    """
 
     def stop(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # some senders repeat it, which must not stop the tidying up
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    def lost(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            hook(unraisable)
+            return
+        terminated = signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        if terminated:
+            signal.signal(signal.SIGTERM, stop)
+        number = signal.SIGTERM if terminated else signal.SIGINT
+        threading.Timer(_SECONDS_TO_LEAVE_A_CALLBACK, signal.pthread_kill, (threading.get_ident(), number)).start()
+
+    before, hook = signal.signal(signal.SIGTERM, stop), sys.unraisablehook
+    sys.unraisablehook = lost
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         signal.signal(signal.SIGTERM, before)
 
 

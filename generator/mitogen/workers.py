@@ -1,5 +1,6 @@
 """Worker processes: each with one thread, deaf to Ctrl-C, gone when their parent is gone, and told when to stop."""
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -8,7 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing.synchronize import Event
 from types import TracebackType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar
 
@@ -43,7 +43,8 @@ class Workers(Generic[W]):
         """
         context = multiprocessing.get_context("spawn")
         self.count: int = _cores() if count == "auto" else count
-        self._stop = context.Event()
+        # Without a lock: a worker that is killed while it holds one would keep everybody waiting for it.
+        self._stop = context.RawValue(ctypes.c_bool, False)
         self._pool = ProcessPoolExecutor(
             self.count, mp_context=context, initializer=_enter, initargs=(task, self._stop)
         )
@@ -53,7 +54,7 @@ class Workers(Generic[W]):
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
-            self._stop.set()
+            self._stop.value = True
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
 
     def submit(self, function: Callable[Concatenate[W, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
@@ -67,7 +68,7 @@ class _Told:
     """What a worker process was told when it started."""
 
     task: Any = None
-    stop: Event | None = None
+    stop: ctypes.c_bool | None = None
 
 
 def go_on() -> None:
@@ -76,7 +77,7 @@ def go_on() -> None:
     Raises:
         Stopped: it is not.
     """
-    if _Told.stop is not None and _Told.stop.is_set():
+    if _Told.stop is not None and _Told.stop.value:
         raise Stopped
 
 
@@ -84,7 +85,7 @@ def _call(function: Callable[..., T], *args: object, **kwargs: object) -> T:
     return function(_Told.task, *args, **kwargs)
 
 
-def _enter(task: object, stop: Event) -> None:
+def _enter(task: object, stop: ctypes.c_bool) -> None:
     _Told.task, _Told.stop = task, stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -64,6 +64,33 @@ def test_exit_codes_and_one_line(
     assert "\n" not in errors
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_python_would_forget_stops_the_program(number: int) -> None:
+    """In a process of its own, because the hook of the test runner would catch what is forgotten."""
+    script = f"""
+import signal, time, weakref
+import click
+from mitodata.command import run
+
+class Thing: pass
+
+@click.group()
+def program(): pass
+
+@program.command()
+def go():
+    thing = Thing()
+    watch = weakref.ref(thing, lambda _: signal.raise_signal({int(number)}))
+    del thing
+    for _ in range(1000):
+        time.sleep(0.01)
+
+run(program)
+"""
+    done = subprocess.run([sys.executable, "-c", script, "go"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (130, "stopped")
+
+
 def test_a_bare_program_shows_its_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["program"])
     with pytest.raises(SystemExit):

@@ -76,24 +76,33 @@ def test_ctrl_c_always_arrives_and_leaves_nothing(tmp_path: Path) -> None:
     """In a process of its own: Python's handler must never run below HDF5, which would swallow the interrupt."""
     program = f"""
 import itertools
+import click
 import numpy as np
 from mitodata import Sample
+from mitodata.command import run
 from mitodata.store import Provenance, write_dataset
-sample = Sample(np.zeros((1, 128, 128), np.uint8), (1, 1, 1))
-print("started", flush=True)
-try:
+
+@click.group()
+def program(): pass
+
+@program.command()
+def go():
+    sample = Sample(np.zeros((1, 128, 128), np.uint8), (1, 1, 1))
+    print("started", flush=True)
     write_dataset({str(tmp_path / "a.h5")!r}, itertools.repeat(sample, 10**7), Provenance())
-except KeyboardInterrupt:
-    print("stopped")
+
+run(program)
 """
     for delay in (0.02, 0.11, 0.2):
-        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        command = [sys.executable, "-c", program, "go"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(delay)
             process.send_signal(signal.SIGINT)
             try:
-                assert process.communicate(timeout=20)[0] == "stopped\n"
+                assert process.communicate(timeout=120)[1].strip() == "stopped"
+                assert process.returncode == 130
             finally:
                 process.kill()
         assert not list(tmp_path.iterdir())

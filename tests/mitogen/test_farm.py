@@ -163,7 +163,7 @@ def test_a_signal_to_stop_keeps_what_is_done_and_says_so(number: int, tmp_path: 
     path = tmp_path / "a.h5"
     process = start(path)
     os.killpg(process.pid, number)  # a terminal, and `timeout`, send it to the whole group
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert "of 64 images are kept in" in errors
