@@ -231,7 +231,7 @@ ROWS = [
     Row("cristae.domain_nm", 100, 5000, falls(pieces(Part.CRISTA)), CRISTAE | {"cristae.domain_turn_rad": 1}),
     Row("cristae.domain_turn_rad", 0, 1, falls(ordered), CRISTAE | {"cristae.domain_nm": 150}),
     Row("cristae.tubular_share", 0, 1, falls(share(Part.CRISTA)), CRISTAE),
-    Row("cristae.vesicular_share", 0, 1, cristae(lambda r: r.solidity), CRISTAE),
+    Row("cristae.vesicular_share", 0, 1, falls(cristae(lambda r: r.eccentricity)), CRISTAE),
     Row("cristae.concentric_share", 0, 1, layered, CRISTAE | {"cristae.share": 1, "mitochondria.aspect": 1}),
     Row("cristae.mixed_share", 0, 1, mixture, CRISTAE | {"cristae.domain_nm": 200, "cristae.vesicular_share": 0.5}),
     # --- what mitochondria are mistaken for
