@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from knob_rows import QUIET, ROWS, Row
+from knob_rows import ROWS, Row
+from knob_settings import QUIET
 from knob_views import View
 
 from mitogen.knobs import KNOBS

@@ -1,0 +1,64 @@
+"""Settings in which single knobs show: QUIET for all of them, and what is added to it."""
+
+QUIET = {
+    "section.thickness_nm": 8, "cells.calibre_nm": 300, "cells.tortuosity": 0.2, "cells.waviness_nm": 0,
+    "cells.dark_share": 0, "cells.loose_vesicles": 0, "cells.cytoplasm": 0.15, "cells.cytoplasm_spread": 0,
+    "cells.grain": 0.01, "glia.share": 0, "neurites.density_per_um3": 0, "myelin.density_per_um3": 0,
+    "somata.density_per_um3": 0, "mitochondria.volume_fraction": 0, "boutons.share": 0, "dense_core.occupancy": 0,
+    "synapses.share": 0, "t_bars.density_per_um2": 0, "reticulum.cisternae_share": 0, "reticulum.tubule_share": 0,
+    "filaments.share": 0, "microtubules.occupancy": 0, "ribosomes.occupancy": 0, "golgi.density_per_um3": 0,
+    "lysosomes.density_per_um3": 0, "lipofuscin.density_per_um3": 0, "multivesicular.density_per_um3": 0,
+    "multilamellar.density_per_um3": 0, "lipid.density_per_um3": 0, "endosomes.density_per_um3": 0,
+    "imaging.blur_px": 0, "imaging.white": 228, "imaging.contrast": 200, "imaging.stain_drift": 0,
+    "imaging.shading": 0, "imaging.curtaining": 0, "imaging.noise": 0, "imaging.noise_correlation_px": 0,
+    "imaging.shot_share": 0, "imaging.gamma": 1,
+}  # fmt: skip
+
+# --- settings
+WIDE = {"section.pixel_nm": 20}
+FINE = {"section.pixel_nm": 4, "section.thickness_nm": 4}
+ONE_CELL = {"cells.calibre_nm": 2000, "cells.calibre_spread": 0, "cells.elongation": 1, "cells.tortuosity": 0}
+PALE_TUBES = WIDE | {"neurites.density_per_um3": 1, "neurites.shade": 0.3, "cells.cytoplasm": 0.1}
+AXONS = WIDE | {"myelin.density_per_um3": 0.3, "myelin.lamellae": 0, "myelin.unevenness": 0, "myelin.splits": 0}
+LAMELLAE = AXONS | {
+    "section.pixel_nm": 9, "myelin.density_per_um3": 2, "myelin.sheath_ratio": 0.5, "myelin.lamellae": 0.4,
+}  # fmt: skip
+SOMATA = {"section.pixel_nm": 30, "somata.density_per_um3": 0.08, "somata.radius_nm": 1000, "nuclei.nucleolus": 0}
+MITOS = {
+    "section.pixel_nm": 10, "mitochondria.volume_fraction": 0.2, "mitochondria.radius_nm": 150,
+    "mitochondria.unevenness": 0, "mitochondria.roughness": 0, "mitochondria.swollen_share": 0,
+    "mitochondria.degenerate_share": 0, "mitochondria.constricted_share": 0, "mitochondria.branching": 0,
+    "mitochondria.matrix_spread": 0, "mitochondria.mottle": 0, "mitochondria.matrix_grain": 0,
+    "mitochondria.granules_per_um3": 0, "mitochondria.membrane_gaps": 0, "cristae.tubular_share": 0,
+    "cristae.vesicular_share": 0, "cristae.concentric_share": 0, "cristae.mixed_share": 0,
+    "cristae.domain_turn_rad": 0, "cristae.domain_nm": 10000, "cristae.longitudinal_share": 0, "cristae.contrast": 1,
+}  # fmt: skip
+LONG = MITOS | {"mitochondria.aspect": 6, "mitochondria.radius_nm": 100}
+INSIDES = MITOS | {"section.pixel_nm": 6, "section.thickness_nm": 6, "mitochondria.volume_fraction": 0.25}
+HUGE = {"mitochondria.radius_nm": 350, "mitochondria.radius_spread": 0}
+EMPTY = INSIDES | {"cristae.share": 0}
+GRANULES = EMPTY | HUGE | {
+    "mitochondria.granules_per_um3": 400, "mitochondria.granule_density": 1.2, "mitochondria.membrane_density": 0.5,
+    "mitochondria.matrix_darkness": 0.1,
+}  # fmt: skip
+CRISTAE = INSIDES | HUGE | {"cristae.bending_nm": 0, "cristae.spacing_nm": 60, "cristae.lumen_nm": 12}
+TERMINALS = {"boutons.share": 1, "boutons.cluster_level": -3}
+VESICLES = TERMINALS | {"section.pixel_nm": 5, "boutons.vesicle_spacing": 1.2}
+HALF = {"boutons.share": 0.5}
+DENSE = {"dense_core.occupancy": 0.6}
+SYNAPSES = HALF | {"section.pixel_nm": 6, "synapses.share": 0.5}
+T_BARS = HALF | {"section.pixel_nm": 6, "t_bars.density_per_um2": 10}
+SHEETS = {"section.pixel_nm": 6, "reticulum.cisternae_share": 0.8, "reticulum.rough_share": 0}
+TUBULES = {"section.pixel_nm": 6, "reticulum.tubule_share": 1, "reticulum.tubule_spacing_nm": 300}
+BUNDLES = {"section.pixel_nm": 5, "filaments.share": 1, "filaments.occupancy": 0.7}
+MICROTUBULES = {"section.pixel_nm": 5, "microtubules.occupancy": 0.7}
+RIBOSOMES = {"section.pixel_nm": 5, "ribosomes.occupancy": 0.7, "glia.share": 1, "glycogen.occupancy": 0}
+GLYCOGEN = {"section.pixel_nm": 5, "glycogen.occupancy": 0.6, "glia.share": 1}
+GOLGI = {"cells.calibre_nm": 900, "golgi.density_per_um3": 6}
+BODIES = {"section.pixel_nm": 14}
+LYSOSOMES = BODIES | {"lysosomes.density_per_um3": 5}
+LIPOFUSCIN = BODIES | {"lipofuscin.density_per_um3": 5}
+MULTIVESICULAR = BODIES | {"multivesicular.density_per_um3": 5}
+WHORLS = BODIES | {"multilamellar.density_per_um3": 5}
+DROPLETS = BODIES | {"lipid.density_per_um3": 4}
+ENDOSOMES = BODIES | {"endosomes.density_per_um3": 5, "endosomes.radius_nm": 130}
