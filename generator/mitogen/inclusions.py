@@ -19,7 +19,7 @@ from mitogen.world import StreamOf
 VISIBLE_NM = 200.0
 """An inclusion that stays further than this from the grid is not seen, nor does it bend a membrane that is."""
 
-MARGINS_NM = (1200.0, 2400.0, 3600.0, 5400.0, 8000.0)
+MARGINS_NM = (3000.0, 4500.0, 8000.0)
 """How far beyond the grid the fate of candidates is asked for, until that of all in sight is decided."""
 
 
