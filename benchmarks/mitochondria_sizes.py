@@ -57,7 +57,7 @@ def main() -> None:
 def urocell(folder: Path) -> Iterator[NDArray[np.integer]]:
     """Instance volumes of UroCell."""
     for path in sorted(folder.glob("urocell/instance/*.nii.gz")):
-        yield np.asarray(nibabel.load(path).dataobj).astype(np.int32)
+        yield np.asarray(nibabel.Nifti1Image.from_filename(path).dataobj).astype(np.int32)
 
 
 def epfl(folder: Path) -> Iterator[NDArray[np.integer]]:
@@ -118,8 +118,9 @@ def longest_path(points: NDArray[np.integer]) -> tuple[NDArray[np.intp], float]:
         return np.zeros(1, np.intp), 0.0
     weight = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1) * VOXEL_NM
     graph = coo_array((weight, pairs.T), shape=(len(points),) * 2).tocsr()
-    start = int(np.argmax(finite(dijkstra(graph, directed=False, indices=0))))
-    distance, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
+    start = int(np.argmax(finite(dijkstra(graph, directed=False, indices=[0])[0])))
+    distances, predecessors = dijkstra(graph, directed=False, indices=[start], return_predecessors=True)
+    distance, before = distances[0], predecessors[0]
     path = [int(np.argmax(finite(distance)))]
     while path[-1] != start:
         path.append(int(before[path[-1]]))
