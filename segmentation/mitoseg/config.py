@@ -10,6 +10,9 @@ from mitodata import RunError
 DEFAULT_MINUTES = 13.0
 """Wall time of a run that is told neither epochs nor minutes; enough on two cores for a thousand images of 256 px."""
 
+BUDGETS = ("epochs", "minutes", "steps")
+"""The settings that say how long a run is; exactly one of them is set."""
+
 
 class Augmentation(BaseModel):
     """How much images are changed while training; 0 (or False) switches a change off.
@@ -81,6 +84,9 @@ class FitConfig(BaseModel):
     minutes: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="wall time with validation, minutes; give this or epochs"
     )
+    steps: int | None = Field(
+        default=None, gt=0, description="training steps, whatever the amount of data; give this or epochs or minutes"
+    )
     validations: int = Field(default=6, ge=1, le=1000, description="validations in a run")
     validation_images: int = Field(default=64, ge=1, description="sections a validation looks at, spread evenly")
     workers: int = Field(
@@ -94,8 +100,9 @@ class FitConfig(BaseModel):
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
-        if self.epochs is not None and self.minutes is not None:
-            raise ValueError("epochs and minutes are both given; expected one of them")
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are both given; expected one of them")
         return self
 
 
@@ -137,10 +144,10 @@ def choose_budget(config: FitConfig, epochs: float | None, minutes: float | None
         RunError: both are given, or one is not positive.
     """
     if epochs is None and minutes is None:
-        if config.epochs is not None or config.minutes is not None:
+        if any(getattr(config, name) is not None for name in BUDGETS):
             return config
         minutes = DEFAULT_MINUTES
-    return parse_config({**config.model_dump(), "epochs": epochs, "minutes": minutes}, "settings")
+    return parse_config({**config.model_dump(), "steps": None, "epochs": epochs, "minutes": minutes}, "settings")
 
 
 def parse_config(tree: object, where: str) -> FitConfig:

@@ -12,7 +12,7 @@ from types import FrameType
 
 from mitodata import DataError, RunError
 from mitoseg.checkpoint import save_checkpoint, write_atomic
-from mitoseg.config import FitConfig, parse_config
+from mitoseg.config import BUDGETS, FitConfig, parse_config
 from mitoseg.data import Patches, Section, SectionFiles, make_loader, split_sections, spread
 from mitoseg.learner import Budget, Learner
 from mitoseg.progress import Progress
@@ -77,7 +77,7 @@ def fit(
     Args:
         training: HDF5 files in the format of `mitodata`.
         run: folder, made if it is missing.
-        config: settings; see `FitConfig`. Exactly one of epochs and minutes must be set.
+        config: settings; see `FitConfig`. Exactly one of epochs, minutes and steps must be set.
         validation: files held out; if empty, `val_fraction` of the training data is (see `split_sections`).
         val_fraction: share that is held out, between 0 and 1.
         resume: go on with the run in the folder, on CPU exactly as if it had not been stopped.
@@ -87,8 +87,8 @@ def fit(
         DataError: a file is missing, damaged or unlabelled.
         KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after saving.
     """
-    if config.epochs is None and config.minutes is None:
-        raise RunError("neither epochs nor minutes are set; expected one of them")
+    if all(getattr(config, name) is None for name in BUDGETS):
+        raise RunError("neither epochs nor minutes nor steps are set; expected one of them")
     last = run / "last.pt"
     if last.exists() and not resume:
         raise RunError(f"{run}: holds a run already; add --resume to go on with it, or choose another folder")
@@ -198,7 +198,9 @@ class Session:
         self.started = time.monotonic() - learner.seconds
         config = learner.config
         self.patches = Patches(data.training_files, data.training, config)
-        steps = None if config.epochs is None else max(1, ceil(config.epochs * len(self.patches) / config.batch))
+        steps = config.steps
+        if config.epochs is not None:
+            steps = max(1, ceil(config.epochs * len(self.patches) / config.batch))
         seconds = None if config.minutes is None else 60 * config.minutes
         self.budget = Budget(steps, seconds)
         self.mark = (learner.step, learner.seconds)

@@ -40,8 +40,12 @@ def test_one_budget() -> None:
     assert choose_budget(make_config(), None, None).minutes == DEFAULT_MINUTES
     assert choose_budget(make_config(epochs=2.0), None, None).epochs == 2
     assert choose_budget(make_config(epochs=2.0), None, 7).epochs is None
+    assert choose_budget(make_config(("steps=5",)), None, None).steps == 5
+    assert choose_budget(make_config(("steps=5",)), 1, None).steps is None
     with pytest.raises(RunError, match="both given"):
         choose_budget(make_config(), 1, 1)
+    with pytest.raises(RunError, match="epochs and steps are both given"):
+        make_config(("epochs=1", "steps=5"))
     for impossible in (-1, float("inf"), float("nan")):
         with pytest.raises(RunError, match="minutes"):
             choose_budget(make_config(), None, impossible)

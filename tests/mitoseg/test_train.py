@@ -107,6 +107,12 @@ def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig) -
     assert len({row.split(",")[0] for row in rows}) == len(rows)  # no state is validated twice
 
 
+def test_steps_do_not_depend_on_the_amount_of_data(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    config = tiny.model_copy(update={"epochs": None, "steps": 3})
+    assert fit([discs], tmp_path / "one", config).steps == 3
+    assert fit([discs, discs], tmp_path / "two", config).steps == 3
+
+
 @pytest.mark.parametrize("held_out", ["discs", "nothing"])
 def test_data_without_foreground_is_refused(
     held_out: str, tmp_path: Path, discs: Path, tiny: FitConfig, make_file: Callable[..., Path]
