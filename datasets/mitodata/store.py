@@ -62,6 +62,7 @@ class Dataset:
         provenance: where the images come from.
         labelled: whether every sample has label and mask.
         is_2d: whether every sample is a single section (Z = 1).
+        uniform: whether all samples have one shape and one voxel size by construction (see docs/file-format.md).
     """
 
     def __init__(self, path: str | Path, cache_bytes: int = CHUNK_CACHE_BYTES) -> None:
@@ -84,7 +85,8 @@ class Dataset:
             file = self._open()
             self._length = sample_count(file)
             self.provenance: Provenance = read_provenance(file)
-            distinct = range(1) if "raw" in file else range(self._length)
+            self.uniform: bool = "raw" in file
+            distinct = range(1) if self.uniform else range(self._length)
             self.labelled: bool = all("mask" in sample_images(file, index) for index in distinct)
             self.is_2d: bool = all(sample_shape(file, index)[0] == 1 for index in distinct)
 

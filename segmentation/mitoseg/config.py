@@ -64,6 +64,13 @@ class FitConfig(BaseModel):
     patch_px: int = Field(
         default=192, ge=32, le=2048, multiple_of=32, description="side of a patch on the working grid, px"
     )
+    dimensions: Literal[2, 3] = Field(default=2, description="2: slice by slice; 3: volumes as a whole")
+    patch_z_px: int = Field(
+        default=32, ge=4, le=512, multiple_of=4, description="slices of a 3D patch on the working grid"
+    )
+    working_slice_nm: float | None = Field(
+        default=None, gt=0, description="distance of slices at which a 3D network works, nm; none: working_voxel_nm"
+    )
     batch: int = Field(default=8, ge=1, le=1024, description="patches a step")
     foreground_fraction: float = Field(
         default=0.25, ge=0, le=1, description="share of patches centred on foreground; the rest lie anywhere"

@@ -13,7 +13,7 @@ from types import FrameType
 from mitodata import DataError, RunError
 from mitoseg.checkpoint import save_checkpoint, write_atomic
 from mitoseg.config import BUDGETS, FitConfig, parse_config
-from mitoseg.data import Patches, Section, SectionFiles, make_loader, split_sections, spread
+from mitoseg.data import Patches, Section, SectionFiles, Split, make_loader, slices, split_sections, spread
 from mitoseg.learner import Budget, Learner
 from mitoseg.progress import Progress
 from mitoseg.record import Row, read_settings, write_history, write_settings
@@ -28,12 +28,21 @@ SAVE_EVERY_S = 120.0
 
 @dataclass(frozen=True, eq=False)
 class FitData:
-    """The sections a run learns from and those it is validated on, with the files they are in."""
+    """The sections a run learns from and those it is validated on, with the files they are in.
+
+    Attributes:
+        training_files: what `training` lies in.
+        training: single slices, or runs of slices for a 3D network.
+        validation_files: what `validation` lies in.
+        validation: single slices.
+        notes: what the user should know about them, one line each.
+    """
 
     training_files: SectionFiles
     training: list[Section]
     validation_files: SectionFiles
     validation: list[Section]
+    notes: list[str]
 
     def close(self) -> None:
         """Close all files."""
@@ -137,11 +146,12 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
     files = SectionFiles(training)
     if validation:
         held_out_files = SectionFiles(validation)
-        sections, held_out = files.sections(), held_out_files.sections()
+        split = Split(files.runs(), held_out_files.runs())
     else:
         held_out_files = files
-        sections, held_out = split_sections(files, val_fraction, config.seed)
-    held_out = spread(held_out, config.validation_images)
+        split = split_sections(files, val_fraction, config.seed)
+    sections = list(slices(split.training))
+    held_out = spread(list(slices(split.held_out)), config.validation_images)
     if not _any_foreground(files, sections):
         raise DataError(
             f"{training[0]}: no foreground in {len(sections)} training sections; expected some to learn from"
@@ -151,7 +161,7 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
             f"{held_out_files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold "
             "can be chosen; give --val FILE with some, or a larger --val-fraction"
         )
-    return FitData(files, sections, held_out_files, held_out)
+    return FitData(files, sections, held_out_files, held_out, split.notes)
 
 
 def _any_foreground(files: SectionFiles, sections: Sequence[Section]) -> bool:
@@ -216,6 +226,8 @@ class Session:
         batches = iter(make_loader(self.patches, learner.step * config.batch, stop_at))
         saved = time.monotonic()
         with Progress(f"fit {self.run.name}") as progress:
+            for note in self.data.notes:
+                progress.report(note)
             while (used := self.budget.used(learner.step, self._clock())) < 1:
                 if used >= self._validated() + 1 / config.validations:
                     self._validate(progress)

@@ -1,0 +1,106 @@
+"""Labelled files as one sequence of sections, read lazily."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata import DataError, Sample, VoxelSize
+from mitodata.store import Dataset
+
+Geometry = tuple[tuple[int, int, int], VoxelSize]
+"""Shape (z, y, x) in px and voxel size in nm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Where some slices are: the number of their file, of their sample in it, the first z, and how many they are.
+
+    A 2D network takes single slices, a 3D network runs of them.
+    """
+
+    file: int
+    sample: int
+    z: int
+    depth: int = 1
+
+
+class SectionFiles:
+    """Labelled files seen as one sequence of sections; files are opened when first read, in each process by itself."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Check that all files are labelled.
+
+        Raises:
+            DataError: a file is missing, damaged, unlabelled or empty.
+        """
+        self.files = [Dataset(path) for path in paths]
+        self._geometry: dict[tuple[int, int], Geometry] = {}
+        for path, file in zip(paths, self.files, strict=True):
+            if not len(file):
+                raise DataError(f"{path}: holds no images; expected at least one")
+            if not file.labelled:
+                raise DataError(f"{path}: has no labels; expected a dataset with label and mask")
+
+    def sections(self) -> list[Section]:
+        """All slices one by one, in the order of the files."""
+        return [Section(run.file, run.sample, z) for run in self.runs() for z in range(run.depth)]
+
+    def runs(self) -> list[Section]:
+        """Every sample with all its slices, in the order of the files."""
+        samples = ((number, sample) for number, file in enumerate(self.files) for sample in range(len(file)))
+        return [Section(*key, 0, self._geometry_of(*key)[0][0]) for key in samples]
+
+    def shape(self, section: Section) -> tuple[int, int]:
+        """Size (y, x) of a section in px."""
+        (_, y, x), _ = self._geometry_of(section.file, section.sample)
+        return y, x
+
+    def depth(self, section: Section) -> int:
+        """Slices of the whole sample that a section is in."""
+        return self._geometry_of(section.file, section.sample)[0][0]
+
+    def voxel_size_nm(self, section: Section) -> VoxelSize:
+        """Voxel size (z, y, x) in nm of the sample a section is in."""
+        return self._geometry_of(section.file, section.sample)[1]
+
+    def path(self, section: Section) -> Path:
+        """The file a section is in."""
+        return self.files[section.file].path
+
+    def read(
+        self, section: Section, y: slice = slice(None), x: slice = slice(None)
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Read a window of the first slice of a section: raw and mask, both (Y, X) uint8."""
+        rows, columns = self.shape(section)
+        window = (slice(section.z, section.z + 1), slice(*y.indices(rows)[:2]), slice(*x.indices(columns)[:2]))
+        sample = self.read_window(section, window)
+        return sample.raw[0], mask_of(sample)[0]
+
+    def read_window(self, section: Section, window: tuple[slice, slice, slice]) -> Sample:
+        """Read a window (z, y, x) of the sample a section is in; z counts from the sample's first slice."""
+        sample = self.files[section.file].read(section.sample, window)
+        if sample.mask is None:
+            raise DataError(f"{self.path(section)}: sample {section.sample} has no labels")
+        return sample
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in self.files:
+            file.close()
+
+    def _geometry_of(self, file: int, sample: int) -> Geometry:
+        # One entry a file where all samples are alike: with a million of them it must stay small.
+        key = (file, 0 if self.files[file].uniform else sample)
+        if key not in self._geometry:
+            self._geometry[key] = (self.files[file].shape(key[1]), self.files[file].voxel_size_nm(key[1]))
+        return self._geometry[key]
+
+
+def mask_of(sample: Sample) -> NDArray[np.uint8]:
+    """The mask of a sample that is known to have one."""
+    if sample.mask is None:
+        raise DataError(f"{sample.name or 'sample'}: has no labels; expected a mask")
+    return sample.mask

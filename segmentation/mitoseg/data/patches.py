@@ -1,0 +1,195 @@
+"""Patches of labelled files on the working grid, each one a function of (seed, its number)."""
+
+import bisect
+import itertools
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from mitodata import DataError
+from mitodata.layout import BLOCK
+from mitoseg.config import FitConfig
+from mitoseg.data.files import Section, SectionFiles, mask_of
+from mitoseg.preprocess import (
+    GreyScale,
+    grey_of_counts,
+    mask_planes,
+    mirror_to,
+    normalise,
+    resample_volume,
+    working_volume,
+)
+
+MARGIN = 1.25
+"""A window is read this much wider than a patch, so that turning and shrinking find real tissue at the edges."""
+
+CENTRES = 64
+"""Foreground positions remembered for a slice."""
+
+REMEMBERED = 32768
+"""Slices whose facts are kept in memory: at most 32 MB."""
+
+TILE_ROWS = 4 * BLOCK[1]
+"""Rows that are measured together, so that memory does not grow with the size of slices."""
+
+
+@dataclass(frozen=True, eq=False)
+class SliceFacts:
+    """What is measured once on a whole slice.
+
+    Attributes:
+        grey: its grey scale.
+        centres: (K, 2) int32, some foreground pixels (y, x); K = 0 without foreground.
+    """
+
+    grey: GreyScale
+    centres: NDArray[np.int32]
+
+
+class Patches(TorchDataset[Tensor]):
+    """An endless sequence: patch number k is the same whichever process makes it, and whatever was made before.
+
+    A pass visits every section as often as patches are needed to cover it, in an order of its own.
+    """
+
+    def __init__(self, files: SectionFiles, sections: Sequence[Section], config: FitConfig) -> None:
+        """Take `sections` of `files`: single slices for a 2D network, runs of slices for a 3D one.
+
+        Raises:
+            DataError: a voxel size is out of reach.
+        """
+        self.files = files
+        self.config = config
+        self.window = window_px(config)
+        self.facts: OrderedDict[tuple[int, int, int], SliceFacts] = OrderedDict()
+        self.sections = list(sections)
+        patch_px = prod(patch_shape(config))
+        covers = [max(1, round(prod(self._working_shape(section)) / patch_px)) for section in self.sections]
+        self.ends = np.fromiter(itertools.accumulate(covers), np.int64)
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        """Patches in one pass."""
+        return int(self.ends[-1])
+
+    def __getitem__(self, number: int) -> Tensor:
+        """Make patch `number`.
+
+        Returns:
+            (3, Y, X) float32, or (3, Z, Y, X) for a 3D network, of `window` size: normalised grey, foreground share,
+            ignored share.
+        """
+        rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(1, number)))
+        section = self.sections[bisect.bisect_right(self.ends, self._visit(number))]
+        z = section.z + int(rng.integers(section.depth))
+        centres = self._measure(section, z).centres
+        at_foreground = rng.random() < self.config.foreground_fraction and len(centres) > 0
+        centre = (z, *centres[rng.integers(len(centres))].tolist()) if at_foreground else None
+        planes = self._cut(section, centre, rng)
+        return planes if self.config.dimensions == 3 else planes[:, 0]
+
+    def _visit(self, number: int) -> int:
+        turn, place = divmod(number, len(self))
+        if self._order[0] != turn:
+            rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(2, turn)))
+            self._order = (turn, rng.permutation(len(self)))
+        return int(self._order[1][place])
+
+    def _working_shape(self, section: Section) -> tuple[int, int, int]:
+        shape = (section.depth, *self.files.shape(section))
+        try:
+            return working_volume(shape, self.files.voxel_size_nm(section), self.config)
+        except DataError as error:
+            raise DataError(f"{self.files.path(section)}: {error}") from error
+
+    def _cut(self, section: Section, centre: tuple[int, int, int] | None, rng: np.random.Generator) -> Tensor:
+        shape = (section.depth, *self.files.shape(section))
+        first = (section.z, 0, 0)
+        working = self._working_shape(section)
+        window, size = [], []
+        for axis in range(3):
+            scale = working[axis] / shape[axis]
+            length = min(shape[axis], ceil(self.window[axis] / scale))
+            if centre is None:
+                start = int(rng.integers(shape[axis] - length + 1))
+            else:
+                # The chosen voxel lies anywhere in the middle half of the window.
+                start = centre[axis] - first[axis] - int(length * rng.uniform(0.25, 0.75))
+                start = min(max(start, 0), shape[axis] - length)
+            window.append(slice(first[axis] + start, first[axis] + start + length))
+            size.append(max(1, round(length * scale)))
+        sample = self.files.read_window(section, (window[0], window[1], window[2]))
+        greys = [self._measure(section, z).grey for z in range(window[0].start, window[0].stop)]
+        image = np.stack([normalise(raw, grey) for raw, grey in zip(sample.raw, greys, strict=True)])
+        # Joined in numpy: for so few pixels torch's threads would cost more than they save.
+        planes = torch.from_numpy(np.concatenate([image[None], mask_planes(mask_of(sample))]))
+        return fit_window(resample_volume(planes, (size[0], size[1], size[2])), self.window)
+
+    def _measure(self, section: Section, z: int) -> SliceFacts:
+        key = (section.file, section.sample, z)
+        if key not in self.facts:
+            # Slices that share blocks of the file are measured together: each block is unpacked once.
+            depth = self.files.depth(section)
+            start = z - z % BLOCK[0]
+            for found, facts in self._measure_block(section, start, min(start + BLOCK[0], depth)).items():
+                self.facts[(section.file, section.sample, found)] = facts
+            while len(self.facts) > REMEMBERED:
+                self.facts.popitem(last=False)
+        return self.facts[key]
+
+    def _measure_block(self, section: Section, start: int, stop: int) -> dict[int, SliceFacts]:
+        key = (3, section.file, section.sample, start)
+        rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=key))
+        rows, columns = self.files.shape(section)
+        counts = np.zeros((stop - start, 256), np.int64)
+        # From every tile as many positions as may be wanted, and how many there were to choose from.
+        found: list[list[tuple[NDArray[np.int32], int]]] = [[] for _ in range(start, stop)]
+        for top in range(0, rows, TILE_ROWS):
+            tile = (slice(start, stop), slice(top, min(top + TILE_ROWS, rows)), slice(0, columns))
+            sample = self.files.read_window(section, tile)
+            for number, (raw, mask) in enumerate(zip(sample.raw, mask_of(sample), strict=True)):
+                counts[number] += np.bincount(raw.ravel(), minlength=256)
+                places = np.flatnonzero(mask == 1)
+                if len(places):
+                    chosen = places[rng.choice(len(places), min(CENTRES, len(places)), replace=False)]
+                    positions = np.stack([top + chosen // columns, chosen % columns], 1)
+                    found[number].append((positions.astype(np.int32), len(places)))
+        return {
+            start + number: SliceFacts(grey_of_counts(counts[number]), _thin_out(found[number], rng))
+            for number in range(stop - start)
+        }
+
+
+def _thin_out(tiles: Sequence[tuple[NDArray[np.int32], int]], rng: np.random.Generator) -> NDArray[np.int32]:
+    """At most `CENTRES` positions, from each tile as many as its share of the foreground."""
+    if not tiles:
+        return np.empty((0, 2), np.int32)
+    if len(tiles) == 1:
+        return tiles[0][0]
+    total = sum(count for _, count in tiles)
+    shares = rng.multinomial(CENTRES, [count / total for _, count in tiles])
+    return np.concatenate([positions[:share] for (positions, _), share in zip(tiles, shares, strict=True)])
+
+
+def patch_shape(config: FitConfig) -> tuple[int, int, int]:
+    """Size (z, y, x) of a patch on the working grid, px; z is 1 for a 2D network."""
+    return (config.patch_z_px if config.dimensions == 3 else 1, config.patch_px, config.patch_px)
+
+
+def window_px(config: FitConfig) -> tuple[int, int, int]:
+    """Size (z, y, x) of the windows that are read for a patch, px of the working grid."""
+    z, y, x = (ceil(side * MARGIN) if config.augment.enabled and side > 1 else side for side in patch_shape(config))
+    return z, y, x
+
+
+def fit_window(planes: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Bring (C, Z, Y, X) to (C, *shape): cut what is too long, mirror at the edges where it is too short."""
+    z, y, x = shape
+    return mirror_to(planes[:, :z, :y, :x], shape)

@@ -1,0 +1,134 @@
+"""Which sections are held out, so that none of them is nearly the same as one that is learned from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from math import ceil
+
+import numpy as np
+
+from mitodata import DataError
+from mitoseg.data.files import Section, SectionFiles
+
+GAP = 8
+"""Most slices left out between training and validation."""
+
+ALIKE = 0.25
+"""Correlation from which on neighbouring images of a file are taken for slices of one stack.
+
+Independent images stay below 0.1; sections 50 nm apart have 0.3 or more, sections 5 nm apart 0.8.
+"""
+
+_PAIRS = 15
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sections to learn from and sections held out.
+
+    Attributes:
+        training: to learn from.
+        held_out: for validation.
+        notes: what the user should know, one line each.
+    """
+
+    training: list[Section]
+    held_out: list[Section]
+    notes: list[str] = field(default_factory=list)
+
+
+def split_sections(files: SectionFiles, fraction: float, seed: int) -> Split:
+    """Split the samples of `files` into those for training and those for validation.
+
+    Independent samples, single sections or volumes, are drawn at random. Neighbouring slices of a volume are nearly
+    the same image, so where there are too few volumes to hold out whole ones, each gives a block of its last slices,
+    and the slices beside them (a twentieth, at most `GAP`) go unused. Single sections that look like the slices of one
+    stack are treated so, too.
+
+    Returns:
+        Runs of slices, each of one sample.
+
+    Raises:
+        DataError: one of the two would be empty.
+    """
+    split = Split([], [])
+    singles: list[Section] = []
+    volumes: list[Section] = []
+    for number, runs in groupby(files.runs(), key=lambda run: run.file):
+        samples = list(runs)
+        flat = [run for run in samples if run.depth == 1]
+        volumes += [run for run in samples if run.depth > 1]
+        if len(flat) == len(samples) and (likeness := _likeness(files, flat)) > ALIKE:
+            split.notes.append(
+                f"{files.files[number].path}: neighbouring images look alike (correlation {likeness:.2f}), as slices "
+                "of one stack do; the last ones are held out, since a random choice would leak"
+            )
+            _hold_out_block(split, flat, fraction)
+        else:
+            singles += flat
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
+    _hold_out_random(split, singles, fraction, rng)
+    if len(volumes) * fraction >= 1:
+        _hold_out_random(split, volumes, fraction, rng)
+    else:
+        for volume in volumes:
+            _hold_out_block(split, list(slices([volume])), fraction)
+    if not split.training or not split.held_out:
+        raise DataError(
+            f"{files.files[0].path}: too few sections to hold out a fraction of {fraction:g}; give --val FILE"
+        )
+    return Split(_joined(split.training), _joined(split.held_out), split.notes)
+
+
+def slices(runs: Sequence[Section]) -> Iterator[Section]:
+    """The single slices of runs."""
+    return (Section(run.file, run.sample, z) for run in runs for z in range(run.z, run.z + run.depth))
+
+
+def spread(sections: Sequence[Section], count: int) -> list[Section]:
+    """At most `count` of `sections`, evenly spread."""
+    if len(sections) <= count:
+        return list(sections)
+    return [sections[int(i)] for i in np.linspace(0, len(sections) - 1, count).round()]
+
+
+def _hold_out_random(split: Split, samples: Sequence[Section], fraction: float, rng: np.random.Generator) -> None:
+    order = [samples[i] for i in rng.permutation(len(samples))]
+    count = max(1, round(len(samples) * fraction)) if samples else 0
+    split.held_out.extend(order[:count])
+    split.training.extend(order[count:])
+
+
+def _hold_out_block(split: Split, ordered: Sequence[Section], fraction: float) -> None:
+    """Hold out the last of neighbouring slices and drop those beside them."""
+    first = len(ordered) - max(1, round(len(ordered) * fraction))
+    gap = min(GAP, ceil(len(ordered) / 20))
+    split.training.extend(ordered[: max(0, first - gap)])
+    split.held_out.extend(ordered[first:])
+
+
+def _joined(sections: Sequence[Section]) -> list[Section]:
+    """Join slices that follow each other in one sample to a run."""
+    runs: list[Section] = []
+    for section in sections:
+        last = runs[-1] if runs else None
+        if last and (last.file, last.sample, last.z + last.depth) == (section.file, section.sample, section.z):
+            runs[-1] = Section(last.file, last.sample, last.z, last.depth + section.depth)
+        else:
+            runs.append(section)
+    return runs
+
+
+def _likeness(files: SectionFiles, samples: Sequence[Section]) -> float:
+    """Median correlation of neighbouring images of one file; 0 if it was rendered or their shapes differ."""
+    if files.files[samples[0].file].provenance.recipe:
+        return 0.0
+    found = []
+    for first in spread(samples[:-1], _PAIRS):
+        second = Section(first.file, first.sample + 1, 0)
+        if files.shape(first) == files.shape(second):
+            # Every fourth pixel is enough; a constant image has no correlation.
+            pair = np.stack([files.read(section)[0][::4, ::4].ravel() for section in (first, second)])
+            if pair[0].std() > 0 and pair[1].std() > 0:
+                found.append(float(np.corrcoef(pair[0], pair[1]).item(1)))
+    return float(np.median(found)) if found else 0.0
