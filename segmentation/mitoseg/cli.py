@@ -20,6 +20,7 @@ FIT_EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg fit train.h5 --val val.h5 -o runs/first --minutes 13\n"
     "mitoseg fit train.h5 -o runs/small --epochs 5 --set network=small --set augment.noise=0\n"
+    "mitoseg fit --recipe mito -o runs/endless --minutes 60 --set workers=2\n"
     "mitoseg fit --resume -o runs/first\n"
 )
 EVALUATE_EXAMPLES = (
@@ -58,6 +59,7 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
 @cli.command(epilog=FIT_EXAMPLES)
 @click.argument("train", nargs=-1, type=FILES)
 @click.option("-o", "--output", "run", required=True, type=FILES, help="Folder of the run; made if it is missing.")
+@click.option("--recipe", metavar="NAME", help="Render without end instead: a preset of mitogen, or FILE.toml.")
 @click.option("--val", "validation", multiple=True, type=FILES, help="Held-out file; may be given several times.")
 @click.option(
     "--val-fraction",
@@ -82,6 +84,7 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
 def fit(
     train: tuple[Path, ...],
     run: Path,
+    recipe: str | None,
     validation: tuple[Path, ...],
     val_fraction: float,
     epochs: float | None,
@@ -90,22 +93,24 @@ def fit(
     overrides: tuple[str, ...],
     resume: bool,
 ) -> None:
-    """Train a network on the labelled HDF5 files TRAIN."""
-    if resume and (train or validation or seed is not None or overrides):
+    """Train a network on the labelled HDF5 files TRAIN, or on images rendered as it goes."""
+    if resume and (train or recipe or validation or seed is not None or overrides):
         raise click.UsageError("--resume takes data and settings from the run; only --epochs or --minutes can change")
-    if not resume and not train:
-        raise click.UsageError("no TRAIN file given; expected at least one, such as train.h5")
+    if not resume and bool(train) == bool(recipe):
+        raise click.UsageError("got neither TRAIN nor --recipe, or both; expected one, such as train.h5")
 
     from mitoseg.config import choose_budget, make_config
+    from mitoseg.data import resolve_recipe
+    from mitoseg.train import Sources, resume_settings
     from mitoseg.train import fit as fit_run
-    from mitoseg.train import resume_settings
 
     if resume:
-        config, training, held_out, val_fraction = resume_settings(run)
+        config, sources = resume_settings(run)
     else:
-        config, training, held_out = make_config(overrides, seed=seed), list(train), list(validation)
-    config = choose_budget(config, epochs, minutes)
-    result = fit_run(training, run, config, validation=held_out, val_fraction=val_fraction, resume=resume)
+        rendered = resolve_recipe(recipe) if recipe else ""
+        sources = Sources(training=train, validation=validation, val_fraction=val_fraction, recipe=rendered)
+        config = make_config(overrides, seed=seed)
+    result = fit_run(run=run, config=choose_budget(config, epochs, minutes), resume=resume, **sources)
     click.echo(
         f"{result.run}: {result.steps} steps in {result.minutes:.1f} min, validation IoU {result.val_iou:.3f} "
         f"at threshold {result.threshold:.2f}"

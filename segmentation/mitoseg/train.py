@@ -9,11 +9,23 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from types import FrameType
+from typing import Any, TypedDict
 
 from mitodata import DataError, RunError
 from mitoseg.checkpoint import save_checkpoint, write_atomic
 from mitoseg.config import BUDGETS, FitConfig, parse_config
-from mitoseg.data import Patches, Section, SectionFiles, Split, make_loader, slices, split_sections, spread
+from mitoseg.data import (
+    Patches,
+    RenderedPatches,
+    Section,
+    SectionFiles,
+    Split,
+    make_loader,
+    render_validation,
+    slices,
+    split_sections,
+    spread,
+)
 from mitoseg.learner import Budget, Learner
 from mitoseg.progress import Progress
 from mitoseg.record import Row, read_settings, write_history, write_settings
@@ -26,28 +38,36 @@ SAVE_EVERY_S = 120.0
 """Seconds between two saves of a run that is not validating."""
 
 
+class Sources(TypedDict):
+    """Where the images of a run come from: arguments of `fit`."""
+
+    training: Sequence[Path]
+    validation: Sequence[Path]
+    val_fraction: float
+    recipe: str
+
+
 @dataclass(frozen=True, eq=False)
 class FitData:
-    """The sections a run learns from and those it is validated on, with the files they are in.
+    """What a run learns from and what it is validated on.
 
     Attributes:
-        training_files: what `training` lies in.
-        training: single slices, or runs of slices for a 3D network.
-        validation_files: what `validation` lies in.
+        patches: to learn from.
+        files: what `validation` lies in.
         validation: single slices.
         notes: what the user should know about them, one line each.
     """
 
-    training_files: SectionFiles
-    training: list[Section]
-    validation_files: SectionFiles
+    patches: Patches | RenderedPatches
+    files: SectionFiles
     validation: list[Section]
     notes: list[str]
 
     def close(self) -> None:
         """Close all files."""
-        self.training_files.close()
-        self.validation_files.close()
+        self.files.close()
+        if isinstance(self.patches, Patches):
+            self.patches.files.close()
 
 
 @dataclass(frozen=True)
@@ -76,19 +96,22 @@ def fit(
     *,
     validation: Sequence[Path] = (),
     val_fraction: float = 0.1,
+    recipe: str = "",
     resume: bool = False,
 ) -> FitResult:
-    """Train a network on labelled files and leave it, its threshold and its history in the folder `run`.
+    """Train a network on labelled files or rendered images; leave it, its threshold and its history in folder `run`.
 
     The result is the average of the weights at the end of the run, with the threshold that is best on the validation
     sections. `best.pt` keeps, for supervised work, the averaged weights that scored best on them.
 
     Args:
-        training: HDF5 files in the format of `mitodata`.
+        training: HDF5 files in the format of `mitodata`; none with a recipe.
         run: folder, made if it is missing.
         config: settings; see `FitConfig`. Exactly one of epochs, minutes and steps must be set.
         validation: files held out; if empty, `val_fraction` of the training data is (see `split_sections`).
         val_fraction: share that is held out, between 0 and 1.
+        recipe: TOML of a recipe to render from, in the workers and without end; see `resolve_recipe`. Without
+            validation files, images for validation are rendered from another seed.
         resume: go on with the run in the folder, on CPU exactly as if it had not been stopped.
 
     Raises:
@@ -108,14 +131,15 @@ def fit(
         if learner.finished and saved == config and (run / "validation.png").exists():
             raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
         learner.finished = False
-    data = open_data(training, validation, val_fraction, config)
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{run}: cannot be made: {error.strerror or error}; expected a folder") from error
-    sources = {"training": training, "validation": validation}
-    paths = {name: [str(path.resolve()) for path in group] for name, group in sources.items()}
-    write_settings(run, {"config": config.model_dump(), **paths, "val_fraction": val_fraction})
+    paths = {"training": training, "validation": validation}
+    sources: dict[str, Any] = {name: [str(path.resolve()) for path in group] for name, group in paths.items()}
+    sources |= {"val_fraction": val_fraction, "recipe": recipe}
+    if recipe:
+        data = open_rendered(recipe, run, validation, config)
+    else:
+        data = open_data(training, validation, val_fraction, config)
+    make_folder(run)
+    write_settings(run, {"config": config.model_dump(), **sources})
     try:
         with stop_politely() as stop:
             Session(learner, data, run, stop).work()
@@ -125,16 +149,29 @@ def fit(
     return FitResult(run, learner.step, row.minutes, row.threshold, row.val_iou)
 
 
-def resume_settings(run: Path) -> tuple[FitConfig, list[Path], list[Path], float]:
-    """Settings, training files, validation files and validation fraction of the run in folder `run`.
+def make_folder(run: Path) -> None:
+    """Make the folder of a run.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{run}: cannot be made: {error.strerror or error}; expected a folder") from error
+
+
+def resume_settings(run: Path) -> tuple[FitConfig, Sources]:
+    """Settings of the run in folder `run`, and where its images come from.
 
     Raises:
         RunError: there is no run in it.
     """
     content = read_settings(run)
     config = parse_config(content["config"], str(run / "config.json"))
-    training = [Path(path) for path in content["training"]]
-    return config, training, [Path(path) for path in content["validation"]], float(content["val_fraction"])
+    training, validation = ([Path(path) for path in content[name]] for name in ("training", "validation"))
+    fraction, recipe = float(content["val_fraction"]), str(content.get("recipe", ""))
+    return config, Sources(training=training, validation=validation, val_fraction=fraction, recipe=recipe)
 
 
 def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction: float, config: FitConfig) -> FitData:
@@ -156,12 +193,33 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
         raise DataError(
             f"{training[0]}: no foreground in {len(sections)} training sections; expected some to learn from"
         )
-    if not _any_foreground(held_out_files, held_out):
+    _check_foreground(held_out_files, held_out)
+    return FitData(Patches(files, sections, config), held_out_files, held_out, split.notes)
+
+
+def open_rendered(recipe: str, run: Path, validation: Sequence[Path], config: FitConfig) -> FitData:
+    """Prepare to render patches; images for validation are rendered into the folder of the run if no files are given.
+
+    Raises:
+        MitoError: as `open_data`; the recipe is wrong, or an image cannot be rendered.
+    """
+    patches = RenderedPatches(recipe, config)
+    if not validation:
+        make_folder(run)
+        validation = [run / "validation.h5"]
+        render_validation(recipe, validation[0], config)
+    files = SectionFiles(validation)
+    held_out = spread(files.sections(), config.validation_images)
+    _check_foreground(files, held_out)
+    return FitData(patches, files, held_out, [])
+
+
+def _check_foreground(files: SectionFiles, held_out: Sequence[Section]) -> None:
+    if not _any_foreground(files, held_out):
         raise DataError(
-            f"{held_out_files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold "
-            "can be chosen; give --val FILE with some, or a larger --val-fraction"
+            f"{files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold can be "
+            "chosen; give --val FILE with some, or a larger --val-fraction"
         )
-    return FitData(files, sections, held_out_files, held_out, split.notes)
 
 
 def _any_foreground(files: SectionFiles, sections: Sequence[Section]) -> bool:
@@ -207,7 +265,7 @@ class Session:
         self.stop = stop
         self.started = time.monotonic() - learner.seconds
         config = learner.config
-        self.patches = Patches(data.training_files, data.training, config)
+        self.patches = data.patches
         steps = config.steps
         if config.epochs is not None:
             steps = max(1, ceil(config.epochs * len(self.patches) / config.batch))
@@ -247,7 +305,7 @@ class Session:
                 self._save()
             else:
                 self._validate(progress)
-        panels = draw_validation(learner.model(), self.data.validation_files, self.data.validation, learner.threshold)
+        panels = draw_validation(learner.model(), self.data.files, self.data.validation, learner.threshold)
         write_atomic(self.run / "validation.png", panels)
 
     def _validated(self) -> float:
@@ -259,7 +317,7 @@ class Session:
         learner = self.learner
         seconds = self._clock()
         steps = learner.step - self.mark[0]
-        outcome = validate(learner.model(), self.data.validation_files, self.data.validation)
+        outcome = validate(learner.model(), self.data.files, self.data.validation)
         learner.threshold = outcome.threshold
         row = Row(
             step=learner.step,

@@ -50,7 +50,9 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("fit", "-o", "{tmp}/run"), "no TRAIN file given"),
+        (("fit", "-o", "{tmp}/run"), "expected one, such as train.h5"),
+        (("fit", "{discs}", "--recipe", "mito", "-o", "{tmp}/run"), "or both"),
+        (("fit", "--recipe", "mitto", "-o", "{tmp}/run"), "did you mean mito"),
         (("fit", "{tmp}/none.h5", "-o", "{tmp}/run"), "none.h5"),
         (("fit", "{tmp}", "-o", "{tmp}/run"), "Error: "),
         (("fit", "{discs}", "-o", "{tmp}/run", "--epochs", "1", "--minutes", "1"), "both given"),

@@ -72,9 +72,9 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
         fit([discs], tmp_path / "broken", tiny, validation=[fresh_discs])
     monkeypatch.undo()
     assert not load_checkpoint(tmp_path / "broken" / "last.pt")["finished"]
-    config, training, validation, fraction = resume_settings(tmp_path / "broken")
+    config, sources = resume_settings(tmp_path / "broken")
     assert config == tiny
-    fit(training, tmp_path / "broken", config, validation=validation, val_fraction=fraction, resume=True)
+    fit(run=tmp_path / "broken", config=config, resume=True, **sources)
     assert same(tmp_path / "whole", tmp_path / "broken")
     losses = [[row["train_loss"] for row in read_rows(tmp_path / name)] for name in ("whole", "broken")]
     assert losses[0] == losses[1]

@@ -3,14 +3,18 @@
 from mitoseg.data.files import Section, SectionFiles
 from mitoseg.data.loader import make_loader
 from mitoseg.data.patches import Patches, window_px
+from mitoseg.data.rendered import RenderedPatches, render_validation, resolve_recipe
 from mitoseg.data.splits import Split, slices, split_sections, spread
 
 __all__ = [
     "Patches",
+    "RenderedPatches",
     "Section",
     "SectionFiles",
     "Split",
     "make_loader",
+    "render_validation",
+    "resolve_recipe",
     "slices",
     "split_sections",
     "spread",

@@ -1,12 +1,14 @@
 """Batches of patches, made by worker processes or in the process that trains."""
 
 import itertools
+import signal
 from collections.abc import Iterator
 
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from mitoseg.data.patches import Patches
+from mitoseg.data.rendered import RenderedPatches
 
 
 class CountFrom(Sampler[int]):
@@ -20,7 +22,7 @@ class CountFrom(Sampler[int]):
         return itertools.count(self.start) if self.stop is None else iter(range(self.start, self.stop))
 
 
-def make_loader(patches: Patches, start: int, stop: int | None) -> DataLoader[Tensor]:
+def make_loader(patches: Patches | RenderedPatches, start: int, stop: int | None) -> DataLoader[Tensor]:
     """Batches (B, 3, [Z,] Y, X) of the patches from `start` on, up to `stop` or without end."""
     workers = patches.config.workers
     return DataLoader(
@@ -30,4 +32,11 @@ def make_loader(patches: Patches, start: int, stop: int | None) -> DataLoader[Te
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,
         drop_last=False,
+        worker_init_fn=leave_signals,
     )
+
+
+def leave_signals(worker: int) -> None:
+    """Let a worker outlive the Ctrl-C or SIGTERM that its whole group gets: the run stops it once all is saved."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from mitodata import DataError
+from mitodata import DataError, Sample
 from mitodata.layout import BLOCK
 from mitoseg.config import FitConfig
 from mitoseg.data.files import Section, SectionFiles, mask_of
@@ -92,8 +92,7 @@ class Patches(TorchDataset[Tensor]):
         centres = self._measure(section, z).centres
         at_foreground = rng.random() < self.config.foreground_fraction and len(centres) > 0
         centre = (z, *centres[rng.integers(len(centres))].tolist()) if at_foreground else None
-        planes = self._cut(section, centre, rng)
-        return planes if self.config.dimensions == 3 else planes[:, 0]
+        return self._cut(section, centre, rng)
 
     def _visit(self, number: int) -> int:
         turn, place = divmod(number, len(self))
@@ -127,10 +126,7 @@ class Patches(TorchDataset[Tensor]):
             size.append(max(1, round(length * scale)))
         sample = self.files.read_window(section, (window[0], window[1], window[2]))
         greys = [self._measure(section, z).grey for z in range(window[0].start, window[0].stop)]
-        image = np.stack([normalise(raw, grey) for raw, grey in zip(sample.raw, greys, strict=True)])
-        # Joined in numpy: for so few pixels torch's threads would cost more than they save.
-        planes = torch.from_numpy(np.concatenate([image[None], mask_planes(mask_of(sample))]))
-        return fit_window(resample_volume(planes, (size[0], size[1], size[2])), self.window)
+        return make_window(sample, greys, (size[0], size[1], size[2]), self.window, self.config)
 
     def _measure(self, section: Section, z: int) -> SliceFacts:
         key = (section.file, section.sample, z)
@@ -176,6 +172,29 @@ def _thin_out(tiles: Sequence[tuple[NDArray[np.int32], int]], rng: np.random.Gen
     total = sum(count for _, count in tiles)
     shares = rng.multinomial(CENTRES, [count / total for _, count in tiles])
     return np.concatenate([positions[:share] for (positions, _), share in zip(tiles, shares, strict=True)])
+
+
+def make_window(
+    sample: Sample,
+    greys: Sequence[GreyScale],
+    size: tuple[int, int, int],
+    window: tuple[int, int, int],
+    config: FitConfig,
+) -> Tensor:
+    """Turn a labelled piece of tissue into what `Patches` gives.
+
+    Args:
+        sample: the piece, (Z, Y, X).
+        greys: grey scale of each of its slices.
+        size: its shape on the working grid, px.
+        window: the shape that is wanted.
+        config: how many dimensions the result has.
+    """
+    image = np.stack([normalise(raw, grey) for raw, grey in zip(sample.raw, greys, strict=True)])
+    # Joined in numpy: for so few pixels torch's threads would cost more than they save.
+    planes = torch.from_numpy(np.concatenate([image[None], mask_planes(mask_of(sample))]))
+    planes = fit_window(resample_volume(planes, size), window)
+    return planes if config.dimensions == 3 else planes[:, 0]
 
 
 def patch_shape(config: FitConfig) -> tuple[int, int, int]:

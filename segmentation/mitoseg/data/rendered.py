@@ -1,0 +1,96 @@
+"""Patches rendered when they are asked for. Beside studies the only module of `mitoseg` that knows the generator."""
+
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from mitogen.farm import render_dataset
+from mitogen.job import Job, render_image
+from mitogen.recipe import Recipe, draw, open_recipe, parse_recipe
+from mitoseg.config import FitConfig
+from mitoseg.data.patches import make_window, patch_shape, window_px
+from mitoseg.preprocess import measure_grey, working_volume
+
+PASS = 1000
+"""Patches that count as one pass over a recipe, which has no end."""
+
+TRAINING, VALIDATION = 0, 1
+"""Which of the datasets of a run's seed."""
+
+SMALLEST_PX = 16
+"""Images are rendered at least this large."""
+
+
+class RenderedPatches(TorchDataset[Tensor]):
+    """An endless sequence of images that no two patches share: patch k is made of image k of a recipe."""
+
+    def __init__(self, recipe: str, config: FitConfig) -> None:
+        """Take a recipe as TOML.
+
+        Raises:
+            RecipeError: it is none.
+        """
+        self.recipe = parse_recipe(recipe)
+        self.config = config
+        self.window = window_px(config)
+        self.seed = dataset_seed(config.seed, TRAINING)
+
+    def __len__(self) -> int:
+        """Patches that count as one pass."""
+        return PASS
+
+    def __getitem__(self, number: int) -> Tensor:
+        """Make patch `number`, the same whichever process makes it: of the kind that `Patches` gives."""
+        shape = rendered_shape(self.recipe, self.seed, number, self.window, self.config)
+        sample = render_image(self.recipe, self.seed, number, shape, False)
+        greys = [measure_grey(section) for section in sample.raw]
+        size = working_volume(shape, sample.voxel_size_nm, self.config)
+        return make_window(sample, greys, size, self.window, self.config)
+
+
+def resolve_recipe(name: str) -> str:
+    """Read a preset, or a file that ends in .toml, as TOML that says every knob.
+
+    Raises:
+        RecipeError: there is none of that name, or it is wrong.
+    """
+    return open_recipe(name).to_toml()
+
+
+def render_validation(recipe: str, path: Path, config: FitConfig) -> None:
+    """Render the images a run is validated on into one file, unless it is there already.
+
+    They come from another seed than those it learns from, and are a third wider than a patch. Of volumes an eighth as
+    many are made.
+
+    Raises:
+        MitoError: an image failed, or the file cannot be written.
+        KeyboardInterrupt: stopped; what is done is kept.
+    """
+    if path.exists():
+        return
+    made, seed = parse_recipe(recipe), dataset_seed(config.seed, VALIDATION)
+    z, y, x = patch_shape(config)
+    shape = rendered_shape(made, seed, 0, (z, ceil(4 * y / 3), ceil(4 * x / 3)), config)
+    count = config.validation_images if shape[0] == 1 else ceil(config.validation_images / 8)
+    render_dataset(Job(made, seed, shape), path, count, workers=max(1, config.workers))
+
+
+def rendered_shape(
+    recipe: Recipe, seed: int, index: int, window: tuple[int, int, int], config: FitConfig
+) -> tuple[int, int, int]:
+    """Shape (z, y, x) in px of an image that covers `window`, px of the working grid, at its drawn pixel size."""
+    drawn = draw(recipe, seed, index)
+    voxel_nm = [drawn["section.spacing_nm"], drawn["section.pixel_nm"], drawn["section.pixel_nm"]]
+    working_nm = (config.working_slice_nm or config.working_voxel_nm, config.working_voxel_nm, config.working_voxel_nm)
+    z, y, x = (ceil(side * work / own) for side, work, own in zip(window, working_nm, voxel_nm, strict=True))
+    return (z if config.dimensions == 3 else 1, max(y, SMALLEST_PX), max(x, SMALLEST_PX))
+
+
+def dataset_seed(seed: int, which: int) -> int:
+    """Seed of a dataset of a run, far from the small numbers that files to test on are rendered with."""
+    state = np.random.SeedSequence(seed, spawn_key=(10, which)).generate_state(1, np.uint64)
+    return int(state[0] >> 1)
