@@ -129,22 +129,31 @@ def fit(
     show_default=True,
     help="Score only every Kth section.",
 )
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Probability from which on a pixel is foreground. [default: the one chosen in the fit]",
+)
 @click.option("--turns", is_flag=True, help="Average over turns and mirror images: a little better, 8 times as slow.")
 @click.option("--json", "as_text", is_flag=True, help="Print the metrics as JSON instead of a table.")
-def evaluate(run: Path, data: tuple[Path, ...], report: Path, every: int, turns: bool, as_text: bool) -> None:
-    """Score the model of RUN on the labelled HDF5 files DATA and write a report with pictures."""
+def evaluate(
+    run: Path, data: tuple[Path, ...], report: Path, every: int, threshold: float | None, turns: bool, as_text: bool
+) -> None:
+    """Score the model of RUN on the labelled HDF5 files DATA and write a report: one page, PNG, CSV, JSON."""
     import json
+    from dataclasses import replace
 
+    from mitoseg.evaluate import as_json
     from mitoseg.evaluate import evaluate as evaluate_run
     from mitoseg.predict import load_model
-    from mitoseg.report import format_table, write_report
-    from mitoseg.tables import as_json, write_tables
+    from mitoseg.report import format_table, write_report, write_tables
 
     model = load_model(run)
-    results = evaluate_run(model, data, every=every, turns=turns)
-    write_tables(report, results, model)
+    used = model if threshold is None else replace(model, threshold=threshold)
+    results = evaluate_run(used, data, every=every, turns=turns)
+    write_tables(report, results)
     page = write_report(report, results, model)
-    click.echo(json.dumps(as_json(results, model), indent=2) if as_text else format_table(results))
+    click.echo(json.dumps(as_json(results), indent=2) if as_text else format_table(results))
     click.echo(f"report: {page}", err=True)
 
 

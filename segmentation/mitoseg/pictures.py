@@ -3,10 +3,11 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from mitodata import IGNORE
 
@@ -19,6 +20,9 @@ STRENGTH = 0.45
 
 CAPTION_PX = 18
 
+BARS_NM = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+"""Lengths of scale bars."""
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -30,6 +34,7 @@ class Panel:
         probability: (Y, X) float32 in [0, 1].
         threshold: probability from which on a pixel is foreground.
         caption: one line under the pictures.
+        pixel_nm: (y, x) edges of a pixel; decides how the picture is stretched, and its scale bar. None: no bar.
     """
 
     raw: NDArray[np.uint8]
@@ -37,6 +42,7 @@ class Panel:
     probability: NDArray[np.float32]
     threshold: float
     caption: str
+    pixel_nm: tuple[float, float] | None = None
 
 
 def overlay(raw: NDArray[np.uint8], truth: NDArray[np.uint8], prediction: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -62,23 +68,79 @@ def heat(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.stack(channels, -1).astype(np.uint8)
 
 
-def draw_panel(panel: Panel, height_px: int = 320) -> Image.Image:
-    """Draw image, truth, prediction, overlay and probability side by side, each `height_px` high, with the caption."""
+def draw_parts(panel: Panel, height_px: int = 320) -> dict[str, Image.Image]:
+    """Draw image, truth, prediction, overlay and probability, by name, all of one size.
+
+    They are `height_px` high, or lower if they would be more than twice as wide.
+    """
     prediction = panel.probability >= panel.threshold
-    grey = np.where(panel.truth == IGNORE, 120, np.where(panel.truth == 1, 255, 0)).astype(np.uint8)
-    parts = [
-        panel.raw,
-        grey,
-        np.where(prediction, 255, 0).astype(np.uint8),
-        overlay(panel.raw, panel.truth, prediction),
-        heat(panel.probability),
-    ]
-    width_px = max(1, round(height_px * panel.raw.shape[1] / panel.raw.shape[0]))
-    drawn = Image.new("RGB", (len(parts) * (width_px + 4), height_px + CAPTION_PX), "white")
-    for place, part in enumerate(parts):
-        resized = Image.fromarray(part).convert("RGB").resize((width_px, height_px), Image.Resampling.BILINEAR)
-        drawn.paste(resized, (place * (width_px + 4), 0))
-    ImageDraw.Draw(drawn).text((2, height_px + 2), panel.caption, fill="black")
+    parts = {
+        "image": panel.raw,
+        "truth": mask_grey(panel.truth),
+        "prediction": np.where(prediction, 255, 0).astype(np.uint8),
+        "overlay": overlay(panel.raw, panel.truth, prediction),
+        "probability": heat(panel.probability),
+    }
+    pictures, pixel_nm = fit_picture(list(parts.values()), panel.pixel_nm or (1.0, 1.0), height_px)
+    drawn = dict(zip(parts, pictures, strict=True))
+    if panel.pixel_nm is not None:
+        draw_scale_bar(drawn["image"], pixel_nm)
+    return drawn
+
+
+def mask_grey(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask (0, 1, 255 = ignore) as grey levels: black, white, grey."""
+    return np.where(mask == IGNORE, 120, np.where(mask == 1, 255, 0)).astype(np.uint8)
+
+
+def fit_picture(
+    parts: Sequence[NDArray[np.uint8]], pixel_nm: tuple[float, float], height_px: int
+) -> tuple[list[Image.Image], float]:
+    """Bring pictures (Y, X) or (Y, X, 3) of one image to square pixels and to the same size.
+
+    They are `height_px` high, or lower if they would be more than twice as wide.
+
+    Args:
+        parts: the pictures, all of one size.
+        pixel_nm: (y, x) edges of their pixels.
+        height_px: of the result.
+
+    Returns:
+        The pictures as RGB, and the edge of their pixels in nm.
+    """
+    size_nm = (parts[0].shape[0] * pixel_nm[0], parts[0].shape[1] * pixel_nm[1])
+    edge_nm = max(size_nm[0], size_nm[1] / 2) / height_px
+    size_px = (max(1, round(size_nm[1] / edge_nm)), max(1, round(size_nm[0] / edge_nm)))
+    # Masks keep sharp edges as the others do: all parts are compared pixel by pixel.
+    filter_ = Image.Resampling.BILINEAR if size_px[0] < parts[0].shape[1] else Image.Resampling.NEAREST
+    return [Image.fromarray(part).convert("RGB").resize(size_px, filter_) for part in parts], edge_nm
+
+
+def draw_scale_bar(image: Image.Image, pixel_nm: float) -> None:
+    """Draw a white bar of a round length, at most a third of the picture, with its length above it."""
+    fitting = [length for length in BARS_NM if length / pixel_nm <= image.width / 3]
+    if not fitting or image.height < 4 * CAPTION_PX:
+        return
+    length_nm = fitting[-1]
+    text = f"{length_nm:g} nm" if length_nm < 1000 else f"{length_nm / 1000:g} \u00b5m"
+    draw = ImageDraw.Draw(image)
+    bottom, left = image.height - 10, 10
+    right = left + round(length_nm / pixel_nm)
+    draw.rectangle((left - 1, bottom - 5, right + 1, bottom + 1), fill="black")
+    draw.rectangle((left, bottom - 4, right, bottom), fill="white")
+    draw.text((left, bottom - 8), text, fill="white", stroke_width=2, stroke_fill="black", anchor="ls", font=font(14))
+
+
+def draw_panel(panel: Panel, height_px: int = 320) -> Image.Image:
+    """Draw the parts side by side, with the caption below."""
+    parts = list(draw_parts(panel, height_px).values())
+    below = parts[0].height
+    drawn = Image.new("RGB", (sum(part.width + 4 for part in parts), below + CAPTION_PX), "white")
+    left = 0
+    for part in parts:
+        drawn.paste(part, (left, 0))
+        left += part.width + 4
+    ImageDraw.Draw(drawn).text((2, below + 1), panel.caption, fill="black", font=font(13))
     return drawn
 
 
@@ -91,6 +153,12 @@ def draw_sheet(panels: Sequence[Panel], height_px: int = 200) -> Image.Image:
         sheet.paste(row, (0, top))
         top += row.height
     return sheet
+
+
+@cache
+def font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of captions."""
+    return ImageFont.load_default(size)
 
 
 def png(image: Image.Image) -> bytes:

@@ -73,7 +73,7 @@ def test_scores_of_rendered_and_real_images_in_one_report(folder: Path, program:
     for scores in metrics.values():
         assert set(scores) >= METRICS
         for name in METRICS:
-            assert set(scores[name]) == {"mean", "std", "pooled"}
+            assert set(scores[name]) == {"mean", "std", "pooled", "interval", "pooled_interval"}
             assert -1 <= scores[name]["mean"] <= 1
     rows, notes = shown.splitlines()[1:3], shown.splitlines()[3:]
     assert [line.split()[0] for line in rows] == ["test", "real"]

@@ -1,6 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 
-from mitoseg.pictures import FALSE_NEGATIVE, FALSE_POSITIVE, IGNORED, TRUE_POSITIVE, Panel, draw_sheet, heat, overlay
+from mitoseg.pictures import (
+    FALSE_NEGATIVE,
+    FALSE_POSITIVE,
+    IGNORED,
+    TRUE_POSITIVE,
+    Panel,
+    draw_parts,
+    draw_sheet,
+    heat,
+    overlay,
+)
 
 
 def test_colours_say_what_is_right_and_wrong() -> None:
@@ -25,4 +37,17 @@ def test_sheets_take_sections_of_any_shape() -> None:
         Panel(np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, np.float32), 0.5, "caption")
         for shape in ((30, 90), (90, 30), (1, 1))
     ]
-    assert draw_sheet(panels, 40).height == 3 * 58
+    # 40 px each, but no more than twice as wide as high.
+    assert draw_sheet(panels, 40).height == 27 + 40 + 40 + 3 * 18
+
+
+def test_parts_have_square_pixels_and_a_scale_bar() -> None:
+    section = np.full((20, 60), 100, np.uint8)
+    panel = Panel(section, 0 * section, np.zeros(section.shape, np.float32), 0.5, "", pixel_nm=(50.0, 5.0))
+    parts = draw_parts(panel, 400)
+    # 1000 x 300 nm.
+    assert {part.size for part in parts.values()} == {(120, 400)}
+    bar = np.asarray(parts["image"].convert("L"))[-14:-10]
+    # The longest round length up to a third of the width: 100 nm of 2.5 nm.
+    assert (bar == 255).all(axis=0).sum() == 41
+    assert (np.asarray(draw_parts(replace(panel, pixel_nm=None), 400)["image"]) == 100).all()

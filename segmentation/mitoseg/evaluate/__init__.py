@@ -1,0 +1,26 @@
+"""Scores of a run on labelled files, synthetic and real alike.
+
+An image is a section, or a whole volume where the network sees volumes. Of each one only counts are kept, which add up
+over images (see `mitoseg.metrics`), so memory does not grow with the size of a file.
+"""
+
+from mitoseg.evaluate.catalogue import METRICS, Metric
+from mitoseg.evaluate.objects import ObjectResult, score_objects
+from mitoseg.evaluate.results import DatasetResult, ImageResult, Place, as_json
+from mitoseg.evaluate.scoring import evaluate, pick_shown
+from mitoseg.evaluate.summaries import Measured, measure
+
+__all__ = [
+    "METRICS",
+    "DatasetResult",
+    "ImageResult",
+    "Measured",
+    "Metric",
+    "ObjectResult",
+    "Place",
+    "as_json",
+    "evaluate",
+    "measure",
+    "pick_shown",
+    "score_objects",
+]

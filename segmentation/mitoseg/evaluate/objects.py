@@ -1,0 +1,140 @@
+"""Objects of one image: which were found, how large they are, and what was found where there is nothing."""
+
+from dataclasses import dataclass
+from math import pi, prod
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label as connected
+
+from mitodata import VoxelSize
+from mitoseg.metrics import (
+    IOU_THRESHOLDS,
+    Detections,
+    InstanceCounts,
+    OverlapCounts,
+    PartitionScores,
+    count_overlaps,
+    detection_scores,
+    instance_counts,
+    instance_scores,
+    match_instances,
+    partition_scores,
+    rank_detections,
+)
+
+FOUND_IOU = 0.5
+"""IoU from which on an object counts as found."""
+
+SPECK_NM = 80.0
+"""Predicted pieces smaller than a disc (in volumes a ball) of this diameter are no objects; mitochondria are larger."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectResult:
+    """Objects of one image, matched one to one.
+
+    Attributes:
+        counts: matched and unmatched objects, by IoU threshold.
+        detections: predicted objects by mean probability, right or wrong.
+        partition: split and merge errors.
+        true_size: (N,) float64, sizes of the true objects: um2 in a section, um3 in a volume.
+        found: (N,) bool, whether each has a partner at `FOUND_IOU`.
+        covered: (N,) float64, share of each that is predicted as foreground, 0-1.
+        false_size: (M,) float64, sizes of the predicted objects without a partner at `FOUND_IOU`.
+    """
+
+    counts: dict[float, InstanceCounts]
+    detections: Detections
+    partition: PartitionScores
+    true_size: NDArray[np.float64]
+    found: NDArray[np.bool_]
+    covered: NDArray[np.float64]
+    false_size: NDArray[np.float64]
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Its metrics, by name as in `catalogue`."""
+        return {
+            **object_values(self.counts),
+            "object_ap": detection_scores(self.detections).ap,
+            "voi_split": self.partition.split,
+            "voi_merge": self.partition.merge,
+            "adapted_rand_error": self.partition.adapted_rand_error,
+        }
+
+
+def object_values(counts: dict[float, InstanceCounts]) -> dict[str, float]:
+    """The metrics that follow from numbers of matched objects."""
+    half, strict = instance_scores(counts[0.5]), instance_scores(counts[0.75])
+    return {
+        "object_f1_50": half.f1,
+        "object_f1_75": strict.f1,
+        "panoptic_quality_50": half.panoptic_quality,
+        "panoptic_quality_75": strict.panoptic_quality,
+    }
+
+
+def find_pieces(foreground: NDArray[np.bool_], voxel_size_nm: VoxelSize) -> NDArray[np.int32]:
+    """Number the connected pieces (by faces) of a mask (Z, Y, X) from 1; specks are background."""
+    pieces = np.empty(foreground.shape, np.int32)
+    connected(foreground, output=pieces)
+    voxels = np.bincount(pieces.ravel())
+    small = voxels < smallest(foreground.shape, voxel_size_nm)
+    small[0] = False
+    return np.where(small[pieces], np.int32(0), pieces) if small.any() else pieces
+
+
+def smallest(shape: tuple[int, ...], voxel_size_nm: VoxelSize) -> float:
+    """Voxels of the smallest piece that is an object."""
+    if shape[0] == 1:
+        return pi / 4 * SPECK_NM**2 / prod(voxel_size_nm[1:])
+    return pi / 6 * SPECK_NM**3 / prod(voxel_size_nm)
+
+
+def profiles(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Number the profiles of objects (1, Y, X) in a section: one that is cut twice is two."""
+    from skimage.measure import label
+
+    return np.asarray(label(labels[0], connectivity=1), np.int32)[None]
+
+
+def score_objects(
+    predicted: NDArray[np.integer],
+    truth: NDArray[np.integer],
+    mask: NDArray[np.uint8],
+    probability: NDArray[np.float32],
+    voxel_size_nm: VoxelSize,
+) -> ObjectResult:
+    """Match predicted objects with true ones.
+
+    Args:
+        predicted: (Z, Y, X) integers, 0 is background.
+        truth: the same shape, integers, 0 is background.
+        mask: the same shape; 255 where nothing is known.
+        probability: the same shape, of the foreground; its mean over an object is the object's score.
+        voxel_size_nm: (z, y, x) in nm.
+    """
+    overlaps = count_overlaps(predicted, truth, mask)
+    voxels = np.bincount(predicted.ravel())
+    score = np.bincount(predicted.ravel(), weights=probability.ravel()) / np.maximum(voxels, 1)
+    matches = match_instances(overlaps, FOUND_IOU)
+    unit = prod(voxel_size_nm) / 1e9 if truth.shape[0] > 1 else prod(voxel_size_nm[1:]) / 1e6
+    ids = np.array(list(overlaps.truth_voxels), np.int64)
+    size = np.array(list(overlaps.truth_voxels.values()), np.float64)
+    return ObjectResult(
+        counts=instance_counts(overlaps, IOU_THRESHOLDS),
+        detections=rank_detections(overlaps, dict(enumerate(score.tolist()))),
+        partition=partition_scores(overlaps),
+        true_size=size * unit,
+        found=np.isin(ids, matches.truth),
+        covered=_covered(overlaps, ids) / np.maximum(size, 1),
+        false_size=np.array([overlaps.prediction_voxels[number] for number in matches.false.tolist()]) * unit,
+    )
+
+
+def _covered(overlaps: OverlapCounts, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Voxels of each true object that any prediction covers; `ids` ascend."""
+    both = (overlaps.truth > 0) & (overlaps.prediction > 0)
+    place = np.searchsorted(ids, overlaps.truth[both])
+    return np.bincount(place, weights=overlaps.voxels[both], minlength=len(ids)).astype(np.float64)

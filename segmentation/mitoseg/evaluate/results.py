@@ -1,0 +1,168 @@
+"""What is known of scored images: of one, and of all of a file."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, reduce
+from math import isnan, nan
+from operator import add
+from pathlib import Path
+
+import numpy as np
+
+from mitodata.store import Provenance
+from mitoseg.evaluate.catalogue import ALSO_WITHOUT_FOREGROUND
+from mitoseg.evaluate.objects import ObjectResult
+from mitoseg.evaluate.summaries import Counts, Measured, measure
+from mitoseg.metrics import (
+    CONVENTION,
+    BoundaryScores,
+    ConfusionCounts,
+    Presence,
+    ProbabilityCounts,
+    Scores,
+    calibration_error,
+    presence,
+    rank_scores,
+    scores,
+)
+from mitoseg.pictures import Panel
+from mitoseg.thresholds import mean_iou
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image is in its file: the number of its sample, and z; None for a whole volume."""
+
+    sample: int
+    z: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ImageResult:
+    """One scored image.
+
+    Attributes:
+        place: where it is in its file.
+        name: its name in the file.
+        counts: pixels by truth and prediction.
+        probabilities: histograms of its probabilities.
+        boundary: distances between outlines, in nm.
+        objects: its objects and what was found of them.
+    """
+
+    place: Place
+    name: str
+    counts: ConfusionCounts
+    probabilities: ProbabilityCounts
+    boundary: BoundaryScores
+    objects: ObjectResult
+
+    @property
+    def scores(self) -> Scores:
+        """Its pixel metrics at the threshold."""
+        return scores(self.counts)
+
+    @cached_property
+    def values(self) -> dict[str, float]:
+        """All its metrics, by name as in `catalogue.METRICS`; nan where one is not defined."""
+        ranks = rank_scores(self.probabilities)
+        values = {
+            **asdict(self.scores),
+            "boundary_f1": self.boundary.agreement.f1,
+            "hausdorff95_nm": self.boundary.hausdorff95,
+            "roc_auc": ranks.roc_auc,
+            "average_precision": ranks.average_precision,
+            "calibration_error": calibration_error(self.probabilities),
+            **self.objects.values,
+        }
+        if not self.counts.has_foreground:
+            values |= {name: nan for name in values if name not in ALSO_WITHOUT_FOREGROUND}
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetResult:
+    """All scored images of one file.
+
+    Attributes:
+        name: how the report calls it.
+        path: the file.
+        images: one result an image, in order; at least one.
+        available: images in the file; more than `images` if only every few are scored.
+        volumes: whether an image is a whole volume; else it is a section.
+        panels: pictures of the worst, median and best images, worst first.
+        provenance: where the images come from.
+        threshold: probability from which on a pixel is foreground.
+    """
+
+    name: str
+    path: Path
+    images: list[ImageResult]
+    available: int
+    volumes: bool
+    panels: list[Panel]
+    provenance: Provenance
+    threshold: float
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the images were rendered."""
+        return bool(self.provenance.recipe)
+
+    @property
+    def presence(self) -> Presence:
+        """How many of the images have foreground."""
+        return presence([image.counts for image in self.images])
+
+    @cached_property
+    def probabilities(self) -> ProbabilityCounts:
+        """Histograms of the probabilities of all images together."""
+        return reduce(add, (image.probabilities for image in self.images))
+
+    @cached_property
+    def measured(self) -> dict[str, Measured]:
+        """Every metric over all images: mean, standard deviation, pooled value, intervals; by name."""
+        counts = [
+            Counts(image.counts, image.boundary.counts, image.probabilities, image.objects.counts)
+            for image in self.images
+        ]
+        return measure([image.values for image in self.images], counts)
+
+    def threshold_curve(self) -> dict[str, float]:
+        """Mean foreground IoU by threshold: what calibration costs. For reading; nothing is chosen by it."""
+        counted = [image.probabilities for image in self.images]
+        return {f"{percent / 100:.2f}": mean_iou(counted, percent / 100) for percent in range(1, 100)}
+
+    def ranked(self) -> list[ImageResult]:
+        """The images by foreground IoU, worst first; those without foreground last."""
+        return sorted(self.images, key=lambda image: np.nan_to_num(image.values["iou"], nan=2.0))
+
+
+def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
+    """The content of `metrics.json`: dataset -> metric -> mean, std, pooled, intervals; counts and conventions beside.
+
+    What is not defined is None.
+    """
+    return {
+        result.name: {
+            **{name: _defined(asdict(value)) for name, value in result.measured.items()},
+            "iou_by_threshold": _defined(result.threshold_curve()),
+            "images": len(result.images),
+            "images_with_foreground": result.presence.with_foreground,
+            "images_falsely_found": result.presence.falsely_found,
+            "sections_in_file": result.available,
+            "unit": "volume" if result.volumes else "section",
+            "synthetic": result.synthetic,
+            "threshold": result.threshold,
+            "convention": CONVENTION,
+        }
+        for result in results
+    }
+
+
+def _defined(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _defined(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_defined(part) for part in value]
+    return None if isinstance(value, float) and isnan(value) else value

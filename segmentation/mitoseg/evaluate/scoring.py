@@ -1,0 +1,195 @@
+"""Score a model on labelled files: predict every image, count, forget it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mitodata import DataError, Sample
+from mitodata.store import Dataset
+from mitoseg.evaluate.objects import find_pieces, profiles, score_objects
+from mitoseg.evaluate.results import DatasetResult, ImageResult, Place
+from mitoseg.images import unique_names
+from mitoseg.metrics import (
+    caption,
+    compare_outlines,
+    confusion,
+    count_probabilities,
+    find_outlines,
+    membrane_tolerance,
+)
+from mitoseg.pictures import Panel
+from mitoseg.predict import Model, predict_probability
+
+SHOWN = 3
+"""Worst, median and best images of a dataset that the report shows, each."""
+
+KEPT_BYTES = 2**27
+"""Probability maps of a file that are kept for pictures; beyond, the images that are shown are predicted again."""
+
+
+def evaluate(
+    model: Model,
+    paths: Sequence[Path],
+    *,
+    every: int = 1,
+    turns: bool = False,
+    volumes: bool | None = None,
+) -> list[DatasetResult]:
+    """Score a model on labelled files.
+
+    Args:
+        model: from `mitoseg.predict.load_model`; its threshold is used.
+        paths: HDF5 files in the format of `mitodata`.
+        every: score only every `every`th image, the first included.
+        turns: average predictions over turns and mirror images.
+        volumes: whether a volume is one image; else each of its sections is one. None: as the network sees them.
+
+    Raises:
+        DataError: a file is missing, damaged, unlabelled or empty.
+    """
+    whole = getattr(model.config, "dimensions", 2) == 3 if volumes is None else volumes
+    for path in paths:  # all of them, before minutes are spent on the first
+        _open(path).close()
+    return [
+        _evaluate_file(_Scorer(model, turns), name, path, every, whole)
+        for name, path in zip(unique_names(paths), paths, strict=True)
+    ]
+
+
+def pick_shown(images: Sequence[ImageResult]) -> list[tuple[str, ImageResult]]:
+    """Pick the worst, median and best images by IoU, up to `SHOWN` each and none twice, worst first.
+
+    Images without foreground are shown only where there are no others: they are neither good nor bad by IoU.
+    """
+    order = sorted(
+        [image for image in images if image.counts.has_foreground] or images, key=lambda image: image.scores.iou
+    )
+    count = len(order)
+    middle = max(0, count // 2 - SHOWN // 2)
+    wanted = (
+        ("worst", range(min(SHOWN, count))),
+        ("median", range(middle, min(middle + SHOWN, count))),
+        ("best", range(max(0, count - SHOWN), count)),
+    )
+    seen: set[int] = set()
+    shown = []
+    for title, places in wanted:
+        for place in places:
+            if place not in seen:
+                seen.add(place)
+                shown.append((title, order[place]))
+    return shown
+
+
+@dataclass(frozen=True, eq=False)
+class _Scorer:
+    """How images are predicted and scored."""
+
+    model: Model
+    turns: bool
+
+    def predict(self, sample: Sample, path: Path) -> NDArray[np.float32]:
+        """Probability of foreground (Z, Y, X)."""
+        try:
+            return predict_probability(self.model, sample.raw, sample.voxel_size_nm, turns=self.turns)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+
+    def score(self, place: Place, name: str, sample: Sample, probability: NDArray[np.float32]) -> ImageResult:
+        """Measure a section, or a volume as a whole."""
+        truth, labels = _truth(sample)
+        single = sample.is_2d
+        prediction = probability >= self.model.threshold
+        outlines = find_outlines(prediction[0], truth[0]) if single else find_outlines(prediction, truth)
+        spacing_nm = sample.voxel_size_nm[1:] if single else sample.voxel_size_nm
+        return ImageResult(
+            place,
+            name,
+            confusion(prediction, truth),
+            count_probabilities(probability, truth),
+            compare_outlines(outlines, spacing_nm, membrane_tolerance(spacing_nm)),
+            score_objects(
+                find_pieces(prediction, sample.voxel_size_nm),
+                profiles(labels) if single else labels,
+                truth,
+                probability,
+                sample.voxel_size_nm,
+            ),
+        )
+
+    def draw(self, title: str, image: ImageResult, sample: Sample, probability: NDArray[np.float32]) -> list[Panel]:
+        """Panels of a section, or of the middle planes of a volume."""
+        truth, _ = _truth(sample)
+        text = f"{title}: {image.name}, {caption(image.counts)} at threshold {self.model.threshold:.2f}"
+        if sample.is_2d:
+            parts = (sample.raw[0], truth[0], probability[0])
+            return [Panel(*parts, self.model.threshold, text, sample.voxel_size_nm[1:])]
+        panels = []
+        for axis, plane in enumerate(("xy", "xz", "yz")):
+            middle = sample.raw.shape[axis] // 2
+            raw, mask, map_ = (np.take(part, middle, axis) for part in (sample.raw, truth, probability))
+            pixel_nm = tuple(size for at, size in enumerate(sample.voxel_size_nm) if at != axis)
+            score = caption(confusion(map_ >= self.model.threshold, mask))
+            plane_text = f"{text}; middle {plane} plane, {score}"
+            panels.append(Panel(raw, mask, map_, self.model.threshold, plane_text, (pixel_nm[0], pixel_nm[1])))
+        return panels
+
+
+def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: bool) -> DatasetResult:
+    with _open(path) as file:
+        everything = _places(file, volumes)
+        images, kept, room = [], {}, KEPT_BYTES
+        # tqdm shows nothing where there is no terminal (disable=None).
+        for place in tqdm(everything[::every], desc=name, disable=None):
+            sample = _read(file, place)
+            probability = scorer.predict(sample, path)
+            images.append(scorer.score(place, _name(file, place), sample, probability))
+            if probability.nbytes <= room:
+                kept[place] = probability
+                room -= probability.nbytes
+        panels = []
+        for title, image in pick_shown(images):
+            sample = _read(file, image.place)
+            known = kept.get(image.place)
+            panels += scorer.draw(title, image, sample, scorer.predict(sample, path) if known is None else known)
+        return DatasetResult(
+            name, path, images, len(everything), volumes, panels, file.provenance, scorer.model.threshold
+        )
+
+
+def _open(path: Path) -> Dataset:
+    # Sections are read in their order, so the blocks of a volume are unpacked once if some stay in memory.
+    file = Dataset(path)
+    if not len(file):
+        raise DataError(f"{path}: holds no images; expected at least one")
+    if not file.labelled:
+        raise DataError(f"{path}: has no labels; expected a dataset with label and mask")
+    return file
+
+
+def _places(file: Dataset, volumes: bool) -> list[Place]:
+    """All images of a file, in order."""
+    if volumes:
+        return [Place(sample) for sample in range(len(file))]
+    return [Place(sample, z) for sample in range(len(file)) for z in range(file.shape(sample)[0])]
+
+
+def _read(file: Dataset, place: Place) -> Sample:
+    if place.z is None:
+        return file[place.sample]
+    return file.read(place.sample, (slice(place.z, place.z + 1), slice(None), slice(None)))
+
+
+def _truth(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | NDArray[np.uint32]]:
+    if sample.mask is None or sample.label is None:
+        raise DataError(f"{sample.name or 'sample'}: has no labels")
+    return sample.mask, sample.label
+
+
+def _name(file: Dataset, place: Place) -> str:
+    name = file.name(place.sample) or f"image {place.sample}"
+    return f"{name} z {place.z}" if place.z is not None and file.shape(place.sample)[0] > 1 else name

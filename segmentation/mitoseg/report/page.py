@@ -1,0 +1,168 @@
+"""One self-contained page that shows how good a run is, and where it goes wrong."""
+
+import base64
+import io
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import groupby
+from math import isnan
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from PIL import Image
+
+from mitodata import DataError, RunError
+from mitoseg.checkpoint import write_atomic
+from mitoseg.evaluate import METRICS, DatasetResult, Measured
+from mitoseg.metrics import CONVENTION
+from mitoseg.pictures import draw_panel, draw_parts, png
+from mitoseg.predict import Model
+from mitoseg.report import charts
+from mitoseg.report.provenance import RunRecord, describe_file, read_run, settings_of
+from mitoseg.report.sheets import draw_sheet, read_triples
+
+FIGURES = "figures"
+"""Folder of the pictures, beside the page."""
+
+PANEL_PX = 360
+"""Height of the pictures of a panel."""
+
+ROWS = 1000
+"""Rows of the table of images on the page; the CSV file has all."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Pictures of a page: each is written as PNG, and comes back as what an `src` attribute takes."""
+
+    folder: Path
+
+    def add(self, name: str, content: bytes | None) -> str:
+        """Write a PNG; without content there is no picture, and "" comes back."""
+        if content is None:
+            return ""
+        write_atomic(self.folder / f"{name}.png", content)
+        return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def embed(image: Image.Image) -> str:
+    """A picture as what an `src` attribute takes; grey noise is a fifth as large in WebP as in PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="WEBP", quality=85)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def write_report(report: Path, results: Sequence[DatasetResult], model: Model) -> Path:
+    """Write `index.html`, which needs nothing else, and its pictures as PNG into the existing folder `report`.
+
+    Args:
+        report: the folder.
+        results: from `mitoseg.evaluate.evaluate`.
+        model: what was scored, with the threshold that was chosen on its validation images.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    folder = report / FIGURES
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made: {error.strerror or error}; expected a folder") from error
+    figures = Figures(folder)
+    run = read_run(Path(model.name))
+    environment = Environment(
+        loader=PackageLoader("mitoseg.report"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": number, "share": lambda value: number(value, 3)}
+    page = environment.get_template("report.html").render(
+        model=model,
+        threshold=results[0].threshold,
+        results=results,
+        groups=metric_groups(results),
+        convention=CONVENTION,
+        bars=figures.add("bars", charts.draw_bars(results)),
+        thresholds=figures.add("threshold", charts.draw_thresholds(results, model.threshold)),
+        training=figures.add("training", charts.draw_training(run.history)),
+        datasets=[describe_result(result, figures) for result in results],
+        sets=[describe_set(role, path, figures) for path, role in roles(run, results).items()],
+        run=run,
+        settings=settings_of(model.config),
+        software=software(),
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        metrics=METRICS,
+        rows=ROWS,
+    )
+    write_atomic(report / "index.html", page.encode())
+    return report / "index.html"
+
+
+def metric_groups(results: Sequence[DatasetResult]) -> list[tuple[str, list[tuple[str, list[Measured]]]]]:
+    """Metrics by group, each with its name and its values for every dataset; those that are defined nowhere are out."""
+    groups = []
+    for group, names in groupby(METRICS, lambda name: METRICS[name].group):
+        rows = [(name, [result.measured[name] for result in results]) for name in names]
+        groups.append(
+            (group, [row for row in rows if not all(isnan(one.mean) and isnan(one.pooled) for one in row[1])])
+        )
+    return groups
+
+
+def describe_result(result: DatasetResult, figures: Figures) -> dict[str, object]:
+    """All that the page shows of one dataset beside the common tables."""
+    name = result.name
+    panels = []
+    for place, panel in enumerate(result.panels):
+        figures.add(f"{name}-panel-{place}", png(draw_panel(panel)))
+        pictures = {part: embed(image) for part, image in draw_parts(panel, PANEL_PX).items()}
+        panels.append({"caption": panel.caption, "pictures": pictures})
+    drawn = {
+        "histogram": charts.draw_histogram(result),
+        "reliability": charts.draw_reliability(result),
+        "curves": charts.draw_curves(result),
+        "sizes": charts.draw_sizes(result),
+    }
+    charts_of = {kind: figures.add(f"{name}-{kind}", content) for kind, content in drawn.items()}
+    figures.add(f"{name}-bars", charts.draw_bars([result]))
+    return {"result": result, "panels": panels, "charts": charts_of, "ranked": result.ranked()[:ROWS]}
+
+
+def roles(run: RunRecord, results: Sequence[DatasetResult]) -> dict[Path, str]:
+    """What each file was used for; a validation file that was scored is shown once."""
+    used: dict[Path, list[str]] = {}
+    for role, paths in (
+        ("Training", run.training),
+        ("Validation", run.validation),
+        ("Test", [result.path for result in results]),
+    ):
+        for path in paths:
+            used.setdefault(path.resolve(), []).append(role)
+    return {path: " and ".join(dict.fromkeys(names)).capitalize() for path, names in used.items()}
+
+
+def describe_set(role: str, path: Path, figures: Figures) -> dict[str, object]:
+    """A set of images with its sample sheet; a file that is no longer there is named."""
+    try:
+        about = describe_file(path)
+        triples = read_triples(path)
+    except DataError as error:
+        return {"role": role, "path": path, "missing": str(error)}
+    figures.add(f"samples-{role.lower().replace(' ', '-')}-{path.stem}", png(draw_sheet(triples)))
+    pictures = [(one.name, [embed(one.image), embed(one.mask), embed(one.overlay)]) for one in triples]
+    return {"role": role, "path": path, "about": about, "triples": pictures}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number for a table; a dash where it is not defined."""
+    return "-" if isnan(value) else f"{value:.{digits}f}"
+
+
+def software() -> dict[str, str]:
+    """Versions that the evaluation ran with."""
+    names = ("mitogen-em", "torch", "monai", "numpy", "scipy", "scikit-image")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

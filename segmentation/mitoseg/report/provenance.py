@@ -1,0 +1,97 @@
+"""How a run was made, and where the images it was scored on come from."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mitodata import DataError
+from mitodata.store import Dataset
+from mitoseg.config import FitConfig
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """What the folder of a run says about it.
+
+    Attributes:
+        folder: of the run.
+        training: files it learned from; empty if the folder does not say.
+        validation: files that its threshold was chosen on; empty if a share of the training data was held out.
+        val_fraction: that share.
+        software: version by name.
+        history: columns of its metrics.csv by name; empty if it has none.
+    """
+
+    folder: Path
+    training: Sequence[Path]
+    validation: Sequence[Path]
+    val_fraction: float
+    software: Mapping[str, str]
+    history: Mapping[str, Sequence[float]]
+
+
+def read_run(run: Path) -> RunRecord:
+    """Read what a run left in its folder; what is missing (a lone checkpoint has nothing beside it) is empty."""
+    folder = run if run.is_dir() else run.parent
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        settings: dict[str, Any] = content if isinstance(content, dict) else {}
+    except (OSError, ValueError):
+        settings = {}
+    return RunRecord(
+        folder,
+        [Path(str(path)) for path in settings.get("training") or []],
+        [Path(str(path)) for path in settings.get("validation") or []],
+        float(settings.get("val_fraction") or 0),
+        {str(name): str(value) for name, value in (settings.get("software") or {}).items()},
+        _read_history(folder / "metrics.csv"),
+    )
+
+
+def settings_of(config: FitConfig) -> list[tuple[str, object, bool]]:
+    """Settings of a run: name (with dots), value, and whether it differs from the default."""
+    values, defaults = _flat(config.model_dump()), _flat(FitConfig().model_dump())
+    return [(name, value, value != defaults.get(name)) for name, value in values.items()]
+
+
+def describe_file(path: Path) -> dict[str, str]:
+    """Say in a few words what a dataset file holds; its recipe is under "recipe".
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    with Dataset(path) as file:
+        if not len(file):
+            raise DataError(f"{path}: holds no images; expected at least one")
+        origin = file.provenance
+        size = " x ".join(str(length) for length in file.shape(0))
+        voxel = " x ".join(f"{edge:g}" for edge in file.voxel_size_nm(0))
+        said = {
+            "images": f"{len(file)}, the first of {size} voxels (z, y, x) of {voxel} nm",
+            "source": origin.source,
+            "seed": "" if origin.seed is None else str(origin.seed),
+            "written by": origin.software,
+            "licence": origin.licence,
+            "citation": origin.citation,
+            "recipe": origin.recipe,
+        }
+    return {name: value for name, value in said.items() if value}
+
+
+def _read_history(path: Path) -> dict[str, list[float]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat

@@ -1,0 +1,78 @@
+"""The numbers of an evaluation as files: JSON and CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from math import isnan
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata import RunError
+from mitoseg.checkpoint import write_atomic
+from mitoseg.evaluate import METRICS, DatasetResult, as_json
+from mitoseg.metrics import reliability, threshold_curve
+
+
+def write_tables(report: Path, results: Sequence[DatasetResult]) -> None:
+    """Write `metrics.json` and four CSV tables a dataset into the folder `report`.
+
+    `NAME.csv` has a row an image; `NAME-curve.csv` a row a threshold and `NAME-reliability.csv` a row a bin of
+    probability, of all pixels together; `NAME-objects.csv` a row an object. What is not defined, such as the IoU of an
+    image without foreground, is null in JSON and an empty cell in CSV.
+
+    Raises:
+        RunError: the folder cannot be made or written.
+    """
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{report}: cannot be made: {error.strerror or error}; expected a folder") from error
+    content = json.dumps(as_json(results), indent=2, allow_nan=False)
+    write_atomic(report / "metrics.json", (content + "\n").encode())
+    for result in results:
+        _write_images(report / f"{result.name}.csv", result)
+        _write_objects(report / f"{result.name}-objects.csv", result)
+        pooled = result.probabilities
+        curve, diagram = threshold_curve(pooled), reliability(pooled)
+        _write_columns(report / f"{result.name}-curve.csv", vars(curve))
+        columns = {name: values for name, values in vars(diagram).items() if isinstance(values, np.ndarray)}
+        _write_columns(report / f"{result.name}-reliability.csv", columns)
+
+
+def _write_images(path: Path, result: DatasetResult) -> None:
+    rows: list[list[object]] = [["sample", "z", "name", *METRICS, *asdict(result.images[0].counts)]]
+    for image in result.images:
+        where = [image.place.sample, "" if image.place.z is None else image.place.z, image.name]
+        rows.append([*where, *(_cell(image.values[name]) for name in METRICS), *asdict(image.counts).values()])
+    _write_rows(path, rows)
+
+
+def _write_objects(path: Path, result: DatasetResult) -> None:
+    size = "size_um3" if result.volumes else "size_um2"
+    rows: list[list[object]] = [["name", "kind", size, "covered"]]
+    for image in result.images:
+        objects = image.objects
+        for area, found, covered in zip(objects.true_size, objects.found, objects.covered, strict=True):
+            rows.append([image.name, "found" if found else "missed", _cell(float(area)), _cell(float(covered))])
+        rows += [[image.name, "false", _cell(float(area)), ""] for area in objects.false_size]
+    _write_rows(path, rows)
+
+
+def _write_columns(path: Path, columns: Mapping[str, NDArray[np.generic]]) -> None:
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    _write_rows(path, [list(columns), *([_cell(value) for value in row] for row in rows)])
+
+
+def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_atomic(path, text.getvalue().encode())
+
+
+def _cell(value: float) -> str:
+    """Whole numbers as they are, others with six digits, nothing for nan."""
+    return "" if isnan(value) else str(value) if isinstance(value, int) else f"{value:.6f}"

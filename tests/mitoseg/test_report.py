@@ -1,0 +1,105 @@
+"""The page as a browser shows it, and what stands on it."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mitodata import Sample
+from mitoseg.evaluate import evaluate
+from mitoseg.predict import load_model
+from mitoseg.report import write_report, write_tables
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+PROBE = """<script>
+addEventListener("load", () => {
+  const images = [...document.images], heads = document.querySelectorAll("th[data-key]");
+  const first = () => document.querySelector("table.sortable tbody tr td:nth-child(2)").textContent;
+  const before = first();
+  heads[1].click(); heads[1].click();
+  document.body.dataset.probe = JSON.stringify({
+    images: images.length, broken: images.filter(i => !i.complete || !i.naturalWidth).length,
+    requests: performance.getEntriesByType("resource").filter(e => !e.name.startsWith("data:")).map(e => e.name),
+    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    before: before, after: first(), errors: window.errors,
+  });
+});
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def report(
+    run: Path,
+    fresh_discs: Path,
+    make_file: Callable[..., Path],
+    draw: Callable[..., Sample],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A report on images and on sections of a volume."""
+    folder = tmp_path_factory.mktemp("report")
+    model = load_model(run)
+    results = evaluate(
+        replace(model, threshold=0.7), [fresh_discs, make_file(draw(50, (5, 70, 60), 6.0), name="stack")]
+    )
+    write_tables(folder, results)
+    write_report(folder, results, model)
+    return folder
+
+
+def test_page_says_how_it_was_made(report: Path, run: Path, discs: Path) -> None:
+    text = (report / "index.html").read_text()
+    for expected in (
+        "Foreground IoU",
+        "95 % interval",
+        "given by hand",
+        "ECE",
+        "Object F1 at .5",
+        str(run),
+        str(discs),
+    ):
+        assert expected in text, expected
+    assert "nan" not in re.sub(r'"data:[^"]*"', "", text)
+    assert not re.search(r'(src|href)="(?!data:|#)', text)
+
+
+def test_parts_lie_beside_the_page(report: Path) -> None:
+    figures = {path.name for path in (report / "figures").iterdir()}
+    common = {"bars.png", "threshold.png", "training.png", "samples-training-discs.png", "samples-test-stack.png"}
+    of_each = {f"{name}-{kind}.png" for name in ("fresh", "stack") for kind in ("bars", "histogram", "reliability")}
+    assert figures >= common | of_each | {
+        "fresh-panel-0.png",
+        "fresh-sizes.png",
+        "samples-validation-and-test-fresh.png",
+    }
+    for name in figures:
+        with Image.open(report / "figures" / name) as picture:
+            picture.verify()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.parametrize("width", [1400, 420])
+def test_browser_shows_all_of_it(report: Path, tmp_path: Path, width: int) -> None:
+    errors = '<script>window.errors = []; addEventListener("error", e => errors.push(e.message), true);</script>'
+    page = tmp_path / "page.html"
+    text = (report / "index.html").read_text().replace("<head>", "<head>" + errors)
+    page.write_text(text.replace("</body>", PROBE + "</body>"))
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += [f"--window-size={width},900", "--virtual-time-budget=10000", "--dump-dom", f"file://{page}"]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=True).stdout
+    found = re.search(r'data-probe="([^"]*)"', shown)
+    assert found, "the page was not loaded to its end"
+    probe = found.group(1).replace("&quot;", '"')
+    assert '"broken":0,"requests":[]' in probe, probe
+    assert '"errors":[]' in probe, probe
+    assert '"wide":0' in probe, f"the page is wider than the window: {probe}"
+    assert int(re.search(r'"images":(\d+)', probe).group(1)) > 50  # type: ignore[union-attr]
+    before, after = re.search(r'"before":"([\d.]+)","after":"([\d.]+)"', probe).groups()  # type: ignore[union-attr]
+    assert float(before) < float(after), "worst first; after two clicks best first"
