@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from mitodata.command import run
+from mitogen.match_cli import match
 from mitogen.options import (
     FILE,
     FOLDER,
@@ -273,6 +274,7 @@ def fetch_real(name: str | None, folder: Path | None) -> None:
     click.echo(f"next: mitogen import {source.importer} {path} -o {source.importer}.h5")
 
 
+cli.add_command(match)
 cli.add_command(recipes)
 
 

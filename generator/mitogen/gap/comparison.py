@@ -136,9 +136,12 @@ class Row:
 
 def compare(synthetic: Statistics, real: Statistics) -> list[Row]:
     """Compare two datasets, one row for every statistic that both have."""
-    distance = wasserstein(synthetic.appearance.histogram, real.appearance.histogram)
-    ours, theirs = synthetic.values() | {"grey.wasserstein": distance}, real.values() | {"grey.wasserstein": 0.0}
-    return _rows(ours, theirs, mean_and_std(real.appearance.histogram)[1])
+    return _compare(synthetic.values(), real.values(), synthetic.appearance, real.appearance)
+
+
+def compare_appearances(synthetic: Appearance, real: Appearance) -> list[Row]:
+    """Compare two sets of plain images, one row for every statistic that needs no labels and that both have."""
+    return _compare(synthetic.values(), real.values(), synthetic, real)
 
 
 def left_out(synthetic: Statistics, real: Statistics) -> dict[str, str]:
@@ -157,14 +160,17 @@ def appearance_distance(synthetic: Appearance, real: Appearance) -> float:
     deviation. Statistics that one of the two lacks are left out. Both arguments come from plain images
     (`appearance_of`), so labels cannot have a say in it.
     """
-    distance = wasserstein(synthetic.histogram, real.histogram)
-    ours, theirs = synthetic.values() | {"grey.wasserstein": distance}, real.values() | {"grey.wasserstein": 0.0}
-    rows = [row for row in _rows(ours, theirs, mean_and_std(real.histogram)[1]) if row.statistic.name in WEIGHTS]
+    rows = [row for row in compare_appearances(synthetic, real) if row.statistic.name in WEIGHTS]
     total = sum(WEIGHTS[row.statistic.name] for row in rows)
     return sum(WEIGHTS[row.statistic.name] * _in_tolerances(row) for row in rows) / total
 
 
-def _rows(ours: Mapping[str, float | None], theirs: Mapping[str, float | None], std: float) -> list[Row]:
+def _compare(
+    ours: Mapping[str, float | None], theirs: Mapping[str, float | None], synthetic: Appearance, real: Appearance
+) -> list[Row]:
+    ours = {**ours, "grey.wasserstein": wasserstein(synthetic.histogram, real.histogram)}
+    theirs = {**theirs, "grey.wasserstein": 0.0}
+    std = mean_and_std(real.histogram)[1]
     rows = []
     for statistic in STATISTICS:
         a, b = ours.get(statistic.name), theirs.get(statistic.name)

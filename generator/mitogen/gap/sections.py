@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
 from mitodata.errors import DataError
-from mitodata.store import Dataset
+from mitodata.sample import Sample, VoxelSize
 
 LARGEST_PX = 1024
 """Edge of the largest window: more of one section is read as several windows."""
@@ -18,6 +20,25 @@ _PIXELS_PER_SECTION = LARGEST_PX**2
 _FACTORS = (1 / 32, 4.0)  # beyond these a resampled image says nothing about the original one
 
 Span = tuple[slice, slice]
+
+
+class Images(Protocol):
+    """What is read here of a dataset file: `mitodata.store.Dataset` has it, and `mitodata.unlabelled.Unlabelled`."""
+
+    path: Path
+    is_2d: bool
+
+    def __len__(self) -> int:
+        """Count the samples."""
+
+    def shape(self, index: int) -> tuple[int, int, int]:
+        """Return the shape (Z, Y, X) of a sample."""
+
+    def voxel_size_nm(self, index: int) -> VoxelSize:
+        """Return the voxel size (z, y, x) of a sample in nm."""
+
+    def read(self, index: int, window: tuple[slice, slice, slice]) -> Sample:
+        """Read a window of a sample."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +79,7 @@ class Section:
     place: tuple[int, int] = (0, 0)
 
 
-def chosen_sections(dataset: Dataset, sampling: Sampling) -> list[tuple[int, int]]:
+def chosen_sections(dataset: Images, sampling: Sampling) -> list[tuple[int, int]]:
     """List what is looked at: (number of the sample, z)."""
     depths = (1 if dataset.is_2d else dataset.shape(index)[0] for index in range(len(dataset)))
     places = ((index, z) for index, depth in enumerate(depths) for z in range(depth))
@@ -67,7 +88,7 @@ def chosen_sections(dataset: Dataset, sampling: Sampling) -> list[tuple[int, int
     return [every[(2 * k + 1) * len(every) // (2 * count)] for k in range(count)]
 
 
-def smallest_section_px(dataset: Dataset, sampling: Sampling) -> tuple[int, int]:
+def smallest_section_px(dataset: Images, sampling: Sampling) -> tuple[int, int]:
     """Return the smallest height and width, after resampling, of the sections that are looked at, at most 1024."""
     indices = sorted({index for index, _ in chosen_sections(dataset, sampling)})
     sizes = [np.multiply(dataset.shape(index)[1:], _factors(dataset, index, sampling)) for index in indices]
@@ -75,7 +96,7 @@ def smallest_section_px(dataset: Dataset, sampling: Sampling) -> tuple[int, int]
     return int(height), int(width)
 
 
-def read_sections(dataset: Dataset, sampling: Sampling) -> Iterator[Section]:
+def read_sections(dataset: Images, sampling: Sampling) -> Iterator[Section]:
     """Read the chosen sections, window by window.
 
     Raises:
@@ -118,14 +139,14 @@ def resample(section: Section, factors: tuple[float, float], shape: tuple[int, i
     )
 
 
-def common_sampling(a: Dataset, b: Dataset, sampling: Sampling) -> Sampling:
+def common_sampling(a: Images, b: Images, sampling: Sampling) -> Sampling:
     """Choose windows of one size for two datasets, so that the edge of the picture cuts both alike."""
     sizes = [smallest_section_px(dataset, sampling) for dataset in (a, b)]
     height, width = np.min(sizes, axis=0)
     return replace(sampling, window_px=(int(height), int(width)))
 
 
-def _factors(dataset: Dataset, index: int, sampling: Sampling) -> tuple[float, float]:
+def _factors(dataset: Images, index: int, sampling: Sampling) -> tuple[float, float]:
     if sampling.pixel_nm is None:
         return (1.0, 1.0)
     _, y, x = dataset.voxel_size_nm(index)

@@ -1,0 +1,168 @@
+"""From real images and a recipe to a recipe that looks like them: screen, search, widen, and look at fresh images."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from hashlib import sha256
+from math import inf
+from pathlib import Path
+from typing import Literal
+
+from mitodata.errors import MitoError
+from mitogen.gap.appearance import Appearance
+from mitogen.gap.comparison import appearance_distance
+from mitogen.job import RenderError
+from mitogen.match.look import Studio, appearance_with
+from mitogen.match.ranges import Range, candidates, named_ranges
+from mitogen.match.search import Values, chosen_knobs, finished, open_study, search
+from mitogen.match.target import Target
+from mitogen.recipe import Recipe
+from mitogen.workers import Workers
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a search is done.
+
+    Attributes:
+        knobs: names of knobs or sections to turn; if empty, those to which the look is most sensitive.
+        most: how many of those at most.
+        trials: how many settings are tried, those in the storage included.
+        minutes: after so much time no further round of trials begins.
+        width: how wide a matched knob is drawn afterwards, as a share of what the recipe drew.
+        crops: images a trial.
+        fresh: images that the search does not see, on which the result is judged.
+        seed: of the images and of the search.
+
+    Raises:
+        MitoError: a number is impossible.
+    """
+
+    knobs: tuple[str, ...] = ()
+    most: int = 10
+    trials: int = 200
+    minutes: float = inf
+    width: float = 0.5
+    crops: int = 8
+    fresh: int = 24
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.most, self.trials, self.crops, self.fresh) < 1 or not self.minutes > 0:
+            raise MitoError("knobs, trials, minutes and images: expected more than 0")
+        if not 0 <= self.width <= 1:
+            raise MitoError(f"width {self.width:g}: expected 0 to 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """What was found.
+
+    Attributes:
+        target: what was matched.
+        studio: where images are rendered; its recipe is the one to begin with, at the voxel size of the real images.
+        matched: the recipe with each matched knob drawn around its best value.
+        best: that value by name.
+        ranges: of these knobs.
+        trials: how many settings were tried.
+        before, at_best, after: looks of fresh images by the recipe, by the best values alone, and by `matched`.
+    """
+
+    target: Target
+    studio: Studio
+    matched: Recipe
+    best: Values
+    ranges: Sequence[Range]
+    trials: int
+    before: Appearance
+    at_best: Appearance
+    after: Appearance
+
+    def distances(self) -> tuple[float, float, float]:
+        """How far the recipe, the best values, and `matched` are from the real images, without labels."""
+        before, at_best, after = (
+            appearance_distance(look, self.target.appearance) for look in (self.before, self.at_best, self.after)
+        )
+        return before, at_best, after
+
+
+def match_recipe(
+    recipe: Recipe, target: Target, storage: Path, settings: Settings, workers: int | Literal["auto"] = "auto"
+) -> Match:
+    """Search for the values of some knobs with which images look most like real ones, and draw around them.
+
+    The result depends on the recipe, the images, the settings and the version of mitogen, not on the number of workers
+    nor on whether the search was stopped and continued (unless by `minutes`).
+
+    Scripts that call this need the usual `if __name__ == "__main__":` guard, because workers are fresh interpreters.
+
+    Args:
+        recipe: where to begin.
+        target: from `look_at_real`.
+        storage: the journal of the search; it goes on with what is there.
+        settings: how.
+        workers: number of processes, or "auto" for one a core.
+
+    Raises:
+        RecipeError: a knob is unknown or has no range, or the voxel size is impossible for the recipe.
+        DataError: the storage cannot be used, or holds another search.
+        RenderError: an image failed, or a worker was killed.
+        KeyboardInterrupt: stopped by Ctrl-C; its message says what is kept.
+    """
+    until = time.monotonic() + 60 * settings.minutes
+    z, y, _ = target.voxel_size_nm
+    geometry = {"section.spacing_nm": z, "section.thickness_nm": z, "section.pixel_nm": y}
+    studio = Studio(recipe.override(geometry, where=target.name), settings.seed, target.size_px)
+    asked = named_ranges(studio.recipe, settings.knobs)
+    study = open_study(storage, _fingerprint(studio, target, settings))
+    try:
+        with Workers(studio, workers) as pool:
+            names = chosen_knobs(study, lambda: [one.knob.name for one in asked or screen(pool, studio, settings)])
+            ranges = named_ranges(studio.recipe, names)
+            middle = {one.knob.name: _middle(studio.recipe, one) for one in ranges}
+
+            def judge(trials: Sequence[Mapping[str, float]]) -> list[float]:
+                looks = [pool.submit(appearance_with, values, range(settings.crops)) for values in trials]
+                return [appearance_distance(look.result(), target.appearance) for look in looks]
+
+            best = search(study, ranges, middle, judge, (settings.seed, settings.trials, until)).params
+            drawn = {one.knob.name: one.widened(best[one.knob.name], settings.width) for one in ranges}
+            fresh = range(settings.crops, settings.crops + settings.fresh)
+            looks = [pool.submit(appearance_with, values, fresh) for values in ({}, best, drawn)]
+            before, at_best, after = (look.result() for look in looks)
+    except KeyboardInterrupt:
+        done = f"{finished(study)} of {settings.trials} trials are kept in {storage}"
+        raise KeyboardInterrupt(f"stopped; {done}; the same command goes on from there") from None
+    except BrokenProcessPool as error:
+        raise RenderError(f"a worker was killed, perhaps for want of memory; {storage} keeps the trials") from error
+    matched = studio.recipe.override(drawn)
+    return Match(target, studio, matched, best, ranges, finished(study), before, at_best, after)
+
+
+def screen(pool: Workers[Studio], studio: Studio, settings: Settings) -> list[Range]:
+    """Find the knobs that change the look most from one end of their range to the other, one at a time.
+
+    Returns:
+        At most `settings.most`, the most sensitive first.
+    """
+    images = range(-(-settings.crops // 2))
+    ends = [
+        (one, [pool.submit(appearance_with, {one.knob.name: end}, images) for end in (one.low, one.high)])
+        for one in candidates(studio.recipe)
+    ]
+    change = {one: appearance_distance(low.result(), high.result()) for one, (low, high) in ends}
+    return sorted(change, key=lambda one: -change[one])[: settings.most]
+
+
+def _middle(recipe: Recipe, one: Range) -> float:
+    """Where the recipe has the knob, within what is searched."""
+    low, high = one.ends
+    return min(max(recipe.values[one.knob.name].ppf(0.5), low), high)
+
+
+def _fingerprint(studio: Studio, target: Target, settings: Settings) -> str:
+    """Hash what a distance, and the choice of knobs, depend on."""
+    parts = [studio.job({}).fingerprint(), target.fingerprint(), settings.knobs, settings.most, settings.crops]
+    return sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,127 @@
+"""What a match is shown as: lines for a terminal, a sheet of crops, and the recipe as a file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Picture
+from PIL import ImageDraw, ImageFont
+
+from mitodata.errors import DataError
+from mitogen.gap.appearance import Image
+from mitogen.gap.comparison import compare_appearances
+from mitogen.gap.table import number
+from mitogen.match.look import render_crops
+from mitogen.match.matching import Match
+from mitogen.preview import save_sheet
+
+_GAP_PX = 6
+_CAPTION_PX = 20
+_SHOWN_PX = 256
+
+
+def summary(match: Match) -> str:
+    """Write for a terminal what was matched, how close it came, and what still differs."""
+    return "\n".join((_what(match), "", *_knobs(match), "", *_distances(match), "", *_differences(match)))
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Refuse, before a long search, what could not be written after it; make the folder if it is missing.
+
+    Raises:
+        DataError: `output` exists and `overwrite` is off, or is no name of a recipe.
+        OSError: the folder cannot be made.
+    """
+    if output.suffix != ".toml":
+        raise DataError(f"{output}: expected a name that ends in .toml")
+    if output.exists() and not overwrite:
+        raise DataError(f"{output}: exists already; choose another name or overwrite it")
+    output.parent.mkdir(parents=True, exist_ok=True)
+
+
+def write_match(match: Match, output: Path, base: str) -> Path:
+    """Write the recipe, and the sheet of crops beside it.
+
+    Returns:
+        The path of the sheet.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    before, _, after = match.distances()
+    description = (
+        f"{base}, matched without labels to {match.target.name}: {len(match.ranges)} knobs, distance "
+        f"{before:.2f} -> {after:.2f}"
+    )
+    recipe = match.matched.override({}, description=description)
+    draft, sheet = output.with_name(f".{output.name}.partial"), output.with_suffix(".png")
+    save_sheet(draw_sheet(match), sheet)
+    try:
+        try:
+            draft.write_text(recipe.to_toml(), encoding="utf-8")
+            draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{output}: cannot be written: {error.strerror or error}") from error
+    return sheet
+
+
+def draw_sheet(match: Match) -> Picture.Image:
+    """Lay crops out in three rows: real, before, after."""
+    shown = range(len(match.target.examples))
+    drawn = {one.knob.name: match.matched.values[one.knob.name] for one in match.ranges}
+    before, _, after = match.distances()
+    rows: list[tuple[str, Sequence[Image]]] = [
+        (f"real: {match.target.name}", match.target.examples),
+        (f"before: distance {before:.2f}", render_crops(match.studio, {}, shown)),
+        (f"matched: distance {after:.2f}", render_crops(match.studio, drawn, shown)),
+    ]
+    step = _SHOWN_PX + _GAP_PX
+    sheet = Picture.new("L", (_GAP_PX + len(shown) * step, _GAP_PX + len(rows) * (step + _CAPTION_PX)), 255)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for row, (caption, crops) in enumerate(rows):
+        top = row * (step + _CAPTION_PX)
+        draw.text((_GAP_PX, top + 2), caption, fill=40, font=font)
+        for column, crop in enumerate(crops):
+            tile = Picture.fromarray(np.ascontiguousarray(crop)).resize((_SHOWN_PX, _SHOWN_PX))
+            sheet.paste(tile, (_GAP_PX + column * step, top + _CAPTION_PX))
+    return sheet
+
+
+def _what(match: Match) -> str:
+    target = match.target
+    z, y, _ = target.voxel_size_nm
+    return (
+        f"{target.name}: {target.appearance.images} windows of {target.size_px} px, pixels of {y:.4g} nm, "
+        f"{z:.4g} nm thick; {match.trials} trials"
+    )
+
+
+def _knobs(match: Match) -> Iterator[str]:
+    width = max(len(one.knob.name) for one in match.ranges)
+    for one in match.ranges:
+        name = one.knob.name
+        was, now = (recipe.values[name].text() for recipe in (match.studio.recipe, match.matched))
+        yield f"{name:{width}}  {was} -> {now}"
+
+
+def _distances(match: Match) -> Iterator[str]:
+    before, at_best, after = match.distances()
+    yield f"distance without labels, on {match.after.images} images that the search has not seen:"
+    yield f"  before                       {before:.2f}"
+    yield f"  at the best values           {at_best:.2f}"
+    yield f"  drawn around them, as saved  {after:.2f}"
+
+
+def _differences(match: Match) -> Iterator[str]:
+    real = match.target.appearance
+    pairs = zip(compare_appearances(match.before, real), compare_appearances(match.after, real), strict=True)
+    apart = [pair for pair in pairs if not pair[1].close]
+    if not apart:
+        yield "no statistic differs by more than 10 % (see docs/gap.md)"
+        return
+    yield f"{'still differ (see docs/gap.md)':38} {'before':>8} {'matched':>8} {'real':>8}"
+    for old, new in apart:
+        values = " ".join(f"{number(value):>8}" for value in (old.synthetic, new.synthetic, new.real))
+        yield f"{new.statistic.title:38} {values}"
