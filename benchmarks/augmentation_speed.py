@@ -64,7 +64,7 @@ def measure(seconds: float) -> tuple[float, float]:
     chain = monai_chain(settings).set_random_state(0)
 
     def ours() -> None:
-        augment(windows, settings, SIDE, generator)
+        augment(windows, settings, (SIDE, SIDE), generator)
 
     def theirs() -> None:
         for window in windows:

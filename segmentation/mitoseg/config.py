@@ -15,7 +15,7 @@ BUDGETS = ("epochs", "minutes", "steps")
 
 
 class Augmentation(BaseModel):
-    """How much images are changed while training; 0 (or False) switches a change off.
+    """How much images are changed while training; 0 (or False, or a factor of 1) switches a change off.
 
     Grey amplitudes are in units of the image's own standard deviation (see `mitoseg.preprocess`); lengths are in
     pixels of the working grid. Each change that has no probability of its own is drawn for every patch.
@@ -27,6 +27,8 @@ class Augmentation(BaseModel):
     flip: bool = Field(default=True, description="mirror and turn by multiples of 90 degrees")
     rotation_deg: float = Field(default=20.0, ge=0, le=180, description="largest further rotation, degrees either way")
     zoom: float = Field(default=1.4, ge=1, le=4, description="largest magnification; the smallest is its inverse")
+    shift_px: float = Field(default=0.0, ge=0, le=64, description="largest shift, px; windows lie at random anyway")
+    shear_deg: float = Field(default=0.0, ge=0, le=45, description="largest shear, degrees either way")
     elastic_px: float = Field(default=2.0, ge=0, le=32, description="typical displacement of an elastic warp, px")
     gamma: float = Field(
         default=0.4, ge=0, le=2, description="gamma is drawn log-uniformly from exp(-gamma) to exp(gamma)"
@@ -47,6 +49,17 @@ class Augmentation(BaseModel):
         default=0.15, ge=0, le=0.9, description="largest side of a blanked rectangle, as share of the patch"
     )
     cutout_probability: float = Field(default=0.2, ge=0, le=1, description="share of patches with a blanked rectangle")
+    stripe_probability: float = Field(
+        default=0.0, ge=0, le=1, description="share of 2D patches with a stripe of low contrast"
+    )
+    missing_probability: float = Field(default=0.0, ge=0, le=1, description="share of 3D patches with a blank section")
+    uneven_probability: float = Field(
+        default=0.0, ge=0, le=1, description="share of 3D patches with a dark or bright section"
+    )
+    misaligned_probability: float = Field(
+        default=0.0, ge=0, le=1, description="share of 3D patches with a section out of place"
+    )
+    misaligned_px: float = Field(default=8.0, ge=0, le=64, description="largest shift of a section out of place, px")
 
 
 class FitConfig(BaseModel):
@@ -104,6 +117,12 @@ class FitConfig(BaseModel):
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of weights, patches and augmentation")
     augment: Augmentation = Field(default_factory=Augmentation, description="see Augmentation")
+
+    @property
+    def patch_shape(self) -> tuple[int, ...]:
+        """Sides of a patch on the working grid, px: (y, x), or (z, y, x) in 3D."""
+        sides = (self.patch_z_px, self.patch_px, self.patch_px)
+        return sides[3 - self.dimensions :]
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -71,7 +71,7 @@ class Learner:
         """
         key = np.random.SeedSequence(self.config.seed, spawn_key=(5, self.step))
         generator = torch.Generator().manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
-        planes = augment(windows, self.config.augment, self.config.patch_px, generator).to(self.device)
+        planes = augment(windows.to(self.device), self.config.augment, self.config.patch_shape, generator)
         image = planes[:, :1].contiguous(memory_format=torch.channels_last)
         target, valid = mask_from_planes(planes[:, 1:])
         for group in self.optimiser.param_groups:
