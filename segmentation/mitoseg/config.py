@@ -1,11 +1,17 @@
 """What a training run is told: every setting with its unit, its range and one line of meaning."""
 
 import difflib
+import json
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mitodata import RunError
+
+Target = Literal["semantic", "instance", "compartments"]
+"""What a network is taught: see `mitoseg.targets`."""
+
+Switch = Literal["auto", "on", "off"]
 
 DEFAULT_MINUTES = 13.0
 """Wall time of a run that is told neither epochs nor minutes; enough on two cores for a thousand images of 256 px."""
@@ -67,37 +73,63 @@ class FitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: Literal["tiny", "small", "base", "large"] = Field(default="base", description="size of the U-Net")
-    norm: Literal["instance", "group"] = Field(
-        default="instance", description="normalisation layer; neither keeps averages"
+    network: str = Field(
+        default="base", description="size of our U-Net (tiny, small, base, large), or a class of monai.networks.nets"
+    )
+    network_arguments: dict[str, Any] = Field(
+        default_factory=dict, description="arguments of a MONAI network; channels and dimensions are filled in"
+    )
+    norm: Literal["instance", "group", "batch"] = Field(
+        default="instance", description="normalisation of our U-Net; batch keeps averages over images, the others none"
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of activations of our U-Net that are dropped")
+    dimensions: int = Field(default=2, ge=2, le=3, description="2: section by section; 3: blocks of a volume")
+    target: Target = Field(
+        default="semantic", description="semantic, instance (decoded by watershed) or compartments (many classes)"
     )
     working_voxel_nm: float = Field(
-        default=8.0, gt=0, description="pixel edge at which the network sees the tissue, nm"
-    )
-    patch_px: int = Field(
-        default=192, ge=32, le=2048, multiple_of=32, description="side of a patch on the working grid, px"
-    )
-    dimensions: Literal[2, 3] = Field(default=2, description="2: slice by slice; 3: volumes as a whole")
-    patch_z_px: int = Field(
-        default=32, ge=4, le=512, multiple_of=4, description="slices of a 3D patch on the working grid"
+        default=8.0, gt=0, description="pixel edge (y, x) at which the network sees the tissue, nm"
     )
     working_slice_nm: float | None = Field(
-        default=None, gt=0, description="distance of slices at which a 3D network works, nm; none: working_voxel_nm"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="distance of slices at which a 3D network works, nm; none is working_voxel_nm",
     )
+    patch_px: int = Field(
+        default=192, ge=32, le=2048, multiple_of=32, description="side (y, x) of a patch on the working grid, px"
+    )
+    patch_z_px: int = Field(default=32, ge=1, le=1024, description="sections of a patch on the working grid, for 3D")
     batch: int = Field(default=8, ge=1, le=1024, description="patches a step")
     foreground_fraction: float = Field(
         default=0.25, ge=0, le=1, description="share of patches centred on foreground; the rest lie anywhere"
     )
-    loss: Literal["dice_ce", "ce", "dice", "focal", "tversky"] = Field(
+    loss: Literal["dice_ce", "bce", "weighted_bce", "dice", "dice_focal", "focal", "tversky"] = Field(
         default="dice_ce", description="what is minimised"
     )
-    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="peak learning rate of AdamW")
-    weight_decay: float = Field(default=1e-2, ge=0, le=1, description="weight decay of AdamW")
-    warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the run in which the learning rate rises")
-    gradient_clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
-    ema_decay: float = Field(
-        default=0.999, ge=0, lt=1, description="memory of the averaged weights; shorter in the beginning"
+    foreground_weight: float | None = Field(
+        default=None, gt=0, le=1000, description="weight of foreground in weighted_bce; none balances each batch"
     )
+    optimiser: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="sgd has a momentum of .9")
+    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="peak learning rate")
+    weight_decay: float = Field(default=1e-2, ge=0, le=1, description="weight decay")
+    schedule: Literal["cosine", "poly", "plateau", "constant"] = Field(
+        default="cosine", description="how the learning rate falls; plateau follows the validation score"
+    )
+    warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the run in which the learning rate rises")
+    plateau_factor: float = Field(default=0.5, gt=0, lt=1, description="what plateau multiplies the learning rate by")
+    plateau_patience: int = Field(
+        default=2, ge=0, le=1000, description="validations without improvement that plateau waits for"
+    )
+    early_stopping: int | None = Field(
+        default=None, ge=1, le=1000, description="validations without improvement after which a run ends; none is never"
+    )
+    gradient_clip: float | None = Field(default=1.0, gt=0, description="largest norm of the gradient; none is any")
+    ema_decay: float = Field(
+        default=0.999, ge=0, lt=1, description="memory of the averaged weights; shorter in the beginning; 0 is none"
+    )
+    amp: Switch = Field(default="auto", description="bfloat16 where precision allows; auto is on a GPU only")
+    channels_last: Switch = Field(default="auto", description="memory order of images; auto is the faster one")
     epochs: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="passes over the data; give this or minutes"
     )
@@ -118,11 +150,21 @@ class FitConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of weights, patches and augmentation")
     augment: Augmentation = Field(default_factory=Augmentation, description="see Augmentation")
 
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _older_name(cls, loss: object) -> object:
+        return "bce" if loss == "ce" else loss
+
     @property
     def patch_shape(self) -> tuple[int, ...]:
         """Sides of a patch on the working grid, px: (y, x), or (z, y, x) in 3D."""
         sides = (self.patch_z_px, self.patch_px, self.patch_px)
         return sides[3 - self.dimensions :]
+
+    @property
+    def working_voxel(self) -> tuple[float, float, float]:
+        """Voxel size (z, y, x) of the working grid in nm; z counts in 3D only."""
+        return (self.working_slice_nm or self.working_voxel_nm, self.working_voxel_nm, self.working_voxel_nm)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -151,7 +193,7 @@ def make_config(overrides: tuple[str, ...] = (), base: FitConfig | None = None, 
         name = name.strip()
         if not equals:
             raise RunError(f"--set {text}: expected key=value, for example network=small")
-        if name not in known:
+        if name not in known and not name.startswith("network_arguments."):
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"
             raise RunError(f"--set {text}: unknown setting {name!r}; {hint}")
@@ -159,8 +201,20 @@ def make_config(overrides: tuple[str, ...] = (), base: FitConfig | None = None, 
         *parents, leaf = name.split(".")
         for parent in parents:
             branch = branch.setdefault(parent, {})
-        branch[leaf] = None if value.strip().lower() == "none" else value.strip()
+        branch[leaf] = _plain_value(value.strip(), name.startswith("network_arguments"))
     return parse_config(tree, "settings")
+
+
+def _plain_value(text: str, free: bool) -> object:
+    """What `text` stands for; a `free` setting has no type of its own and is read as JSON where it is JSON."""
+    if text.lower() == "none":
+        return None
+    if free:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
 
 
 def choose_budget(config: FitConfig, epochs: float | None, minutes: float | None) -> FitConfig:

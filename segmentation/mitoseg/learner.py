@@ -1,8 +1,8 @@
 """All that changes while a network learns, and the rules by which it does."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from torch.optim.swa_utils import AveragedModel
 from mitodata import RunError
 from mitoseg.checkpoint import load_checkpoint
 from mitoseg.config import FitConfig, parse_config
+from mitoseg.decode import Decoding
 from mitoseg.losses import Loss, make_loss
-from mitoseg.model import build_model, pick_device
+from mitoseg.model import build_model, memory_format, pick_device
+from mitoseg.optimiser import is_stalled, learning_rate, make_optimiser
 from mitoseg.predict import Model
-from mitoseg.preprocess import mask_from_planes
 from mitoseg.record import Row
+from mitoseg.targets import split_planes
 from mitoseg.transforms import augment
 
 AverageFunction = Callable[[Tensor, Tensor, Tensor | int], Tensor]
@@ -51,20 +53,22 @@ class Learner:
         self.device = pick_device(config.device)
         self.network = build_model(config).to(self.device)
         self.averaged = AveragedModel(self.network, avg_fn=warmed_average(config.ema_decay))
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        self.loss: Loss = make_loss(config.loss)
+        self.optimiser = make_optimiser(config, self.network.parameters())
+        self.loss: Loss = make_loss(config)
         self.step = 0
         self.seconds = 0.0
         self.rows: list[Row] = []
         self.losses: list[float] = []
-        self.threshold = 0.5
+        self.decoding = Decoding()
         self.best_iou = -1.0
         self.finished = False
 
     def learn(self, windows: Tensor, used: float) -> float:
-        """Take one step on windows (B, 3, side, side) with `used` of the budget gone; returns the loss.
+        """Take one step on windows with `used` of the budget gone; returns the loss.
+
+        Args:
+            windows: (B, 2 + P, ...) float32: grey, and the planes of `mitoseg.targets.make_planes`.
+            used: share of the budget.
 
         Raises:
             RunError: the loss is not finite.
@@ -72,25 +76,48 @@ class Learner:
         key = np.random.SeedSequence(self.config.seed, spawn_key=(5, self.step))
         generator = torch.Generator().manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
         planes = augment(windows.to(self.device), self.config.augment, self.config.patch_shape, generator)
-        image = planes[:, :1].contiguous(memory_format=torch.channels_last)
-        target, valid = mask_from_planes(planes[:, 1:])
+        image = planes[:, :1].contiguous(memory_format=memory_format(self.config))
+        truth, valid = split_planes(planes[:, 1:], self.config.target)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, used)
+            group["lr"] = learning_rate(self.config, used, self.validation)
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self.loss(self.network(image), target, valid)
+        with self._precision():
+            logits = self.network(image)
+        loss = self.loss(logits.float(), truth, valid)
         if not torch.isfinite(loss):
             raise RunError(f"loss is not finite at step {self.step}; try a lower learning_rate (--set)")
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        if self.config.gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimiser.step()
         self.averaged.update_parameters(self.network)
         self.step += 1
         self.losses.append(float(loss.detach()))
         return self.losses[-1]
 
+    @property
+    def validation(self) -> list[float]:
+        """Mean foreground IoU of the validations so far."""
+        return [row.val_iou for row in self.rows]
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the run is to be stopped early."""
+        return is_stalled(self.config, self.validation)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        """Bfloat16 where it is asked for, or by itself on a GPU; on the CPUs measured it is slower."""
+        enabled = self.device.type == "cuda" if self.config.amp == "auto" else self.config.amp == "on"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on a pixel is foreground, chosen last."""
+        return self.decoding.threshold
+
     def model(self) -> Model:
         """The averaged weights as a model, with the threshold chosen last."""
-        return Model(self.averaged.module.eval(), self.config, self.threshold)
+        return Model(self.averaged.module.eval(), self.config, self.threshold, decoding=self.decoding)
 
     def weights(self) -> dict[str, Any]:
         """What is needed to predict."""
@@ -98,6 +125,7 @@ class Learner:
             "config": self.config.model_dump(),
             "weights": self.averaged.module.state_dict(),
             "threshold": self.threshold,
+            "decoding": asdict(self.decoding),
             "step": self.step,
             "finished": self.finished,
         }
@@ -132,19 +160,12 @@ class Learner:
             self.step, self.seconds = content["step"], content["seconds"]
             self.rows = [Row(**row) for row in content["rows"]]
             self.losses = content["losses"]
-            self.threshold, self.best_iou = content["threshold"], content["best_iou"]
+            self.decoding = Decoding(**content.get("decoding", {"threshold": content["threshold"]}))
+            self.best_iou = content["best_iou"]
             self.finished = content["finished"]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise RunError(f"{path}: does not fit the run's settings; start a new run in another folder") from error
         return parse_config(content["config"], str(path))
-
-
-def learning_rate(config: FitConfig, used: float) -> float:
-    """Learning rate with `used` (0-1) of the budget gone: a linear rise, then half a cosine down to a hundredth."""
-    if used < config.warm_up:
-        return config.learning_rate * max(used / config.warm_up, 0.01)
-    rest = min((used - config.warm_up) / (1 - config.warm_up), 1.0)
-    return config.learning_rate * max(0.5 * (1 + cos(pi * rest)), 0.01)
 
 
 def warmed_average(decay: float) -> AverageFunction:

@@ -2,44 +2,89 @@
 
 from collections.abc import Callable
 
-import torch
 from monai.losses.dice import DiceLoss
 from monai.losses.focal_loss import FocalLoss
 from monai.losses.tversky import TverskyLoss
 from torch import Tensor
 from torch.nn import functional
 
+from mitoseg.config import FitConfig
+from mitoseg.targets import activate
+
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits, target, valid), all (B, 1, Y, X) float32, the last two of 0 and 1 -> a scalar."""
+"""(logits (B, C, ...), truth (B, C, ...), valid (B, 1, ...)), all float32, the last of 0 and 1 -> a scalar."""
+
+HEAVIEST = 50.0
+"""Largest weight that balancing gives to foreground: a batch may hold a single pixel of it."""
 
 
-def make_loss(name: str) -> Loss:
-    """The loss called `name`: `dice_ce`, `ce`, `dice`, `focal` or `tversky`.
+def make_loss(config: FitConfig) -> Loss:
+    """The loss of `config` for its target.
 
     Cross-entropy is what makes probabilities calibrated, so that a threshold found on synthetic tissue keeps its
     meaning on real tissue; Dice keeps small structures from being drowned. The default is their sum. Overlaps are
     taken over the whole batch: a patch without foreground is then no special case.
+
+    With several heads the loss is the sum over them; relative distances always take cross-entropy, whose minimum lies
+    at the true distance.
     """
-    overlap = {
-        "dice_ce": DiceLoss(batch=True),
+    if config.target != "instance":
+        return _voxel_loss(config)
+    of_shapes = _voxel_loss(config)
+
+    def loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+        heads = [of_shapes(logits[:, i : i + 1], truth[:, i : i + 1], valid) for i in (0, 1)]
+        distance = functional.binary_cross_entropy_with_logits(logits[:, 2:], truth[:, 2:], reduction="none")
+        return heads[0] + heads[1] + _mean(distance, valid)
+
+    return loss
+
+
+def _voxel_loss(config: FitConfig) -> Loss:
+    """The loss of heads that are one class each, or exclusive classes."""
+    name, exclusive = config.loss, config.target == "compartments"
+    overlaps = {
         "dice": DiceLoss(batch=True),
+        "dice_ce": DiceLoss(batch=True),
+        "dice_focal": DiceLoss(batch=True),
         "tversky": TverskyLoss(batch=True, alpha=0.3, beta=0.7),
     }
-    focal = FocalLoss(reduction="none", gamma=2.0)
+    focal = FocalLoss(reduction="none", gamma=2.0, use_softmax=exclusive)
 
-    def loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    def loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
         total = logits.new_zeros(())
-        if name in overlap:
+        if name in overlaps:
             # Zero in both prediction and truth adds nothing to any overlap.
-            total = total + overlap[name](torch.sigmoid(logits) * valid, target * valid)
-        if name in ("dice_ce", "ce"):
-            total = total + _mean(functional.binary_cross_entropy_with_logits(logits, target, reduction="none"), valid)
-        if name == "focal":
-            total = total + _mean(focal(logits, target), valid)
+            total = total + overlaps[name](activate(logits, config.target) * valid, truth * valid)
+        if name in ("bce", "dice_ce"):
+            total = total + _mean(_cross_entropy(logits, truth, exclusive), valid)
+        if name == "weighted_bce":
+            weights = _weights(truth, valid, config.foreground_weight, exclusive)
+            total = total + _mean(_cross_entropy(logits, truth, exclusive), valid * weights)
+        if name in ("focal", "dice_focal"):
+            each = focal(logits, truth)
+            total = total + _mean(each.sum(1, keepdim=True) if exclusive else each, valid)
         return total
 
     return loss
 
 
-def _mean(values: Tensor, valid: Tensor) -> Tensor:
-    return (values * valid).sum() / valid.sum().clamp(min=1.0)
+def _cross_entropy(logits: Tensor, truth: Tensor, exclusive: bool) -> Tensor:
+    if exclusive:
+        return -(truth * functional.log_softmax(logits, 1)).sum(1, keepdim=True)
+    return functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+
+
+def _weights(truth: Tensor, valid: Tensor, given: float | None, exclusive: bool) -> Tensor:
+    """Weights (B, 1, ...) of voxels: `given` for foreground, or so that it counts as much as background does."""
+    inside = 1 - truth[:, :1] if exclusive else truth
+    if given is None:
+        positive = (inside * valid).sum()
+        weight = ((valid.sum() - positive) / positive.clamp(min=1)).clamp(1, HEAVIEST)
+    else:
+        weight = truth.new_tensor(given)
+    return 1 + (weight - 1) * inside
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum() / weights.sum().clamp(min=1.0)

@@ -1,10 +1,19 @@
-"""The network: a MONAI U-Net that works at half resolution behind a space-to-depth stem."""
+"""The networks: our U-Nets, 2D and 3D, behind a space-to-depth stem, and every network of MONAI by name."""
+
+import difflib
+import inspect
+from math import prod
+from typing import Any
 
 import torch
+from monai.networks import nets
 from monai.networks.nets.basic_unet import BasicUNet
+from monai.networks.nets.dynunet import DynUNet
 from torch import Tensor, nn
 
+from mitodata import RunError
 from mitoseg.config import FitConfig
+from mitoseg.targets import output_channels
 
 STEM = 2
 """Side of the pixel blocks that the stem folds into channels. A convolution then sees half as many positions on each
@@ -16,10 +25,13 @@ FEATURES = {
     "base": (24, 48, 96, 192, 256, 24),
     "large": (48, 96, 192, 384, 512, 48),
 }
-"""Channels of the five levels and of the last decoder stage, by size of network."""
+"""Channels of the five levels and of the last decoder stage in 2D, by size of network; in 3D the first four levels."""
 
 REDUCTION = STEM * 2**4
-"""Sides of what goes in must be a multiple of this: the stem and four poolings halve them."""
+"""Sides of what goes into our U-Net in 2D must be a multiple of this: the stem and four poolings halve them."""
+
+ISOTROPIC = 1.5
+"""A level halves z too where its voxels are less than this many times as long in z as in y and x."""
 
 
 class StemUNet(nn.Module):
@@ -29,12 +41,12 @@ class StemUNet(nn.Module):
     last layer predicts its whole block of pixels.
     """
 
-    def __init__(self, features: tuple[int, ...], norm: str, out_channels: int = 1) -> None:
+    def __init__(self, config: FitConfig) -> None:
         super().__init__()
-        layer = ("instance", {"affine": True}) if norm == "instance" else ("group", {"num_groups": 8, "affine": True})
         block = STEM * STEM
+        features, channels = FEATURES[config.network], output_channels(config.target)
         self.fold = nn.PixelUnshuffle(STEM)
-        self.unet = BasicUNet(2, block, out_channels * block, features, norm=layer)
+        self.unet = BasicUNet(2, block, channels * block, features, norm=_norm(config), dropout=config.dropout)
         self.unfold = nn.PixelShuffle(STEM)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -43,13 +55,121 @@ class StemUNet(nn.Module):
         return logits
 
 
-def build_model(config: FitConfig) -> StemUNet:
-    """Make the network of `config` with random weights (from torch's global generator), channels last in memory."""
-    network = StemUNet(FEATURES[config.network], config.norm)
-    for weight in network.parameters():
-        if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+class StemUNet3D(nn.Module):
+    """A 3D U-Net from grey blocks to logits of the same size.
+
+    Strides follow the voxels, as in nnU-Net (Isensee et al., Nature Methods 2021): z is halved, and convolved over,
+    only where the voxels of a level are about as long in z as in y and x.
+    """
+
+    def __init__(self, config: FitConfig) -> None:
+        super().__init__()
+        strides = strides_3d(config)
+        channels = output_channels(config.target)
+        self.fold = strides[0]
+        block = self.fold[0] * self.fold[1] * self.fold[2]
+        levels = [(1, 1, 1), *strides[1:]]
+        self.unet = DynUNet(
+            spatial_dims=3,
+            in_channels=block,
+            out_channels=channels * block,
+            kernel_size=_kernels_3d(config, strides),
+            strides=levels,
+            upsample_kernel_size=levels[1:],
+            filters=FEATURES[config.network][: len(levels)],
+            norm_name=_norm(config),
+            dropout=config.dropout or None,
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, 1, Z, Y, X) float32, sides multiples of `sides_3d`, to logits (B, C, Z, Y, X) float32."""
+        logits: Tensor = unfold_blocks(self.unet(fold_blocks(image, self.fold)), self.fold)
+        return logits
+
+
+class PlainOutput(nn.Module):
+    """A network of MONAI of which only the first output counts, where it gives several."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, 1, ...) float32 to logits (B, C, ...)."""
+        logits: Tensor | list[Tensor] | tuple[Tensor, ...] = self.network(image)
+        return logits if isinstance(logits, Tensor) else logits[0]
+
+
+def build_model(config: FitConfig) -> nn.Module:
+    """Make the network of `config` with random weights (from torch's global generator).
+
+    Raises:
+        RunError: no such network, an argument that it does not take, or a patch that it cannot work on.
+    """
+    if config.network in FEATURES:
+        if config.network_arguments:
+            raise RunError(
+                f"network_arguments: got {', '.join(config.network_arguments)} for network {config.network}, which "
+                "takes none; expected a class of monai.networks.nets as network"
+            )
+        _check_patch(config)
+        network: nn.Module = StemUNet(config) if config.dimensions == 2 else StemUNet3D(config)
+    else:
+        network = _monai_network(config)
+    if channels_last(config):
+        for weight in network.parameters():
+            if weight.ndim == 2 + config.dimensions:
+                weight.data = weight.data.contiguous(memory_format=memory_format(config))
     return network
+
+
+def channels_last(config: FitConfig) -> bool:
+    """Whether images and weights lie channels last in memory: as told, else where that was measured to be faster."""
+    return config.dimensions == 2 if config.channels_last == "auto" else config.channels_last == "on"
+
+
+def memory_format(config: FitConfig) -> torch.memory_format:
+    """The memory order of images and weights."""
+    if not channels_last(config):
+        return torch.contiguous_format
+    return torch.channels_last if config.dimensions == 2 else torch.channels_last_3d
+
+
+def strides_3d(config: FitConfig) -> list[tuple[int, int, int]]:
+    """How much the stem and each level of our 3D U-Net shorten z, y and x."""
+    z, yx = config.working_voxel[:2]
+    strides = []
+    for _ in range(4):
+        halved = z < ISOTROPIC * yx
+        strides.append((2 if halved else 1, 2, 2))
+        z, yx = (2 * z if halved else z), 2 * yx
+    return strides
+
+
+def sides_3d(config: FitConfig) -> tuple[int, int, int]:
+    """What the sides (z, y, x) of a block that goes into our 3D U-Net must be multiples of."""
+    strides = strides_3d(config)
+    z = y = x = 1
+    for stride in strides:
+        z, y, x = z * stride[0], y * stride[1], x * stride[2]
+    return z, y, x
+
+
+def fold_blocks(image: Tensor, block: tuple[int, int, int]) -> Tensor:
+    """Space to depth: (B, C, Z, Y, X) to (B, C * z * y * x, Z / z, Y / y, X / x), `block` being (z, y, x)."""
+    b, c = image.shape[:2]
+    (z, dz), (y, dy), (x, dx) = ((size // side, side) for size, side in zip(image.shape[2:], block, strict=True))
+    blocks = image.reshape(b, c, z, dz, y, dy, x, dx).permute(0, 1, 3, 5, 7, 2, 4, 6)
+    return blocks.reshape(b, c * dz * dy * dx, z, y, x)
+
+
+def unfold_blocks(image: Tensor, block: tuple[int, int, int]) -> Tensor:
+    """Depth to space, the inverse of `fold_blocks`."""
+    b, channels, z, y, x = image.shape
+    dz, dy, dx = block
+    c = channels // (dz * dy * dx)
+    blocks = image.reshape(b, c, dz, dy, dx, z, y, x).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return blocks.reshape(b, c, z * dz, y * dy, x * dx)
 
 
 def pick_device(name: str) -> torch.device:
@@ -57,3 +177,97 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def _norm(config: FitConfig) -> tuple[str, dict[str, Any]]:
+    return (config.norm, {"affine": True, "num_groups": 8} if config.norm == "group" else {"affine": True})
+
+
+def _kernels_3d(config: FitConfig, strides: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Kernels of the levels: flat where a voxel of the level is at least twice as long in z as in y and x."""
+    z, yx = config.working_voxel[:2]
+    kernels = []
+    for stride in strides:
+        z, yx = z * stride[0], yx * stride[1]
+        kernels.append((1 if z >= 2 * yx else 3, 3, 3))
+    return kernels
+
+
+def _check_patch(config: FitConfig) -> None:
+    """See whether the U-Net can halve a patch as often as it wants and has positions left to normalise over."""
+    wanted = (REDUCTION, REDUCTION) if config.dimensions == 2 else sides_3d(config)
+    positions = [side / unit for side, unit in zip(config.patch_shape, wanted, strict=True)]
+    if any(number % 1 for number in positions) or prod(positions) < 2:
+        raise RunError(
+            f"patch of {config.patch_shape} px; expected multiples of {wanted}, together at least two of them, for "
+            f"voxels of {config.working_voxel} nm (z, y, x); change patch_px or patch_z_px"
+        )
+
+
+def _monai_network(config: FitConfig) -> nn.Module:
+    known = {
+        name: value for name, value in vars(nets).items() if inspect.isclass(value) and issubclass(value, nn.Module)
+    }
+    if config.network not in known:
+        near = difflib.get_close_matches(config.network, [*FEATURES, *known], n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "see https://docs.monai.io/en/stable/networks.html"
+        raise RunError(
+            f"network: got {config.network!r}; expected {', '.join(FEATURES)} or a class of monai.networks.nets; {hint}"
+        )
+    kind = known[config.network]
+    takes = inspect.signature(kind).parameters
+    unknown = [name for name in config.network_arguments if name not in takes]
+    if unknown and not any(each.kind is each.VAR_KEYWORD for each in takes.values()):
+        near = difflib.get_close_matches(unknown[0], takes, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(takes)}"
+        raise RunError(f"network_arguments.{unknown[0]}: {config.network} takes no such argument; {hint}")
+    ours = {
+        "spatial_dims": config.dimensions,
+        "in_channels": 1,
+        "out_channels": output_channels(config.target),
+        "img_size": config.patch_shape,
+    }
+    arguments = {name: value for name, value in ours.items() if name in takes} | config.network_arguments
+    missing = [name for name, each in takes.items() if each.default is each.empty and name not in arguments]
+    missing = [
+        name
+        for name in missing
+        if takes[name].kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    ]
+    if missing:
+        raise RunError(
+            f"network_arguments: {config.network} also needs {', '.join(missing)}; "
+            f"for example --set network_arguments.{missing[0]}=..."
+        )
+    network = PlainOutput(_make(kind, arguments, config))
+    _try_patch(network, kind, arguments, config)
+    return network
+
+
+def _make(kind: type[nn.Module], arguments: dict[str, Any], config: FitConfig) -> nn.Module:
+    try:
+        return kind(**arguments)
+    except Exception as error:  # whatever a network's constructor says about its arguments
+        raise RunError(f"network_arguments: {config.network} refuses them: {_first_line(error)}") from error
+
+
+def _try_patch(network: nn.Module, kind: type[nn.Module], arguments: dict[str, Any], config: FitConfig) -> None:
+    """See whether the network turns a patch into logits of its size, without computing them."""
+    expected = (2, output_channels(config.target), *config.patch_shape)
+    try:
+        with torch.device("meta"):
+            logits = PlainOutput(kind(**arguments))(torch.empty(2, 1, *config.patch_shape))
+    except Exception as error:  # whatever a network says about shapes
+        raise RunError(
+            f"network: {config.network} cannot work on patches of {config.patch_shape} px: {_first_line(error)}; "
+            "change patch_px, patch_z_px or network_arguments"
+        ) from error
+    if tuple(logits.shape) != expected:
+        raise RunError(
+            f"network: {config.network} gives {tuple(logits.shape)} for a batch of two patches; expected {expected}: "
+            "a network that segments"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

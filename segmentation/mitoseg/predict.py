@@ -1,6 +1,6 @@
 """From grey images of any voxel size to foreground probabilities on the same grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from mitodata import DataError, RunError, VoxelSize
 from mitoseg.checkpoint import checkpoint_of, load_checkpoint
 from mitoseg.config import FitConfig, parse_config
-from mitoseg.model import build_model, pick_device
+from mitoseg.decode import Decoding, foreground_map
+from mitoseg.model import build_model, memory_format, pick_device
 from mitoseg.preprocess import measure_grey, mirror_to, normalise, resample, working_shape
+from mitoseg.targets import activate, output_channels
 
 OVERLAP = 0.25
 """Share by which neighbouring windows overlap; their predictions are blended with Gaussian weights."""
@@ -31,12 +33,14 @@ class Model:
         config: the settings it was trained with.
         threshold: probability from which on a pixel is foreground, chosen on the validation set.
         name: where it came from.
+        decoding: how its maps become instances, chosen on the validation set.
     """
 
     network: nn.Module
     config: FitConfig
     threshold: float
     name: str = ""
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 def load_model(run: Path | str, device: str = "auto") -> Model:
@@ -57,15 +61,23 @@ def load_model(run: Path | str, device: str = "auto") -> Model:
         network = build_model(config).to(target)
         network.load_state_dict(content["weights"])
         threshold = float(content["threshold"])
+        decoding = Decoding(**content.get("decoding", {"threshold": threshold}))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunError(f"{path}: weights do not fit the network of its settings; the file is damaged") from error
-    return Model(network.eval(), config, threshold, name=str(run))
+    return Model(network.eval(), config, threshold, str(run), decoding)
 
 
 def predict_probability(
     model: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize, *, turns: bool = False
 ) -> NDArray[np.float32]:
-    """Probability of foreground at every voxel, slice by slice.
+    """Probability of foreground at every voxel: (Z, Y, X) float32 in [0, 1]; arguments and errors as `predict_maps`."""
+    return foreground_map(predict_maps(model, raw, voxel_size_nm, turns=turns), model.config.target)
+
+
+def predict_maps(
+    model: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize, *, turns: bool = False
+) -> NDArray[np.float32]:
+    """All that the network says about every voxel, slice by slice.
 
     Args:
         model: from `load_model`.
@@ -75,7 +87,7 @@ def predict_probability(
             eight times as slow.
 
     Returns:
-        (Z, Y, X) float32 in [0, 1], on the grid of `raw`.
+        (C, Z, Y, X) float32 in [0, 1], on the grid of `raw`; the channels are those of `mitoseg.targets`.
 
     Raises:
         DataError: `raw` is no such array, or the voxel size is out of reach.
@@ -85,26 +97,26 @@ def predict_probability(
     shape = (raw.shape[1], raw.shape[2])
     size = working_shape(shape, voxel_size_nm, model.config.working_voxel_nm)
     device = next(model.network.parameters()).device
-    probability = np.empty(raw.shape, np.float32)
+    maps = np.empty((output_channels(model.config.target), *raw.shape), np.float32)
     with torch.inference_mode():
         for z, section in enumerate(raw):
             image = torch.from_numpy(normalise(section, measure_grey(section)))[None, None].to(device)
             working = _predict_working(model, resample(image, size), turns)
-            probability[z] = resample(working, shape)[0, 0].clamp(0, 1).cpu().numpy()
-    return probability
+            maps[:, z] = resample(working, shape)[0].clamp(0, 1).cpu().numpy()
+    return maps
 
 
 def _predict_working(model: Model, image: Tensor, turns: bool) -> Tensor:
-    """Probabilities (1, 1, Y, X) of an image on the working grid."""
+    """Maps (1, C, Y, X) of an image on the working grid."""
     if not turns:
         return _predict_once(model, image)
-    total = torch.zeros_like(image)
+    views = []
     for mirrored in (False, True):
         for quarter in range(4):
             view = torch.rot90(image.flip(-1) if mirrored else image, quarter, (-2, -1))
             back = torch.rot90(_predict_once(model, view), -quarter, (-2, -1))
-            total += back.flip(-1) if mirrored else back
-    return total / 8
+            views.append(back.flip(-1) if mirrored else back)
+    return torch.stack(views).mean(0)
 
 
 def _predict_once(model: Model, image: Tensor) -> Tensor:
@@ -114,12 +126,13 @@ def _predict_once(model: Model, image: Tensor) -> Tensor:
     top, left = max(0, side - height) // 2, max(0, side - width) // 2
     image = mirror_to(image, (max(height, side), max(width, side)))
     blended = sliding_window_inference(
-        image, (side, side), WINDOWS, lambda windows: _probabilities(model, windows), overlap=OVERLAP, mode="gaussian"
+        image, (side, side), WINDOWS, lambda windows: _activations(model, windows), overlap=OVERLAP, mode="gaussian"
     )
     if not isinstance(blended, Tensor):
         raise TypeError("sliding_window_inference gave more than one result")
     return blended[..., top : top + height, left : left + width]
 
 
-def _probabilities(model: Model, windows: Tensor) -> Tensor:
-    return torch.sigmoid(model.network(windows.contiguous(memory_format=torch.channels_last)))
+def _activations(model: Model, windows: Tensor) -> Tensor:
+    logits = model.network(windows.contiguous(memory_format=memory_format(model.config)))
+    return activate(logits, model.config.target)

@@ -125,11 +125,3 @@ def mirror_to(image: Tensor, shape_px: tuple[int, ...]) -> Tensor:
 def mask_planes(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Split a mask, (..., Y, X) uint8 with 0, 1 and 255 (ignore), into (2, ..., Y, X) float32: foreground, ignored."""
     return np.stack([mask == 1, mask == IGNORE]).astype(np.float32)
-
-
-def mask_from_planes(planes: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn resampled planes (B, 2, ...) in [0, 1] into target and validity, both (B, 1, ...) float32 of 0 and 1.
-
-    A pixel is foreground, or ignored, where more than half of it is.
-    """
-    return (planes[:, :1] > 0.5).float(), (planes[:, 1:] <= 0.5).float()

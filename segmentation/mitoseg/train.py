@@ -318,7 +318,7 @@ class Session:
         seconds = self._clock()
         steps = learner.step - self.mark[0]
         outcome = validate(learner.model(), self.data.files, self.data.validation)
-        learner.threshold = outcome.threshold
+        learner.decoding = outcome.decoding
         row = Row(
             step=learner.step,
             epoch=learner.step * learner.config.batch / len(self.patches),

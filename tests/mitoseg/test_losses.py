@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from mitoseg.config import make_config
 from mitoseg.losses import make_loss
 
-NAMES = ("dice_ce", "ce", "dice", "focal", "tversky")
+NAMES = ("dice_ce", "bce", "weighted_bce", "dice", "dice_focal", "focal", "tversky")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -15,7 +16,7 @@ def test_ignored_pixels_change_nothing(name: str) -> None:
     valid[..., :3] = 0
     changed = torch.where(valid == 1, logits, -7 * logits)
     flipped = torch.where(valid == 1, target, 1 - target)
-    loss = make_loss(name)
+    loss = make_loss(make_config(loss=name))
     torch.testing.assert_close(loss(logits, target, valid), loss(changed, flipped, valid))
 
 
@@ -23,7 +24,7 @@ def test_ignored_pixels_change_nothing(name: str) -> None:
 def test_right_is_cheaper_than_wrong_and_everything_ignored_is_finite(name: str) -> None:
     target = torch.zeros(1, 1, 8, 8)
     target[..., :4] = 1
-    valid, loss = torch.ones_like(target), make_loss(name)
+    valid, loss = torch.ones_like(target), make_loss(make_config(loss=name))
     right = loss(20 * target - 10, target, valid)
     assert right < 0.01
     assert loss(10 - 20 * target, target, valid) > 0.5

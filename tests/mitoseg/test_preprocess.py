@@ -4,7 +4,6 @@ import torch
 
 from mitodata import DataError
 from mitoseg.preprocess import (
-    mask_from_planes,
     mask_planes,
     measure_grey,
     mirror_to,
@@ -12,6 +11,7 @@ from mitoseg.preprocess import (
     resample,
     working_shape,
 )
+from mitoseg.targets import split_planes
 
 
 def test_grey_scale_is_that_of_the_tissue_in_spite_of_black_borders_and_bright_specks() -> None:
@@ -55,7 +55,7 @@ def test_masks_and_ignored_pixels_are_resampled_by_majority() -> None:
     mask = np.zeros((64, 64), np.uint8)
     mask[16:32] = 1
     mask[48:] = 255
-    target, valid = mask_from_planes(resample(torch.from_numpy(mask_planes(mask))[None], (32, 32)))
+    target, valid = split_planes(resample(torch.from_numpy(mask_planes(mask))[None], (32, 32)), "semantic")
     assert target[0, 0, 8:16].all()
     assert target.sum() == 8 * 32
     assert not valid[0, 0, 24:].any()

@@ -15,7 +15,8 @@ import torch
 from mitodata import DataError, RunError, Sample
 from mitoseg.checkpoint import load_checkpoint
 from mitoseg.config import FitConfig
-from mitoseg.learner import Learner, learning_rate, warmed_average
+from mitoseg.learner import Learner, warmed_average
+from mitoseg.optimiser import learning_rate
 from mitoseg.train import fit, resume_settings, stop_politely
 
 

@@ -1,6 +1,6 @@
 """Labelled files as one sequence of sections, read lazily."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,10 @@ class SectionFiles:
     def voxel_size_nm(self, section: Section) -> VoxelSize:
         """Voxel size (z, y, x) in nm of the sample a section is in."""
         return self._geometry_of(section.file, section.sample)[1]
+
+    def classes(self, section: Section) -> Mapping[int, str]:
+        """Names of the values of the compartments of the file a section is in."""
+        return self.files[section.file].provenance.classes
 
     def path(self, section: Section) -> Path:
         """The file a section is in."""

@@ -23,7 +23,7 @@ class CountFrom(Sampler[int]):
 
 
 def make_loader(patches: Patches | RenderedPatches, start: int, stop: int | None) -> DataLoader[Tensor]:
-    """Batches (B, 3, [Z,] Y, X) of the patches from `start` on, up to `stop` or without end."""
+    """Batches (B, 2 + P, [Z,] Y, X) of the patches from `start` on, up to `stop` or without end."""
     workers = patches.config.workers
     return DataLoader(
         patches,

@@ -3,7 +3,7 @@
 import bisect
 import itertools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -20,12 +20,12 @@ from mitoseg.data.files import Section, SectionFiles, mask_of
 from mitoseg.preprocess import (
     GreyScale,
     grey_of_counts,
-    mask_planes,
     mirror_to,
     normalise,
     resample_volume,
     working_volume,
 )
+from mitoseg.targets import make_planes
 
 MARGIN = 1.25
 """A window is read this much wider than a patch, so that turning and shrinking find real tissue at the edges."""
@@ -83,8 +83,8 @@ class Patches(TorchDataset[Tensor]):
         """Make patch `number`.
 
         Returns:
-            (3, Y, X) float32, or (3, Z, Y, X) for a 3D network, of `window` size: normalised grey, foreground share,
-            ignored share.
+            (2 + P, Y, X) float32, or (2 + P, Z, Y, X) for a 3D network, of `window` size: normalised grey, then the
+            planes of `mitoseg.targets.make_planes`.
         """
         rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(1, number)))
         section = self.sections[bisect.bisect_right(self.ends, self._visit(number))]
@@ -126,7 +126,8 @@ class Patches(TorchDataset[Tensor]):
             size.append(max(1, round(length * scale)))
         sample = self.files.read_window(section, (window[0], window[1], window[2]))
         greys = [self._measure(section, z).grey for z in range(window[0].start, window[0].stop)]
-        return make_window(sample, greys, (size[0], size[1], size[2]), self.window, self.config)
+        classes = self.files.classes(section)
+        return make_window(sample, greys, (size[0], size[1], size[2]), self.window, self.config, classes)
 
     def _measure(self, section: Section, z: int) -> SliceFacts:
         key = (section.file, section.sample, z)
@@ -180,6 +181,7 @@ def make_window(
     size: tuple[int, int, int],
     window: tuple[int, int, int],
     config: FitConfig,
+    classes: Mapping[int, str],
 ) -> Tensor:
     """Turn a labelled piece of tissue into what `Patches` gives.
 
@@ -188,12 +190,12 @@ def make_window(
         greys: grey scale of each of its slices.
         size: its shape on the working grid, px.
         window: the shape that is wanted.
-        config: how many dimensions the result has.
+        config: how many dimensions the result has, and what the target is.
+        classes: names of the values of the sample's compartments.
     """
     image = np.stack([normalise(raw, grey) for raw, grey in zip(sample.raw, greys, strict=True)])
-    # Joined in numpy: for so few pixels torch's threads would cost more than they save.
-    planes = torch.from_numpy(np.concatenate([image[None], mask_planes(mask_of(sample))]))
-    planes = fit_window(resample_volume(planes, size), window)
+    truth = make_planes(sample, config.target, size, classes)
+    planes = fit_window(torch.cat([resample_volume(torch.from_numpy(image[None]), size), truth]), window)
     return planes if config.dimensions == 3 else planes[:, 0]
 
 

@@ -9,6 +9,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from mitogen.farm import render_dataset
 from mitogen.job import Job, render_image
+from mitogen.parts import class_names
 from mitogen.recipe import Recipe, draw, open_recipe, parse_recipe
 from mitoseg.config import FitConfig
 from mitoseg.data.patches import make_window, patch_shape, window_px
@@ -45,10 +46,10 @@ class RenderedPatches(TorchDataset[Tensor]):
     def __getitem__(self, number: int) -> Tensor:
         """Make patch `number`, the same whichever process makes it: of the kind that `Patches` gives."""
         shape = rendered_shape(self.recipe, self.seed, number, self.window, self.config)
-        sample = render_image(self.recipe, self.seed, number, shape, False)
+        sample = render_image(self.recipe, self.seed, number, shape, self.config.target == "compartments")
         greys = [measure_grey(section) for section in sample.raw]
         size = working_volume(shape, sample.voxel_size_nm, self.config)
-        return make_window(sample, greys, size, self.window, self.config)
+        return make_window(sample, greys, size, self.window, self.config, class_names())
 
 
 def resolve_recipe(name: str) -> str:
