@@ -1,8 +1,9 @@
 """Recipes: what every knob is for one dataset, read from TOML, and the numbers drawn from it for one image.
 
 A recipe file holds only what differs from its base: `base = "mito"` (a preset, or another file beside it that ends in
-.toml), an optional `scene` (see `scenes.SCENES`; without one that of the base, else tissue) and `description`, and one
-table a section. Errors are one line: where, got, expected.
+.toml), an optional `scene` (see `scenes.SCENES`; without one that of the base, else tissue) and `description`, one
+table a section, and optional `[[kinds]]` of tissue (see `mitogen.kinds`), which replace those of the base. Errors are
+one line: where, got, expected.
 """
 
 import tomllib
@@ -16,6 +17,7 @@ import tomli_w
 
 from mitodata.errors import RecipeError
 from mitogen.distributions import Distribution
+from mitogen.kinds import Kind, check_kinds, parse_kinds, pick_kind
 from mitogen.knob import Knob, did_you_mean
 from mitogen.scenes import DEFAULT_SCENE, SCENES
 from mitogen.streams import uniform
@@ -33,6 +35,7 @@ class Recipe:
         description: one line on what it renders; may be empty.
         values: knob name -> number or distribution; knobs left out get their default, so afterwards every knob has one.
         scenes: every scene's table of knobs.
+        kinds: what differs in shares of the images; see `mitogen.kinds`.
 
     Raises:
         RecipeError: the scene or a knob is unknown, or a value is impossible or outside the allowed range.
@@ -42,10 +45,12 @@ class Recipe:
     description: str = ""
     values: Mapping[str, Distribution] = field(default_factory=dict)
     scenes: Scenes = field(default_factory=lambda: SCENES, repr=False)
+    kinds: tuple[Kind, ...] = ()
 
     def __post_init__(self) -> None:
         _check_scene(self.scene, self.scenes)
-        given = {name: self._fit(name, value) for name, value in self.values.items()}
+        check_kinds(self.kinds)
+        given = {name: self.check(name, value) for name, value in self.values.items()}
         complete = {name: given.get(name) or knob.fit(knob.default) for name, knob in self.knobs.items()}
         object.__setattr__(self, "values", complete)
 
@@ -55,7 +60,7 @@ class Recipe:
         return self.scenes[self.scene]
 
     def override(self, values: Mapping[str, object], *, description: str = "", where: str = "") -> "Recipe":
-        """Return a recipe with some knobs changed.
+        """Return a recipe with some knobs changed, in all its kinds.
 
         Args:
             values: knob name -> number, distribution, or the TOML form of one (`{"uniform": [5, 50]}`).
@@ -65,22 +70,28 @@ class Recipe:
         Raises:
             RecipeError: see the class.
         """
-        changed = {name: self._fit(name, value, where) for name, value in values.items()}
-        return replace(self, description=description or self.description, values={**self.values, **changed})
+        changed = {name: self.check(name, value, where) for name, value in values.items()}
+        kinds = tuple(kind.without(changed) for kind in self.kinds)
+        return replace(
+            self, description=description or self.description, values={**self.values, **changed}, kinds=kinds
+        )
 
     def to_toml(self) -> str:
         """Write the whole recipe, every knob resolved; reading it again gives an equal recipe and the same text."""
         lines = [tomli_w.dumps({"scene": self.scene})]
         lines += [tomli_w.dumps({"description": self.description})] if self.description else []
-        section = ""
-        for name, value in sorted(self.values.items(), key=lambda item: item[0].split(".")):
-            if name.split(".")[0] != section:
-                section = name.split(".")[0]
-                lines.append(f"\n[{section}]\n")
-            lines.append(f"{name.split('.')[1]} = {value.text()}\n")
+        lines += _sections(self.values, "")
+        for kind in self.kinds:
+            lines += ["\n[[kinds]]\n", tomli_w.dumps({"name": kind.name, "share": kind.share})]
+            lines += _sections(kind.values, "kinds.")
         return "".join(lines)
 
-    def _fit(self, name: str, value: object, where: str = "") -> Distribution:
+    def check(self, name: str, value: object, where: str = "") -> Distribution:
+        """Make the value of a knob, a number or a TOML form, a distribution within the knob's range.
+
+        Raises:
+            RecipeError: see the class; `where` begins its message.
+        """
         prefix = f"{where}: " if where else ""
         if name not in self.knobs:
             raise RecipeError(f"{prefix}{_unknown(name, self.scenes, self.scene)}")
@@ -159,7 +170,7 @@ def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
     """Draw the numbers of one image.
 
     Each knob has a uniform number of its own from (seed, index, its name), so that changing one knob leaves the numbers
-    of all others as they were.
+    of all others as they were. So has the choice of its kind.
 
     Args:
         recipe: where they come from.
@@ -169,7 +180,9 @@ def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
     Returns:
         Knob name -> number, one for every knob, in the order of the table of knobs.
     """
-    return {name: value.ppf(uniform(seed, index, f"knob:{name}")) for name, value in recipe.values.items()}
+    kind = pick_kind(recipe.kinds, uniform(seed, index, "kind")) if recipe.kinds else None
+    values = {**recipe.values, **kind.values} if kind else recipe.values
+    return {name: value.ppf(uniform(seed, index, f"knob:{name}")) for name, value in values.items()}
 
 
 def find_knobs(name: str, scenes: Scenes = SCENES) -> list[Knob]:
@@ -270,12 +283,24 @@ def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, 
         if base and scene != start.scene:
             raise RecipeError(f"{where}: scene {scene!r}, but its base {base} is {start.scene!r}; expected the same")
         start = start if base else Recipe(scene, scenes=start.scenes)
+    kinds = table.pop("kinds", None)
     values: dict[str, object] = {}
     for section, knobs in table.items():
         if not isinstance(knobs, dict):
             raise RecipeError(f"{where}: {section}: expected a table [{section}] with knobs, got {knobs!r}")
         values |= {f"{section}.{knob}": value for knob, value in knobs.items()}
-    return start.override(values, description=description, where=where)
+    recipe = start.override(values, description=description, where=where)
+    return recipe if kinds is None else replace(recipe, kinds=parse_kinds(kinds, recipe.check, where))
+
+
+def _sections(values: Mapping[str, Distribution], prefix: str) -> Iterator[str]:
+    """Write knobs as TOML tables, sections and names in alphabetical order."""
+    section = ""
+    for name, value in sorted(values.items(), key=lambda item: item[0].split(".")):
+        if name.split(".")[0] != section:
+            section = name.split(".")[0]
+            yield f"\n[{prefix}{section}]\n"
+        yield f"{name.split('.')[1]} = {value.text()}\n"
 
 
 def _parse_override(text: str) -> dict[str, object]:

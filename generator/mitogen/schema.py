@@ -26,13 +26,14 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def recipe_schema() -> Schema:
     """Build the schema (draft 2020-12) of recipe files, for all scenes and presets there are."""
     sections = {knob.name.split(".")[0] for table in SCENES.values() for knob in table.values()}
+    known = {section: _section_schema(section) for section in sorted(sections)}
     ranges = {_range_name(knob): _value_schema(knob) for table in SCENES.values() for knob in table.values()}
     return {
         "$schema": DIALECT,
         "title": "MitoGen recipe",
         "description": "What differs from the base, or from the defaults of the scene: one table a section of knobs.",
         "type": "object",
-        "properties": _head() | {section: _section_schema(section) for section in sorted(sections)},
+        "properties": _head() | known | {"kinds": _kinds_schema(known)},
         "additionalProperties": False,
         "allOf": [{"if": _means(scene), "then": {"$ref": f"#/$defs/scene-{scene}"}} for scene in SCENES],
         "if": {"required": ["base"], "properties": {"base": {"pattern": r"\.toml$"}}, "not": {"required": ["scene"]}},
@@ -73,6 +74,18 @@ def _head() -> Schema:
         "base": {"anyOf": [presets, file], "description": "The recipe to start from; this file holds what differs."},
         "scene": {"enum": list(SCENES), "default": DEFAULT_SCENE, "description": "The kind of scene to render."},
         "description": {"type": "string", "description": "One line on what the recipe renders."},
+    }
+
+
+def _kinds_schema(known: Schema) -> Schema:
+    """Kinds of tissue, each with sections of knobs; their ranges are checked when the recipe is read."""
+    share = {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "Share of the images."}
+    name = {"type": "string", "minLength": 1, "description": "What the kind is called."}
+    kind = {"type": "object", "properties": {"name": name, "share": share} | known, "additionalProperties": False}
+    return {
+        "type": "array",
+        "items": kind | {"required": ["name", "share"]},
+        "description": "What differs in shares of the images; replaces the kinds of the base.",
     }
 
 
