@@ -183,7 +183,9 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
     assert "section.thickness_nm" in run("recipe", "explain", "section")[1]
     assert "only in scene blobs" in run("recipe", "explain", "blobs.radius_nm")[1]
     code, output, _ = run("recipe", "diff", "mito", "mine.toml")
-    assert (code, output.splitlines()) == (0, ["section.thickness_nm: { loguniform = [5, 45] } -> 12"])
+    changed = [line.split() for line in output.splitlines()]
+    assert (code, changed[0]) == (0, "section.thickness_nm: { loguniform = [5, 45] } -> 12".split())
+    assert all(line[0] == "kind" and line[-3:] == ["as", "the", "recipe"] for line in changed[1:])
     assert run("recipe", "diff", "mito", "mito")[1] == "no differences\n"
     assert run("recipe", "schema", "-o", "s.json")[0] == 0
     assert (tmp_path / "s.json").read_text() == run("recipe", "schema")[1]
