@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,13 @@ def write_atomic(path: Path, content: bytes) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `write_atomic` left in `folder` when it was killed."""
+    for path in folder.glob(".*"):
+        if re.fullmatch(r"\..+\.(pt|png|csv|json)\.[a-z0-9_]{8}", path.name):
+            path.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:

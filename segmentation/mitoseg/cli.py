@@ -22,6 +22,7 @@ FIT_EXAMPLES = (
     "mitoseg fit train.h5 -o runs/small --epochs 5 --set network=small --set augment.noise=0\n"
     "mitoseg fit --recipe mito -o runs/endless --minutes 60 --set workers=2\n"
     "mitoseg fit --resume -o runs/first\n"
+    "torchrun --nproc-per-node 4 -m mitoseg fit train.h5 -o runs/four --epochs 20\n"
 )
 EVALUATE_EXAMPLES = (
     "\b\nExamples:\n"
@@ -100,9 +101,9 @@ def fit(
         raise click.UsageError("got neither TRAIN nor --recipe, or both; expected one, such as train.h5")
 
     from mitoseg.config import choose_budget, make_config
-    from mitoseg.data import resolve_recipe
-    from mitoseg.train import Sources, resume_settings
+    from mitoseg.data import Sources, resolve_recipe
     from mitoseg.train import fit as fit_run
+    from mitoseg.train import resume_settings
 
     if resume:
         config, sources = resume_settings(run)
@@ -111,10 +112,11 @@ def fit(
         sources = Sources(training=train, validation=validation, val_fraction=val_fraction, recipe=rendered)
         config = make_config(overrides, seed=seed)
     result = fit_run(run=run, config=choose_budget(config, epochs, minutes), resume=resume, **sources)
-    click.echo(
-        f"{result.run}: {result.steps} steps in {result.minutes:.1f} min, validation IoU {result.val_iou:.3f} "
-        f"at threshold {result.threshold:.2f}"
-    )
+    if result.leads:
+        click.echo(
+            f"{result.run}: {result.steps} steps in {result.minutes:.1f} min, validation IoU {result.val_iou:.3f} "
+            f"at threshold {result.threshold:.2f}"
+        )
 
 
 @cli.command(epilog=EVALUATE_EXAMPLES)

@@ -21,6 +21,7 @@ from mitoseg.optimiser import is_stalled, learning_rate, make_optimiser
 from mitoseg.predict import Model
 from mitoseg.record import Row
 from mitoseg.targets import split_planes
+from mitoseg.team import ALONE, Team
 from mitoseg.transforms import augment
 
 AverageFunction = Callable[[Tensor, Tensor, Tensor | int], Tensor]
@@ -47,11 +48,19 @@ class Budget:
 class Learner:
     """All that changes while training: weights, their average, the optimiser, and what has been seen so far."""
 
-    def __init__(self, config: FitConfig) -> None:
+    def __init__(self, config: FitConfig, team: Team = ALONE) -> None:
+        """Start with random weights.
+
+        Raises:
+            RunError: there is no such network, or batches cannot be shared out evenly.
+        """
         torch.manual_seed(config.seed)
         self.config = config
+        self.team = team
+        team.share_of(config.batch)
         self.device = pick_device(config.device)
         self.network = build_model(config).to(self.device)
+        self.replica = team.replicate(self.network)
         self.averaged = AveragedModel(self.network, avg_fn=warmed_average(config.ema_decay))
         self.optimiser = make_optimiser(config, self.network.parameters())
         self.loss: Loss = make_loss(config)
@@ -67,14 +76,19 @@ class Learner:
         """Take one step on windows with `used` of the budget gone; returns the loss.
 
         Args:
-            windows: (B, 2 + P, ...) float32: grey, and the planes of `mitoseg.targets.make_planes`.
+            windows: (B, 2 + P, ...) float32: grey, and the planes of `mitoseg.targets.make_planes`; this process's
+                share of the batch.
             used: share of the budget.
 
         Raises:
             RunError: the loss is not finite.
         """
-        key = np.random.SeedSequence(self.config.seed, spawn_key=(5, self.step))
-        generator = torch.Generator().manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
+        # Of seed and step alone, so that a run can go on; everyone in a team draws other numbers.
+        own = (self.team.rank,) if self.team.size > 1 else ()
+        key = np.random.SeedSequence(self.config.seed, spawn_key=(5, self.step, *own))
+        seeds = key.generate_state(2, np.uint64) >> np.uint64(1)
+        generator = torch.Generator().manual_seed(int(seeds[0]))
+        torch.manual_seed(int(seeds[1]))  # dropout
         planes = augment(windows.to(self.device), self.config.augment, self.config.patch_shape, generator)
         image = planes[:, :1].contiguous(memory_format=memory_format(self.config))
         truth, valid = split_planes(planes[:, 1:], self.config.target)
@@ -82,11 +96,12 @@ class Learner:
             group["lr"] = learning_rate(self.config, used, self.validation)
         self.optimiser.zero_grad(set_to_none=True)
         with self._precision():
-            logits = self.network(image)
-        loss = self.loss(logits.float(), truth, valid)
+            logits = self.replica(image)
+        loss = self.loss(*(self.team.join(part) for part in (logits.float(), truth, valid)))
         if not torch.isfinite(loss):
             raise RunError(f"loss is not finite at step {self.step}; try a lower learning_rate (--set)")
-        torch.autograd.backward(loss)
+        # The gradients of a team are averaged, and each member's are those of its own part of the joint loss.
+        torch.autograd.backward(loss * self.team.size)
         if self.config.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimiser.step()

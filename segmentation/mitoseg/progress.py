@@ -14,8 +14,9 @@ LINE_EVERY_S = 60.0
 class Progress:
     """Shows the share of a budget that is used up, the loss, images a second and the time left, on stderr."""
 
-    def __init__(self, title: str) -> None:
-        self.terminal = sys.stderr.isatty()
+    def __init__(self, title: str, *, silent: bool = False) -> None:
+        self.silent = silent
+        self.terminal = sys.stderr.isatty() and not silent
         self.started = time.monotonic()
         self.printed = self.started
         self.first: float | None = None
@@ -45,7 +46,7 @@ class Progress:
         if self.terminal:
             self.bar.n = min(used, 1.0)
             self.bar.set_postfix_str(text)
-        elif now - self.printed > LINE_EVERY_S:
+        elif now - self.printed > LINE_EVERY_S and not self.silent:
             self.printed = now
             print(f"{used:4.0%}: {text}", file=sys.stderr, flush=True)
 
@@ -53,7 +54,7 @@ class Progress:
         """Print a line that stays."""
         if self.terminal:
             self.bar.write(line, file=sys.stderr)
-        else:
+        elif not self.silent:
             print(line, file=sys.stderr, flush=True)
 
     def _left(self, used: float) -> str:

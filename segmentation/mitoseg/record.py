@@ -3,15 +3,21 @@
 import csv
 import io
 import json
+import os
 import platform
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from mitodata import RunError
 from mitoseg.checkpoint import write_atomic
+
+VERSIONS = ("torch", "monai", "numpy", "h5py", "mitogen-em")
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Row:
         threshold: the best one on these sections.
         val_calibration_error: expected calibration error of the probabilities.
         images_per_s: patches a second of training time since the row before.
+        waiting: share of that time in which the network waited for patches; with workers = 0, in which it made them.
     """
 
     step: int
@@ -41,11 +48,62 @@ class Row:
     threshold: float
     val_calibration_error: float
     images_per_s: float
+    waiting: float = 0.0
+
+    def text(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.minutes:.1f} min, step {self.step}, epoch {self.epoch:.1f}: loss {self.train_loss:.3f}, "
+            f"validation IoU {self.val_iou:.3f} at {self.threshold:.2f} ({self.val_iou_at_half:.3f} at .5), "
+            f"{self.images_per_s:.1f} images/s"
+        )
+
+
+def write_environment(run: Path, device: str, processes: int) -> None:
+    """Add to `environment.json` where and with what this stretch of a run trains; one entry a stretch."""
+    import torch
+
+    path = run / "environment.json"
+    try:
+        stretches = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        stretches = []
+    gpu = torch.cuda.get_device_name() if device != "cpu" and torch.cuda.is_available() else None
+    stretches.append(
+        {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": sys.argv,
+            "git": git_revision(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "gpu": gpu,
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "processes": processes,
+            "versions": {name: version(name) for name in VERSIONS},
+        }
+    )
+    write_atomic(path, (json.dumps(stretches, indent=2) + "\n").encode())
+
+
+def git_revision() -> str | None:
+    """The commit of the checkout this runs from, with `+changes` where files differ; None if it is installed."""
+    here = Path(__file__).resolve().parent
+    try:
+        _git(here, "ls-files", "--error-unmatch", Path(__file__).name)  # not just some other project's folder
+        return _git(here, "rev-parse", "HEAD") + ("+changes" if _git(here, "status", "--porcelain", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
 
 def write_settings(run: Path, settings: Mapping[str, Any]) -> None:
     """Write `config.json`: settings, data and versions of a run."""
-    versions = {name: version(name) for name in ("torch", "monai", "numpy", "mitogen-em")}
+    versions = {name: version(name) for name in VERSIONS}
     content = {**settings, "software": {"python": platform.python_version(), **versions}}
     write_atomic(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
 

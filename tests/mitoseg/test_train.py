@@ -14,10 +14,11 @@ import torch
 
 from mitodata import DataError, RunError, Sample
 from mitoseg.checkpoint import load_checkpoint
-from mitoseg.config import FitConfig
+from mitoseg.config import FitConfig, parse_config
 from mitoseg.learner import Learner, warmed_average
 from mitoseg.optimiser import learning_rate
-from mitoseg.train import fit, resume_settings, stop_politely
+from mitoseg.stopping import stop_politely
+from mitoseg.train import fit, resume_settings
 
 
 def read_rows(run: Path) -> list[dict[str, str]]:
@@ -43,10 +44,27 @@ def test_a_simple_task_is_learned_and_everything_is_left_in_the_folder(run: Path
     assert content["finished"]
     assert content["threshold"] == float(rows[-1]["threshold"])
     names = {path.name for path in run.iterdir()}
-    assert names == {"config.json", "metrics.csv", "training.png", "validation.png", "last.pt", "best.pt"}
+    files = {"config.json", "environment.json", "metrics.csv", "training.png", "validation.png", "last.pt", "best.pt"}
+    assert names == {*files, "tensorboard"}
     settings = json.loads((run / "config.json").read_text())
     assert settings["config"]["network"] == "tiny"
     assert "torch" in settings["software"]
+    (stretch,) = json.loads((run / "environment.json").read_text())
+    assert stretch["processes"] == 1
+    assert stretch["git"] is None or len(stretch["git"].removesuffix("+changes")) == 40
+    assert all(0 <= float(row["waiting"]) <= 1 for row in rows)
+
+
+def test_tensorboard_shows_what_the_table_says(run: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "tensorboard"), {"images": 0})
+    events.Reload()
+    rows = read_rows(run)
+    found = [(event.step, event.value) for event in events.Scalars("validation/val_iou")]
+    assert found == [(int(row["step"]), pytest.approx(float(row["val_iou"]))) for row in rows]
+    assert len(events.Scalars("train/loss")) == int(rows[-1]["step"]) // 10
+    assert len(events.Images("validation/predictions")) == len(rows)
 
 
 def test_one_seed_one_result(tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
@@ -93,11 +111,48 @@ def test_a_finished_run_is_only_continued_with_a_larger_budget(
     assert fit([discs], tmp_path, longer, validation=[fresh_discs], resume=True).steps == 9
 
 
-def test_a_run_killed_before_its_last_picture_can_be_ended(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+def test_a_run_killed_before_its_first_save_starts_again(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
     steps = fit([discs], tmp_path, tiny).steps
-    (tmp_path / "validation.png").unlink()
+    for name in ("last.pt", "best.pt"):
+        (tmp_path / name).unlink()
+    (tmp_path / ".last.pt.abcd1234").write_bytes(b"half")
     assert fit([discs], tmp_path, tiny, resume=True).steps == steps
-    assert (tmp_path / "validation.png").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    settings = {"epochs": None, "steps": 40, "validations": 20, "early_stopping": 2, "learning_rate": 1e-9}
+    config = tiny.model_copy(update=settings)
+    result = fit([discs], tmp_path, config)
+    assert result.steps <= 12
+    assert load_checkpoint(tmp_path / "last.pt")["finished"]
+
+
+def test_a_team_learns_what_one_process_learns(tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
+    """Two processes with half of each batch: the same weights as one process with all of it."""
+    settings = {"epochs": None, "steps": 3, "validations": 1, "optimiser": "sgd", "augment": {"enabled": False}}
+    config = parse_config({**tiny.model_dump(), **settings}, "settings")
+    fit([discs], tmp_path / "one", config, validation=[fresh_discs])
+    options = [f"--set={name}={settings[name]}" for name in ("steps", "validations", "optimiser")]
+    options += [f"--set={name}={getattr(config, name)}" for name in ("network", "patch_px", "batch", "learning_rate")]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mitoseg"]
+    command += [
+        "fit",
+        str(discs),
+        "--val",
+        str(fresh_discs),
+        "-o",
+        str(tmp_path / "two"),
+        "--set=augment.enabled=false",
+    ]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation IoU") == 1  # one of them reports
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-6)
+    rows = [read_rows(tmp_path / name)[-1] for name in ("one", "two")]
+    assert float(rows[0]["train_loss"]) == pytest.approx(float(rows[1]["train_loss"]), rel=1e-5)
 
 
 def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:

@@ -4,15 +4,20 @@ from mitoseg.data.files import Section, SectionFiles
 from mitoseg.data.loader import make_loader
 from mitoseg.data.patches import Patches, window_px
 from mitoseg.data.rendered import RenderedPatches, render_validation, resolve_recipe
+from mitoseg.data.sources import FitData, Sources, open_data, open_rendered
 from mitoseg.data.splits import Split, slices, split_sections, spread
 
 __all__ = [
+    "FitData",
     "Patches",
     "RenderedPatches",
     "Section",
     "SectionFiles",
+    "Sources",
     "Split",
     "make_loader",
+    "open_data",
+    "open_rendered",
     "render_validation",
     "resolve_recipe",
     "slices",

@@ -4,6 +4,7 @@ import itertools
 import signal
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
@@ -11,28 +12,45 @@ from mitoseg.data.patches import Patches
 from mitoseg.data.rendered import RenderedPatches
 
 
-class CountFrom(Sampler[int]):
-    """The numbers start, start + 1, ... up to but without stop."""
+class Batches(Sampler[list[int]]):
+    """Numbers of patches from `start` up to but without `stop`, a batch at a time; of each batch one process's part."""
 
-    def __init__(self, start: int, stop: int | None) -> None:
+    def __init__(self, start: int, stop: int | None, batch: int, part: tuple[int, int]) -> None:
         self.start = start
         self.stop = stop
+        self.batch = batch
+        self.part = part
 
-    def __iter__(self) -> Iterator[int]:
-        return itertools.count(self.start) if self.stop is None else iter(range(self.start, self.stop))
+    def __iter__(self) -> Iterator[list[int]]:
+        rank, size = self.part
+        own = self.batch // size
+        starts = (
+            itertools.count(self.start, self.batch) if self.stop is None else range(self.start, self.stop, self.batch)
+        )
+        for first in starts:
+            end = first + self.batch if self.stop is None else min(first + self.batch, self.stop)
+            yield list(range(first + rank * own, min(first + (rank + 1) * own, end)))
 
 
-def make_loader(patches: Patches | RenderedPatches, start: int, stop: int | None) -> DataLoader[Tensor]:
-    """Batches (B, 2 + P, [Z,] Y, X) of the patches from `start` on, up to `stop` or without end."""
+def make_loader(
+    patches: Patches | RenderedPatches, start: int, stop: int | None, part: tuple[int, int] = (0, 1)
+) -> DataLoader[Tensor]:
+    """Batches (B, 2 + P, [Z,] Y, X) of the patches from `start` on.
+
+    Args:
+        patches: where they come from.
+        start: number of the first.
+        stop: number of the first that is not wanted; None is without end.
+        part: (i, n): of each batch only the ith of n equal parts, for processes that share the work.
+    """
     workers = patches.config.workers
     return DataLoader(
         patches,
-        batch_size=patches.config.batch,
-        sampler=CountFrom(start, stop),
+        batch_sampler=Batches(start, stop, patches.config.batch, part),
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,
-        drop_last=False,
         worker_init_fn=leave_signals,
+        pin_memory=torch.cuda.is_available(),
     )
 
 

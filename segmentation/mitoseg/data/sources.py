@@ -1,0 +1,95 @@
+"""Where the images of a run come from: opened, split and checked before training starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from mitodata import DataError
+from mitoseg.config import FitConfig
+from mitoseg.data.files import Section, SectionFiles
+from mitoseg.data.patches import Patches
+from mitoseg.data.rendered import RenderedPatches, render_validation
+from mitoseg.data.splits import Split, slices, split_sections, spread
+
+
+class Sources(TypedDict):
+    """Arguments of `mitoseg.train.fit` that say where its images come from."""
+
+    training: Sequence[Path]
+    validation: Sequence[Path]
+    val_fraction: float
+    recipe: str
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """What a run learns from and what it is validated on.
+
+    Attributes:
+        patches: to learn from.
+        files: what `validation` lies in.
+        validation: single slices.
+        notes: what the user should know about them, one line each.
+    """
+
+    patches: Patches | RenderedPatches
+    files: SectionFiles
+    validation: list[Section]
+    notes: list[str]
+
+    def close(self) -> None:
+        """Close all files."""
+        self.files.close()
+        if isinstance(self.patches, Patches):
+            self.patches.files.close()
+
+
+def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction: float, config: FitConfig) -> FitData:
+    """Open the files of a run and choose its sections.
+
+    Raises:
+        DataError: a file is missing, damaged or unlabelled, too few sections are left, or none of them has foreground.
+    """
+    files = SectionFiles(training)
+    if validation:
+        held_out_files = SectionFiles(validation)
+        split = Split(files.runs(), held_out_files.runs())
+    else:
+        held_out_files = files
+        split = split_sections(files, val_fraction, config.seed)
+    single = list(slices(split.training))
+    if not _any_foreground(files, single):
+        raise DataError(f"{training[0]}: no foreground in {len(single)} training sections; expected some to learn from")
+    held_out = spread(list(slices(split.held_out)), config.validation_images)
+    _check_foreground(held_out_files, held_out)
+    patches = Patches(files, split.training if config.dimensions == 3 else single, config)
+    return FitData(patches, held_out_files, held_out, split.notes)
+
+
+def open_rendered(recipe: str, held_out: Path, validation: Sequence[Path], config: FitConfig) -> FitData:
+    """Prepare to render patches; if no files are given, images for validation are rendered into the file `held_out`.
+
+    Raises:
+        MitoError: as `open_data`; the recipe is wrong, or an image cannot be rendered.
+    """
+    patches = RenderedPatches(recipe, config)
+    if not validation:
+        validation = [held_out]
+        render_validation(recipe, held_out, config)
+    files = SectionFiles(validation)
+    sections = spread(files.sections(), config.validation_images)
+    _check_foreground(files, sections)
+    return FitData(patches, files, sections, [])
+
+
+def _check_foreground(files: SectionFiles, held_out: Sequence[Section]) -> None:
+    if not _any_foreground(files, held_out):
+        raise DataError(
+            f"{files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold can be "
+            "chosen; give --val FILE with some, or a larger --val-fraction"
+        )
+
+
+def _any_foreground(files: SectionFiles, sections: Sequence[Section]) -> bool:
+    return any((files.read(section)[1] == 1).any() for section in sections)

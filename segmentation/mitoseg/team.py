@@ -1,0 +1,112 @@
+"""The processes that train one network together, each on its own device; one process alone is a team of one.
+
+They are started by `torchrun`, which says in the environment who is who. Every process takes its share of each batch.
+The loss is that of the joint batch, so a team learns what one process with all of it would learn.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mitodata import RunError
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(hours=2)
+"""How long the others wait for the one that validates."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who this process is.
+
+    Attributes:
+        rank: its number; number 0 leads: it validates, writes and reports.
+        size: how many there are.
+        local_rank: its number on this machine, which is that of its GPU.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process validates, writes and reports."""
+        return self.rank == 0
+
+    def share_of(self, batch: int) -> int:
+        """Patches of a batch that each process takes.
+
+        Raises:
+            RunError: they cannot be shared out evenly.
+        """
+        if batch % self.size:
+            raise RunError(f"batch: got {batch} for {self.size} processes; expected a multiple of {self.size}")
+        return batch // self.size
+
+    def replicate(self, network: nn.Module) -> nn.Module:
+        """`network`, with gradients that are averaged over all processes."""
+        if self.size == 1:
+            return network
+        device = next(network.parameters()).device
+        return DistributedDataParallel(network, [device.index] if device.type == "cuda" else None)
+
+    def agree(self, used: float, stop: bool) -> tuple[float, bool]:
+        """What the leader says about `used`, and whether any of them wants to `stop`."""
+        if self.size == 1:
+            return used, stop
+        said = torch.tensor([used if self.leads else 0.0, float(stop)], dtype=torch.float64, device=self._device())
+        distributed.all_reduce(said, distributed.ReduceOp.MAX)
+        return float(said[0]), bool(said[1])
+
+    def tell(self, value: T) -> T:
+        """The leader's `value`."""
+        if self.size == 1:
+            return value
+        box = [value]
+        distributed.broadcast_object_list(box, 0, device=self._device())
+        return box[0]
+
+    def join(self, part: Tensor) -> Tensor:
+        """Put the parts (B, ...) of all processes together, in the order of ranks; gradients flow into the own one."""
+        if self.size == 1:
+            return part
+        parts = [torch.empty_like(part) for _ in range(self.size)]
+        distributed.all_gather(parts, part.detach().contiguous())
+        parts[self.rank] = part
+        return torch.cat(parts)
+
+    def _device(self) -> torch.device:
+        return torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
+
+
+ALONE = Team()
+
+
+@contextmanager
+def gather_team(device: str) -> Iterator[Team]:
+    """Find the other processes that `torchrun` started, if it did.
+
+    Args:
+        device: "auto", "cpu" or "cuda"; GPUs talk by NCCL, CPUs by Gloo.
+    """
+    if "WORLD_SIZE" not in os.environ:
+        yield ALONE
+        return
+    team = Team(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    if cuda:
+        torch.cuda.set_device(team.local_rank)
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
+    try:
+        yield team
+    finally:
+        distributed.destroy_process_group()
