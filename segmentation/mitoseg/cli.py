@@ -1,4 +1,4 @@
-"""The `mitoseg` command: fit, evaluate, predict."""
+"""The `mitoseg` command: fit, evaluate, predict, study."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from mitodata.command import run as run_command
+from mitoseg.study_cli import study
 
 FILES = click.Path(path_type=Path)
 
@@ -174,6 +175,9 @@ def predict(
 
     for mask in segment(load_model(run), images, folder, voxel_size, turns=turns):
         click.echo(mask)
+
+
+cli.add_command(study)
 
 
 def main() -> None:

@@ -1,0 +1,137 @@
+"""What a study leaves for people: tables, pictures, the ranking, and one page of it all."""
+
+import base64
+from collections.abc import Sequence
+from math import isnan
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from mitoseg.checkpoint import write_atomic
+from mitoseg.study.charts import draw_ranking, draw_scores
+from mitoseg.study.designs import Layout
+from mitoseg.study.effects import Effect, rank_effects
+from mitoseg.study.plan import Plan
+from mitoseg.study.results import GAP, Outcome, as_csv, as_markdown, cells_csv, columns_of, summarise, write_csv
+
+PAGE = "index.html"
+RANKING = ("factor", "change", "difference", "low", "high", "size", "slope", "p", "p_holm", "cells")
+
+
+def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome], planned: int) -> Path:
+    """Write tables, pictures and the page of a study, finished or not, into its folder.
+
+    Args:
+        folder: of the study.
+        plan: the study file.
+        layout: its conditions.
+        outcomes: of the cells that have ended, at least one.
+        planned: how many cells it has in all.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    table = summarise(outcomes, layout.conditions)
+    names = [name for name in columns_of(outcomes) if name != GAP]
+    # The last one is the only test set, or the mean over all of them.
+    rankings = {name: rank_effects(outcomes, layout, name) for name in reversed(names)}
+    judged = names[-1]
+    markdown = as_markdown(table)
+    pictures = {"scores.png": draw_scores(outcomes, layout), "ranking.png": draw_ranking(rankings[judged], judged)}
+    notes = notes_on(outcomes, planned)
+    texts = {
+        "table.csv": as_csv(table),
+        "cells.csv": cells_csv(outcomes, list(layout.factors)),
+        "ranking.csv": _ranking_csv(rankings),
+        "table.md": "\n".join([markdown, *(f"- {note}" for note in notes), "", *_ranking_markdown(rankings)]) + "\n",
+        "study.toml": plan.text,
+    }
+    for name, text in texts.items():
+        write_atomic(folder / name, text.encode())
+    for name, content in pictures.items():
+        write_atomic(folder / name, content)
+    environment = Environment(loader=PackageLoader("mitoseg"), autoescape=select_autoescape())
+    page = environment.get_template("study.html").render(
+        plan=plan,
+        table=table,
+        names=columns_of(outcomes),
+        rankings={name: [_cells(effect) for effect in effects] for name, effects in rankings.items()},
+        judged=judged,
+        notes=notes,
+        pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
+        outcomes=outcomes,
+    )
+    write_atomic(folder / PAGE, page.encode())
+    return folder / PAGE
+
+
+def notes_on(outcomes: Sequence[Outcome], planned: int) -> list[str]:
+    """What a reader has to know about the numbers."""
+    seeds = len({one.cell.seed for one in outcomes})
+    tests = ", ".join(
+        f"{test.name} ({test.file.name}{f', every {test.every}th section' if test.every > 1 else ''})"
+        for test in outcomes[0].cell.tests
+    )
+    notes = [
+        f"{len(outcomes)} of {planned} cells have ended; seeds: {seeds}. Foreground IoU, mean over images, threshold "
+        f"chosen on synthetic images. Scored on: {tests}.",
+        "In brackets: 95 % t-intervals over seeds. Differences are estimated within seeds, with the noise of all cells;"
+        " p is corrected by Holm for all effects of a ranking.",
+    ]
+    if seeds < 2:
+        notes.append("One seed says nothing about chance: no intervals and no tests.")
+    elif seeds < 5:
+        notes.append(
+            f"With {seeds} seeds only large effects can be told from chance; what is not significant is not zero."
+        )
+    versions = {one.code for one in outcomes}
+    if len(versions) > 1:
+        notes.append(
+            f"These cells were made by {len(versions)} versions of the program; to compare like with like, remove "
+            "cells/ and run again."
+        )
+    return notes
+
+
+def format_ranking(effects: Sequence[Effect]) -> str:
+    """The ranking as a Markdown table."""
+    lines = ["| factor | change | IoU | 95 % interval | Cohen's d | slope | p | p, Holm |", "|---" * 8 + "|"]
+    lines += [f"| {' | '.join(_cells(effect))} |" for effect in effects]
+    return "\n".join(lines) + "\n"
+
+
+def _ranking_markdown(rankings: dict[str, list[Effect]]) -> list[str]:
+    return [line for name, effects in rankings.items() for line in (f"## Ranking: {name}", "", format_ranking(effects))]
+
+
+def _ranking_csv(rankings: dict[str, list[Effect]]) -> str:
+    rows = [
+        [name, *(_plain(getattr(effect, part)) for part in RANKING)]
+        for name, effects in rankings.items()
+        for effect in effects
+    ]
+    return write_csv(["set", *RANKING], rows)
+
+
+def _cells(effect: Effect) -> list[str]:
+    interval = "-" if isnan(effect.low) else f"{effect.low:+.3f} to {effect.high:+.3f}"
+    numbers = [
+        _number(effect.difference, "+.3f"),
+        interval,
+        _number(effect.size, "+.2f"),
+        _number(effect.slope, "+.2f"),
+        _number(effect.p, ".3f"),
+        _number(effect.p_holm, ".3f"),
+    ]
+    return [effect.factor.removeprefix("mitogen:"), effect.change, *numbers]
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if isnan(value) else format(value, form)
+
+
+def _plain(value: object) -> object:
+    return ("" if isnan(value) else f"{value:.5g}") if isinstance(value, float) else value

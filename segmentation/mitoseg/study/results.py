@@ -1,0 +1,173 @@
+"""Scores of cells brought together: a row a condition, with intervals over seeds."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan, sqrt
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from mitoseg.study.cells import SYNTHETIC, Cell, read_result
+from mitoseg.study.designs import Condition
+
+REAL = "real"
+"""The name of the mean over all test sets."""
+
+GAP = "gap"
+"""The name of synthetic minus real."""
+
+METRIC = "iou"
+"""What conditions are compared by: mean foreground IoU over images."""
+
+METRICS = ("iou", "dice", "precision", "recall", "accuracy", "calibration_error")
+"""What the table of cells holds."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with its 95 % interval; nan where there are too few.
+
+    Attributes:
+        mean: of the seeds.
+        low, high: ends of the t-interval; nan for less than two seeds.
+        seeds: how many.
+    """
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+    def __str__(self) -> str:
+        if not self.seeds:
+            return "-"
+        return f"{self.mean:.3f}" if isnan(self.low) else f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A cell that was run.
+
+    Attributes:
+        cell: which.
+        scores: set -> metric -> mean over images; of `REAL`, over test sets too; of `GAP`, the difference. nan where a
+            metric is not defined.
+        threshold: chosen on the synthetic images.
+        minutes: wall time of the fit.
+        code: hash of the program.
+    """
+
+    cell: Cell
+    scores: Mapping[str, Mapping[str, float]]
+    threshold: float
+    minutes: float
+    code: str
+
+
+def read_outcomes(cells: Sequence[Cell], folder: Path) -> list[Outcome]:
+    """The outcomes of those cells that have a result, in their order."""
+    outcomes = []
+    for cell in cells:
+        result = read_result(folder, cell)
+        if result is None:
+            continue
+        scores = {
+            name: {metric: _mean(values[metric]) for metric in METRICS} for name, values in result["scores"].items()
+        }
+        tests = [scores[test.name] for test in cell.tests]
+        scores[REAL] = {metric: float(np.mean([test[metric] for test in tests])) for metric in METRICS}
+        scores[GAP] = {metric: scores[SYNTHETIC][metric] - scores[REAL][metric] for metric in METRICS}
+        outcomes.append(Outcome(cell, scores, result["threshold"], result["minutes"], result["code"]))
+    return outcomes
+
+
+def columns_of(outcomes: Sequence[Outcome]) -> list[str]:
+    """The sets in the order of the table: synthetic, each test set, real where there are several, gap."""
+    tests = [test.name for test in outcomes[0].cell.tests]
+    return [SYNTHETIC, *tests, *([REAL] if len(tests) > 1 else []), GAP]
+
+
+def summarise(outcomes: Sequence[Outcome], conditions: Sequence[Condition]) -> dict[str, dict[str, Interval]]:
+    """Condition -> set -> interval over seeds of `METRIC`; conditions without any outcome have empty ones."""
+    return {
+        condition.name: {
+            name: interval([one.scores[name][METRIC] for one in outcomes if one.cell.condition.name == condition.name])
+            for name in columns_of(outcomes)
+        }
+        for condition in conditions
+    }
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Mean and 95 % t-interval of a few numbers; those that are nan are left out."""
+    defined = [value for value in values if not isnan(value)]
+    count = len(defined)
+    if not count:
+        return Interval(nan, nan, nan, 0)
+    mean = float(np.mean(defined))
+    if count < 2:
+        return Interval(mean, nan, nan, count)
+    half = float(stats.t.ppf(0.975, count - 1) * np.std(defined, ddof=1) / sqrt(count))
+    return Interval(mean, mean - half, mean + half, count)
+
+
+def as_csv(table: Mapping[str, Mapping[str, Interval]]) -> str:
+    """The table for programs: a row a condition; of each set the mean and the ends of the interval."""
+    names = list(next(iter(table.values())))
+    header = ["condition", "seeds", *(f"{name}_{METRIC}{part}" for name in names for part in ("", "_low", "_high"))]
+    rows = [
+        [
+            condition,
+            max(one.seeds for one in row.values()),
+            *(_cell(v) for one in row.values() for v in (one.mean, one.low, one.high)),
+        ]
+        for condition, row in table.items()
+    ]
+    return write_csv(header, rows)
+
+
+def as_markdown(table: Mapping[str, Mapping[str, Interval]]) -> str:
+    """The table for people."""
+    names = list(next(iter(table.values())))
+    lines = [f"| condition | seeds | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    for condition, row in table.items():
+        lines.append(
+            f"| {condition} | {max(one.seeds for one in row.values())} | {' | '.join(map(str, row.values()))} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def cells_csv(outcomes: Sequence[Outcome], factors: Sequence[str]) -> str:
+    """Every cell on a row: its condition, levels and seed, and all its scores."""
+    names = columns_of(outcomes)
+    header = ["key", "condition", *factors, "seed", "threshold", "minutes"]
+    header += [f"{name}_{metric}" for name in names for metric in METRICS]
+    rows = []
+    for one in outcomes:
+        condition = one.cell.condition
+        levels = [condition.levels[factor].label if factor in condition.levels else "" for factor in factors]
+        scores = [_cell(one.scores[name][metric]) for name in names for metric in METRICS]
+        start = [one.cell.key, condition.name, *levels, one.cell.seed]
+        rows.append([*start, f"{one.threshold:.2f}", f"{one.minutes:.2f}", *scores])
+    return write_csv(header, rows)
+
+
+def write_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Lay out rows as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: float) -> str:
+    return "" if isnan(value) else f"{value:.4f}"
+
+
+def _mean(values: Mapping[str, float | None]) -> float:
+    mean = values["mean"]
+    return nan if mean is None else mean

@@ -1,0 +1,156 @@
+"""What a cell is made with: one flat list of names for images, knobs and fit, checked before anything runs.
+
+A name is one of `Images` (`preset`, `images`, ...), a knob of the generator (`mitogen:section.knob`), or a setting of
+the fit (`network`, `augment.noise`; see `mitoseg fit --settings`).
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mitodata.errors import MitoError, RunError
+from mitogen.distributions import Fixed
+from mitogen.recipe import Recipe, find_knobs, open_recipe
+from mitogen.scenes import SCENES
+from mitoseg.config import FitConfig, known_settings, parse_config
+
+KNOB = "mitogen:"
+"""What names of knobs begin with."""
+
+REFUSED = {
+    "seed": "comes from the study's seeds",
+    "minutes": "would make results depend on the machine; expected steps or epochs",
+}
+
+
+class Images(BaseModel):
+    """What is rendered for a cell."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    preset: str = Field(default="mito", description="recipe: a preset of mitogen, or a file that ends in .toml")
+    images: int = Field(default=400, ge=2, le=1_000_000, description="training images")
+    validation_images: int = Field(default=64, ge=1, le=1_000_000, description="synthetic images that are held out")
+    size_px: int = Field(default=256, ge=32, le=8192, description="side of an image, px")
+    data_seed: int | None = Field(
+        default=None, ge=0, lt=2**63, description="seed of the images; left out, each seed has images of its own"
+    )
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that a condition decides.
+
+    Attributes:
+        recipe: the knobs, resolved.
+        images: what is rendered.
+        config: the fit; its seed is that of the cell.
+    """
+
+    recipe: Recipe
+    images: Images
+    config: FitConfig
+
+
+def resolve(settings: Mapping[str, object], folder: Path, where: str) -> Setup:
+    """Turn settings by name into what they mean; what is not named has its default.
+
+    Args:
+        settings: name -> value, as in a study file.
+        folder: what relative paths of recipes start from.
+        where: what messages begin with.
+
+    Raises:
+        RunError: a name is unknown, with the nearest known one; a value is impossible; or there is no budget.
+    """
+    for name in settings:
+        check_name(name, where)
+    images = _images(settings, where)
+    knobs = {name.removeprefix(KNOB): value for name, value in settings.items() if name.startswith(KNOB)}
+    preset = str(folder / images.preset) if images.preset.endswith(".toml") else images.preset
+    try:
+        recipe = open_recipe(preset).override(knobs)
+    except MitoError as error:
+        raise RunError(f"{where}: {error}") from error
+    config = parse_config(_tree(settings), where)
+    if config.steps is None and config.epochs is None:
+        raise RunError(f"{where}: no budget; expected steps = NUMBER (or epochs) under [base]")
+    return Setup(recipe, images, config)
+
+
+def check_name(name: str, where: str) -> None:
+    """Check that a setting exists.
+
+    Raises:
+        RunError: it does not, or may not be set in a study.
+    """
+    known = known_names()
+    if name in REFUSED:
+        raise RunError(f"{where}: {name}: {REFUSED[name]}")
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+        near = near or difflib.get_close_matches(KNOB + name, known, n=1, cutoff=0.9)
+        hint = f"did you mean {near[0]}?" if near else f"expected {KNOB}section.knob, or one of: {', '.join(_plain())}"
+        raise RunError(f"{where}: {name}: unknown setting; {hint}")
+
+
+def known_names() -> list[str]:
+    """All names that settings may have."""
+    return [*_plain(), *(f"{KNOB}{knob}" for table in SCENES.values() for knob in table)]
+
+
+def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo what TOML does to a dotted key that is not in quotes: {"augment": {"noise": 0}} is "augment.noise"."""
+    return dict(_flat(settings))
+
+
+def value_of(name: str, setup: Setup) -> object:
+    """The value that a setting has in a setup; of a knob that is drawn, the text of its distribution."""
+    if name.startswith(KNOB):
+        value = setup.recipe.values[find_knobs(name.removeprefix(KNOB))[0].name]
+        return value.value if isinstance(value, Fixed) else value.text()
+    if name in Images.model_fields:
+        return getattr(setup.images, name)
+    branch: Any = setup.config
+    for part in name.split("."):
+        branch = getattr(branch, part)
+    return branch
+
+
+def _plain() -> list[str]:
+    return [*Images.model_fields, *(name for name in known_settings() if name not in REFUSED)]
+
+
+def _images(settings: Mapping[str, object], where: str) -> Images:
+    try:
+        return Images.model_validate({name: value for name, value in settings.items() if name in Images.model_fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RunError(f"{where}: {first['loc'][0]}: got {first['input']!r}; {first['msg'].lower()}") from error
+
+
+def _tree(settings: Mapping[str, object]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name.startswith(KNOB) or name in Images.model_fields:
+            continue
+        *parents, leaf = name.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = value
+    return tree
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    known = known_names()
+    for name, value in settings.items():
+        inner = f"{prefix}{name}."
+        if isinstance(value, dict) and any(one.startswith(inner) for one in known):
+            yield from _flat(value, inner)
+        else:
+            yield prefix + name, value
