@@ -14,7 +14,14 @@ EXAMPLES = (
 )
 
 
-class Tests(click.ParamType):
+EXPLAIN_EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitogen render -n 300 --seed 7 -o many.h5\n"
+    "mitoseg study explain runs/first many.h5 --real epfl.h5\n"
+)
+
+
+class Tests(click.ParamType[tuple[str, Path]]):
     """NAME=FILE.h5."""
 
     name = "test"
@@ -92,3 +99,24 @@ def show(name: str) -> None:
     from mitoseg.study.plan import read_plan
 
     click.echo(read_plan(name).text, nl=False)
+
+
+@study.command(epilog=EXPLAIN_EXAMPLES)
+@click.argument("run", type=FILES)
+@click.argument("data", type=FILES, metavar="DATA.h5")
+@click.option("--real", type=FILES, metavar="REAL.h5", help="Say whether this tissue lies where the model fails.")
+@click.option("--json", "as_text", is_flag=True, help="Print everything as JSON.")
+def explain(run: Path, data: Path, real: Path | None, as_text: bool) -> None:
+    """Relate the errors of the model of RUN on rendered images DATA to the knobs that were drawn for each.
+
+    Needs some hundred images that the model has not seen, rendered from ranges. Labels of REAL are not looked at.
+    """
+    import json
+    from dataclasses import asdict
+
+    from mitoseg.predict import load_model
+    from mitoseg.study.explanation import explain as explain_run
+    from mitoseg.study.explanation import format_explanation
+
+    found = explain_run(load_model(run), data, real)
+    click.echo(json.dumps(asdict(found), indent=2) if as_text else format_explanation(found), nl=as_text)

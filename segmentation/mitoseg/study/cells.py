@@ -4,13 +4,12 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mitodata.errors import RunError
 from mitodata.store import SCHEMA_VERSION, Dataset, software, write_dataset
@@ -19,9 +18,6 @@ from mitoseg.checkpoint import write_atomic
 from mitoseg.config import FitConfig
 from mitoseg.study.designs import Condition, Layout
 from mitoseg.study.plan import TestSet
-
-if TYPE_CHECKING:
-    from mitoseg.evaluate import DatasetResult
 
 FORMAT = 1
 """Changes when results mean something else than before; results of another format are made again."""
@@ -176,7 +172,7 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
     """
     import torch
 
-    from mitoseg.evaluate import evaluate
+    from mitoseg.evaluate import as_json, evaluate
     from mitoseg.predict import load_model
     from mitoseg.train import fit
 
@@ -188,7 +184,10 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
         fitted = fit([chunk.path for chunk in training], run, cell.config, validation=[held_out.path])
         model = load_model(run)
         sets = {SYNTHETIC: (held_out.path, 1), **{test.name: (test.file, test.every) for test in cell.tests}}
-        scores = {name: _scores(*evaluate(model, [path], every=every)) for name, (path, every) in sets.items()}
+        scores = {}
+        for name, (path, every) in sets.items():
+            results = evaluate(model, [path], every=every)
+            scores[name] = as_json(results)[results[0].name]
     if not keep:
         for path in run.glob("*.pt"):
             path.unlink()
@@ -207,16 +206,6 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
     place = result_path(folder, cell)
     place.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(place, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
-
-
-def _scores(result: "DatasetResult") -> dict[str, Any]:
-    """The metrics of one test set: mean, std and pooled of each, None where one is not defined."""
-    metrics = {name: asdict(value) for name, value in result.summaries().items()}
-    plain = {
-        name: {part: None if isnan(number) else number for part, number in values.items()}
-        for name, values in metrics.items()
-    }
-    return {**plain, "images": len(result.images), "images_with_foreground": result.presence.with_foreground}
 
 
 def result_path(folder: Path, cell: Cell) -> Path:

@@ -94,8 +94,8 @@ def _one_at_a_time(contents: Contents, folder: Path, where: str) -> Layout:
         # A level that is the base itself is the baseline, not a second fit of the same thing.
         new = [level for level in levels if level.label != own]
         conditions += [_condition(contents, {name: level}, folder, where) for level in new]
-        at_base = [] if isinstance(value, dict) else [_level(name, value_of(name, base.setup))]
-        factors[name] = _in_order([*at_base, *new])
+        at_base = Level(own, math.nan, {}) if isinstance(value, dict) else _level(name, value_of(name, base.setup))
+        factors[name] = _in_order([at_base, *new])
         references[name] = own
     return Layout(conditions, factors, references)
 

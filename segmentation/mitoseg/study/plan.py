@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -78,17 +79,17 @@ def read_plan(name: str) -> Plan:
         RunError: there is no such study, it is no TOML, or it says something impossible.
     """
     if name.endswith(".toml"):
-        path, where = Path(name), name
-        folder = path.parent
+        source: Path | Traversable = Path(name)
+        where, folder = name, Path(name).parent
     else:
         names = ready_names()
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"expected FILE.toml, or one of: {', '.join(names)}"
             raise RunError(f"study {name}: unknown; {hint}")
-        path, where, folder = READY / f"{name}.toml", f"study {name}", Path()
+        source, where, folder = READY / f"{name}.toml", f"study {name}", Path()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8")
     except OSError as error:
         raise RunError(f"{where}: cannot be read ({error.strerror}); expected a study file") from error
     except UnicodeDecodeError as error:
@@ -96,7 +97,7 @@ def read_plan(name: str) -> Plan:
     return Plan(Path(name).stem, text, folder, _parse(text, where))
 
 
-def test_files(plan: Plan, given: Mapping[str, Path]) -> dict[str, TestSet]:
+def given_tests(plan: Plan, given: Mapping[str, Path]) -> dict[str, TestSet]:
     """The test sets that have a file, those that were `given` by name winning.
 
     Raises:

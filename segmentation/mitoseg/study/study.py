@@ -7,7 +7,7 @@ from pathlib import Path
 from mitodata.errors import RunError
 from mitoseg.study.cells import Cell, chunks_of, make_cells, open_tests
 from mitoseg.study.designs import Layout, lay_out
-from mitoseg.study.plan import Plan, read_plan, test_files
+from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
 from mitoseg.study.running import cluster, local, missing_cells, run_cells
@@ -54,7 +54,7 @@ def open_study(name: str, tests: Mapping[str, Path], folder: Path | None = None)
     """
     plan = read_plan(name)
     layout = lay_out(plan.contents, plan.folder, name if name.endswith(".toml") else f"study {name}")
-    cells = make_cells(layout, plan.contents.seeds, open_tests(test_files(plan, tests)))
+    cells = make_cells(layout, plan.contents.seeds, open_tests(given_tests(plan, tests)))
     return Study(plan, layout, cells, folder or Path("studies") / plan.name)
 
 

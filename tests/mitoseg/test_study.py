@@ -1,0 +1,283 @@
+"""Studies: designs, what makes a cell, and that nothing is run twice."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitodata.errors import MitoError, RunError
+from mitoseg.study import cells as cells_module
+from mitoseg.study import running
+from mitoseg.study.cells import make_cells, open_tests
+from mitoseg.study.designs import Layout, lay_out
+from mitoseg.study.plan import given_tests, read_plan, ready_names
+from mitoseg.study.results import read_outcomes
+from mitoseg.study.running import missing_cells, run_cells
+from mitoseg.study.study import Study, open_study, run_study
+
+BASE = """
+[base]
+images = 4
+validation_images = 2
+size_px = 64
+network = "tiny"
+patch_px = 64
+steps = 2
+batch = 2
+validations = 1
+"mitogen:mitochondria.volume_fraction" = 0.25
+"mitogen:section.pixel_nm" = 16
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, fresh_discs: Path) -> Callable[..., Study]:
+    """Write a study file and open it."""
+    shutil.copy(fresh_discs, tmp_path / "held.h5")
+
+    def make(head: str, base: str = BASE, tests: str = 'held = { file = "held.h5", every = 3 }') -> Study:
+        path = tmp_path / "mine.toml"
+        path.write_text(
+            f"{head.partition('[factors]')[0]}\n{base}\n[factors]{head.partition('[factors]')[2]}\n[tests]\n{tests}\n"
+        )
+        return open_study(str(path), {}, tmp_path / "out")
+
+    return make
+
+
+def names(study: Study) -> list[str]:
+    return [condition.name for condition in study.layout.conditions]
+
+
+def at_once(function: Callable[..., None], *arguments: object) -> "Future[None]":
+    """Do the work here and now."""
+    future: Future[None] = Future()
+    try:
+        future.set_result(function(1, *arguments))
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
+def test_designs(study: Callable[..., Study]) -> None:
+    two = '[factors]\nimages = [4, 8]\n"augment.noise" = [0.0, 0.4]'
+    assert names(study(f'design = "grid"\n{two}')) == [
+        "images = 4, augment.noise = 0",
+        "images = 4, augment.noise = 0.4",
+        "images = 8, augment.noise = 0",
+        "images = 8, augment.noise = 0.4",
+    ]
+    # What the base is already is the baseline: no second fit of the same thing.
+    one = study(f'design = "one-at-a-time"\n{two}')
+    assert names(one) == ["baseline", "images = 8", "augment.noise = 0"]
+    assert one.layout.references == {"images": "4", "augment.noise": "0.4"}
+    out = study('design = "leave-one-out"\n[factors]\nmyelin = { "mitogen:myelin.density_per_um3" = 0 }')
+    assert names(out) == ["baseline", "without myelin"]
+    assert out.layout.conditions[1].setup.recipe.values["myelin.density_per_um3"].ppf(0.5) == 0
+    some = study('design = "random"\nsamples = 5\n[factors]\nimages = { uniform = [4, 9] }\npreset = ["mito", "s0"]')
+    more = study('design = "random"\nsamples = 7\n[factors]\nimages = { uniform = [4, 9] }\npreset = ["mito", "s0"]')
+    assert len({condition.setup.images.images for condition in some.layout.conditions}) > 1
+    # More samples leave the first ones as they were.
+    assert [cell.key for cell in more.cells if cell.seed == 0][:5] == [
+        cell.key for cell in some.cells if cell.seed == 0
+    ]
+
+
+def test_named_levels_and_levels_that_are_ranges(study: Callable[..., Study]) -> None:
+    opened = study(
+        'design = "one-at-a-time"\n[factors]\n"mitogen:imaging.noise" = [2, { uniform = [0, 20] }]\n'
+        '[factors.look]\nflat = { "mitogen:cristae.contrast" = 0, network = "small" }'
+    )
+    assert names(opened)[1:] == ["imaging.noise = 2", "imaging.noise = { uniform = [0, 20] }", "look = flat"]
+    assert opened.layout.conditions[3].setup.config.network == "small"
+
+
+def test_a_key_says_what_a_cell_depends_on(study: Callable[..., Study], tmp_path: Path, discs: Path) -> None:
+    def key(base: str = BASE, **arguments: str) -> str:
+        return study('design = "grid"\n[factors]\nimages = [4]', base, **arguments).cells[0].key
+
+    first = key()
+    assert key() == first
+    for change in ('"mitogen:cristae.contrast" = 1', '"augment.noise" = 0', "data_seed = 3", "device = 'cpu'"):
+        same = key(f"{BASE}\n{change}") == first
+        assert same == (change == "device = 'cpu'"), change
+    assert key(tests='held = { file = "held.h5", every = 2 }') != first
+    # Another name of the same file is the same data; another content under the same name is not.
+    shutil.copy(tmp_path / "held.h5", tmp_path / "again.h5")
+    assert key(tests='held = { file = "again.h5", every = 3 }') == first
+    shutil.copy(discs, tmp_path / "held.h5")
+    assert key() != first
+
+
+def test_a_stopped_study_goes_on_where_it_was(
+    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = 'design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]'
+    opened = study(head)
+    ran: list[str] = []
+    original = cells_module.run_cell
+
+    def counted(threads: int, cell: Any, *arguments: Any) -> None:
+        if len(ran) == 2:
+            # As if killed in the middle: the folder of the run is there, the result is not.
+            (opened.folder / "runs" / cell.key).mkdir(parents=True)
+            (opened.folder / "runs" / cell.key / "last.pt").write_bytes(b"half")
+            raise KeyboardInterrupt
+        ran.append(cell.key)
+        original(threads, cell, *arguments)
+
+    monkeypatch.setattr(running, "run_cell", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(opened.cells, opened.folder, at_once)
+    assert len(missing_cells(opened.cells, opened.folder)) == 2
+    # A result that is damaged counts for nothing.
+    damaged = cells_module.result_path(opened.folder, opened.cells[0])
+    damaged.write_text(damaged.read_text()[:50])
+    ran_before = list(ran)
+    monkeypatch.setattr(running, "run_cell", lambda *arguments: (ran.append(arguments[1].key), original(*arguments))[1])
+    assert not run_cells(missing_cells(opened.cells, opened.folder), opened.folder, at_once)
+    assert sorted(ran[2:]) == sorted(cell.key for cell in opened.cells if cell.key != ran_before[1])
+    monkeypatch.undo()
+    # Nothing is left to do: no process is started, and all is written again from the results.
+    monkeypatch.setattr("mitoseg.study.study.local", None)
+    page = run_study(opened, 1)
+    table = (opened.folder / "table.csv").read_text()
+    assert table.splitlines()[0].startswith("condition,seeds,synthetic_iou")
+    assert len(table.splitlines()) == 3
+    text = page.read_text()
+    assert "baseline" in text
+    assert "http" not in text.replace("http://www.w3.org", "")
+    # An extended study keeps what it has; training images that cells share are rendered once.
+    longer = study(head.replace("[4, 6]", "[4, 6, 8]"))
+    assert [cell.condition.name for cell in missing_cells(longer.cells, longer.folder)] == ["images = 8"] * 2
+    assert len(list((opened.folder / "renders").glob("*.h5"))) == 2 * (2 + 1)
+
+
+def test_a_cell_that_fails_does_not_stop_the_others(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4, 6]')
+    calls = count()
+    original = cells_module.run_cell
+
+    def second_fails(*arguments: Any) -> None:
+        if next(calls) == 0:
+            raise RunError("no foreground\nmore")
+        original(*arguments)
+
+    monkeypatch.setattr(running, "run_cell", second_fails)
+    (failure,) = run_cells(opened.cells, opened.folder, at_once)
+    assert failure.reason == "no foreground"
+    assert len(read_outcomes(opened.cells, opened.folder)) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ('design = "grid"\n[factors]\n"mitogen:cristae.contrst" = [1]', "did you mean mitogen:cristae.contrast?"),
+        ('design = "grid"\n[factors]\n"cristae.contrast" = [1]', "did you mean mitogen:cristae.contrast?"),
+        ('design = "grid"\n[factors]\nnetwrk = ["tiny"]', "did you mean network?"),
+        ('design = "grid"\n[factors]\n"mitogen:cristae.contrast" = [1, 7]', "7 is outside the allowed 0 to 2"),
+        ('design = "grid"\n[factors]\n"augment.noise" = [0, -1]', "augment.noise: got -1"),
+        ('design = "grid"\n[factors]\nimages = [0]', "images: got 0"),
+        ('design = "grid"\n[factors]\npreset = ["mitoo"]', "preset mitoo: unknown; did you mean mito?"),
+        ('design = "grid"\n[factors]\nminutes = [1]', "depend on the machine"),
+        ('design = "grid"\n[factors]\nseed = [1]', "comes from the study's seeds"),
+        ('design = "grid"\n[factors]\nimages = 4', "expected a list of values"),
+        ('design = "grid"\n[factors]\nimages = [4, 4]', "level 4 is there twice"),
+        ('design = "leave-one-out"\n[factors]\nmyelin = [0]', "expected a table of the settings"),
+        ('design = "leave-one-out"\n[factors]\nmyelin = { "mitogen:myelin.density" = 9 }', "9 is outside"),
+        ('design = "latin"\n[factors]\nimages = [4]', "design: got 'latin'"),
+        ('design = "grid"\nseed = [1]\n[factors]\nimages = [4]', "seed: unknown; did you mean seeds?"),
+        ('design = "grid"\nseeds = []\n[factors]\nimages = [4]', "seeds"),
+        ('design = "grid"\n[factors]\nimages = [4', "not valid TOML"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_run(
+    head: str, expected: str, study: Callable[..., Study], tmp_path: Path
+) -> None:
+    with pytest.raises(MitoError) as caught:
+        study(head)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("tests", "expected"),
+    [
+        ('held = { file = "none.h5" }', "none.h5: no such file"),
+        ("held = {}", "--test held=FILE.h5"),
+        ('real = { file = "held.h5" }', "expected another name"),
+        ('held = { file = "held.h5", evry = 2 }', "did you mean every?"),
+        ('held = { file = "mine.toml" }', "not HDF5"),
+    ],
+)
+def test_test_sets_are_checked_first(tests: str, expected: str, study: Callable[..., Study]) -> None:
+    with pytest.raises(MitoError) as caught:
+        study('design = "grid"\n[factors]\nimages = [4]', tests=tests)
+    assert expected in str(caught.value)
+
+
+def test_a_budget_is_needed(study: Callable[..., Study]) -> None:
+    with pytest.raises(RunError, match="no budget; expected steps"):
+        study('design = "grid"\n[factors]\nimages = [4]', BASE.replace("steps = 2", ""))
+
+
+def test_no_such_study(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="did you mean leave-one-out"):
+        read_plan("leave-one-ot")
+    with pytest.raises(RunError, match="cannot be read"):
+        read_plan(str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize("name", ready_names())
+def test_ready_studies_are_possible(name: str, fresh_discs: Path) -> None:
+    plan = read_plan(name)
+    layout: Layout = lay_out(plan.contents, plan.folder, name)
+    cells = make_cells(layout, plan.contents.seeds, open_tests(given_tests(plan, {"epfl": fresh_discs})))
+    assert len(plan.contents.seeds) >= 3
+    # No condition is another one in disguise: every switch does something.
+    assert len({cell.key for cell in cells}) == len(cells)
+
+
+def test_there_are_enough_things_to_leave_out() -> None:
+    assert len(read_plan("leave-one-out").contents.factors) >= 10
+
+
+@pytest.mark.slow
+def test_a_killed_study_gives_the_same_table(study: Callable[..., Study], tmp_path: Path) -> None:
+    study('design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]')
+
+    def command(folder: str) -> list[str]:
+        arguments = ["study", str(tmp_path / "mine.toml"), "-o", str(tmp_path / folder), "--workers", "1"]
+        return [sys.executable, "-m", "mitoseg", *arguments]
+
+    whole = subprocess.run(command("whole"), capture_output=True, text=True, timeout=600)
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(command("killed"), stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 300
+    while not list((tmp_path / "killed" / "cells").glob("*.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "cells").glob("*.json")}
+    assert 1 <= len(done) < 4
+    again = subprocess.run(command("killed"), capture_output=True, text=True, timeout=600)
+    assert again.returncode == 0, again.stderr
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "cells").glob("*.json")}
+    assert done.items() <= after.items()
+    assert f"{4 - len(done)} of them to run" in again.stderr or len(done) == 3
+    for name in ("table.csv", "ranking.csv"):
+        assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    results = [json.loads(path.read_text()) for path in (tmp_path / "killed" / "cells").glob("*.json")]
+    assert all(result["steps"] == 2 for result in results)
