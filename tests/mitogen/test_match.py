@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -28,7 +29,7 @@ from mitogen.render import render
 
 WIDE = ("imaging.white={ uniform = [150, 250] }", "imaging.noise={ loguniform = [2, 20] }")
 KNOBS = ("imaging.white", "imaging.noise")
-QUICK = Settings(KNOBS, trials=20, crops=2, fresh=3)
+QUICK = Settings(KNOBS, trials=12, crops=1, fresh=2)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,9 @@ class Here:
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No processes, and few images where the command chooses how many."""
     monkeypatch.setattr(matching, "Workers", Here)
+    monkeypatch.setattr("mitogen.match.Settings", partial(Settings, crops=1, fresh=2))
 
 
 def same(a: Match, b: Match) -> bool:
@@ -74,7 +77,7 @@ def same(a: Match, b: Match) -> bool:
 
 @pytest.mark.usefixtures("here")
 def test_a_darker_and_noisier_recipe_is_recovered(recipe: Recipe, real: Path, tmp_path: Path) -> None:
-    found = match_recipe(recipe, look_at_real(real), tmp_path / "j", replace(QUICK, trials=32, width=0.2))
+    found = match_recipe(recipe, look_at_real(real), tmp_path / "j", replace(QUICK, trials=32, crops=2, width=0.2))
     before, at_best, after = found.distances()
     assert at_best < 0.5 * before
     assert after < 0.7 * before
@@ -87,9 +90,9 @@ def test_a_darker_and_noisier_recipe_is_recovered(recipe: Recipe, real: Path, tm
     assert all(found.matched.values[name] == recipe.values[name] for name in others)
 
 
+@pytest.mark.usefixtures("here")
 def test_labels_cannot_reach_it(real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole command on the file as it is, with nonsense for labels, and without any: the same bytes."""
-    monkeypatch.setattr(matching, "Workers", Here)
     with h5py.File(real) as file:
         raws = [Sample(raw[None], (5.0, 5.0, 5.0)) for raw in file["raw"]]
     results = {}
@@ -139,7 +142,7 @@ def test_stopped_and_continued_it_ends_the_same(
 
     look = matching.appearance_with
     monkeypatch.setattr(matching, "appearance_with", stop)
-    with pytest.raises(KeyboardInterrupt, match=r"8 of 20 trials are kept in .*stopped\.journal; the same command"):
+    with pytest.raises(KeyboardInterrupt, match=r"8 of 12 trials are kept in .*stopped\.journal; the same command"):
         match_recipe(recipe, target, storage, QUICK)
     with storage.open("ab") as file:  # as if killed while writing
         file.write(b'{"op_code": 5, "trial')
