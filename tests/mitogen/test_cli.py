@@ -184,7 +184,7 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
     assert "only in scene blobs" in run("recipe", "explain", "blobs.radius_nm")[1]
     code, output, _ = run("recipe", "diff", "mito", "mine.toml")
     changed = [line.split() for line in output.splitlines()]
-    assert (code, changed[0]) == (0, "section.thickness_nm: { loguniform = [5, 45] } -> 12".split())
+    assert (code, changed[0]) == (0, ["section.thickness_nm:", "{", "loguniform", "=", "[5,", "45]", "}", "->", "12"])
     assert all(line[0] == "kind" and line[-3:] == ["as", "the", "recipe"] for line in changed[1:])
     assert run("recipe", "diff", "mito", "mito")[1] == "no differences\n"
     assert run("recipe", "schema", "-o", "s.json")[0] == 0
