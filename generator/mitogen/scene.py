@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mitogen.contacts import deepest
 from mitogen.fields import Waves, random_waves
 from mitogen.grid import FloatArray, Grid
 from mitogen.inclusions import place_inclusions
-from mitogen.organelles.golgi import Stacks, golgi_reach_nm, house_golgi, place_golgi
+from mitogen.organelles.golgi import Stacks, house_golgi, place_golgi
 from mitogen.organelles.levels import wavelength_of_threads
 from mitogen.shapes import Tubes
-from mitogen.thinning import deepest
 from mitogen.tissue import Cells, Kind, cells_at, place_cells
 from mitogen.world import StreamOf
 
@@ -66,12 +66,18 @@ class Scene:
 def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     """Build the scene around a grid from an image's numbers and streams."""
     found, trunks = place_inclusions(drawn, streams, grid)
-    cells, kind, shade = place_cells(drawn, streams, grid, max(found.largest_nm, golgi_reach_nm(drawn)))
+    golgi = place_golgi(drawn, streams, grid)
+    # The cells of all that can be seen, and those that hold the centre of something that can be.
+    low, high = grid.box(0.0)
+    points = np.concatenate([found.centre, golgi.centre])
+    box = (points.min(axis=0, initial=np.inf), points.max(axis=0, initial=-np.inf))
+    cells, kind, shade = place_cells(drawn, streams, (np.minimum(low, box[0]), np.maximum(high, box[1])))
     trunk_cell = (len(kind) + np.arange(len(trunks.tubes))).astype(np.int32)
     kinds = np.concatenate([kind, trunks.kind])
-    host = cells_at(cells, found.centre)
-    held = found.trunk >= 0
-    host[held] = trunk_cell[found.trunk[held]]
+    host = np.full(len(found.trunk), -1, np.int32)
+    free = found.trunk < 0
+    host[free] = cells_at(cells, found.centre[free])
+    host[~free] = trunk_cell[found.trunk[~free]]
     return Scene(
         cells,
         kinds,
@@ -86,7 +92,7 @@ def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
         found.instance,
         found.kind,
         found.looks,
-        _place_golgi(drawn, streams, grid, cells, kinds, trunks.tubes),
+        _house_golgi(golgi, cells, kinds, trunks.tubes),
         _fields(drawn, streams),
         {name: int(streams(f"key/{name}").integers(2**62)) for name in KEYS},
     )
@@ -115,11 +121,8 @@ def _fields(drawn: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
     return {name: random_waves(streams(f"field/{name}"), length) for name, length in lengths.items()}
 
 
-def _place_golgi(
-    drawn: Mapping[str, float], streams: StreamOf, grid: Grid, cells: Cells, kind: NDArray[np.int8], trunks: Tubes
-) -> Stacks:
-    """Scatter Golgi stacks and find the cell of each, and how large it may be there."""
-    stacks = place_golgi(drawn, streams, grid)
+def _house_golgi(stacks: Stacks, cells: Cells, kind: NDArray[np.int8], trunks: Tubes) -> Stacks:
+    """Find the cell of each Golgi stack, and how large it may be there."""
     if len(stacks.centre) == 0:
         return stacks
     host = cells_at(cells, stacks.centre)

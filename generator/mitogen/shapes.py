@@ -130,23 +130,30 @@ def _arcs(
     length: NDArray[np.float64], curvature: NDArray[np.float64], nodes: int,
 ) -> NDArray[np.float64]:  # fmt: skip
     line = np.empty((len(centre), nodes, 3))
-    across = np.empty(3)
     for n in range(len(centre)):
-        along = norm = 0.0
-        for k in range(3):
-            along += turn[n, k] * direction[n, k]
-        for k in range(3):
-            across[k] = turn[n, k] - along * direction[n, k]
-            norm += across[k] * across[k]
-        norm = max(np.sqrt(norm), 1e-9)
-        whole = curvature[n] if abs(curvature[n]) >= 1e-3 else 1e-3
-        radius = length[n] / whole
-        for node in range(nodes):
-            angle = whole * (node / (nodes - 1) - 0.5)
-            forward, sideways = radius * np.sin(angle), radius * (1 - np.cos(angle)) / norm
-            for k in range(3):
-                line[n, node, k] = centre[n, k] + forward * direction[n, k] + sideways * across[k]
+        arc(centre[n], direction[n], turn[n], length[n], curvature[n], line[n])
     return line
+
+
+@compiled
+def arc(
+    centre: NDArray[np.float64], direction: NDArray[np.float64], turn: NDArray[np.float64], length: float,
+    curvature: float, line: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """As `bend`, for one line (nodes, 3) within a compiled loop."""
+    along = norm = 0.0
+    for k in range(3):
+        along += turn[k] * direction[k]
+    for k in range(3):
+        norm += (turn[k] - along * direction[k]) ** 2
+    norm = max(np.sqrt(norm), 1e-9)
+    whole = curvature if abs(curvature) >= 1e-3 else 1e-3
+    radius = length / whole
+    for node in range(len(line)):
+        angle = whole * (node / (len(line) - 1) - 0.5)
+        forward, sideways = radius * np.sin(angle), radius * (1 - np.cos(angle)) / norm
+        for k in range(3):
+            line[node, k] = centre[k] + forward * direction[k] + sideways * (turn[k] - along * direction[k])
 
 
 @compiled

@@ -16,7 +16,7 @@ from mitogen.partition import holders, nearest_two
 from mitogen.parts import Part
 from mitogen.profiles import layer_at, reach_at
 from mitogen.shapes import TubeMap
-from mitogen.world import StreamOf, directions, scatter
+from mitogen.world import Box, StreamOf, directions, scatter
 
 ROUGH_NM = 12.0
 """How far a plasma membrane wavers within a few tens of nanometres."""
@@ -63,9 +63,9 @@ class Cells:
 
 
 def place_cells(
-    drawn: Mapping[str, float], streams: StreamOf, grid: Grid, margin_nm: float = 0.0
+    drawn: Mapping[str, float], streams: StreamOf, box_nm: Box
 ) -> tuple[Cells, NDArray[np.int8], FloatArray]:
-    """Fill the tissue with cells, as far as `margin_nm` beyond the grid.
+    """Fill a box of tissue with cells.
 
     Returns:
         The cells, their kinds (N,) int8 (see `Kind`), and the density of their cytoplasm (N,) float32.
@@ -80,7 +80,8 @@ def place_cells(
     warp = _three_waves(rng, 5.0 * calibre)
     wave = _three_waves(rng, drawn["cells.wave_length_nm"])
     warp_nm = drawn["cells.tortuosity"] * calibre
-    centre, u = scatter(streams, "cells", density, grid.box(margin_nm + reach + 2.5 * warp_nm), 7)
+    margin = reach + 2.5 * warp_nm
+    centre, u = scatter(streams, "cells", density, (box_nm[0] - margin, box_nm[1] + margin), 7)
     spread = drawn["cells.calibre_spread"]
     # No cell is wider or longer than it reaches, or it would end there without a membrane.
     longest = reach / 1.6

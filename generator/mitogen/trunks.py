@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from mitogen.grid import FloatArray, Grid
+from mitogen.contacts import touching
+from mitogen.grid import FloatArray
 from mitogen.shapes import Tubes, bend
-from mitogen.thinning import Box, touching
 from mitogen.tissue import Kind
-from mitogen.world import StreamOf, directions, scatter
+from mitogen.world import Box, StreamOf, directions, scatter
 
 NODES = 7
 LENGTH_NM = {Kind.SOMA: 0.0, Kind.MYELINATED: 4500.0, Kind.NEURITE: 3000.0}
@@ -48,8 +48,8 @@ class Trunks:
         )  # fmt: skip
 
 
-def place_trunks(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, margin_nm: float) -> Trunks:
-    """Find all trunks that come within `margin_nm` of the grid, and perhaps more."""
+def place_trunks(drawn: Mapping[str, float], streams: StreamOf, box_nm: Box) -> Trunks:
+    """Find all trunks that reach into a box, and perhaps more."""
     largest = {
         kind: LENGTH_NM[kind] / 2 + 1.5 * _WIDEST * drawn[f"{name}.radius_nm"] for kind, name in SECTIONS.items()
     }
@@ -57,7 +57,9 @@ def place_trunks(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, marg
     for place, kind in enumerate(SECTIONS):
         # As far as trunks of a later kind may lie that this one may displace.
         later = sum(2 * largest[other] for other in list(SECTIONS)[place + 1 :])
-        trunks = _scatter_trunks(drawn, streams, grid.box(margin_nm + later + largest[kind]), kind)
+        wide = (box_nm[0] - later, box_nm[1] + later)
+        trunks = _scatter_trunks(drawn, streams, (wide[0] - largest[kind], wide[1] + largest[kind]), kind)
+        trunks = trunks.take(np.flatnonzero(trunks.tubes.reaching(wide)))
         for earlier in found:
             trunks = trunks.take(np.flatnonzero(~touching(trunks.tubes, earlier.tubes, 10.0)))
         found.append(trunks)

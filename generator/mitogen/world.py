@@ -5,9 +5,11 @@ block's place. A section and a volume of the same image therefore agree, however
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from mitogen.hashing import mix, open_unit, place
 from mitogen.kernels import compiled
@@ -15,6 +17,12 @@ from mitogen.streams import stream
 
 StreamOf = Callable[[str], np.random.Generator]
 """Gives the random stream of a stage of one image, by the stage's name."""
+
+Box = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Lower and upper corner (z, y, x) in nm."""
+
+_RARE = 0.02
+"""Share of normally distributed numbers that are cut off at either end."""
 
 
 def streams_of(seed: int, index: int) -> StreamOf:
@@ -26,7 +34,7 @@ def scatter(
     streams: StreamOf,
     stage: str,
     density_per_um3: float,
-    box_nm: tuple[NDArray[np.float64], NDArray[np.float64]],
+    box_nm: Box,
     numbers: int,
     *,
     together: float = 12.0,
@@ -48,12 +56,50 @@ def scatter(
     low, high = box_nm
     if density_per_um3 <= 0:
         return np.empty((0, 3)), np.empty((0, numbers))
-    edge = float(np.clip(1000 * (together / max(density_per_um3, 1e-9)) ** (1 / 3), 400, 4000))
+    edge, mean = blocks_of(density_per_um3, together)
     first, last = np.floor(low / edge).astype(np.int64), np.floor(high / edge).astype(np.int64)
-    key = np.uint64(streams(stage).integers(2**63))
-    mean = density_per_um3 * (edge / 1000) ** 3
-    rows = _points(key, first, last, mean, edge, np.asarray(low), np.asarray(high), numbers)
+    rows = _points(key_of(streams, stage), first, last, mean, edge, np.asarray(low), np.asarray(high), numbers)
     return rows[:, :3], rows[:, 3:]
+
+
+def key_of(streams: StreamOf, stage: str) -> np.uint64:
+    """The key of the blocks of a process."""
+    return np.uint64(streams(stage).integers(2**63))
+
+
+def blocks_of(density_per_um3: float, together: float = 12.0) -> tuple[float, float]:
+    """Edge in nm of the blocks of a process, and the mean number of points in one."""
+    edge = float(np.clip(1000 * (together / max(density_per_um3, 1e-9)) ** (1 / 3), 400, 4000))
+    return edge, density_per_um3 * (edge / 1000) ** 3
+
+
+@compiled
+def fill_block(
+    key: np.uint64, z: int, y: int, x: int, mean: float, edge: float, rows: NDArray[np.float64], filled: int
+) -> int:
+    """Put the points of one block into `rows` (N, 3 + numbers), from row `filled` on.
+
+    Returns:
+        How many rows are filled now; -1 if there are too few.
+    """
+    state = place(key, z, y, x)
+    # Arrivals of a Poisson process within a time of `mean`.
+    time = -np.log(open_unit(state))
+    while time < mean:
+        if filled == len(rows):
+            return -1
+        # A chain of its own, so that more numbers a point shift nothing.
+        own = mix(~state)
+        for column in range(rows.shape[1]):
+            own = mix(own)
+            rows[filled, column] = open_unit(own)
+        rows[filled, 0] = (rows[filled, 0] + z) * edge
+        rows[filled, 1] = (rows[filled, 1] + y) * edge
+        rows[filled, 2] = (rows[filled, 2] + x) * edge
+        filled += 1
+        state = mix(state)
+        time -= np.log(open_unit(state))
+    return filled
 
 
 @compiled
@@ -71,29 +117,18 @@ def _points(
     for z in range(first[0], last[0] + 1):
         for y in range(first[1], last[1] + 1):
             for x in range(first[2], last[2] + 1):
-                state = place(key, z, y, x)
-                # Arrivals of a Poisson process within a time of `mean`.
-                time = -np.log(open_unit(state))
-                while time < mean:
-                    # A chain of its own, so that more numbers a point shift nothing.
-                    own = mix(~state)
-                    for column in range(3 + numbers):
-                        own = mix(own)
-                        rows[filled, column] = open_unit(own)
-                    rows[filled, 0] = (rows[filled, 0] + z) * edge
-                    rows[filled, 1] = (rows[filled, 1] + y) * edge
-                    rows[filled, 2] = (rows[filled, 2] + x) * edge
+                end = fill_block(key, z, y, x, mean, edge, rows, filled)
+                while end < 0:
+                    rows = np.concatenate((rows, np.empty_like(rows)))
+                    end = fill_block(key, z, y, x, mean, edge, rows, filled)
+                for row in range(filled, end):
                     inside = True
                     for k in range(3):
-                        inside = inside and low[k] <= rows[filled, k] <= high[k]
+                        inside = inside and low[k] <= rows[row, k] <= high[k]
                     if inside:
+                        for column in range(rows.shape[1]):
+                            rows[filled, column] = rows[row, column]
                         filled += 1
-                        if filled == room:
-                            larger = np.empty((2 * room, 3 + numbers))
-                            larger[:room] = rows
-                            rows, room = larger, 2 * room
-                    state = mix(state)
-                    time -= np.log(open_unit(state))
     return rows[:filled]
 
 
@@ -103,3 +138,26 @@ def directions(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.flo
     angle = 2 * np.pi * v
     ring = np.sqrt(np.maximum(1 - z * z, 0))
     return np.stack([z, ring * np.sin(angle), ring * np.cos(angle)], axis=1)
+
+
+@compiled
+def point_on_sphere(u: float, v: float, out: NDArray[np.float64]) -> None:
+    """As `directions`, for one vector (3,) within a compiled loop."""
+    z = 2 * u - 1
+    ring = np.sqrt(max(1 - z * z, 0.0))
+    out[0], out[1], out[2] = z, ring * np.sin(2 * np.pi * v), ring * np.cos(2 * np.pi * v)
+
+
+@cache
+def normal_table() -> NDArray[np.float64]:
+    """Quantiles of the normal distribution for `normal_at`."""
+    table: NDArray[np.float64] = ndtri(np.linspace(_RARE, 1 - _RARE, 4097))
+    return table
+
+
+@compiled
+def normal_at(u: float, table: NDArray[np.float64]) -> float:
+    """A normally distributed number from a uniform one in 0-1, cut at 2.05 standard deviations (see `normal_table`)."""
+    place = min(max((u - _RARE) / (1 - 2 * _RARE), 0.0), 1.0) * (table.size - 1)
+    low = min(int(place), table.size - 2)
+    return float(table[low] + (place - low) * (table[low + 1] - table[low]))

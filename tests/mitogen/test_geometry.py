@@ -9,7 +9,6 @@ from mitogen.fields import grain, random_waves
 from mitogen.grid import Grid
 from mitogen.profiles import inside, layer, reach_nm
 from mitogen.shapes import Tubes, bend, cut_tubes
-from mitogen.thinning import Candidates, Fate, settle, touching
 from mitogen.world import scatter, streams_of
 
 GRID = Grid((96, 96), pixel_nm=4.0, thickness_nm=4.0, spacing_nm=4.0, sections=1)
@@ -105,68 +104,6 @@ def test_bent_lines_keep_their_length():
     length = rng.uniform(100, 2000, 20)
     line = bend(np.zeros((20, 3)), direction, rng.standard_normal((20, 3)), length, rng.uniform(-1.5, 1.5, 20), 40)
     np.testing.assert_allclose(np.linalg.norm(np.diff(line, axis=1), axis=2).sum(axis=1), length, rtol=0.01)
-
-
-def balls(count: int, seed: int, box: float = 500.0) -> Candidates:
-    rng = np.random.default_rng(seed)
-    centre = rng.uniform(-box, box, (count, 3))
-    nodes = np.repeat(centre[:, None], 2, axis=1).astype(np.float32)
-    tubes = Tubes(nodes, np.full((count, 2), 60, np.float32), np.zeros((count, 3), np.float32))
-    low = np.full(3, -box)
-    return Candidates(tubes, np.arange(count), centre, (low, -low), 60.0, rng.random(count))
-
-
-def gaps(candidates: Candidates) -> np.ndarray:
-    gap = np.linalg.norm(candidates.centre[:, None] - candidates.centre[None], axis=2) - 120
-    np.fill_diagonal(gap, np.inf)
-    return gap
-
-
-@pytest.mark.parametrize("rounds", [1, 2])
-def test_nothing_that_is_kept_is_too_close_and_nothing_goes_without_a_rival(rounds: int):
-    candidates = balls(150, 1)
-    fate = fate_of(candidates, rounds)
-    gap = gaps(candidates)
-    kept = fate == Fate.KEPT
-    assert kept.sum() > 10
-    assert gap[np.ix_(kept, kept)].min() >= 15.0
-    for lost in np.flatnonzero(fate == Fate.OUT):
-        assert np.any((gap[lost] < 15.0) & (candidates.priority < candidates.priority[lost]))
-
-
-def fate_of(candidates: Candidates, rounds: int) -> np.ndarray:
-    return settle([candidates], 15.0, [rounds], [np.ones(len(candidates), np.bool_)])[0]
-
-
-def test_more_rounds_keep_more():
-    candidates = balls(400, 2)
-    counts = [np.sum(fate_of(candidates, rounds) == Fate.KEPT) for rounds in (1, 2)]
-    assert counts[0] < counts[1]
-
-
-def test_a_fate_that_a_window_decides_is_the_same_in_a_wider_one():
-    wide = balls(600, 3, 700.0)
-    low = np.full(3, -450.0)
-    inside = np.flatnonzero(np.all(np.abs(wide.centre) <= 450, axis=1))
-    narrow = Candidates(
-        wide.tubes.take(inside), np.arange(len(inside)), wide.centre[inside], (low, -low), 60.0, wide.priority[inside]
-    )
-    all_fates, some = fate_of(wide, 2)[inside], fate_of(narrow, 2)
-    decided = some != Fate.OPEN
-    assert 0.05 < np.mean(decided) < 1
-    np.testing.assert_array_equal(some[decided], all_fates[decided])
-
-
-def test_an_earlier_group_wins_and_branches_go_with_their_body():
-    first, second = balls(60, 4), balls(200, 5)
-    joined = Candidates(
-        second.tubes, np.arange(200) // 2, second.centre[::2], second.box_nm, 2000.0, second.priority[::2]
-    )
-    fates = settle([first, joined], 0.0, [1, 1], [np.ones(60, np.bool_), np.ones(100, np.bool_)])
-    assert len(fates[1]) == 100
-    near = touching(second.tubes, first.tubes.take(np.flatnonzero(fates[0] == Fate.KEPT)), 0.0)
-    assert near.any()
-    assert np.all(fates[1][np.flatnonzero(near) // 2] != Fate.KEPT)
 
 
 def test_what_a_window_shows_does_not_depend_on_its_size():

@@ -208,7 +208,7 @@ def test_cells_end_at_membranes_only():
     for index in range(8):
         drawn = draw(recipe, 21, index)
         grid = grid_of(drawn, (1, 128, 128))
-        canvas = cut_cells(place_cells(drawn, streams_of(21, index), grid)[0], grid, 0.0)
+        canvas = cut_cells(place_cells(drawn, streams_of(21, index), grid.box(0.0))[0], grid, 0.0)
         border = canvas.owner[1:] != canvas.owner[:-1]
         assert np.minimum(canvas.membrane[1:], canvas.membrane[:-1])[border].max() < 60
 

@@ -15,7 +15,13 @@ from mitogen.grid import Grid
 from mitogen.knobs import KNOBS
 from mitogen.organelles.midlines import local_coordinates, midlines
 from mitogen.organelles.mitochondria import Mitochondria, draw_mitochondria
-from mitogen.organelles.mitochondrial_shapes import NODES, NUMBERS, grow_branches, shape_mitochondria
+from mitogen.organelles.mitochondrial_shapes import (
+    NODES,
+    NUMBERS,
+    extent_of_mitochondrion,
+    shape_mitochondrion,
+    sizes_of,
+)
 from mitogen.parts import Part
 from mitogen.recipe import draw, load_recipe
 from mitogen.render import grid_of
@@ -159,11 +165,20 @@ def test_own_coordinates_are_continuous_and_measure_lengths(seed, bent, where, o
     assert np.linalg.norm([a2 - a, b2 - b, c2 - c]) == pytest.approx(1, abs=0.35)
 
 
-def place(count: int = 400, seed: int = 0, **changed: float) -> tuple[Tubes, np.ndarray, dict[str, float]]:
+def place(count: int = 400, seed: int = 0, **changed: float) -> tuple[Tubes, Tubes, np.ndarray]:
+    """Mitochondria, their branches, and which of them each branch belongs to."""
     rng = np.random.default_rng(seed)
-    drawn = numbers(**changed)
+    sizes = sizes_of(numbers(**changed))
     u = rng.random((count, NUMBERS))
-    return shape_mitochondria(rng.uniform(-1e4, 1e4, (count, 3)), u, drawn, 5000.0), u, drawn
+    centre = rng.uniform(-1e4, 1e4, (count, 3))
+    nodes = np.zeros((count, 2, NODES, 3), np.float32)
+    radii, side = np.zeros((count, 2, NODES), np.float32), np.zeros((count, 2, 3), np.float32)
+    made = np.array([
+        shape_mitochondrion(c, v, extent_of_mitochondrion(v, sizes), sizes, n, r, s)
+        for c, v, n, r, s in zip(centre, u, nodes, radii, side, strict=True)
+    ])  # fmt: skip
+    stem = np.flatnonzero(made == 2)
+    return Tubes(nodes[:, 0], radii[:, 0], side[:, 0]), Tubes(nodes[stem, 1], radii[stem, 1], side[stem, 1]), stem
 
 
 def length_of(tubes: Tubes) -> np.ndarray:
@@ -171,9 +186,9 @@ def length_of(tubes: Tubes) -> np.ndarray:
 
 
 def test_sizes_reach_from_spheres_to_long_tubes():
-    tubes, _, drawn = place()
+    tubes, _, _ = place()
     radius = np.median(tubes.radii, axis=1)
-    assert np.median(radius) == pytest.approx(drawn["mitochondria.radius_nm"], rel=0.1)
+    assert np.median(radius) == pytest.approx(numbers()["mitochondria.radius_nm"], rel=0.1)
     slimness = length_of(tubes) / (2 * radius)
     assert np.percentile(slimness, 5) < 0.5
     assert np.percentile(slimness, 95) > 5
@@ -181,31 +196,38 @@ def test_sizes_reach_from_spheres_to_long_tubes():
 
 def test_a_neck_narrows_only_those_that_are_constricted():
     usual, _, _ = place(mitochondria__constricted_share=0.0)
-    some, _, drawn = place(mitochondria__constricted_share=0.5, mitochondria__neck=0.4)
+    some, _, _ = place(mitochondria__constricted_share=0.5, mitochondria__neck=0.4)
     narrower = np.any(some.radii < 0.99 * usual.radii, axis=1)
-    slim = length_of(usual) > 3.2 * drawn["mitochondria.radius_nm"] * 1.4
+    slim = length_of(usual) > 3.2 * numbers()["mitochondria.radius_nm"] * 1.4
     assert 0.3 < np.mean(narrower[slim]) < 0.7
     ratio = (some.radii / usual.radii).min(axis=1)[narrower]
     assert 0.3 < ratio.min() < ratio.max() < 0.55
 
 
 def test_branches_start_in_their_mitochondrion_and_stay_within_its_reach():
-    tubes, u, drawn = place(mitochondria__branching=0.6)
-    grown, body = grow_branches(tubes, u, drawn)
-    count = len(tubes)
-    assert len(grown) > count + 20
-    np.testing.assert_array_equal(body[:count], np.arange(count))
-    middle = (tubes.nodes[:, NODES // 2]).astype(float)
+    tubes, branches, stems = place(mitochondria__branching=0.6)
+    assert len(branches) > 20
+    middle = tubes.nodes[:, NODES // 2].astype(float)
     reach = np.linalg.norm(tubes.nodes - middle[:, None], axis=2).max(axis=1) + tubes.radii.max(axis=1)
-    for branch in range(count, len(grown)):
-        stem = body[branch]
-        start = grown.nodes[branch, 0]
-        assert np.linalg.norm(tubes.nodes[stem] - start, axis=1).min() < 1.0
-        far = np.linalg.norm(grown.nodes[branch] - middle[stem], axis=1) + grown.radii[branch]
+    for branch, stem in enumerate(stems):
+        assert np.linalg.norm(tubes.nodes[stem] - branches.nodes[branch, 0], axis=1).min() < 1.0
+        far = np.linalg.norm(branches.nodes[branch] - middle[stem], axis=1) + branches.radii[branch]
         assert far.max() < 1.2 * reach[stem]
-        np.testing.assert_allclose(np.linalg.norm(grown.side[branch]), 1, atol=1e-3)
-    none, _ = grow_branches(tubes, u, numbers(mitochondria__branching=0.0))
-    assert len(none) == count
+        np.testing.assert_allclose(np.linalg.norm(branches.side[branch]), 1, atol=1e-3)
+    assert len(place(mitochondria__branching=0.0)[1]) == 0
+
+
+def test_none_reaches_further_than_is_said_of_its_size():
+    tubes, branches, stems = place(mitochondria__branching=0.6, mitochondria__unevenness=0.4, mitochondria__bend_rad=0)
+    rng = np.random.default_rng(0)
+    sizes = sizes_of(numbers(mitochondria__unevenness=0.4, mitochondria__bend_rad=0))
+    u = rng.random((400, NUMBERS))
+    centre = rng.uniform(-1e4, 1e4, (400, 3))
+    extent = np.array([extent_of_mitochondrion(v, sizes) for v in u])
+    bound = extent[:, 0] / 2 + 1.4 * extent[:, 1]
+    for chosen, owner in ((tubes, np.arange(400)), (branches, stems)):
+        far = np.linalg.norm(chosen.nodes - centre[owner, None], axis=2) + chosen.radii
+        assert np.all(far.max(axis=1) <= bound[owner] + 0.01)
 
 
 def test_a_branch_is_open_to_its_stem():
@@ -232,17 +254,20 @@ def test_a_branch_is_open_to_its_stem():
 def test_branched_and_constricted_mitochondria_are_in_one_piece():
     """Each alone in a volume, as rough as it gets in the preset."""
     ripple = random_waves(np.random.default_rng(1), 380.0)
-    tubes, u, drawn = place(
+    tubes, branches, stems = place(
         60, mitochondria__branching=1.0, mitochondria__constricted_share=0.5, mitochondria__neck=0.2,
         mitochondria__radius_nm=90.0, mitochondria__aspect=5.0,
     )  # fmt: skip
-    grown, body = grow_branches(tubes, u, drawn)
-    branched = np.unique(body[len(tubes) :])[:4]
+    branched = stems[:4]
     constricted = np.flatnonzero(tubes.radii.min(axis=1) < 0.4 * np.median(tubes.radii, axis=1))[:2]
     assert len(branched) == 4
     assert len(constricted) == 2
     for chosen in (*branched, *constricted):
-        mine = grown.take(np.flatnonzero(body == chosen))
+        branch = np.flatnonzero(stems == chosen)
+        mine = Tubes(*(
+            np.concatenate([getattr(tubes, part)[[chosen]], getattr(branches, part)[branch]])
+            for part in ("nodes", "radii", "side")
+        ))  # fmt: skip
         mine = Tubes(mine.nodes - mine.nodes[0, NODES // 2], mine.radii, mine.side)
         grid = Grid((100, 100), 20.0, 20.0, 20.0)
         rough = np.full(len(mine), 0.1 * 90.0, np.float32)

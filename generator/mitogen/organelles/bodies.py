@@ -1,24 +1,27 @@
 """Round bodies: lysosomes, lipofuscin, multivesicular and multilamellar bodies, lipid droplets, endosomes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from mitogen.canvas import Canvas
 from mitogen.fields import Waves
 from mitogen.grid import FloatArray
+from mitogen.kernels import compiled
 from mitogen.organelles.vesicles import Granule, draw_granules
 from mitogen.parts import Part
 from mitogen.profiles import inside
-from mitogen.shapes import TubeMap, Tubes, bend
-from mitogen.thinning import Box, Candidates
-from mitogen.world import StreamOf, directions, scatter
+from mitogen.shapes import TubeMap, arc
+from mitogen.world import normal_at, point_on_sphere
 
 NODES = 9
+SPREAD = 0.35
+"""Standard deviation of the logarithm of radii."""
+LOOKS = slice(8, 12)
+"""Which of its numbers a body draws its looks from."""
 
 
 class Body(IntEnum):
@@ -50,32 +53,35 @@ PARTS = {
 }
 
 
-def place_bodies(
-    drawn: Mapping[str, float], streams: StreamOf, box_of: Callable[[float], Box]
-) -> list[tuple[Body, Candidates, NDArray[np.float64]]]:
-    """Scatter bodies, without regard for what else is there.
+@compiled
+def extent_of_body(u: NDArray[np.float64], radius_nm: float, quantiles: NDArray[np.float64]) -> tuple[float, float]:
+    """Length of the middle line and radius in nm of a body with numbers `u` in 0-1, of a kind with this mean radius."""
+    r = radius_nm * np.exp(SPREAD * min(max(normal_at(u[0], quantiles), -2.0), 2.0))
+    return r * 2.0 * u[1] ** 2, r
 
-    Args:
-        drawn: the image's numbers.
-        streams: the image's streams.
-        box_of: gives the box in which to scatter bodies that reach so many nm from their centres at most.
 
-    Returns:
-        For each kind, the largest first, its bodies and (B, 4) numbers in 0-1 for their looks.
+@compiled
+def shape_body(
+    centre: NDArray[np.float64], u: NDArray[np.float64], extent: tuple[float, float], nodes: FloatArray,
+    radii: FloatArray, side: FloatArray,
+) -> int:  # fmt: skip
+    """Shape a body around its centre (3,) from its numbers and its `extent_of_body`.
+
+    It fills the first of `nodes` (2, 9, 3), of `radii` (2, 9) and of `side` (2, 3), see `Tubes`, and returns 1: the
+    number of its tubes.
     """
-    found = []
-    for kind, name in sorted(SECTIONS.items(), key=lambda item: -drawn[f"{item[1]}.radius_nm"]):
-        radius = drawn[f"{name}.radius_nm"]
-        largest = 2.0 * radius * np.exp(0.35 * 2)
-        box = box_of(largest)
-        centre, u = scatter(streams, name, drawn[f"{name}.density_per_um3"], box, 12)
-        r = radius * np.exp(0.35 * np.clip(ndtri(u[:, 0]), -2, 2))
-        length = r * 2.0 * u[:, 1] ** 2
-        line = bend(centre, directions(u[:, 2], u[:, 3]), directions(u[:, 4], u[:, 5]), length, u[:, 6] - 0.5, NODES)
-        radii = np.repeat(r[:, None], NODES, axis=1).astype(np.float32)
-        tubes = Tubes(line.astype(np.float32), radii, directions(u[:, 7], u[:, 8]).astype(np.float32))
-        found.append((kind, Candidates(tubes, np.arange(len(r)), centre, box, largest, u[:, 11]), u[:, 8:12]))
-    return found
+    direction, turn, line = np.empty(3), np.empty(3), np.empty((NODES, 3))
+    point_on_sphere(u[2], u[3], direction)
+    point_on_sphere(u[4], u[5], turn)
+    arc(centre, direction, turn, extent[0], u[6] - 0.5, line)
+    point_on_sphere(u[7], u[8], direction)
+    for node in range(NODES):
+        radii[0, node] = extent[1]
+        for k in range(3):
+            nodes[0, node, k] = line[node, k]
+    for k in range(3):
+        side[0, k] = direction[k]
+    return 1
 
 
 def roughness_of_bodies(kind: NDArray[np.int8]) -> NDArray[np.float64]:

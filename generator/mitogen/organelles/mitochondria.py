@@ -1,6 +1,6 @@
-"""Mitochondria: where they are, what state each is in, and how one is drawn from the outside in."""
+"""Mitochondria: how many there are, what state each is in, and how one is drawn from the outside in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,56 +13,14 @@ from mitogen.fields import Waves
 from mitogen.grid import FloatArray
 from mitogen.organelles.cristae import Pixels, Traits, draw_cristae, numbers
 from mitogen.organelles.envelope import draw_matrix, draw_matrix_granules, draw_outer_membrane, inner_face_nm
-from mitogen.organelles.mitochondrial_shapes import (
-    LENGTH,
-    LOOKS,
-    NUMBERS,
-    STATE,
-    grow_branches,
-    largest_nm,
-    shape_mitochondria,
-)
+from mitogen.organelles.mitochondrial_shapes import LONGEST_NM, STATE
 from mitogen.shapes import TubeMap, Tubes
-from mitogen.thinning import Box, Candidates
-from mitogen.world import StreamOf, scatter
 
-LONG = 0.7
-"""Share of the mitochondria, by length, that are not long."""
-LONGEST_NM = 5000.0
-"""No mitochondrion is longer than this."""
 ACCEPTED = 0.45
 """Of the volume that mitochondria deny each other, the part that counts where few of them overlap."""
 
 
-def place_mitochondria(
-    drawn: Mapping[str, float], streams: StreamOf, box_of: Callable[[float], Box]
-) -> list[tuple[Candidates, NDArray[np.float64]]]:
-    """Scatter mitochondria, without regard for what else is there: first the long ones, then all others.
-
-    Long ones are apart because they are few and must be known from further away; and they come first because they have
-    more rivals than short ones: without a head start few of them would be left.
-
-    Args:
-        drawn: the image's numbers.
-        streams: the image's streams.
-        box_of: gives the box in which to scatter bodies that reach so many nm from their centres at most.
-
-    Returns:
-        The mitochondria, and (B, 8) numbers in 0-1 from which each draws its looks; twice.
-    """
-    density = _candidates_per_um3(drawn)
-    found = []
-    for name, low, high in (("long", LONG, 1.0), ("short", 0.0, LONG)):
-        largest = largest_nm(drawn, high, LONGEST_NM)
-        box = box_of(largest)
-        centre, u = scatter(streams, f"mitochondria/{name}", density * (high - low), box, NUMBERS)
-        u[:, LENGTH] = low + (high - low) * u[:, LENGTH]
-        tubes, body = grow_branches(shape_mitochondria(centre, u, drawn, LONGEST_NM), u, drawn)
-        found.append((Candidates(tubes, body, centre, box, largest, u[:, LOOKS][:, 0]), u[:, LOOKS]))
-    return found
-
-
-def _candidates_per_um3(drawn: Mapping[str, float]) -> float:
+def candidates_per_um3(drawn: Mapping[str, float]) -> float:
     """How many mitochondria must be proposed for about the wanted share of the volume to be left.
 
     The volume is that of a spherocylinder; the volume that one denies to another is that of two in any directions
