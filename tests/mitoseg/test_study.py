@@ -256,7 +256,8 @@ def test_there_are_enough_things_to_leave_out() -> None:
 
 @pytest.mark.slow
 def test_a_killed_study_gives_the_same_table(study: Callable[..., Study], tmp_path: Path) -> None:
-    study('design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]')
+    base = BASE.replace("steps = 2", 'preset = "s0"\nlearning_rate = 0.01\nsteps = 40')
+    study('design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]', base)
 
     def command(folder: str) -> list[str]:
         arguments = ["study", str(tmp_path / "mine.toml"), "-o", str(tmp_path / folder), "--workers", "1"]
@@ -280,4 +281,24 @@ def test_a_killed_study_gives_the_same_table(study: Callable[..., Study], tmp_pa
     for name in ("table.csv", "ranking.csv"):
         assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
     results = [json.loads(path.read_text()) for path in (tmp_path / "killed" / "cells").glob("*.json")]
-    assert all(result["steps"] == 2 for result in results)
+    assert all(result["steps"] == 40 for result in results)
+    assert any(result["scores"]["synthetic"]["iou"]["mean"] > 0 for result in results)
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_does_the_work(study: Callable[..., Study]) -> None:
+    distributed = pytest.importorskip("distributed", reason="Dask is optional")
+    opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4]')
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as one,
+        running.cluster(one.scheduler_address) as submit,
+    ):
+        assert not run_cells(opened.cells, opened.folder, submit)
+    assert len(read_outcomes(opened.cells, opened.folder)) == 1
+
+
+@pytest.mark.slow
+def test_a_cluster_that_does_not_answer() -> None:
+    pytest.importorskip("distributed", reason="Dask is optional")
+    with pytest.raises(RunError, match="no answer"), running.cluster("tcp://127.0.0.1:1"):
+        pass

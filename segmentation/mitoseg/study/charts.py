@@ -42,10 +42,10 @@ def draw_ranking(effects: Sequence[Effect], title: str) -> bytes:
         colour = "black" if effect.p_holm < 0.05 else "0.55"
         axes.errorbar(effect.difference, place, xerr=half, fmt="o", color=colour, capsize=3)
     axes.axvline(0, color="0.8", zorder=0)
-    labels = [f"{effect.factor.removeprefix('mitogen:')}: {effect.change}" for effect in shown]
+    labels = [effect.title for effect in shown]
     axes.set_yticks(range(len(shown)), labels, fontsize="small")
     axes.invert_yaxis()
-    axes.set_xlabel(f"change of the IoU on {title}")
+    axes.set_xlabel(f"change of the IoU, {title}")
     return _png(figure)
 
 
@@ -74,7 +74,7 @@ def _draw_rows(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
     left.invert_yaxis()
     left.set_xlabel(AXIS)
     right.set_xlabel("gap: synthetic minus real")
-    left.legend(fontsize="small")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=len(shown), fontsize="small")
     return _png(figure)
 
 
@@ -95,22 +95,27 @@ def _draw_factors(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
             axes.set_visible(True)
         names = [name for name in columns_of(outcomes) if name != GAP]
         for place, name in enumerate(names):
-            _series(above, outcomes, layout, factor, name, _colour(name, place))
-        _series(below, outcomes, layout, factor, GAP, FIXED[GAP])
+            # Where levels are names, sets lie side by side; on a scale they lie where the number is.
+            shift = 0.0 if is_numeric(levels) else 0.3 * (place / max(len(names) - 1, 1) - 0.5)
+            _series(above, outcomes, layout, factor, (name, _colour(name, place), shift))
+        _series(below, outcomes, layout, factor, (GAP, FIXED[GAP], 0.0))
         above.set_ylabel(AXIS)
         below.set_ylabel("gap")
         below.set_xlabel(factor.removeprefix("mitogen:"))
         _scale(above, levels)
         _scale(below, levels)
-        if number == 0:
-            above.legend(fontsize="small")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
     return _png(figure)
 
 
-def _series(axes: "Axes", outcomes: Sequence[Outcome], layout: Layout, factor: str, name: str, colour: str) -> None:
-    """One set against the levels of a factor: the mean over the other factors' levels, interval over seeds."""
+def _series(
+    axes: "Axes", outcomes: Sequence[Outcome], layout: Layout, factor: str, style: tuple[str, str, float]
+) -> None:
+    """One set (name, colour, shift) against a factor's levels: mean over the other factors, interval over seeds."""
+    name, colour, shift = style
     levels = layout.factors[factor]
-    places = _places(levels)
+    places = [place + shift for place in _places(levels)]
     if layout.random:
         by_label = {level.label: place for level, place in zip(levels, places, strict=True)}
         x = [by_label[one.cell.condition.levels[factor].label] for one in outcomes]
@@ -119,9 +124,9 @@ def _series(axes: "Axes", outcomes: Sequence[Outcome], layout: Layout, factor: s
     found = [_interval_at(outcomes, layout, factor, level, name) for level in levels]
     kept = [(place, one) for place, one in zip(places, found, strict=True) if one.seeds]
     half = [0.0 if isnan(one.low) else one.high - one.mean for _, one in kept]
-    style = "o-" if is_numeric(levels) else "o"
+    marks = "o-" if is_numeric(levels) else "o"
     means = [one.mean for _, one in kept]
-    axes.errorbar([place for place, _ in kept], means, half, fmt=style, color=colour, capsize=3, label=name)
+    axes.errorbar([place for place, _ in kept], means, half, fmt=marks, color=colour, capsize=3, label=name)
 
 
 def _interval_at(outcomes: Sequence[Outcome], layout: Layout, factor: str, level: Level, name: str) -> Interval:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from mitoseg.study.designs import Layout, is_numeric
+from mitoseg.study.designs import WITHOUT, Layout, is_numeric
 from mitoseg.study.results import METRIC, Outcome
 
 Column = NDArray[np.float64]
@@ -27,7 +27,7 @@ class Effect:
 
     Attributes:
         factor: its name.
-        change: "LEVEL against REFERENCE", or "LOWEST to HIGHEST" of a scale.
+        change: "LEVEL against REFERENCE", "LOWEST to HIGHEST" of a scale, or "without".
         difference: change of the score; of a scale, that of the fitted line from its lowest to its highest level.
         low, high: its 95 % interval.
         size: Cohen's d: the difference over the pooled standard deviation within conditions.
@@ -47,6 +47,12 @@ class Effect:
     p: float
     p_holm: float
     cells: int
+
+    @property
+    def title(self) -> str:
+        """What was changed, for people."""
+        name = self.factor.removeprefix("mitogen:")
+        return f"{WITHOUT} {name}" if self.change == WITHOUT else f"{name}: {self.change}"
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,8 @@ def _contrast(
     others += _dummies([_label(one, layout, factor) for one in outcomes], without=(label, layout.references[factor]))
     reference = any(_label(one, layout, factor) == layout.references[factor] for one in outcomes)
     fit = _coefficient(outcomes, name, here, others) if here.any() and reference else None
-    return _effect(factor, f"{label} against {layout.references[factor]}", fit, 1.0, scatter, nan, int(here.sum()))
+    change = WITHOUT if label == WITHOUT else f"{label} against {layout.references[factor]}"
+    return _effect(factor, change, fit, 1.0, scatter, nan, int(here.sum()))
 
 
 def _slope(outcomes: Sequence[Outcome], layout: Layout, factor: str, name: str, scatter: float) -> Effect:

@@ -155,10 +155,10 @@ def regress(drawn: Columns, error: NDArray[np.float64]) -> tuple[float, float, l
     ridge_r2 = float(r2_score(error, cross_val_predict(ridge, x, error, cv=folds)))
     predicted, importance = np.empty_like(error), np.zeros(x.shape[1])
     for seen, unseen in folds.split(x):
-        forest = RandomForestRegressor(100, min_samples_leaf=5, max_features=0.33, random_state=0)
+        forest = RandomForestRegressor(50, min_samples_leaf=5, max_features=0.33, random_state=0)
         forest.fit(x[seen], error[seen])
         predicted[unseen] = forest.predict(x[unseen])
-        shuffled = permutation_importance(forest, x[unseen], error[unseen], n_repeats=3, random_state=0)
+        shuffled = permutation_importance(forest, x[unseen], error[unseen], n_repeats=2, random_state=0)
         importance += shuffled.importances_mean / folds.get_n_splits()
     weights = ridge.fit(x, error)[-1].coef_ / (error.std() or 1.0)
     tests = [stats.spearmanr(values, error) for values in drawn.values()]

@@ -123,14 +123,18 @@ def _cells(effect: Effect) -> list[str]:
         interval,
         _number(effect.size, "+.2f"),
         _number(effect.slope, "+.2f"),
-        _number(effect.p, ".3f"),
-        _number(effect.p_holm, ".3f"),
+        _chance(effect.p),
+        _chance(effect.p_holm),
     ]
     return [effect.factor.removeprefix("mitogen:"), effect.change, *numbers]
 
 
 def _number(value: float, form: str) -> str:
     return "-" if isnan(value) else format(value, form)
+
+
+def _chance(p: float) -> str:
+    return "< .001" if p < 0.001 else _number(p, ".3f")
 
 
 def _plain(value: object) -> object:

@@ -1,0 +1,92 @@
+"""Where a model fails: planted causes are found, chance is called chance."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mitodata import Sample
+from mitodata.errors import RunError
+from mitodata.store import Provenance, write_dataset
+from mitoseg.predict import load_model
+from mitoseg.study.explanation import Explanation, explain, format_explanation, locate, regress
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Sample]) -> Path:
+    """Discs that are harder to see the larger the knob `imaging.haze` is; `imaging.rest` does nothing."""
+    rng = np.random.default_rng(5)
+    samples = []
+    for seed in range(60):
+        one, haze = draw(seed), float(rng.uniform(0, 1))
+        raw = (150 + (one.raw.astype(float) - 150) * (1 - haze) + rng.normal(0, 10, one.raw.shape)).clip(0, 255)
+        drawn = {"imaging.haze": haze, "imaging.rest": float(rng.uniform(0, 1)), "imaging.same": 3.0}
+        samples.append(Sample(raw.astype(np.uint8), one.voxel_size_nm, one.label, one.mask, params=drawn))
+    path = tmp_path_factory.mktemp("rendered") / "rendered.h5"
+    write_dataset(path, samples, Provenance(source="test"))
+    return path
+
+
+def test_the_knob_that_makes_images_hard_is_found(run: Path, rendered: Path, fresh_discs: Path) -> None:
+    found = explain(load_model(run), rendered, fresh_discs)
+    first, second = found.knobs
+    assert (first.name, second.name) == ("imaging.haze", "imaging.rest")
+    assert first.rho > 0.5
+    assert first.p_holm < 0.001
+    assert first.high > first.low
+    assert first.importance > second.importance
+    assert found.says_something
+    text = format_explanation(found)
+    assert "imaging.haze" in text
+    assert "Warning" not in text
+    assert found.real is not None
+    assert "real windows" in text
+
+
+def test_chance_is_called_chance() -> None:
+    rng = np.random.default_rng(0)
+    knobs = {f"a.k{number}": rng.uniform(size=80) for number in range(12)}
+    ridge_r2, forest_r2, reports = regress(knobs, rng.uniform(size=80))
+    found = Explanation(80, 0.5, ridge_r2, forest_r2, reports, None)
+    assert not found.says_something
+    assert "Warning" in format_explanation(found)
+    assert all(report.p_holm > 0.05 for report in reports)
+
+
+def test_a_bend_is_seen_by_the_forest() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 200)
+    ridge_r2, forest_r2, reports = regress({"a.bend": x, "a.rest": rng.uniform(size=200)}, x**2)
+    assert ridge_r2 < 0.1 < 0.8 < forest_r2
+    assert next(one for one in reports if one.name == "a.bend").importance > 0.5
+
+
+def test_real_tissue_is_found_among_hard_images(
+    rendered: Path, make_file: Callable[..., Path], draw: Callable[..., Sample]
+) -> None:
+    rng = np.random.default_rng(1)
+    hazy = []
+    for seed in range(10):
+        one = draw(2000 + seed)
+        raw = (150 + (one.raw.astype(float) - 150) * 0.1 + rng.normal(0, 10, one.raw.shape)).clip(0, 255)
+        hazy.append(Sample(raw.astype(np.uint8), one.voxel_size_nm))
+    places = np.arange(60)
+    error = np.array([0.9 if index in _haziest(rendered) else 0.1 for index in range(60)])
+    found = locate(rendered, places, error, make_file(*hazy, name="hazy"), 8.0)
+    assert found.error_near > found.error_high
+
+
+def _haziest(path: Path) -> set[int]:
+    from mitodata.store import Dataset
+
+    with Dataset(path) as dataset:
+        return set(np.argsort(dataset.params["imaging.haze"])[-20:].tolist())
+
+
+def test_what_cannot_be_explained_is_said(run: Path, rendered: Path, discs: Path, tmp_path: Path) -> None:
+    model = load_model(run)
+    with pytest.raises(RunError, match="holds no drawn knobs"):
+        explain(model, discs)
+    with pytest.raises(RunError, match="every knob has the same value"):
+        regress({}, np.zeros(40))
