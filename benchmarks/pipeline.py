@@ -9,8 +9,8 @@ from mitodata.importers import recognise
 from steps import Step
 
 
-def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = ()) -> Step:
-    """Import real images into `folder`, in the layout that they are seen to have.
+def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = (), sections: str = "") -> Step:
+    """Import real images, or some sections A:B of them, into `folder`, in the layout that they are seen to have.
 
     Raises:
         DataError: no known layout.
@@ -18,7 +18,8 @@ def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = ()) -> S
     layout = recognise(source)
     target = folder / f"{layout}.h5"
     size = ("--voxel-size", *voxel_size) if voxel_size else ()
-    return Step(("mitogen", "import", layout, str(source), *size, "-o", str(target)), target, target)
+    some = ("--sections", sections) if sections else ()
+    return Step(("mitogen", "import", layout, str(source), *size, *some, "-o", str(target)), target, target)
 
 
 def render(target: Path, n: int, seed: int, preset: str = "mito") -> Step:
@@ -46,11 +47,24 @@ def fit(run: Path, train: Step, validation: Step, minutes: str, seed: int = 0) -
     )
 
 
-def evaluate(report: Path, fitted: Step, datasets: Sequence[Step]) -> Step:
-    """Score on all `datasets`; the table that is printed is kept beside the page."""
+def fit_settings(run: Path, train: Step, study: str, minutes: str, seed: int = 0) -> Step:
+    """Fit with the settings of a study, on the first 85 % of a volume; a stopped fit goes on where it was."""
+    command = ("mitoseg", "fit", str(train.result), "--val-fraction", "0.15", "-o", str(run), "--study", study)
+    return Step(
+        (*command, "--minutes", minutes, "--seed", str(seed)),
+        result=run / "validation.png",  # the last thing that a fit writes
+        place=run,
+        after=(train,),
+        resume=("mitoseg", "fit", "--resume", "-o", str(run)),
+        partial=run / "last.pt",
+    )
+
+
+def evaluate(report: Path, fitted: Step, datasets: Sequence[Step], every: str = "1") -> Step:
+    """Score on every `every`th section of all `datasets`; the table that is printed is kept beside the page."""
     files = (str(dataset.result) for dataset in datasets)
     return Step(
-        ("mitoseg", "evaluate", str(fitted.place), *files, "-o", str(report)),
+        ("mitoseg", "evaluate", str(fitted.place), *files, "-o", str(report), "--every", every),
         result=report / "table.txt",
         place=report,
         after=(fitted, *datasets),

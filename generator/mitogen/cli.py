@@ -223,6 +223,17 @@ def validate(file: Path) -> None:
     click.echo(f"{file}: no problems")
 
 
+def _section_range(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, colon, stop = text.partition(":")
+    if not (colon and first.isdigit() and stop.isdigit() and int(first) < int(stop)):
+        raise click.BadParameter(
+            f"{text}: expected two numbers such as 0:110, the first section and the one after the last"
+        )
+    return int(first), int(stop)
+
+
 @cli.command(
     "import",
     epilog=examples(
@@ -236,6 +247,7 @@ def validate(file: Path) -> None:
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
 @click.option("--voxel-size", "voxel_size_nm", type=float, nargs=3, metavar="Z Y X", help="Voxel edges in nm.")
 @click.option("--as-volume/--as-2d", default=None, help="One volume a stack, or one image a section.")
+@click.option("--sections", callback=_section_range, metavar="A:B", help="Only sections A up to B (not with it).")
 @click.option("--split", metavar="NAME", help="Only train, test or val, of data that comes in parts.")
 @click.option("--raw", metavar="DATASET", help="For hdf5: where the images are.")
 @click.option("--mask", metavar="DATASET", help="For hdf5: where the masks are.")

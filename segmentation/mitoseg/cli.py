@@ -22,6 +22,8 @@ FIT_EXAMPLES = (
     "mitoseg fit train.h5 --val val.h5 -o runs/first --minutes 13\n"
     "mitoseg fit train.h5 -o runs/small --epochs 5 --set network=small --set augment.noise=0\n"
     "mitoseg fit --recipe mito -o runs/endless --minutes 60 --set workers=2\n"
+    "mitoseg fit epfl.h5 -o runs/s1 --study s1 --val-fraction 0.25\n"
+    "mitoseg fit train.h5 -o runs/mine --config mine.toml --set network=SegResNet\n"
     "mitoseg fit --resume -o runs/first\n"
     "torchrun --nproc-per-node 4 -m mitoseg fit train.h5 -o runs/four --epochs 20\n"
 )
@@ -73,6 +75,12 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
 @click.option("--epochs", type=float, help="Passes over the data.")
 @click.option("--minutes", type=float, help="Wall time, validation included. [default: 13]")
 @click.option("--seed", type=int, help="Seed of weights, patches and augmentation.")
+@click.option(
+    "--study", metavar="NAME", help="Settings of a study: s0, s1, s2, s3, s4-2d, s4-3d; or best-2d and others."
+)
+@click.option(
+    "--config", "config_file", type=FILES, metavar="FILE.toml", help="Settings from a file, over the study's."
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting; see --settings.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings and data.")
 @click.option(
@@ -92,16 +100,19 @@ def fit(
     epochs: float | None,
     minutes: float | None,
     seed: int | None,
+    study: str | None,
+    config_file: Path | None,
     overrides: tuple[str, ...],
     resume: bool,
 ) -> None:
     """Train a network on the labelled HDF5 files TRAIN, or on images rendered as it goes."""
-    if resume and (train or recipe or validation or seed is not None or overrides):
+    if resume and (train or recipe or validation or seed is not None or study or config_file or overrides):
         raise click.UsageError("--resume takes data and settings from the run; only --epochs or --minutes can change")
     if not resume and bool(train) == bool(recipe):
         raise click.UsageError("got neither TRAIN nor --recipe, or both; expected one, such as train.h5")
 
     from mitoseg.config import choose_budget, make_config
+    from mitoseg.config_files import load_config, study_config
     from mitoseg.data import Sources, resolve_recipe
     from mitoseg.train import fit as fit_run
     from mitoseg.train import resume_settings
@@ -111,7 +122,9 @@ def fit(
     else:
         rendered = resolve_recipe(recipe) if recipe else ""
         sources = Sources(training=train, validation=validation, val_fraction=val_fraction, recipe=rendered)
-        config = make_config(overrides, seed=seed)
+        base = study_config(study) if study else None
+        base = load_config(config_file, base) if config_file else base
+        config = make_config(overrides, base, seed=seed)
     result = fit_run(run=run, config=choose_budget(config, epochs, minutes), resume=resume, **sources)
     if result.leads:
         click.echo(

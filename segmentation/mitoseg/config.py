@@ -194,15 +194,20 @@ def make_config(overrides: tuple[str, ...] = (), base: FitConfig | None = None, 
         if not equals:
             raise RunError(f"--set {text}: expected key=value, for example network=small")
         if name not in known and not name.startswith("network_arguments."):
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"
-            raise RunError(f"--set {text}: unknown setting {name!r}; {hint}")
+            raise RunError(f"--set {text}: {_unknown(name)}")
         branch = tree
         *parents, leaf = name.split(".")
         for parent in parents:
             branch = branch.setdefault(parent, {})
         branch[leaf] = _plain_value(value.strip(), name.startswith("network_arguments"))
     return parse_config(tree, "settings")
+
+
+def _unknown(name: str) -> str:
+    known = known_settings()
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"
+    return f"unknown setting {name!r}; {hint}"
 
 
 def _plain_value(text: str, free: bool) -> object:
@@ -240,6 +245,8 @@ def parse_config(tree: object, where: str) -> FitConfig:
         return FitConfig.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
+        if first["type"] == "extra_forbidden":
+            raise RunError(f"{where}: {_unknown('.'.join(map(str, first['loc'])))}") from error
         name = ".".join(str(part) for part in first["loc"]) or "budget"
         message = first["msg"].removeprefix("Value error, ")
         got = "" if isinstance(first["input"], dict) else f"got {first['input']!r}; "

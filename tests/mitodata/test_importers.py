@@ -149,6 +149,17 @@ def test_epfl_tiff(tmp_path: Path) -> None:
     assert import_dataset("epfl", tmp_path, as_volume=False)[1].instances.startswith("connected components in 2D")
 
 
+def test_some_sections_of_a_stack(tmp_path: Path) -> None:
+    epfl_tiff(tmp_path)
+    samples, provenance = import_dataset("epfl", tmp_path, split="train", sections=(1, 9))
+    (sample,) = samples
+    np.testing.assert_array_equal(sample.raw, raw()[1:])
+    np.testing.assert_array_equal(sample.mask, mask()[1:])
+    assert "training[1:3] (2 sections)" in provenance.source
+    with pytest.raises(DataError, match="sections 3:9 of 3"):
+        list(import_dataset("epfl", tmp_path, split="train", sections=(3, 9))[0])
+
+
 def test_lucchi_plus_plus_is_in_order_and_training_is_training(tmp_path: Path) -> None:
     lucchi_plus_plus(tmp_path)
     (train,) = read("epfl", tmp_path, split="train")

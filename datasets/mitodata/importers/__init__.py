@@ -12,7 +12,7 @@ from mitodata.importers.importer import Importer, Options
 from mitodata.importers.kasthuri import KASTHURI
 from mitodata.importers.mitoem import MITOEM
 from mitodata.importers.pairs import PAIRS
-from mitodata.importers.stack import Stack, images, slabs, volume
+from mitodata.importers.stack import Stack, cut, images, slabs, volume
 from mitodata.importers.vnc import VNC
 from mitodata.layout import Provenance
 from mitodata.sample import Sample, VoxelSize, voxel_size_problem
@@ -32,6 +32,7 @@ def import_dataset(
     *,
     voxel_size_nm: VoxelSize | None = None,
     as_volume: bool | None = None,
+    sections: tuple[int, int] | None = None,
     **options: str | None,
 ) -> tuple[Iterable[Sample], Provenance]:
     """Read real data as samples, one at a time.
@@ -41,6 +42,7 @@ def import_dataset(
         path: folder (for hdf5: file) of the data.
         voxel_size_nm: (z, y, x) in nm; needed where the format does not carry it, and overrides where it does.
         as_volume: whether each stack is one volume, or each section a 2D image; None for what suits the format.
+        sections: keep, of each stack, those from the first number up to, not with, the second; None for all.
         options: those of `Options` that the format understands; None counts as not given.
 
     Returns:
@@ -50,6 +52,7 @@ def import_dataset(
         DataError: unknown source or option, wrong layout, no voxel size; while reading, a damaged or odd file.
     """
     importer, stacks, size = _prepare(source, Path(path), voxel_size_nm, options)
+    stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
     whole = importer.volume if as_volume is None else as_volume
     return _samples(stacks, size, whole), _provenance(importer, stacks, whole)
 
@@ -61,6 +64,7 @@ def import_to_file(
     *,
     voxel_size_nm: VoxelSize | None = None,
     as_volume: bool | None = None,
+    sections: tuple[int, int] | None = None,
     overwrite: bool = False,
     **options: str | None,
 ) -> None:
@@ -72,6 +76,7 @@ def import_to_file(
         output: the HDF5 file to write.
         voxel_size_nm: see `import_dataset`.
         as_volume: see `import_dataset`.
+        sections: see `import_dataset`.
         overwrite: replace an existing file.
         options: see `import_dataset`.
 
@@ -79,6 +84,7 @@ def import_to_file(
         DataError: as `import_dataset`, or the file exists or cannot be written.
     """
     importer, stacks, size = _prepare(source, Path(path), voxel_size_nm, options)
+    stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
     whole = importer.volume if as_volume is None else as_volume
     provenance = _provenance(importer, stacks, whole)
     if whole and len(stacks) == 1:

@@ -117,6 +117,26 @@ def volume(stack: Stack, voxel_size_nm: VoxelSize) -> Sample:
     )
 
 
+def cut(stack: Stack, sections: tuple[int, int]) -> Stack:
+    """Keep the sections from the first number of `sections` up to, not with, the second; they count from 0.
+
+    Raises:
+        DataError: the stack has none of them.
+    """
+    first, stop = sections
+    kept = stack.sections[first:stop]
+    if not kept or first < 0:
+        raise DataError(f"{stack.name}: sections {first}:{stop} of {len(stack.sections)}; expected some that it has")
+    mask, label = stack.mask, stack.label
+    return Stack(
+        name=f"{stack.name}[{first}:{first + len(kept)}]",
+        sections=kept,
+        raw=lambda z: stack.raw(first + z),
+        mask=None if mask is None else lambda z: mask(first + z),
+        label=None if label is None else lambda z: label(first + z),
+    )
+
+
 def match(images: Sequence[Path], masks: Sequence[Path], key: Callable[[Path], object]) -> list[tuple[Path, Path]]:
     """Pair images with masks of the same key, in the order of the images.
 
