@@ -9,14 +9,16 @@ from mitodata.importers import recognise
 from steps import Step
 
 
-def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = (), sections: str = "") -> Step:
+def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = (), sections: str = "", name: str = "") -> Step:
     """Import real images, or some sections A:B of them, into `folder`, in the layout that they are seen to have.
+
+    The file is called as `name`, or else as the layout.
 
     Raises:
         DataError: no known layout.
     """
     layout = recognise(source)
-    target = folder / f"{layout}.h5"
+    target = folder / f"{name or layout}.h5"
     size = ("--voxel-size", *voxel_size) if voxel_size else ()
     some = ("--sections", sections) if sections else ()
     return Step(("mitogen", "import", layout, str(source), *size, *some, "-o", str(target)), target, target)

@@ -41,8 +41,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     folder, steps = arguments.folder, Steps(arguments.folder)
-    training = import_real(arguments.real, folder / "training", sections=TRAINING)
-    test = import_real(arguments.real, folder / "test", sections=TEST)
+    training = import_real(arguments.real, folder, sections=TRAINING, name="training")
+    test = import_real(arguments.real, folder, sections=TEST, name="test")
     rows = []
     for name in arguments.settings or ["best-2d", "best-3d"]:
         fitted = fit_settings(folder / name, training, name, arguments.minutes, arguments.seed)

@@ -14,7 +14,15 @@ from mitoseg.checkpoint import checkpoint_of, load_checkpoint
 from mitoseg.config import FitConfig, parse_config
 from mitoseg.decode import Decoding, foreground_map
 from mitoseg.model import build_model, memory_format, pick_device
-from mitoseg.preprocess import measure_grey, mirror_to, normalise, resample, working_shape
+from mitoseg.preprocess import (
+    measure_grey,
+    mirror_to,
+    normalise,
+    resample,
+    resample_volume,
+    working_shape,
+    working_volume,
+)
 from mitoseg.targets import activate, output_channels
 
 OVERLAP = 0.25
@@ -77,12 +85,12 @@ def predict_probability(
 def predict_maps(
     model: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize, *, turns: bool = False
 ) -> NDArray[np.float32]:
-    """All that the network says about every voxel, slice by slice.
+    """All that the network says about every voxel: slice by slice, or with a 3D network in blocks.
 
     Args:
         model: from `load_model`.
         raw: (Z, Y, X) uint8.
-        voxel_size_nm: (z, y, x) edge lengths in nm; y and x decide how the image is brought to the network's grid.
+        voxel_size_nm: (z, y, x) edge lengths in nm; decides how the image is brought to the network's grid.
         turns: predict all four quarter turns of the image and of its mirror image, and average: a little better, and
             eight times as slow.
 
@@ -94,6 +102,8 @@ def predict_maps(
     """
     if raw.ndim != 3 or raw.dtype != np.uint8 or 0 in raw.shape:
         raise DataError(f"image: {raw.dtype} of shape {raw.shape}; expected non-empty uint8 of shape (Z, Y, X)")
+    if model.config.dimensions == 3:
+        return _predict_volume(model, raw, voxel_size_nm)
     shape = (raw.shape[1], raw.shape[2])
     size = working_shape(shape, voxel_size_nm, model.config.working_voxel_nm)
     device = next(model.network.parameters()).device
@@ -104,6 +114,16 @@ def predict_maps(
             working = _predict_working(model, resample(image, size), turns)
             maps[:, z] = resample(working, shape)[0].clamp(0, 1).cpu().numpy()
     return maps
+
+
+def _predict_volume(model: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize) -> NDArray[np.float32]:
+    shape = (raw.shape[0], raw.shape[1], raw.shape[2])
+    size = working_volume(shape, voxel_size_nm, model.config)
+    device = next(model.network.parameters()).device
+    image = torch.from_numpy(np.stack([normalise(section, measure_grey(section)) for section in raw])[None])
+    with torch.inference_mode():
+        working = _predict_once(model, resample_volume(image, size)[None].to(device))[0]
+        return resample_volume(working, shape).clamp(0, 1).cpu().numpy()
 
 
 def _predict_working(model: Model, image: Tensor, turns: bool) -> Tensor:
@@ -120,17 +140,19 @@ def _predict_working(model: Model, image: Tensor, turns: bool) -> Tensor:
 
 
 def _predict_once(model: Model, image: Tensor) -> Tensor:
-    height, width = image.shape[-2:]
-    side = model.config.patch_px
+    """Maps (1, C, ...) of an image (1, 1, ...) on the working grid."""
+    shape, window = image.shape[2:], model.config.patch_shape
     # Images smaller than a window are mirrored at their edges, as in training.
-    top, left = max(0, side - height) // 2, max(0, side - width) // 2
-    image = mirror_to(image, (max(height, side), max(width, side)))
+    starts = [max(0, side - length) // 2 for side, length in zip(window, shape, strict=True)]
+    image = mirror_to(image, tuple(map(max, shape, window)))
     blended = sliding_window_inference(
-        image, (side, side), WINDOWS, lambda windows: _activations(model, windows), overlap=OVERLAP, mode="gaussian"
+        image, window, WINDOWS, lambda windows: _activations(model, windows), overlap=OVERLAP, mode="gaussian"
     )
     if not isinstance(blended, Tensor):
         raise TypeError("sliding_window_inference gave more than one result")
-    return blended[..., top : top + height, left : left + width]
+    for axis, (start, length) in enumerate(zip(starts, shape, strict=True), 2):
+        blended = blended.narrow(axis, start, length)
+    return blended
 
 
 def _activations(model: Model, windows: Tensor) -> Tensor:

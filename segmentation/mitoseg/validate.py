@@ -1,17 +1,17 @@
 """How good the weights are on sections that they have not seen, and which threshold is best there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitodata import DataError, Sample
+from mitodata import DataError
 from mitoseg.data import Section, SectionFiles, spread
 from mitoseg.decode import Decoding, foreground_map, tune
 from mitoseg.metrics import calibration_error, caption, confusion, count_probabilities
 from mitoseg.pictures import Panel, draw_sheet, png
-from mitoseg.predict import Model, predict_maps, predict_probability
+from mitoseg.predict import Model, predict_maps
 from mitoseg.thresholds import best_threshold, mean_iou
 
 PANELS = 6
@@ -43,41 +43,69 @@ class Validation:
         return self.decoding.threshold
 
 
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """One section with its truth and what the network says: raw, truth, label (Y, X); maps (C, Y, X)."""
+
+    section: Section
+    raw: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    label: NDArray[np.integer]
+    maps: NDArray[np.float32]
+
+
 def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Validation:
-    """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the threshold on them."""
+    """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them."""
+    target = model.config.target
+    decoded = set(spread(sections, DECODED)) if target == "instance" else set()
     images, maps, labels = [], [], []
-    instances = model.config.target == "instance"
-    decoded = set(spread(sections, DECODED)) if instances else set()
-    for section in sections:
-        raw, truth = files.read(section)
-        found = predict_maps(model, raw[None], files.voxel_size_nm(section))
-        images.append(count_probabilities(foreground_map(found, model.config.target)[0], truth))
-        if section in decoded:
-            maps.append(found[:, 0])
-            window = (slice(section.z, section.z + 1), slice(None), slice(None))
-            labels.append(labels_of(files.read_window(section, window)))
-    decoding = tune(maps, labels, model.config.target, best_threshold(images))
+    for each in predict_sections(model, files, sections):
+        images.append(count_probabilities(foreground_map(each.maps, target), each.truth))
+        if each.section in decoded:
+            maps.append(each.maps)
+            labels.append(each.label)
+    decoding = tune(maps, labels, target, best_threshold(images))
     threshold = decoding.threshold
     return Validation(
         decoding, mean_iou(images, threshold), mean_iou(images, 0.5), calibration_error(sum(images[1:], images[0]))
     )
 
 
-def labels_of(sample: Sample) -> NDArray[np.integer]:
-    """The instances (Y, X) of a single section that is known to be labelled."""
-    if sample.label is None:
-        raise DataError(f"{sample.name or 'sample'}: has no labels; expected label and mask")
-    return np.asarray(sample.label[0])
+def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Predicted]:
+    """Predict `sections`; with a 3D network those of a sample together, from the first to the last.
+
+    Raises:
+        DataError: a sample has no labels.
+    """
+    for together in _volumes(sections) if model.config.dimensions == 3 else [[section] for section in sections]:
+        first, last = together[0].z, together[-1].z
+        sample = files.read_window(together[0], (slice(first, last + 1), slice(None), slice(None)))
+        if sample.label is None or sample.mask is None:
+            raise DataError(f"{sample.name or 'sample'}: has no labels; expected label and mask")
+        maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
+        for section in together:
+            z = section.z - first
+            yield Predicted(section, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z])
+
+
+def _volumes(sections: Sequence[Section]) -> list[list[Section]]:
+    """Sections by the sample that they are in, in order of z."""
+    samples: dict[tuple[int, int], list[Section]] = {}
+    for section in sections:
+        samples.setdefault((section.file, section.sample), []).append(section)
+    return [sorted(group, key=lambda section: section.z) for group in samples.values()]
 
 
 def draw_validation(model: Model, files: SectionFiles, sections: Sequence[Section], threshold: float) -> bytes:
     """Draw a sheet of predictions on some of `sections`, as PNG."""
+    shown = set(spread(sections, PANELS))
+    # Neighbours are part of what a 3D network needs to see.
+    needed = sections if model.config.dimensions == 3 else [section for section in sections if section in shown]
     panels = []
-    for section in spread(sections, PANELS):
-        raw, truth = files.read(section)
-        voxel_size_nm = files.voxel_size_nm(section)
-        probability = predict_probability(model, raw[None], voxel_size_nm)[0]
-        score = caption(confusion(np.asarray(probability >= threshold), truth))
-        text = f"image {section.sample}, z {section.z}: {score} at {threshold:.2f}"
-        panels.append(Panel(raw, truth, probability, threshold, text))
+    for each in predict_sections(model, files, needed):
+        if each.section in shown:
+            probability = foreground_map(each.maps, model.config.target)
+            score = caption(confusion(np.asarray(probability >= threshold), each.truth))
+            text = f"image {each.section.sample}, z {each.section.z}: {score} at {threshold:.2f}"
+            panels.append(Panel(each.raw, each.truth, probability, threshold, text))
     return png(draw_sheet(panels))

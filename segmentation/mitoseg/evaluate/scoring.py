@@ -1,7 +1,7 @@
 """Score a model on labelled files: predict every image, count, forget it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from mitodata import DataError, Sample
 from mitodata.store import Dataset
+from mitoseg.decode import decode, foreground_map
 from mitoseg.evaluate.objects import find_pieces, profiles, score_objects
 from mitoseg.evaluate.results import DatasetResult, ImageResult, Place
 from mitoseg.images import unique_names
@@ -22,7 +23,7 @@ from mitoseg.metrics import (
     membrane_tolerance,
 )
 from mitoseg.pictures import Panel
-from mitoseg.predict import Model, predict_probability
+from mitoseg.predict import Model, predict_maps
 
 SHOWN = 3
 """Worst, median and best images of a dataset that the report shows, each."""
@@ -92,14 +93,26 @@ class _Scorer:
     model: Model
     turns: bool
 
-    def predict(self, sample: Sample, path: Path) -> NDArray[np.float32]:
-        """Probability of foreground (Z, Y, X)."""
+    def predict(self, sample: Sample, path: Path) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Probability of foreground, and the objects that are found; both (Z, Y, X)."""
         try:
-            return predict_probability(self.model, sample.raw, sample.voxel_size_nm, turns=self.turns)
+            maps = predict_maps(self.model, sample.raw, sample.voxel_size_nm, turns=self.turns)
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
+        target = self.model.config.target
+        probability = foreground_map(maps, target)
+        if target == "instance":
+            return probability, decode(maps, target, replace(self.model.decoding, threshold=self.model.threshold))
+        return probability, find_pieces(probability >= self.model.threshold, sample.voxel_size_nm)
 
-    def score(self, place: Place, name: str, sample: Sample, probability: NDArray[np.float32]) -> ImageResult:
+    def score(
+        self,
+        place: Place,
+        name: str,
+        sample: Sample,
+        probability: NDArray[np.float32],
+        objects: NDArray[np.int32],
+    ) -> ImageResult:
         """Measure a section, or a volume as a whole."""
         truth, labels = _truth(sample)
         single = sample.is_2d
@@ -113,7 +126,7 @@ class _Scorer:
             count_probabilities(probability, truth),
             compare_outlines(outlines, spacing_nm, membrane_tolerance(spacing_nm)),
             score_objects(
-                find_pieces(prediction, sample.voxel_size_nm),
+                objects,
                 profiles(labels) if single else labels,
                 truth,
                 probability,
@@ -146,8 +159,8 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
         # tqdm shows nothing where there is no terminal (disable=None).
         for place in tqdm(everything[::every], desc=name, disable=None):
             sample = _read(file, place)
-            probability = scorer.predict(sample, path)
-            images.append(scorer.score(place, _name(file, place), sample, probability))
+            probability, objects = scorer.predict(sample, path)
+            images.append(scorer.score(place, _name(file, place), sample, probability, objects))
             if probability.nbytes <= room:
                 kept[place] = probability
                 room -= probability.nbytes
@@ -155,7 +168,7 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
         for title, image in pick_shown(images):
             sample = _read(file, image.place)
             known = kept.get(image.place)
-            panels += scorer.draw(title, image, sample, scorer.predict(sample, path) if known is None else known)
+            panels += scorer.draw(title, image, sample, scorer.predict(sample, path)[0] if known is None else known)
         return DatasetResult(
             name, path, images, len(everything), volumes, panels, file.provenance, scorer.model.threshold
         )
