@@ -21,28 +21,6 @@ DECODED = 12
 """Sections, at most, on which the threshold of seeds is chosen: decoding takes longer than predicting."""
 
 
-@dataclass(frozen=True)
-class Validation:
-    """Results over the validation sections.
-
-    Attributes:
-        decoding: the best thresholds, of foreground and of seeds.
-        iou: mean foreground IoU at it, over the sections that have foreground.
-        iou_at_half: mean foreground IoU at .5, likewise.
-        calibration_error: expected calibration error of all pixels together.
-    """
-
-    decoding: Decoding
-    iou: float
-    iou_at_half: float
-    calibration_error: float
-
-    @property
-    def threshold(self) -> float:
-        """Of foreground, 0-1."""
-        return self.decoding.threshold
-
-
 @dataclass(frozen=True, eq=False)
 class Predicted:
     """One section with its truth and what the network says: raw, truth, label (Y, X); maps (C, Y, X)."""
@@ -54,21 +32,47 @@ class Predicted:
     maps: NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Results over the validation sections.
+
+    Attributes:
+        decoding: the best thresholds, of foreground and of seeds.
+        iou: mean foreground IoU at it, over the sections that have foreground.
+        iou_at_half: mean foreground IoU at .5, likewise.
+        calibration_error: expected calibration error of all pixels together.
+        shown: some of the predictions, to be drawn.
+    """
+
+    decoding: Decoding
+    iou: float
+    iou_at_half: float
+    calibration_error: float
+    shown: list[Predicted]
+
+    @property
+    def threshold(self) -> float:
+        """Of foreground, 0-1."""
+        return self.decoding.threshold
+
+
 def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Validation:
     """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them."""
     target = model.config.target
     decoded = set(spread(sections, DECODED)) if target == "instance" else set()
-    images, maps, labels = [], [], []
+    sheet = set(spread(sections, PANELS))
+    images, maps, labels, shown = [], [], [], []
     for each in predict_sections(model, files, sections):
         images.append(count_probabilities(foreground_map(each.maps, target), each.truth))
+        if each.section in sheet:
+            shown.append(each)
         if each.section in decoded:
             maps.append(each.maps)
             labels.append(each.label)
     decoding = tune(maps, labels, target, best_threshold(images))
     threshold = decoding.threshold
-    return Validation(
-        decoding, mean_iou(images, threshold), mean_iou(images, 0.5), calibration_error(sum(images[1:], images[0]))
-    )
+    error = calibration_error(sum(images[1:], images[0]))
+    return Validation(decoding, mean_iou(images, threshold), mean_iou(images, 0.5), error, shown)
 
 
 def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Predicted]:
@@ -96,16 +100,12 @@ def _volumes(sections: Sequence[Section]) -> list[list[Section]]:
     return [sorted(group, key=lambda section: section.z) for group in samples.values()]
 
 
-def draw_validation(model: Model, files: SectionFiles, sections: Sequence[Section], threshold: float) -> bytes:
-    """Draw a sheet of predictions on some of `sections`, as PNG."""
-    shown = set(spread(sections, PANELS))
-    # Neighbours are part of what a 3D network needs to see.
-    needed = sections if model.config.dimensions == 3 else [section for section in sections if section in shown]
+def draw_validation(model: Model, outcome: Validation) -> bytes:
+    """Draw a sheet of some of the predictions that `validate` made, as PNG."""
     panels = []
-    for each in predict_sections(model, files, needed):
-        if each.section in shown:
-            probability = foreground_map(each.maps, model.config.target)
-            score = caption(confusion(np.asarray(probability >= threshold), each.truth))
-            text = f"image {each.section.sample}, z {each.section.z}: {score} at {threshold:.2f}"
-            panels.append(Panel(each.raw, each.truth, probability, threshold, text))
+    for each in outcome.shown:
+        probability = foreground_map(each.maps, model.config.target)
+        score = caption(confusion(np.asarray(probability >= outcome.threshold), each.truth))
+        text = f"image {each.section.sample}, z {each.section.z}: {score} at {outcome.threshold:.2f}"
+        panels.append(Panel(each.raw, each.truth, probability, outcome.threshold, text))
     return png(draw_sheet(panels))
