@@ -152,9 +152,9 @@ def main() -> None:
         tally = kill_and_resume(Path(folder), arguments.kills, arguments.steps, arguments.seed)
     text = (
         "# Fits that are killed\n\n"
-        "Written by `python benchmarks/kill_fit.py`: `mitoseg fit` is killed with SIGKILL within 8 s after it starts to\n"
-        "train (every fourth time after it is started) and continued with `--resume`. It validates and saves every ten\n"
-        "steps, so kills hit files being written.\n\n"
+        "Written by `python benchmarks/kill_fit.py`: `mitoseg fit` is killed with SIGKILL within 8 s after it starts\n"
+        "to train (every fourth time after the program is started) and continued with `--resume`. It validates and\n"
+        "saves every ten steps, so kills hit files being written.\n\n"
         "| | |\n|---|---|\n"
         f"| kills | {tally.kills} |\n"
         f"| of these before the first checkpoint (the run starts again) | {tally.lost} |\n"
