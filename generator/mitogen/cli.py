@@ -38,6 +38,7 @@ PIXEL = click.FloatRange(min=0.001, max=1e6)
         "mitogen render --n 1000 -o train.h5      a thousand images of 256 x 256 with instance labels",
         "mitogen preview train.h5 -o train.png    look at some of them",
         "mitogen gap train.h5 real.h5             how it differs from real tissue, in numbers",
+        "mitogen match real.h5 -o matched.toml    a recipe whose images look like real ones",
         "mitogen recipe explain KNOB              what can be changed",
     ),
 )

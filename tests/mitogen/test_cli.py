@@ -269,6 +269,7 @@ def test_every_command_explains_itself(run: Program) -> None:
         "render",
         "preview",
         "gallery",
+        "match",
         "info",
         "validate",
         "import",

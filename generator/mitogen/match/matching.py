@@ -18,6 +18,7 @@ from mitogen.match.look import Studio, appearance_with
 from mitogen.match.ranges import Range, candidates, named_ranges
 from mitogen.match.search import Values, chosen_knobs, finished, open_study, search
 from mitogen.match.target import Target
+from mitogen.progress import Progress
 from mitogen.recipe import Recipe
 from mitogen.workers import Workers
 
@@ -152,7 +153,11 @@ def screen(pool: Workers[Studio], studio: Studio, settings: Settings) -> list[Ra
         (one, [pool.submit(appearance_with, {one.knob.name: end}, images) for end in (one.low, one.high)])
         for one in candidates(studio.recipe)
     ]
-    change = {one: appearance_distance(low.result(), high.result()) for one, (low, high) in ends}
+    change = {}
+    with Progress("knob", len(ends)) as bar:
+        for one, (low, high) in ends:
+            change[one] = appearance_distance(low.result(), high.result())
+            bar.advance(1)
     return sorted(change, key=lambda one: -change[one])[: settings.most]
 
 
