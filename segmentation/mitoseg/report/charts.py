@@ -1,28 +1,18 @@
-"""Charts of an evaluation, each as PNG."""
+"""Charts of scores, of objects and of the training, each as PNG."""
 
-import io
 from collections.abc import Mapping, Sequence
 from math import isnan
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from mitoseg.evaluate import METRICS, DatasetResult
-from mitoseg.metrics import reliability, threshold_curve
+from mitoseg.report.canvas import DPI, INK, PALE, SYNTHETIC, as_png, colours, new_figure, put_legend_above, set_style
 
 BARS = ("iou", "dice", "precision", "recall", "accuracy", "boundary_f1", "object_f1_50", "average_precision")
 """Metrics of the bar chart: all from 0 to 1, higher is better."""
-
-SYNTHETIC = ("#d95f02", "#f2a36a", "#a34700")
-REAL = ("#1f4e79", "#5b9bd5", "#2a9d8f", "#7b6fb0")
-"""Told apart by colour-blind readers, and in grey."""
-
-FOREGROUND, BACKGROUND = "#2a9d5c", "#7a7a7a"
-
-DPI = 144
 
 SIZE_BINS = 6
 """Bins of the chart of object sizes; each holds about as many objects."""
@@ -30,20 +20,9 @@ SIZE_BINS = 6
 Floats = NDArray[np.float64]
 
 
-def colours(results: Sequence[DatasetResult]) -> dict[str, str]:
-    """A colour for each dataset by name: warm for synthetic ones, cold for real ones."""
-    chosen: dict[str, str] = {}
-    used = {True: 0, False: 0}
-    for result in results:
-        palette = SYNTHETIC if result.synthetic else REAL
-        chosen[result.name] = palette[used[result.synthetic] % len(palette)]
-        used[result.synthetic] += 1
-    return chosen
-
-
 def draw_bars(results: Sequence[DatasetResult]) -> bytes:
     """Means over images as bars; thin error bars for the standard deviation, thick ones for the 95 % interval."""
-    figure, axes = _figure(max(7.0, 1.6 + 0.42 * len(BARS) * (len(results) + 0.8)), 4.2)
+    figure, axes = new_figure(max(7.0, 1.6 + 0.42 * len(BARS) * (len(results) + 0.8)), 4.2)
     width = 0.84 / len(results)
     palette = colours(results)
     for number, result in enumerate(results):
@@ -55,10 +34,10 @@ def draw_bars(results: Sequence[DatasetResult]) -> bytes:
         whiskers = np.stack([np.minimum(spread, means), np.minimum(spread, 1 - means)])
         label = f"{result.name} ({'synthetic' if result.synthetic else 'real'}, n = {result.presence.with_foreground})"
         axes.bar(places, means, 0.92 * width, color=palette[result.name], label=label)
-        axes.errorbar(places, means, whiskers, fmt="none", ecolor="#333333", elinewidth=1, capsize=3)
+        axes.errorbar(places, means, whiskers, fmt="none", ecolor=INK, elinewidth=1, capsize=3)
         for place, value in zip(places, values, strict=True):
             if not isnan(value.interval[0]):
-                axes.plot([place, place], value.interval, color="#333333", linewidth=3.5, solid_capstyle="butt")
+                axes.plot([place, place], value.interval, color=INK, linewidth=3.5, solid_capstyle="butt")
             if not isnan(value.mean):
                 top = min(1.0, value.mean + value.std)
                 text = f"{value.mean:.2f}".removeprefix("0")
@@ -66,13 +45,13 @@ def draw_bars(results: Sequence[DatasetResult]) -> bytes:
     axes.set_xticks(range(len(BARS)), [METRICS[name].title.replace(" ", "\n", 1) for name in BARS])
     axes.set(ylim=(0, 1.08), ylabel="mean over images with foreground")
     axes.grid(axis="x", visible=False)
-    _legend_above(axes, len(results))
-    return _png(figure)
+    put_legend_above(axes, len(results))
+    return as_png(figure)
 
 
 def draw_thresholds(results: Sequence[DatasetResult], chosen: float) -> bytes:
     """Mean foreground IoU by threshold, with the one `chosen` on validation images and the one that was used."""
-    figure, axes = _figure(9, 4)
+    figure, axes = new_figure(9, 4)
     used = results[0].threshold
     for name, colour in colours(results).items():
         curve = next(result for result in results if result.name == name).threshold_curve()
@@ -84,70 +63,12 @@ def draw_thresholds(results: Sequence[DatasetResult], chosen: float) -> bytes:
         axes.annotate(f"{reached:.3f}", (used, float(reached)), (6, 4), textcoords="offset points", color=colour)
     marks = {chosen: "chosen on validation", used: "used"} if used != chosen else {used: "used, chosen on validation"}
     for at, text in marks.items():
-        axes.axvline(at, color="#333333", linewidth=1, linestyle="--")
+        axes.axvline(at, color=INK, linewidth=1, linestyle="--")
         where = axes.get_xaxis_transform()
         axes.text(at, 1.01, f"{at:.2f} {text}", ha="center", va="bottom", fontsize=9, transform=where)
     axes.set(xlabel="threshold", ylabel="foreground IoU, mean over images", xlim=(0, 1), ylim=(0, 1))
     axes.legend(frameon=False, loc="best")
-    return _png(figure)
-
-
-def draw_histogram(result: DatasetResult) -> bytes:
-    """How often each probability occurs, by true class."""
-    figure, axes = _figure(5.2, 3.8)
-    counts = result.probabilities
-    edges = np.linspace(0, 1, 51)
-    for name, histogram, colour in (
-        ("background", counts.background, BACKGROUND),
-        ("foreground", counts.foreground, FOREGROUND),
-    ):
-        total = int(histogram.sum())
-        if total:
-            share = histogram.reshape(50, -1).sum(axis=1) / total
-            label = f"{name} ({total:.3g} {'voxels' if result.volumes else 'pixels'})"
-            axes.stairs(share, edges, fill=True, alpha=0.35, color=colour)
-            axes.stairs(share, edges, color=colour, linewidth=1.4, label=label)
-    axes.axvline(result.threshold, color="#333333", linewidth=1, linestyle="--")
-    axes.set(yscale="log", xlim=(0, 1), ylim=(1e-5, 20), xlabel="predicted probability", ylabel="share of the class")
-    axes.legend(frameon=False, loc="upper center")
-    return _png(figure)
-
-
-def draw_reliability(result: DatasetResult) -> bytes:
-    """Whether probabilities come true as often as they say."""
-    figure, axes = _figure(5.2, 3.8)
-    diagram = reliability(result.probabilities)
-    filled = diagram.voxels > 0
-    axes.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle="--", label="calibrated")
-    colour = colours([result])[result.name]
-    axes.plot(diagram.predicted[filled], diagram.observed[filled], "o-", color=colour, markersize=5)
-    share = diagram.voxels / max(1, diagram.voxels.sum())
-    inset = axes.inset_axes((0.08, 0.62, 0.36, 0.3))
-    inset.bar((np.arange(len(share)) + 0.5) / len(share), share, 0.9 / len(share), color=colour, alpha=0.6)
-    inset.set(yscale="log", xlim=(0, 1), xticks=[], title="share of pixels a bin")
-    inset.title.set_fontsize(8)
-    inset.tick_params(labelsize=7)
-    inset.spines[["top", "right"]].set_visible(False)
-    text = f"ECE {diagram.error:.4f}\nlargest {diagram.largest_error:.3f}"
-    axes.text(0.97, 0.05, text, ha="right", va="bottom", transform=axes.transAxes)
-    axes.set(xlabel="predicted probability", ylabel="share that is foreground", xlim=(0, 1), ylim=(0, 1))
-    return _png(figure)
-
-
-def draw_curves(result: DatasetResult) -> bytes:
-    """Precision, recall and IoU of all pixels together, by threshold."""
-    figure, axes = _figure(5.2, 3.8)
-    curve = threshold_curve(result.probabilities)
-    for name, values, colour in (
-        ("precision", curve.precision, "#7b6fb0"),
-        ("recall", curve.recall, "#c98a00"),
-        ("IoU", curve.iou, colours([result])[result.name]),
-    ):
-        axes.plot(curve.threshold[:-1], values[:-1], color=colour, label=name)
-    axes.axvline(result.threshold, color="#333333", linewidth=1, linestyle="--", label=f"used: {result.threshold:.2f}")
-    axes.set(xlabel="threshold", ylabel="of all pixels together", xlim=(0, 1), ylim=(0, 1.02))
-    axes.legend(frameon=False, loc="lower center", ncols=2)
-    return _png(figure)
+    return as_png(figure)
 
 
 def draw_sizes(result: DatasetResult) -> bytes | None:
@@ -161,7 +82,7 @@ def draw_sizes(result: DatasetResult) -> bytes | None:
     edges = np.unique(np.quantile(size, np.linspace(0, 1, SIZE_BINS + 1)))
     edges = np.append(edges, edges[-1] * 1.001) if len(edges) == 1 else edges
     bin_of = np.clip(np.searchsorted(edges, size, side="right") - 1, 0, len(edges) - 2)
-    figure, axes = _figure(6.4, 4.4)
+    figure, axes = new_figure(6.4, 4.4)
     colour = colours([result])[result.name]
     for offset, values, shade, label in (
         (-0.2, covered, "#b8c4d0", "at least half covered"),
@@ -176,7 +97,7 @@ def draw_sizes(result: DatasetResult) -> bytes | None:
             share,
             np.stack([share - low, high - share]),
             fmt="none",
-            ecolor="#333333",
+            ecolor=INK,
             elinewidth=1,
             capsize=2,
         )
@@ -189,8 +110,8 @@ def draw_sizes(result: DatasetResult) -> bytes | None:
     unit = "\u00b5m\u00b3" if result.volumes else "\u00b5m\u00b2"
     axes.set(ylim=(0, 1.02), ylabel="share of the true objects", xlabel=f"size of the object, {unit}")
     axes.grid(axis="x", visible=False)
-    _legend_above(axes, 2)
-    return _png(figure)
+    put_legend_above(axes, 2)
+    return as_png(figure)
 
 
 def draw_training(history: Mapping[str, Sequence[float]]) -> bytes | None:
@@ -205,14 +126,14 @@ def draw_training(history: Mapping[str, Sequence[float]]) -> bytes | None:
         ("threshold, calibration error", {"threshold": "threshold", "val_calibration_error": "calibration error"}),
     )
     for axes, (title, lines) in zip(figure.subplots(1, 3), plots, strict=True):
-        _style(axes)
+        set_style(axes)
         for style, (name, label) in zip(("o-", ".--"), lines.items(), strict=False):
             if name in history:
-                axes.plot(minutes, history[name], style, label=label, color="#d95f02" if style == "o-" else "#7a7a7a")
+                axes.plot(minutes, history[name], style, label=label, color=SYNTHETIC[0] if style == "o-" else PALE)
         axes.set(xlabel="minutes", title=title, ylim=(0, None if "loss" in title else 1))
         if any(lines.values()):
             axes.legend(frameon=False, fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _short(size: float) -> str:
@@ -230,26 +151,3 @@ def _shares(hits: Sequence[int], trials: Sequence[int]) -> tuple[Floats, Floats,
         rows.append((hit / trial, min(hit / trial, interval.low), max(hit / trial, interval.high)))
     share, low, high = np.array(rows).T
     return share, low, high
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=DPI)
-    axes = figure.subplots()
-    _style(axes)
-    return figure, axes
-
-
-def _style(axes: Axes) -> None:
-    axes.grid(alpha=0.25)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _legend_above(axes: Axes, columns: int) -> None:
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(columns, 3), borderaxespad=0.2)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

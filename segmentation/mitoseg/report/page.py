@@ -20,7 +20,7 @@ from mitoseg.evaluate import METRICS, DatasetResult, Measured
 from mitoseg.metrics import CONVENTION
 from mitoseg.pictures import draw_panel, draw_parts, png
 from mitoseg.predict import Model
-from mitoseg.report import charts
+from mitoseg.report import charts, probabilities
 from mitoseg.report.provenance import RunRecord, describe_file, read_run, settings_of
 from mitoseg.report.sheets import draw_sheet, read_triples
 
@@ -121,15 +121,23 @@ def describe_result(result: DatasetResult, figures: Figures) -> dict[str, object
         figures.add(f"{name}-panel-{place}", png(draw_panel(panel)))
         pictures = {part: embed(image) for part, image in draw_parts(panel, PANEL_PX).items()}
         panels.append({"caption": panel.caption, "pictures": pictures})
+    middle = result.panels[len(result.panels) // 2]
     drawn = {
-        "histogram": charts.draw_histogram(result),
-        "reliability": charts.draw_reliability(result),
-        "curves": charts.draw_curves(result),
+        "map": probabilities.draw_map(middle),
+        "histogram": probabilities.draw_histogram(result),
+        "reliability": probabilities.draw_reliability(result),
+        "curves": probabilities.draw_curves(result),
         "sizes": charts.draw_sizes(result),
     }
     charts_of = {kind: figures.add(f"{name}-{kind}", content) for kind, content in drawn.items()}
     figures.add(f"{name}-bars", charts.draw_bars([result]))
-    return {"result": result, "panels": panels, "charts": charts_of, "ranked": result.ranked()[:ROWS]}
+    return {
+        "result": result,
+        "panels": panels,
+        "middle": middle.caption,
+        "charts": charts_of,
+        "ranked": result.ranked()[:ROWS],
+    }
 
 
 def roles(run: RunRecord, results: Sequence[DatasetResult]) -> dict[Path, str]:
