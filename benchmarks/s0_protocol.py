@@ -2,13 +2,12 @@
 
 S0 trained a U-Net on 1,000 synthetic images, validated on 200, and tested on five 768 x 768 crops of slices of the EPFL
 *test* volume. We have the EPFL *training* volume, which our training never sees either: it is scored whole, slice by
-slice, and as five 768 x 768 crops. Writes one page with our numbers beside the study's. Run again after an
-interruption, it goes on where it was.
+slice, and as five 768 x 768 crops. Writes one page with our numbers beside the study's, and all its figures as PNG. Run
+again after an interruption, it goes on where it was.
 """
 
 import argparse
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,24 @@ from machine import conditions
 from mitodata import DataError
 from mitodata.store import Dataset
 from pipeline import evaluate, fit, import_real, render, run_program
+from s0_figures import TITLES, Comparison, read_metrics, write_figures
 from steps import Step, Steps, write_text
 
-# What the study reports; it gives no standard deviation where there is none here.
+# What the study reports: mean and standard deviation; it gives none of the latter where there is None.
 STUDY_SYNTHETIC = {
-    "iou": ".972 +- .004",
-    "dice": ".985",
-    "precision": ".986",
-    "recall": ".985",
-    "accuracy": ".997",
+    "iou": (0.972, 0.004),
+    "dice": (0.985, None),
+    "precision": (0.986, None),
+    "recall": (0.985, None),
+    "accuracy": (0.997, None),
 }
 STUDY_REAL = {
-    "iou": ".377 +- .091",
-    "dice": ".542 +- .097",
-    "precision": ".387",
-    "recall": ".932",
-    "accuracy": ".935 +- .008",
+    "iou": (0.377, 0.091),
+    "dice": (0.542, 0.097),
+    "precision": (0.387, None),
+    "recall": (0.932, None),
+    "accuracy": (0.935, 0.008),
 }
-TITLES = {"iou": "IoU", "dice": "Dice", "precision": "precision", "recall": "recall", "accuracy": "accuracy"}
 
 
 def main() -> None:
@@ -62,10 +61,11 @@ def main() -> None:
     steps = Steps(folder)
     for step in (real, *others, crops, train, validation, fitted, report):
         steps.run(step)
-    text = page(report, fitted, real, arguments)
+    figures = write_figures(report.place, folder / "figures", comparisons(read_metrics(report.place)))
+    text = page(report, fitted, real, figures, arguments)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_text(arguments.output, text)
-    print(f"\n{arguments.output}; pictures in {report.place / 'index.html'}")
+    print(f"\n{arguments.output}; figures in {folder / 'figures'}; all on one page: {report.place / 'index.html'}")
 
 
 def cut_crops(volume: Step, target: Path) -> Step:
@@ -75,9 +75,18 @@ def cut_crops(volume: Step, target: Path) -> Step:
     return Step(command, target, target, after=(volume,))
 
 
-def page(report: Step, fitted: Step, real: Step, arguments: argparse.Namespace) -> str:
+def comparisons(metrics: dict[str, dict[str, Any]]) -> list[Comparison]:
+    """The two bar charts of the study, with our scores beside its own."""
+    real = {"ours, five crops": metrics["crops"], "ours, whole volume": metrics["epfl"]}
+    return [
+        Comparison("5-scores-synthetic", "Synthetic validation", STUDY_SYNTHETIC, {"ours": metrics["validation"]}),
+        Comparison("6-scores-real", "Real test", STUDY_REAL, real),
+    ]
+
+
+def page(report: Step, fitted: Step, real: Step, figures: dict[str, str], arguments: argparse.Namespace) -> str:
     """The results as Markdown."""
-    metrics: dict[str, dict[str, Any]] = json.loads((report.place / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_metrics(report.place)
     synthetic, crops, volume = metrics.pop("validation"), metrics.pop("crops"), metrics.pop("epfl")
     with Dataset(real.result) as dataset:
         source = dataset.provenance.source
@@ -93,7 +102,8 @@ def page(report: Step, fitted: Step, real: Step, arguments: argparse.Namespace) 
         "|---|---|---|---|---|---|",
     ]
     for name, title in TITLES.items():
-        cells = (STUDY_SYNTHETIC[name], cell(synthetic, name), STUDY_REAL[name], cell(crops, name), cell(volume, name))
+        theirs = (reported(STUDY_SYNTHETIC[name]), reported(STUDY_REAL[name]))
+        cells = (theirs[0], cell(synthetic, name), theirs[1], cell(crops, name), cell(volume, name))
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     counts = (200, synthetic["images"], 5, crops["images"], volume["images"])
     lines += [
@@ -117,12 +127,24 @@ def page(report: Step, fitted: Step, real: Step, arguments: argparse.Namespace) 
             values = " | ".join(cell(scores, name) for name in TITLES)
             lines.append(f"| {dataset_name} | {scores['images']} | {values} |")
         lines.append("")
+    lines += [
+        f"All figures of the study, from this run; the command writes them to `{arguments.folder}/figures`, and those of",
+        "real images are not part of the repository.",
+        "",
+        *(f"- `{name}`: {meaning}" for name, meaning in figures.items()),
+        "",
+    ]
     return "\n".join([*lines, conditions(arguments.seed), ""])
 
 
 def cell(scores: dict[str, Any], metric: str) -> str:
+    """Mean and standard deviation of ours."""
+    return reported((scores[metric]["mean"], scores[metric]["std"]))
+
+
+def reported(value: tuple[float, float | None]) -> str:
     """Mean and standard deviation in the study's notation, .377 +- .091."""
-    return " +- ".join(f"{scores[metric][part]:.3f}".removeprefix("0") for part in ("mean", "std"))
+    return " +- ".join(f"{part:.3f}".removeprefix("0") for part in value if part is not None)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def evaluate(
 
 
 def pick_shown(images: Sequence[ImageResult]) -> list[tuple[str, ImageResult]]:
-    """Pick the worst, median and best images by IoU, up to `SHOWN` each and none twice, worst first.
+    """Pick the worst, median and best images by IoU, up to `SHOWN` each, worst first; all of them if they are few.
 
     Images without foreground are shown only where there are no others: they are neither good nor bad by IoU.
     """
@@ -70,20 +70,12 @@ def pick_shown(images: Sequence[ImageResult]) -> list[tuple[str, ImageResult]]:
         [image for image in images if image.counts.has_foreground] or images, key=lambda image: image.scores.iou
     )
     count = len(order)
-    middle = max(0, count // 2 - SHOWN // 2)
-    wanted = (
-        ("worst", range(min(SHOWN, count))),
-        ("median", range(middle, min(middle + SHOWN, count))),
-        ("best", range(max(0, count - SHOWN), count)),
-    )
-    seen: set[int] = set()
-    shown = []
-    for title, places in wanted:
-        for place in places:
-            if place not in seen:
-                seen.add(place)
-                shown.append((title, order[place]))
-    return shown
+    if count <= 3 * SHOWN:
+        titles = ("worst", "median", "best")
+        return [(titles[int(3 * (place + 0.5) / count)], image) for place, image in enumerate(order)]
+    middle = (count - SHOWN) // 2
+    wanted = (("worst", 0), ("median", middle), ("best", count - SHOWN))
+    return [(title, order[place]) for title, first in wanted for place in range(first, first + SHOWN)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,17 +57,16 @@ def draw_thresholds(results: Sequence[DatasetResult], chosen: float) -> bytes:
         curve = next(result for result in results if result.name == name).threshold_curve()
         places = np.array([float(place) for place in curve])
         values = np.array(list(curve.values()))
-        axes.plot(places, values, color=colour, label=name)
         reached = np.interp(used, places, values)
+        axes.plot(places, values, color=colour, label=f"{name}: {reached:.3f}")
         axes.plot(used, reached, "o", color=colour)
-        axes.annotate(f"{reached:.3f}", (used, float(reached)), (6, 4), textcoords="offset points", color=colour)
     marks = {chosen: "chosen on validation", used: "used"} if used != chosen else {used: "used, chosen on validation"}
     for at, text in marks.items():
         axes.axvline(at, color=INK, linewidth=1, linestyle="--")
         where = axes.get_xaxis_transform()
         axes.text(at, 1.01, f"{at:.2f} {text}", ha="center", va="bottom", fontsize=9, transform=where)
     axes.set(xlabel="threshold", ylabel="foreground IoU, mean over images", xlim=(0, 1), ylim=(0, 1))
-    axes.legend(frameon=False, loc="best")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title=f"at {used:.2f}")
     return as_png(figure)
 
 

@@ -121,7 +121,7 @@ def describe_result(result: DatasetResult, figures: Figures) -> dict[str, object
         figures.add(f"{name}-panel-{place}", png(draw_panel(panel)))
         pictures = {part: embed(image) for part, image in draw_parts(panel, PANEL_PX).items()}
         panels.append({"caption": panel.caption, "pictures": pictures})
-    middle = result.panels[len(result.panels) // 2]
+    middle = next((panel for panel in result.panels if panel.caption.startswith("median")), result.panels[0])
     drawn = {
         "map": probabilities.draw_map(middle),
         "histogram": probabilities.draw_histogram(result),

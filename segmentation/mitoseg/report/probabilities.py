@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from mitoseg.evaluate import DatasetResult
 from mitoseg.metrics import reliability, threshold_curve
 from mitoseg.pictures import Panel
-from mitoseg.report.canvas import DPI, INK, PALE, as_png, colours, new_figure
+from mitoseg.report.canvas import DPI, INK, PALE, as_png, colours, new_figure, put_legend_above
 
 FOREGROUND = "#2a9d5c"
 
@@ -16,7 +16,7 @@ def draw_map(panel: Panel) -> bytes:
     height, width = panel.raw.shape
     y_nm, x_nm = panel.pixel_nm or (1.0, 1.0)
     aspect = y_nm / x_nm
-    figure = Figure(figsize=(12, 0.8 + 3.4 * min(1.3, height * aspect / width)), layout="constrained", dpi=DPI)
+    figure = Figure(figsize=(12, 0.4 + 3.3 * min(1.3, height * aspect / width)), layout="constrained", dpi=DPI)
     confidence = np.maximum(panel.probability, 1 - panel.probability)
     parts = (
         ("image, truth outlined", panel.raw, "gray", 0, 255),
@@ -47,12 +47,12 @@ def draw_histogram(result: DatasetResult) -> bytes:
         total = int(histogram.sum())
         if total:
             share = histogram.reshape(50, -1).sum(axis=1) / total
-            label = f"{name} ({total:.3g} {'voxels' if result.volumes else 'pixels'})"
+            label = f"{name} ({_count(total)} {'voxels' if result.volumes else 'pixels'})"
             axes.stairs(share, edges, fill=True, alpha=0.35, color=colour)
             axes.stairs(share, edges, color=colour, linewidth=1.4, label=label)
     axes.axvline(result.threshold, color=INK, linewidth=1, linestyle="--")
-    axes.set(yscale="log", xlim=(0, 1), ylim=(1e-5, 20), xlabel="predicted probability", ylabel="share of the class")
-    axes.legend(frameon=False, loc="upper center")
+    axes.set(yscale="log", xlim=(0, 1), ylim=(1e-5, 2), xlabel="predicted probability", ylabel="share of the class")
+    put_legend_above(axes, 2)
     return as_png(figure)
 
 
@@ -91,3 +91,11 @@ def draw_curves(result: DatasetResult) -> bytes:
     axes.set(xlabel="threshold", ylabel="of all pixels together", xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(frameon=False, loc="lower center", ncols=2)
     return as_png(figure)
+
+
+def _count(number: int) -> str:
+    """A number of pixels in a few characters: 950, 31k, 3.1M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.2g}{letter}" if number < 100 * size else f"{number / size:.0f}{letter}"
+    return str(number)
