@@ -128,8 +128,8 @@ def page(report: Step, fitted: Step, real: Step, figures: dict[str, str], argume
             lines.append(f"| {dataset_name} | {scores['images']} | {values} |")
         lines.append("")
     lines += [
-        f"All figures of the study, from this run; the command writes them to `{arguments.folder}/figures`, and those of",
-        "real images are not part of the repository.",
+        f"All figures of the study, made by this run, are in `{arguments.folder}/figures`; those of real images are",
+        "not part of the repository.",
         "",
         *(f"- `{name}`: {meaning}" for name, meaning in figures.items()),
         "",

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from skimage.color import hsv2rgb
 
 from mitodata import IGNORE
 
@@ -35,6 +36,7 @@ class Panel:
         threshold: probability from which on a pixel is foreground.
         caption: one line under the pictures.
         pixel_nm: (y, x) edges of a pixel; decides how the picture is stretched, and its scale bar. None: no bar.
+        objects: true and predicted objects, (Y, X) each, 0 = background: shown in colours instead of masks.
     """
 
     raw: NDArray[np.uint8]
@@ -43,6 +45,7 @@ class Panel:
     threshold: float
     caption: str
     pixel_nm: tuple[float, float] | None = None
+    objects: tuple[NDArray[np.integer], NDArray[np.integer]] | None = None
 
 
 def overlay(raw: NDArray[np.uint8], truth: NDArray[np.uint8], prediction: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -74,10 +77,11 @@ def draw_parts(panel: Panel, height_px: int = 320) -> dict[str, Image.Image]:
     They are `height_px` high, or lower if they would be more than twice as wide.
     """
     prediction = panel.probability >= panel.threshold
+    true, predicted = map(paint_objects, panel.objects) if panel.objects else (None, None)
     parts = {
         "image": panel.raw,
-        "truth": mask_grey(panel.truth),
-        "prediction": np.where(prediction, 255, 0).astype(np.uint8),
+        "truth": mask_grey(panel.truth) if true is None else true,
+        "prediction": np.where(prediction, 255, 0).astype(np.uint8) if predicted is None else predicted,
         "overlay": overlay(panel.raw, panel.truth, prediction),
         "probability": heat(panel.probability),
     }
@@ -86,6 +90,13 @@ def draw_parts(panel: Panel, height_px: int = 320) -> dict[str, Image.Image]:
     if panel.pixel_nm is not None:
         draw_scale_bar(drawn["image"], pixel_nm)
     return drawn
+
+
+def paint_objects(objects: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Objects (Y, X) in light colours on black, neighbouring numbers in unlike ones: (Y, X, 3)."""
+    hue = (objects.astype(np.float64) * 0.618034) % 1.0  # the golden ratio spreads any run of numbers
+    colours = hsv2rgb(np.stack([hue, np.full_like(hue, 0.55), np.where(objects > 0, 1.0, 0.0)], -1))
+    return np.asarray((255 * colours).round(), np.uint8)
 
 
 def mask_grey(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

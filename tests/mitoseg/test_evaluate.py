@@ -10,9 +10,12 @@ from sklearn.metrics import jaccard_score
 
 from mitodata import RunError, Sample
 from mitodata.store import Dataset
-from mitoseg.evaluate import evaluate
-from mitoseg.predict import load_model, predict_probability
+from mitoseg.config import FitConfig
+from mitoseg.decode import decode
+from mitoseg.evaluate import evaluate, pick_shown
+from mitoseg.predict import load_model, predict_maps, predict_probability
 from mitoseg.report import format_table, write_report, write_tables
+from mitoseg.train import fit
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -122,3 +125,45 @@ def test_a_report_that_cannot_be_written_is_named(run: Path, fresh_discs: Path, 
     model = load_model(run)
     with pytest.raises(RunError, match="cannot be made"):
         write_tables(tmp_path / "file", evaluate(model, [fresh_discs]))
+
+
+def test_whole_volumes_are_one_image_each(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    model = load_model(run)
+    path = make_file(draw(50, (4, 70, 60), 6.0), draw(51, (3, 64, 64)), name="stacks")
+    whole, slices = (evaluate(model, [path], volumes=volumes)[0] for volumes in (True, False))
+    assert [len(whole.images), len(slices.images), len(whole.panels)] == [2, 7, 6]
+    # The same voxels, so the same counts; but an object is one body, not a profile a section.
+    assert whole.measured["iou"].pooled == pytest.approx(slices.measured["iou"].pooled)
+    assert len(whole.images[0].objects.true_size) == 3
+    assert sum(len(image.objects.true_size) for image in slices.images[:4]) == 12
+    assert "middle xz plane" in whole.panels[1].caption
+    assert {panel.pixel_nm for panel in whole.panels} == {(6, 6), (40, 6), (8, 8), (40, 8)}
+    write_tables(tmp_path, [whole])
+    assert read_rows(tmp_path / "stacks.csv")[0]["z"] == ""
+    assert "size_um3" in read_rows(tmp_path / "stacks-objects.csv")[0]
+    assert ">2 volumes<" in write_report(tmp_path, [whole], model).read_text()
+
+
+def test_a_network_that_tells_objects_apart_is_asked_to(
+    discs: Path, fresh_discs: Path, tiny: FitConfig, tmp_path: Path
+) -> None:
+    config = tiny.model_copy(update={"target": "instance"})
+    fit([discs], tmp_path / "run", config, validation=[fresh_discs])
+    model = load_model(tmp_path / "run")
+    result = evaluate(replace(model, threshold=0.01), [fresh_discs])[0]
+    sample = Dataset(fresh_discs)[0]
+    maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
+    found = decode(maps, "instance", replace(model.decoding, threshold=0.01))
+    assert sum(image.objects.counts[0.5].false_positive for image in result.images[:1]) <= found.max()
+    assert result.panels[0].objects is not None
+
+
+def test_few_images_are_all_shown(run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample]) -> None:
+    result = evaluate(load_model(run), [make_file(*(draw(seed) for seed in range(60, 65)), name="five")])[0]
+    assert [panel.caption.split(":")[0] for panel in result.panels] == ["worst", "worst", "median", "best", "best"]
+    many = evaluate(load_model(run), [make_file(*(draw(seed) for seed in range(60, 71)), name="many")])[0]
+    titles = [title for title, _ in pick_shown(many.images)]
+    assert titles == ["worst"] * 3 + ["median"] * 3 + ["best"] * 3
+    assert pick_shown(many.images)[4][1] is many.ranked()[5]

@@ -29,7 +29,7 @@ SHOWN = 3
 """Worst, median and best images of a dataset that the report shows, each."""
 
 KEPT_BYTES = 2**27
-"""Probability maps of a file that are kept for pictures; beyond, the images that are shown are predicted again."""
+"""Predicted maps of a file that are kept for pictures; beyond, the images that are shown are predicted again."""
 
 
 def evaluate(
@@ -52,7 +52,7 @@ def evaluate(
     Raises:
         DataError: a file is missing, damaged, unlabelled or empty.
     """
-    whole = getattr(model.config, "dimensions", 2) == 3 if volumes is None else volumes
+    whole = model.config.dimensions == 3 if volumes is None else volumes
     for path in paths:  # all of them, before minutes are spent on the first
         _open(path).close()
     return [
@@ -85,29 +85,28 @@ class _Scorer:
     model: Model
     turns: bool
 
-    def predict(self, sample: Sample, path: Path) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Probability of foreground, and the objects that are found; both (Z, Y, X)."""
+    def predict(self, sample: Sample, path: Path) -> NDArray[np.float32]:
+        """All that the network says: (C, Z, Y, X)."""
         try:
-            maps = predict_maps(self.model, sample.raw, sample.voxel_size_nm, turns=self.turns)
+            return predict_maps(self.model, sample.raw, sample.voxel_size_nm, turns=self.turns)
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
-        target = self.model.config.target
-        probability = foreground_map(maps, target)
-        if target == "instance":
-            return probability, decode(maps, target, replace(self.model.decoding, threshold=self.model.threshold))
-        return probability, find_pieces(probability >= self.model.threshold, sample.voxel_size_nm)
 
-    def score(
-        self,
-        place: Place,
-        name: str,
-        sample: Sample,
-        probability: NDArray[np.float32],
-        objects: NDArray[np.int32],
-    ) -> ImageResult:
+    def foreground(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of foreground: (Z, Y, X)."""
+        return foreground_map(maps, self.model.config.target)
+
+    def find_objects(self, maps: NDArray[np.float32], sample: Sample) -> NDArray[np.int32]:
+        """Predicted objects: as the network tells them apart if it was taught to, else connected pieces."""
+        if self.model.config.target == "instance":
+            return decode(maps, "instance", replace(self.model.decoding, threshold=self.model.threshold))
+        return find_pieces(self.foreground(maps) >= self.model.threshold, sample.voxel_size_nm)
+
+    def score(self, place: Place, name: str, sample: Sample, maps: NDArray[np.float32]) -> ImageResult:
         """Measure a section, or a volume as a whole."""
         truth, labels = _truth(sample)
         single = sample.is_2d
+        probability = self.foreground(maps)
         prediction = probability >= self.model.threshold
         outlines = find_outlines(prediction[0], truth[0]) if single else find_outlines(prediction, truth)
         spacing_nm = sample.voxel_size_nm[1:] if single else sample.voxel_size_nm
@@ -118,7 +117,7 @@ class _Scorer:
             count_probabilities(probability, truth),
             compare_outlines(outlines, spacing_nm, membrane_tolerance(spacing_nm)),
             score_objects(
-                objects,
+                self.find_objects(maps, sample),
                 profiles(labels) if single else labels,
                 truth,
                 probability,
@@ -126,21 +125,20 @@ class _Scorer:
             ),
         )
 
-    def draw(self, title: str, image: ImageResult, sample: Sample, probability: NDArray[np.float32]) -> list[Panel]:
-        """Panels of a section, or of the middle planes of a volume."""
-        truth, _ = _truth(sample)
+    def draw(self, title: str, image: ImageResult, sample: Sample, maps: NDArray[np.float32]) -> list[Panel]:
+        """Panels of a section, or of the three middle planes of a volume."""
+        truth, labels = _truth(sample)
         text = f"{title}: {image.name}, {caption(image.counts)} at threshold {self.model.threshold:.2f}"
-        if sample.is_2d:
-            parts = (sample.raw[0], truth[0], probability[0])
-            return [Panel(*parts, self.model.threshold, text, sample.voxel_size_nm[1:])]
+        objects = (labels, self.find_objects(maps, sample)) if self.model.config.target == "instance" else ()
+        volumes = (sample.raw, truth, self.foreground(maps), *objects)
         panels = []
-        for axis, plane in enumerate(("xy", "xz", "yz")):
-            middle = sample.raw.shape[axis] // 2
-            raw, mask, map_ = (np.take(part, middle, axis) for part in (sample.raw, truth, probability))
-            pixel_nm = tuple(size for at, size in enumerate(sample.voxel_size_nm) if at != axis)
-            score = caption(confusion(map_ >= self.model.threshold, mask))
-            plane_text = f"{text}; middle {plane} plane, {score}"
-            panels.append(Panel(raw, mask, map_, self.model.threshold, plane_text, (pixel_nm[0], pixel_nm[1])))
+        for axis, plane in enumerate(("xy",) if sample.is_2d else ("xy", "xz", "yz")):
+            raw, mask, probability, *ids = (np.take(volume, volume.shape[axis] // 2, axis) for volume in volumes)
+            y_nm, x_nm = (edge for at, edge in enumerate(sample.voxel_size_nm) if at != axis)
+            score = caption(confusion(probability >= self.model.threshold, mask))
+            where = "" if sample.is_2d else f"; middle {plane} plane, {score}"
+            panel = Panel(raw, mask, probability, self.model.threshold, text + where, (y_nm, x_nm))
+            panels.append(replace(panel, objects=(ids[0], ids[1])) if ids else panel)
         return panels
 
 
@@ -151,16 +149,16 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
         # tqdm shows nothing where there is no terminal (disable=None).
         for place in tqdm(everything[::every], desc=name, disable=None):
             sample = _read(file, place)
-            probability, objects = scorer.predict(sample, path)
-            images.append(scorer.score(place, _name(file, place), sample, probability, objects))
-            if probability.nbytes <= room:
-                kept[place] = probability
-                room -= probability.nbytes
+            maps = scorer.predict(sample, path)
+            images.append(scorer.score(place, _name(file, place), sample, maps))
+            if maps.nbytes <= room:
+                kept[place] = maps
+                room -= maps.nbytes
         panels = []
         for title, image in pick_shown(images):
             sample = _read(file, image.place)
             known = kept.get(image.place)
-            panels += scorer.draw(title, image, sample, scorer.predict(sample, path)[0] if known is None else known)
+            panels += scorer.draw(title, image, sample, scorer.predict(sample, path) if known is None else known)
         return DatasetResult(
             name, path, images, len(everything), volumes, panels, file.provenance, scorer.model.threshold
         )
