@@ -91,6 +91,27 @@ def test_scales_are_lines() -> None:
     assert effect.p < 1e-6
 
 
+def test_a_line_is_not_bent_by_other_factors() -> None:
+    rng = np.random.default_rng(2)
+    scale = [Level(str(number), float(number), {}) for number in (0, 1, 2)]
+    flat = Level("flat", nan, {})
+    conditions: list[dict[str, Level]] = [{}, {"noise": scale[0]}, {"noise": scale[2]}, {"look": flat}]
+    outcomes = [
+        outcome(own, seed, 0.5 + 0.1 * (own.get("noise", scale[1]).number - 1) - 0.3 * ("look" in own) + noise)
+        for seed in range(3)
+        for own in conditions
+        for noise in [rng.normal(0, 0.001)]
+    ]
+    factors = {"noise": scale, "look": [Level("baseline", nan, {}), flat]}
+    layout = Layout([one.cell.condition for one in outcomes[:4]], factors, {"noise": "1", "look": "baseline"})
+    look, noise = rank_effects(outcomes, layout, REAL)
+    assert (look.change, noise.change) == ("flat against baseline", "0 to 2")
+    assert look.difference == pytest.approx(-0.3, abs=0.005)
+    assert noise.difference == pytest.approx(0.2, abs=0.005)
+    assert noise.slope == pytest.approx(1, abs=0.01)
+    assert noise.cells == 9
+
+
 def test_too_few_cells_say_so() -> None:
     outcomes, layout = left_out({"a": 0.1, "b": 0.0}, noise=0.01, seeds=1)
     for effect in rank_effects(outcomes, layout, REAL):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -13,7 +14,7 @@ from mitodata.errors import RunError
 from mitogen.distributions import Distribution
 from mitogen.knob import KINDS, parse
 from mitoseg.study.plan import Contents
-from mitoseg.study.settings import Setup, check_name, flatten, resolve, value_of
+from mitoseg.study.settings import Setup, check_name, flatten, is_whole, resolve, value_of
 
 BASELINE = "baseline"
 WITHOUT = "without"
@@ -118,7 +119,7 @@ def _random(contents: Contents, folder: Path, where: str) -> Layout:
         for place, (name, choice) in enumerate(choices.items()):
             # Each sample and each factor has a stream of its own: more samples leave the first ones as they were.
             u = float(np.random.default_rng(np.random.SeedSequence(0, spawn_key=(sample, place))).random())
-            drawn[name].append(_draw(contents, name, choice, max(u, 1e-12)))
+            drawn[name].append(_draw(name, choice, max(u, 1e-12)))
         levels = {name: values[-1] for name, values in drawn.items()}
         conditions.append(_condition(contents, levels, folder, where, f"sample {sample}"))
     references = {name: values[0].label for name, values in drawn.items()}
@@ -166,13 +167,11 @@ def _range(name: str, value: object, where: str) -> Distribution:
         raise RunError(f"{where}: factors: {name}: {error}") from error
 
 
-def _draw(contents: Contents, name: str, choice: Sequence[Level] | Distribution, u: float) -> Level:
+def _draw(name: str, choice: Sequence[Level] | Distribution, u: float) -> Level:
     if not isinstance(choice, Distribution):
         return choice[int(u * len(choice))]
     number = choice.ppf(u)
-    # Whole numbers where the base has one: images, steps, patch_px.
-    whole = isinstance(contents.base.get(name), int) or name in ("images", "steps", "batch")
-    return _level(name, round(number) if whole else float(f"{number:.4g}"))
+    return _level(name, round(number) if is_whole(name) else float(f"{number:.4g}"))
 
 
 def _condition(
@@ -196,8 +195,9 @@ def _level(name: str, value: object) -> Level:
 
 
 def _label(value: object) -> str:
-    if isinstance(value, dict):
-        return parse(value).text()
+    if isinstance(value, dict) and any(kind in value for kind in KINDS):
+        with suppress(ValueError):  # an impossible one is refused, with its name, when the recipe is made
+            return parse(value).text()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

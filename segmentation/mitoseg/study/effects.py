@@ -120,20 +120,19 @@ def _contrast(
 
 def _slope(outcomes: Sequence[Outcome], layout: Layout, factor: str, name: str, scatter: float) -> Effect:
     """A line through the levels of a scale, within seeds."""
-    levels = [level.number for level in layout.factors[factor]]
-    logarithmic = min(levels) > 0 and max(levels) / min(levels) >= LOG_FROM
     by_label = {level.label: level.number for level in layout.factors[factor]}
-    # Where one factor is changed at a time, cells in which another one is changed say nothing about this one.
-    mine = [one for one in outcomes if set(one.cell.condition.levels) in (set(), {factor}, set(layout.factors))]
-    numbers = np.array([by_label[_label(one, layout, factor)] for one in mine])
+    levels = list(by_label.values())
+    logarithmic = min(levels) > 0 and max(levels) / min(levels) >= LOG_FROM
+    numbers = np.array([by_label[_label(one, layout, factor)] for one in outcomes])
     scale = np.log(numbers) if logarithmic else numbers
     span = float(np.log(max(levels) / min(levels))) if logarithmic else max(levels) - min(levels)
-    fit = _coefficient(mine, name, scale, _others(mine, layout, factor)) if len(set(numbers)) > 1 else None
-    scores = [one.scores[name][METRIC] for one in mine]
-    std = float(np.std(scores)) if mine else 0.0
-    slope = fit.estimate * float(np.std(scale)) / std if fit and std > 0 else nan
+    # Where one factor is changed at a time, cells in which another one is changed say how large the noise is only.
+    fit = _coefficient(outcomes, name, scale, _others(outcomes, layout, factor))
+    mine = [set(one.cell.condition.levels) in (set(), {factor}, set(layout.factors)) for one in outcomes]
+    std = float(np.std([one.scores[name][METRIC] for one, own in zip(outcomes, mine, strict=True) if own] or [0.0]))
+    slope = fit.estimate * float(np.std(scale[mine])) / std if fit and std > 0 else nan
     change = f"{min(levels):g} to {max(levels):g}{' (logarithm)' if logarithmic else ''}"
-    return _effect(factor, change, fit, span, scatter, slope, len(mine))
+    return _effect(factor, change, fit, span, scatter, slope, sum(mine))
 
 
 def _effect(

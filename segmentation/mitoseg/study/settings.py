@@ -121,6 +121,12 @@ def value_of(name: str, setup: Setup) -> object:
     return branch
 
 
+def is_whole(name: str) -> bool:
+    """Whether a setting is a whole number, such as `images` or `steps`."""
+    fields = {**Images.model_fields, **FitConfig.model_fields}
+    return name in fields and fields[name].annotation in (int, int | None)
+
+
 def _plain() -> list[str]:
     return [*Images.model_fields, *(name for name in known_settings() if name not in REFUSED)]
 
