@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--n-test", type=int, default=100, metavar="N", help="images of each test set")
     parser.add_argument("--minutes", default="15", help="wall time of the fit")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="of the fit")
     parser.add_argument("--folder", type=Path, default=Path("runs/blobs"), help="where data and runs are kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/blobs.md"), metavar="FILE.md")
     arguments = parser.parse_args()
@@ -46,7 +47,9 @@ def main() -> None:
     ]
     if arguments.nuclei:
         tests.append(import_real(arguments.nuclei, folder, (NUCLEI_NM,) * 3, name="nuclei"))
-    fitted = fit_settings(folder / arguments.settings, train, arguments.settings, arguments.minutes, seed)
+    fitted = fit_settings(
+        folder / arguments.settings, train, arguments.settings, arguments.minutes, seed, arguments.changes
+    )
     report = evaluate(folder / f"{arguments.settings}-report", fitted, tests)
     steps = Steps(folder)
     for step in (train, *tests, fitted, report):
@@ -59,6 +62,7 @@ def main() -> None:
         f"{arguments.minutes} minutes; {arguments.n_test} images each of fresh ones (`blobs`) and of another process",
         "(`blobs-shifted`). Scores over all images together; instances are matched one to one at an IoU of .5.",
         "Written by `benchmarks/blobs.py`.",
+        *([f"Settings changed: {', '.join(arguments.changes)}."] if arguments.changes else []),
         "",
         f"| | {' | '.join(SCORES.values())} | the study |",
         "|---" * (len(SCORES) + 2) + "|",

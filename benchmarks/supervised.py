@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--minutes", default="30", help="wall time of each fit")
     parser.add_argument("--every", default="1", metavar="K", help="score only every Kth slice")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="of the fit")
     parser.add_argument("--folder", type=Path, default=Path("runs/supervised"), help="where data and runs are kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/supervised.md"), metavar="FILE.md")
     arguments = parser.parse_args()
@@ -45,7 +46,7 @@ def main() -> None:
     test = import_real(arguments.real, folder, sections=TEST, name="test")
     rows = []
     for name in arguments.settings or ["best-2d", "best-3d"]:
-        fitted = fit_settings(folder / name, training, name, arguments.minutes, arguments.seed)
+        fitted = fit_settings(folder / name, training, name, arguments.minutes, arguments.seed, arguments.changes)
         report = evaluate(folder / f"{name}-report", fitted, [test], arguments.every)
         for step in (training, test, fitted, report):
             steps.run(step)
@@ -56,6 +57,7 @@ def main() -> None:
         f"Learned from slices {TRAINING} of the EPFL training volume, scored on slices {TEST}; the slices between are",
         "seen by nobody. Mean +- standard deviation over test slices. The threshold was chosen on the last training",
         "slices. Written by `benchmarks/supervised.py`.",
+        *([f"Settings changed: {', '.join(arguments.changes)}."] if arguments.changes else []),
         "",
         f"| settings | minutes | {' | '.join(TITLES.values())} | pooled Dice | the study |",
         "|---" * (len(TITLES) + 4) + "|",

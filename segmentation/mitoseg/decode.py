@@ -12,8 +12,15 @@ from mitoseg.config import Target
 from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
 from mitoseg.targets import CLASSES, MITOCHONDRIAL
 
-SEEDS = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75)
+SEEDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Thresholds of seeds that are tried."""
+
+
+SMOOTH_PX = 0.7
+"""Sigma by which cores are smoothed in y and x."""
+
+SMALLEST_SEED_PX = 4
+"""A core of fewer voxels is no seed."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Decoding:
     """
 
     threshold: float = 0.5
-    seed: float = 0.45
+    seed: float = 0.3
     smallest_px: int = 16
 
 
@@ -49,8 +56,10 @@ def decode(maps: NDArray[np.float32], target: Target, decoding: Decoding) -> NDA
     """
     inside = foreground_map(maps, target) >= decoding.threshold
     if target == "instance":
-        core = maps[2] * (1 - maps[1])
+        # Smoothed within sections, or noise would break a core into many.
+        core = ndimage.gaussian_filter(maps[2] * (1 - maps[1]), [0.0] * (inside.ndim - 2) + [SMOOTH_PX] * 2)
         seeds, count = ndimage.label(inside & (core >= decoding.seed))
+        seeds[(np.bincount(seeds.ravel()) < SMALLEST_SEED_PX)[seeds]] = 0
         instances = watershed(-core, seeds, mask=inside)
         rest, _ = ndimage.label(inside & (instances == 0))
         instances = np.where(rest > 0, rest + count, instances)
