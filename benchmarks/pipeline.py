@@ -51,8 +51,8 @@ def fit(run: Path, train: Step, validation: Step, minutes: str, seed: int = 0) -
 
 def fit_settings(run: Path, train: Step, study: str, minutes: str, seed: int = 0, changes: Sequence[str] = ()) -> Step:
     """Fit with the settings of a study and some changes KEY=VALUE; a share of `train` is held out for validation."""
-    command = ("mitoseg", "fit", str(train.result), "--val-fraction", "0.15", "-o", str(run), "--study", study)
-    command += tuple(word for change in changes for word in ("--set", change))
+    fit_it = ("mitoseg", "fit", str(train.result), "--val-fraction", "0.15", "-o", str(run), "--study", study)
+    command = (*fit_it, *(word for change in changes for word in ("--set", change)))
     return Step(
         (*command, "--minutes", minutes, "--seed", str(seed)),
         result=run / "validation.png",  # the last thing that a fit writes
