@@ -10,6 +10,9 @@ from mitogen.grid import FloatArray, Grid
 from mitogen.parts import Part
 from mitogen.profiles import layer, reach_nm
 
+_KEPT = 3
+"""How many fields a canvas remembers: most are asked for several times in a row."""
+
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
@@ -23,7 +26,8 @@ class Canvas:
         membrane: float32 distance to the middle of the gap between the two in nm, never negative.
         membrane_z: float32 z component of that membrane's normal.
         free: bool, whether an organelle may still be drawn here.
-        room: float32 distance to the nearest mitochondrion or other body in nm, where one is near.
+        room: float32 distance to the nearest mitochondrion or other body in nm, where one is near; of size 0 as long as
+            they have no place.
         density: float32 stain: 0 is clear resin, 1 the darkest membrane.
         grain: float32 granular ground to add to any watery space, of mean 0.
         parts: uint8 compartment (see `parts.Part`), or of size 0 where nobody asked for it.
@@ -43,10 +47,14 @@ class Canvas:
     _sections: dict[int, FloatArray] = field(default_factory=dict)
 
     def on_section(self, waves: Waves) -> FloatArray:
-        """Values (Y, X) float32 of a field on this section, computed once; not to be changed."""
-        if id(waves) not in self._sections:
-            self._sections[id(waves)] = waves.on_section(self.z_nm, self.grid.y_nm, self.grid.x_nm)
-        return self._sections[id(waves)]
+        """Values (Y, X) float32 of a field on this section, not to be changed; the last few are kept."""
+        values = self._sections.pop(id(waves), None)
+        if values is None:
+            values = waves.on_section(self.z_nm, self.grid.y_nm, self.grid.x_nm)
+        while len(self._sections) >= _KEPT:
+            del self._sections[next(iter(self._sections))]
+        self._sections[id(waves)] = values
+        return values
 
     def reach(self, normal_z: FloatArray) -> FloatArray:
         """Range of distances that a pixel averages over for surfaces with this normal; see `profiles.reach_nm`."""

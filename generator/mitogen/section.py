@@ -1,7 +1,7 @@
 """Cut the scene at one height: the instances on that plane, and the stain that the section's thickness holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,20 +55,7 @@ def cut(
         streams: the image's streams, for the grain of the cytoplasm.
         parts: whether the map of compartments is wanted.
     """
-    canvas = cut_cells(scene.cells, grid, z_nm, parts)
-    flat = np.zeros(grid.shape, np.float32)
-    trunks = cut_tubes(scene.trunks, grid, z_nm, 120.0, flat, np.zeros(len(scene.trunks), np.float32))
-    push(canvas, trunks, scene.trunk_cell, drawn["cells.gap_nm"] / 2)
-    ripple = canvas.on_section(scene.fields["ripple"])
-    roughness = np.where(scene.body < 0, drawn["mitochondria.roughness"], roughness_of_bodies(scene.body))
-    roughness = roughness * scene.inclusions.radii.mean(axis=1)
-    room = _clearance(canvas, drawn, scene.fields["coarse"]) + np.float32(drawn["cells.gap_nm"] / 2)
-    reach = max(120.0, float(room.max()) + 60)
-    inclusions = cut_tubes(scene.inclusions, grid, z_nm, reach, ripple, roughness.astype(np.float32))
-    push(canvas, inclusions, scene.host, room)
-
-    canvas.room[...] = inclusions.distance
-    canvas.free[...] = inclusions.distance > 12
+    canvas, trunks, inclusions = _lay_out(scene, drawn, grid, z_nm, parts)
     fields, terminal = scene.fields, scene.kind == Kind.BOUTON
     fine = (fields["coarse"], fields["fine"])
     draw_ground(canvas, drawn, scene.shade, fields["coarse"], streams)
@@ -83,6 +70,27 @@ def cut(
     mitochondria = Mitochondria(scene.inclusions, scene.instance, scene.looks)
     draw_mitochondria(canvas, inclusions, mitochondria, drawn, fields["texture"], scene.keys["matrix"])
     return Section(_instances(scene, inclusions), canvas.density, canvas.parts)
+
+
+def _lay_out(
+    scene: Scene, drawn: Mapping[str, float], grid: Grid, z_nm: float, parts: bool
+) -> tuple[Canvas, TubeMap, TubeMap]:
+    """Cut cells, trunks and inclusions, and bend the membranes around the last two."""
+    canvas = cut_cells(scene.cells, grid, z_nm, parts)
+    smooth = np.zeros(len(scene.trunks), np.float32)
+    trunks = cut_tubes(scene.trunks, grid, z_nm, 120.0, np.zeros(grid.shape, np.float32), smooth)
+    push(canvas, trunks, scene.trunk_cell, drawn["cells.gap_nm"] / 2)
+    trunks = trunks.nearest_only()
+    ripple = canvas.on_section(scene.fields["ripple"])
+    roughness = np.where(scene.body < 0, drawn["mitochondria.roughness"], roughness_of_bodies(scene.body))
+    roughness = roughness * scene.inclusions.radii.mean(axis=1)
+    room = _clearance(canvas, drawn, scene.fields["coarse"])
+    room += np.float32(drawn["cells.gap_nm"] / 2)
+    reach = max(120.0, float(room.max()) + 60)
+    inclusions = cut_tubes(scene.inclusions, grid, z_nm, reach, ripple, roughness.astype(np.float32))
+    push(canvas, inclusions, scene.host, room)
+    np.greater(inclusions.distance, 12, out=canvas.free)
+    return replace(canvas, room=inclusions.distance), trunks, inclusions
 
 
 def _clearance(canvas: Canvas, drawn: Mapping[str, float], field: Waves) -> FloatArray:

@@ -120,7 +120,7 @@ def cut_cells(cells: Cells, grid: Grid, z_nm: float, parts: bool = False) -> Can
         membrane=np.full(grid.shape, 1e4, np.float32),
         membrane_z=np.zeros(grid.shape, np.float32),
         free=np.ones(grid.shape, np.bool_),
-        room=np.full(grid.shape, 1e4, np.float32),
+        room=np.zeros((0, 0), np.float32),
         density=np.zeros(grid.shape, np.float32),
         grain=np.zeros(grid.shape, np.float32),
         parts=np.full(grid.shape if parts else (0, 0), Part.CYTOPLASM, np.uint8),
@@ -158,36 +158,48 @@ def push(canvas: Canvas, tubes: TubeMap, host: NDArray[np.int32], gap_nm: float 
         host: (T,) int32 index of each tube's cell.
         gap_nm: distance between the tube's surface and the middle of the gap between the cells, one or (Y, X) float32.
     """
-    near = np.flatnonzero(tubes.nearest >= 0)
-    if near.size == 0:
-        return
-    owner, neighbour = canvas.owner.reshape(-1), canvas.neighbour.reshape(-1)
-    membrane, membrane_z = canvas.membrane.reshape(-1), canvas.membrane_z.reshape(-1)
-    mine = host[tubes.nearest.reshape(-1)[near]]
-    second = tubes.second.reshape(-1)[near]
-    theirs = np.where(second >= 0, host[np.maximum(second, 0)], mine)
-    gap = gap_nm.reshape(-1)[near] if isinstance(gap_nm, np.ndarray) else np.float32(gap_nm)
-    distance = tubes.distance.reshape(-1)[near] - gap
-    # Between two tubes of different cells the membrane runs midway.
-    between = 0.5 * (tubes.distance.reshape(-1)[near] - tubes.second_distance.reshape(-1)[near])
-    contested = (theirs != mine) & (between > distance)
-    distance = np.where(contested, between, distance)
-    other = np.where(contested, theirs, owner[near])
+    gap = gap_nm if isinstance(gap_nm, np.ndarray) else np.full(canvas.grid.shape, gap_nm, np.float32)
+    _push(
+        canvas.owner, canvas.neighbour, canvas.membrane, canvas.membrane_z, tubes.distance, tubes.nearest,
+        tubes.second_distance, tubes.second, tubes.normal_z, host, gap,
+    )  # fmt: skip
 
-    at_home = owner[near] == mine
-    next_door = neighbour[near] == mine
-    own = np.where(at_home, -membrane[near], np.where(next_door, membrane[near], np.float32(1e4)))
-    from_tube = distance < own
-    union = np.minimum(own, distance)
-    claimed = union < 0
-    closer = np.abs(union) < membrane[near]
-    moved = (from_tube & closer) | (claimed & ~at_home) | (claimed & at_home & from_tube)
-    at = near[moved]
-    membrane_z[at] = np.where(from_tube, tubes.normal_z.reshape(-1)[near], membrane_z[near])[moved]
-    new_owner = np.where(claimed, mine, owner[near])
-    neighbour[at] = np.where(claimed, np.where(at_home, neighbour[near], other), mine)[moved]
-    membrane[at] = np.abs(union)[moved]
-    owner[at] = new_owner[moved]
+
+@compiled
+def _push(
+    owner: NDArray[np.int32], neighbour: NDArray[np.int32], membrane: FloatArray, membrane_z: FloatArray,
+    tube_distance: FloatArray, nearest: NDArray[np.int32], second_distance: FloatArray, second: NDArray[np.int32],
+    normal_z: FloatArray, host: NDArray[np.int32], gap: FloatArray,
+) -> None:  # fmt: skip
+    for i in range(owner.shape[0]):
+        for j in range(owner.shape[1]):
+            if nearest[i, j] < 0:
+                continue
+            mine = host[nearest[i, j]]
+            distance, other = tube_distance[i, j] - gap[i, j], owner[i, j]
+            theirs = host[second[i, j]] if second[i, j] >= 0 else mine
+            # Between two tubes of different cells the membrane runs midway.
+            between = np.float32(0.5) * (tube_distance[i, j] - second_distance[i, j])
+            if theirs != mine and between > distance:
+                distance, other = between, theirs
+            at_home = owner[i, j] == mine
+            own = np.float32(1e4)
+            if at_home:
+                own = -membrane[i, j]
+            elif neighbour[i, j] == mine:
+                own = membrane[i, j]
+            from_tube = distance < own
+            union = min(own, distance)
+            claimed = union < 0
+            if not ((from_tube and abs(union) < membrane[i, j]) or (claimed and (from_tube or not at_home))):
+                continue
+            if not claimed:
+                neighbour[i, j] = mine
+            elif not at_home:
+                neighbour[i, j], owner[i, j] = other, mine
+            if from_tube:
+                membrane_z[i, j] = normal_z[i, j]
+            membrane[i, j] = abs(union)
 
 
 def draw_membranes(canvas: Canvas, drawn: Mapping[str, float]) -> None:

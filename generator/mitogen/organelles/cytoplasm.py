@@ -51,10 +51,17 @@ def draw_ground(
         streams: the image's streams.
     """
     texture = _texture(canvas, drawn["cells.grain_nm"], streams)
-    strength = np.float32(drawn["cells.grain"]) * (1 + 0.5 * np.tanh(canvas.on_section(coarse)))
     # Clumps of stain are dark on a clear ground: the grain is skewed towards dark.
-    canvas.grain[...] = strength * (texture + np.float32(0.35) * (texture * texture - 1))
-    canvas.density[...] = shade[canvas.owner] + canvas.grain
+    np.multiply(texture, texture, out=canvas.grain)
+    canvas.grain[...] -= 1
+    canvas.grain[...] *= np.float32(0.35)
+    canvas.grain[...] += texture
+    strength = np.tanh(canvas.on_section(coarse), out=texture)
+    strength *= np.float32(0.5)
+    strength += 1
+    strength *= np.float32(drawn["cells.grain"])
+    canvas.grain[...] *= strength
+    np.add(shade[canvas.owner], canvas.grain, out=canvas.density)
 
 
 def _texture(canvas: Canvas, grain_nm: float, streams: StreamOf) -> FloatArray:
