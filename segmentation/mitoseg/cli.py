@@ -36,7 +36,8 @@ EVALUATE_EXAMPLES = (
 PREDICT_EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg predict runs/first stack.tif --voxel-size 5 5 5 -o masks\n"
-    "mitoseg predict runs/first real.h5 -o masks --turns\n"
+    "mitoseg predict runs/first sections/ -o masks --voxel-size 50 4 4 --outputs mask\n"
+    "mitoseg predict runs/first large.zarr -o found --format zarr --memory 4G --turns 8\n"
 )
 
 
@@ -150,10 +151,18 @@ def fit(
     type=click.FloatRange(0, 1),
     help="Probability from which on a pixel is foreground. [default: the one chosen in the fit]",
 )
-@click.option("--turns", is_flag=True, help="Average over turns and mirror images: a little better, 8 times as slow.")
+@click.option(
+    "--turns",
+    type=click.Choice(["1", "4", "8"]),
+    default="1",
+    show_default=True,
+    callback=lambda _context, _option, text: int(text),
+    help="Views of the image that are averaged: with 4 its mirror images, with 8 its quarter turns as well. A little "
+    "better, and as many times as slow.",
+)
 @click.option("--json", "as_text", is_flag=True, help="Print the metrics as JSON instead of a table.")
 def evaluate(
-    run: Path, data: tuple[Path, ...], report: Path, every: int, threshold: float | None, turns: bool, as_text: bool
+    run: Path, data: tuple[Path, ...], report: Path, every: int, threshold: float | None, turns: int, as_text: bool
 ) -> None:
     """Score the model of RUN on the labelled HDF5 files DATA and write a report: one page, PNG, CSV, JSON."""
     import json
@@ -177,17 +186,33 @@ def evaluate(
 @click.argument("run", type=FILES)
 @click.argument("images", nargs=-1, required=True, type=FILES)
 @click.option("-o", "--output", "folder", required=True, type=FILES, help="Folder of the results; made if missing.")
-@click.option("--voxel-size", type=(float, float, float), metavar="Z Y X", help="In nm; HDF5 files carry their own.")
-@click.option("--turns", is_flag=True, help="Average over turns and mirror images: a little better, 8 times as slow.")
-def predict(
-    run: Path, images: tuple[Path, ...], folder: Path, voxel_size: tuple[float, float, float] | None, turns: bool
-) -> None:
-    """Segment IMAGES (PNG, JPEG, BMP, TIFF, HDF5) with the model of RUN: masks and probabilities."""
+@click.option("--outputs", default="mask,probability,instances", show_default=True, help="What is written.")
+@click.option(
+    "--format", "kind", type=click.Choice(["tiff", "h5", "zarr"]), default="tiff", show_default=True, help="Of results."
+)
+@click.option(
+    "--voxel-size", "voxel_size_nm", type=(float, float, float), metavar="Z Y X", help="In nm, where files do not say."
+)
+@click.option("--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups.")
+@click.option(
+    "--turns",
+    type=click.Choice(["1", "4", "8"]),
+    default="1",
+    show_default=True,
+    callback=lambda _context, _option, text: int(text),
+    help="Views of the image that are averaged: with 4 its mirror images, with 8 its quarter turns as well. A little "
+    "better, and as many times as slow.",
+)
+@click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
+@click.option("--overwrite", is_flag=True, help="Replace earlier results.")
+def predict(run: Path, images: tuple[Path, ...], folder: Path, **settings: Any) -> None:
+    """Segment IMAGES with the model of RUN: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size."""
     from mitoseg.predict import load_model
-    from mitoseg.segment import segment
+    from mitoseg.segment import make_wish, segment
 
-    for mask in segment(load_model(run), images, folder, voxel_size, turns=turns):
-        click.echo(mask)
+    wish = make_wish(**settings)
+    for path in segment(load_model(run), images, folder, wish):
+        click.echo(path)
 
 
 cli.add_command(study)

@@ -1,58 +1,258 @@
-"""From image files to files of masks and probabilities."""
+"""From image files to files of masks, probabilities and instances, whatever the size of the images."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from mitodata import DataError, RunError, VoxelSize
+from mitodata.layout import Provenance
 from mitoseg.checkpoint import write_atomic
-from mitoseg.images import PICTURES, read_images, unique_names, write_tiff
+from mitoseg.decode import decode, foreground_map
+from mitoseg.images import PICTURES, unique_names
+from mitoseg.inference.axis import Span
+from mitoseg.inference.instances import cut, find_instances
+from mitoseg.inference.layer import Layer, Part
+from mitoseg.inference.memory import SPARE, fit_memory, parse_memory, resident_bytes
+from mitoseg.inference.objects import measure_objects, table_text
+from mitoseg.inference.results import write_hdf5, write_tiff, write_zarr
+from mitoseg.inference.scratch import Scratch, ScratchArray
+from mitoseg.inference.sources import Source, expand, open_sources
 from mitoseg.pictures import png
-from mitoseg.predict import Model, predict_probability
+from mitoseg.predict import Model, normalised, plan_windows, predict_tile, predictor
+from mitoseg.preprocess import GreyScale, grey_of_counts
+from mitoseg.targets import output_channels
+
+OUTPUTS = ("mask", "probability", "instances")
+FORMATS = ("tiff", "h5", "zarr")
+
+BLOCK_VOXELS = 2**22
+"""Voxels that instances are looked for in at a time, where memory allows."""
+
+BLOCK_BYTES = 100
+"""What finding instances takes, by voxel."""
+
+RIM_PX = 32
+"""How far a block sees beyond its borders where instances are found by watershed."""
+
+STRIP_PX = 2**24
+"""Pixels of a section that are looked at together where only their grey levels count."""
 
 
-def segment(
-    model: Model, paths: Sequence[Path], folder: Path, voxel_size_nm: VoxelSize | None, *, turns: bool = False
-) -> list[Path]:
-    """Segment image files; write `NAME_mask` (0 and 255) and `NAME_probability.tif` (float32) for each image.
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of each image.
+
+    Attributes:
+        outputs: some of `OUTPUTS`; with instances comes a table of them.
+        kind: one of `FORMATS`.
+        voxel_size_nm: (z, y, x) in nm; wins over what files say.
+        dataset: path within HDF5 files that are not of our format, or within Zarr groups.
+        turns: views of each window that are averaged: 1, 4 or 8.
+        memory: bytes that the program may take; None for no limit.
+        overwrite: replace earlier results.
+    """
+
+    outputs: tuple[str, ...] = OUTPUTS
+    kind: str = "tiff"
+    voxel_size_nm: VoxelSize | None = None
+    dataset: str | None = None
+    turns: int = 1
+    memory: int | None = None
+    overwrite: bool = False
+
+
+def make_wish(outputs: str = ",".join(OUTPUTS), memory: str = "", **settings: Any) -> Wish:
+    """Make a wish of texts as a user types them: `outputs` such as "mask,instances", `memory` such as "2G".
+
+    Raises:
+        RunError: an output or a size is none.
+    """
+    names = tuple(name.strip() for name in outputs.split(",") if name.strip())
+    for name in names or ("nothing",):
+        if name not in OUTPUTS:
+            near = difflib.get_close_matches(name, OUTPUTS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(OUTPUTS)}"
+            raise RunError(f"outputs {outputs!r}: {name!r} is none; {hint}")
+    return Wish(outputs=names, memory=parse_memory(memory) if memory else None, **settings)
+
+
+def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> list[Path]:
+    """Segment image files; docs/predict.md says what is written.
 
     Args:
         model: from `mitoseg.predict.load_model`; its threshold makes the mask.
-        paths: files as `mitoseg.images.read_images` takes them.
-        folder: where the results go; made if it is missing. Masks of pictures are PNG, of all else TIFF.
-        voxel_size_nm: (z, y, x) in nm, for files that do not carry it.
-        turns: average over turns and mirror images.
+        paths: files as `mitoseg.inference.sources.open_sources` takes them, and folders of them.
+        folder: where the results go; made if it is missing.
+        wish: what is wanted.
 
     Returns:
-        Paths of the masks.
+        Paths of the results.
 
     Raises:
         DataError: a file cannot be read, or there is no voxel size.
-        RunError: the folder cannot be made or written.
+        RunError: the folder cannot be made or written, results exist already, or memory does not suffice.
     """
+    paths = expand(paths)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder}: cannot be made: {error.strerror or error}; expected a folder") from error
-    masks = []
     names = dict(zip(unique_names(paths), paths, strict=True))
+    written: list[Path] = []
     # tqdm shows nothing where there is no terminal (disable=None).
     for name, path in tqdm(names.items(), desc="predict", disable=None):
-        for suffix, raw, size_nm in read_images(path, voxel_size_nm):
-            try:
-                probability = predict_probability(model, raw, size_nm, turns=turns)
-            except DataError as error:
-                raise DataError(f"{path}: {error}") from error
-            mask = np.where(probability >= model.threshold, 255, 0).astype(np.uint8)
-            if path.suffix.lower() in PICTURES:
-                target = folder / f"{name}{suffix}_mask.png"
-                write_atomic(target, png(Image.fromarray(mask[0])))
-            else:
-                target = folder / f"{name}{suffix}_mask.tif"
-                write_tiff(target, mask, size_nm)
-            write_tiff(folder / f"{name}{suffix}_probability.tif", probability, size_nm)
-            masks.append(target)
-    return masks
+        for source in open_sources(path, wish.voxel_size_nm, wish.dataset):
+            targets = _targets(folder / f"{name}{source.suffix}", path, wish)
+            _check_free(targets, wish)
+            _segment_source(model, source, targets, wish)
+            written += targets.values()
+    return written
+
+
+def _targets(stem: Path, path: Path, wish: Wish) -> dict[str, Path]:
+    """Names of the results of one image, by what they hold."""
+    outputs = [name for name in OUTPUTS if name in wish.outputs]
+    endings = {name: f"_{name}.tif" for name in outputs}
+    if wish.kind == "tiff" and "mask" in outputs and path.suffix.lower() in PICTURES:
+        endings["mask"] = "_mask.png"
+    elif wish.kind == "h5":
+        endings = {"everything": "_segmented.h5"}
+    elif wish.kind == "zarr":
+        endings = {"labels": "_segmented.zarr"} if {"mask", "instances"} & set(outputs) else {}
+        endings |= {"probability": "_probability.zarr"} if "probability" in outputs else {}
+    if "instances" in outputs:
+        endings["table"] = "_objects.csv"
+    return {name: stem.with_name(stem.name + ending) for name, ending in endings.items()}
+
+
+def _check_free(targets: dict[str, Path], wish: Wish) -> None:
+    for target in targets.values():
+        if target.exists() and not wish.overwrite:
+            raise RunError(f"{target}: exists already; choose another folder, or replace it with --overwrite")
+
+
+def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish: Wish) -> None:
+    with Scratch(next(iter(targets.values()))) as scratch:
+        maps = scratch.array("maps", (output_channels(model.config.target), *source.shape), np.float32)
+        predict_source(model, source, maps, wish)
+
+        def probability(part: Part) -> NDArray[np.float32]:
+            return foreground_map(maps[(slice(None), *part)], model.config.target)
+
+        layers = {
+            "raw": _layer("raw", source, np.uint8, source.read),
+            "mask": _layer("mask", source, np.uint8, lambda part: probability(part) >= model.threshold),
+            "probability": _layer("probability", source, np.float32, probability),
+        }
+        if "table" in targets or "everything" in targets:
+            numbers = scratch.array("instances", source.shape, np.uint32)
+            count = number_instances(model, maps, numbers, wish)
+            dtype = np.uint16 if count < 2**16 else np.uint32
+            layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
+        if "table" in targets:
+            table = measure_objects(layers["instances"], layers["raw"], count)
+            write_atomic(targets["table"], table_text(table).encode())
+        _write(targets, layers, model, wish)
+
+
+def predict_source(model: Model, source: Source, maps: ScratchArray, wish: Wish) -> None:
+    """Predict an image or volume into `maps`, (C, Z, Y, X) float32; in tiles if memory is scarce."""
+    try:
+        windows = plan_windows(model, source.shape, source.voxel_size_nm)
+    except DataError as error:
+        raise DataError(f"{source.path}: {error}") from error
+    windows, tiles = fit_memory(windows, model.network, predictor(model), wish.memory)
+    sections = _Sections(source)
+    read = normalised(sections.read, sections.greys())
+    steps = tqdm(total=len(tiles) * source.shape[0], desc=source.path.name, disable=None, leave=False)
+    with steps:
+        for tile in tiles:
+            y, x = (slice(*part) for part in tile.part)
+            for z, found in predict_tile(model, windows, tile, read, turns=wish.turns):
+                maps[:, z, y, x] = found
+                steps.update()
+
+
+def number_instances(model: Model, maps: ScratchArray, numbers: ScratchArray, wish: Wish) -> int:
+    """Find the instances in `maps` and write them to `numbers`, (Z, Y, X) uint32; returns their number.
+
+    Components of the foreground are the same whatever the blocks. A watershed needs to see whole objects, so its blocks
+    have a wide rim; an object larger than that may be cut differently in two blocks.
+    """
+    target, whole = model.config.target, replace(model.decoding, threshold=model.threshold, smallest_px=0)
+    exact = target != "instance"
+    halo = (1, 1, 1) if exact else (RIM_PX if numbers.shape[0] > 1 else 0, RIM_PX, RIM_PX)
+    voxels = BLOCK_VOXELS
+    if wish.memory is not None:
+        bytes_each = BLOCK_BYTES + 4 * maps.shape[0]
+        voxels = min(voxels, max(2**16, int((wish.memory - resident_bytes() - SPARE) / bytes_each)))
+    return find_instances(
+        lambda part: decode(maps[(slice(None), *part)], target, whole),
+        numbers,
+        cut(numbers.shape, halo, voxels),
+        halo,
+        exact=exact,
+        smallest=model.decoding.smallest_px,
+    )
+
+
+class _Sections:
+    """Reads parts of sections, as many at a time as the file packs together."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._start, self._place = 0, ((0, 0), (0, 0))
+        self._slab: NDArray[np.uint8] = np.empty((0, 0, 0), np.uint8)
+
+    def read(self, z: int, y: Span, x: Span) -> NDArray[np.uint8]:
+        """A part of the section z, (Y, X) uint8."""
+        if self._place != (y, x) or not self._start <= z < self._start + len(self._slab):
+            depth = self._source.depth
+            self._start, self._place = z // depth * depth, (y, x)
+            stop = min(self._start + depth, self._source.shape[0])
+            self._slab = self._source.read((slice(self._start, stop), slice(*y), slice(*x)))
+        return np.asarray(self._slab[z - self._start])
+
+    def greys(self) -> list[GreyScale]:
+        """The grey scale of every section, each from all of its pixels."""
+        depth, height, width = self._source.shape
+        rows = max(1, STRIP_PX // width)
+        counts = np.zeros((depth, 256), np.int64)
+        for top in range(0, height, rows):
+            for z in range(depth):
+                strip = self.read(z, (top, min(top + rows, height)), (0, width))
+                counts[z] += np.bincount(strip.ravel(), minlength=256)
+        return [grey_of_counts(section) for section in counts]
+
+
+def _write(targets: dict[str, Path], layers: dict[str, Layer], model: Model, wish: Wish) -> None:
+    for name, target in targets.items():
+        if name == "everything":
+            provenance = Provenance(source=f"mitoseg predict with {model.name}", instances="predicted")
+            write_hdf5(target, _as_sample(layers, "probability" in wish.outputs), provenance)
+        elif name == "labels":
+            write_zarr(target, layers["raw"], [layers[each] for each in ("mask", "instances") if each in wish.outputs])
+        elif target.suffix == ".zarr":
+            write_zarr(target, layers[name])
+        elif target.suffix == ".png":
+            write_atomic(target, png(Image.fromarray(next(layers[name].slabs())[1][0] * 255)))
+        elif target.suffix == ".tif":
+            write_tiff(target, layers[name], white=255 if name == "mask" else 1)
+
+
+def _layer(name: str, source: Source, dtype: DTypeLike, read: Callable[[Part], NDArray[Any]]) -> Layer:
+    return Layer(name, source.shape, np.dtype(dtype), source.voxel_size_nm, read)
+
+
+def _as_sample(layers: dict[str, Layer], probability: bool) -> list[Layer]:
+    """Layers under their names in our file, where the mask is the foreground of the labels."""
+    numbers = layers["instances"]
+    mask = replace(layers["mask"], read=lambda part: numbers[part] > 0)
+    return [layers["raw"], replace(numbers, name="label"), mask, *([layers["probability"]] if probability else [])]

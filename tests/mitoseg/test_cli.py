@@ -42,7 +42,7 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
     done = mitoseg("evaluate", run, fresh_discs, "-o", tmp_path / "report", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == json.loads((tmp_path / "report" / "metrics.json").read_text())
-    done = mitoseg("predict", run, fresh_discs, "-o", tmp_path / "masks")
+    done = mitoseg("predict", run, fresh_discs, "-o", tmp_path / "masks", "--outputs", "mask", "--turns", "4")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6
 
@@ -67,6 +67,10 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
         (("evaluate", "{run}", "{discs}", "-o", "{tmp}/r", "--threshold", "2"), "--threshold"),
         (("predict", "{run}", "{tmp}/none.png", "-o", "{tmp}/r"), "none.png: not found"),
         (("predict", "{run}", "{discs}", "-o", "{tmp}/r", "--voxel-size", "1", "0", "1"), "voxel size"),
+        (("predict", "{run}", "{discs}", "-o", "{tmp}/r", "--outputs", "masks"), "did you mean mask?"),
+        (("predict", "{run}", "{discs}", "-o", "{tmp}/r", "--memory", "2 apples"), "expected a size such as 2G"),
+        (("predict", "{run}", "{discs}", "-o", "{tmp}/r", "--memory", "1M"), "give more with --memory"),
+        (("predict", "{run}", "{tmp}", "-o", "{tmp}/r"), "holds no image"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(

@@ -1,38 +1,62 @@
+"""From files of all kinds to files of results."""
+
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from numpy.typing import NDArray
 from PIL import Image
 
-from mitodata import DataError, Sample
-from mitoseg.images import as_grey, read_images, unique_names
-from mitoseg.predict import load_model
-from mitoseg.segment import segment
+from mitodata import DataError, RunError, Sample
+from mitodata.store import Dataset, validate
+from mitoseg.decode import decode
+from mitoseg.images import unique_names
+from mitoseg.inference.sources import expand, open_sources
+from mitoseg.predict import Model, load_model, predict_probability
+from mitoseg.segment import Wish, make_wish, segment
 
 SIZE = (40.0, 8.0, 8.0)
 
 
+@pytest.fixture(scope="module")
+def model(run: Path) -> Model:
+    return load_model(run)
+
+
+@pytest.fixture
+def volume(draw: Callable[..., Sample]) -> Sample:
+    return draw(78, (5, 64, 90))
+
+
 def read(path: Path) -> NDArray[np.uint8]:
-    return next(read_images(path, SIZE))[1]
+    with closing(open_sources(path, SIZE)) as sources:
+        source = next(sources)
+        z, y, x = (slice(0, length) for length in source.shape)
+        return source.read((z, y, x))
 
 
 def test_masks_and_probabilities_of_all_kinds_of_files(
-    run: Path, draw: Callable[..., Sample], make_file: Callable[..., Path], tmp_path: Path
+    model: Model, draw: Callable[..., Sample], make_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     sample, volume = draw(77), draw(78, (3, 64, 64))
-    Image.fromarray(sample.raw[0]).save(tmp_path / "a.png")
-    tifffile.imwrite(tmp_path / "b.tif", volume.raw, photometric="minisblack")
-    files = [tmp_path / "a.png", tmp_path / "b.tif", make_file(sample, volume, name="c")]
-    model = load_model(run)
-    masks = segment(model, files, tmp_path / "out", SIZE)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(sample.raw[0]).save(tmp_path / "in" / "a.png")
+    tifffile.imwrite(tmp_path / "in" / "b.tif", volume.raw, photometric="minisblack")
+    paths = [tmp_path / "in", make_file(sample, volume, name="c")]
+    written = segment(model, paths, tmp_path / "out", Wish(("mask", "probability"), voxel_size_nm=SIZE))
+    masks = [path for path in written if "mask" in path.name]
     assert [path.name for path in masks] == ["a_mask.png", "b_mask.tif", "c-0000_mask.tif", "c-0001_mask.tif"]
+    assert sorted(written) == sorted((tmp_path / "out").iterdir())
     mask = np.asarray(Image.open(masks[0]))
     assert set(np.unique(mask)) == {0, 255}
     probability = tifffile.imread(tmp_path / "out" / "a_probability.tif")
-    assert probability.dtype == np.float32
+    np.testing.assert_allclose(probability, predict_probability(model, sample.raw, SIZE)[0], atol=1e-6)
     np.testing.assert_array_equal(mask == 255, probability >= model.threshold)
     stack = tifffile.imread(masks[1])
     assert stack.shape == (3, 64, 64)
@@ -44,19 +68,169 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
         assert numerator / denominator == pytest.approx(125)
 
 
+@pytest.mark.parametrize("kind", ["tiff", "h5", "zarr"])
+def test_results_of_all_formats_say_the_same_and_can_be_read_again(
+    kind: str, model: Model, volume: Sample, make_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = make_file(volume, name="v")
+    wish = Wish(kind=kind)
+    written = segment(model, [file], tmp_path, wish)
+    expected = predict_probability(model, volume.raw, volume.voxel_size_nm)
+    numbers = decode(expected[None], "semantic", replace(model.decoding, threshold=model.threshold))
+    if kind == "tiff":
+        labels, probability = (tifffile.imread(tmp_path / f"v_{name}.tif") for name in ("instances", "probability"))
+        again = next(open_sources(tmp_path / "v_mask.tif"))
+    elif kind == "h5":
+        assert validate(tmp_path / "v_segmented.h5") == []
+        with Dataset(tmp_path / "v_segmented.h5") as dataset:
+            np.testing.assert_array_equal(dataset[0].raw, volume.raw)
+            labels = dataset[0].label
+        with h5py.File(tmp_path / "v_segmented.h5") as opened:
+            probability = opened["probability"][0]
+        again = next(open_sources(tmp_path / "v_segmented.h5"))
+    else:
+        root = zarr.open_group(tmp_path / "v_segmented.zarr", mode="r")
+        labels = root["labels/instances/0"][:]  # type: ignore[index]
+        np.testing.assert_array_equal(root["0"][:], volume.raw)  # type: ignore[index]
+        probability = zarr.open_array(tmp_path / "v_probability.zarr" / "0", mode="r")[:]
+        again = next(open_sources(tmp_path / "v_segmented.zarr", dataset="labels/mask"))
+    np.testing.assert_array_equal(labels, numbers)
+    np.testing.assert_allclose(probability, expected, atol=1e-6)
+    assert again.shape == volume.raw.shape
+    assert again.voxel_size_nm == pytest.approx(volume.voxel_size_nm)
+    assert len((tmp_path / "v_objects.csv").read_text().splitlines()) == numbers.max() + 1
+    assert sorted(written) == sorted(tmp_path.iterdir())
+
+
+def test_an_ome_zarr_says_what_the_specification_wants(
+    model: Model, volume: Sample, make_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    segment(model, [make_file(volume, name="v")], tmp_path, Wish(("mask",), kind="zarr"))
+    root = zarr.open_group(tmp_path / "v_segmented.zarr", mode="r")
+    metadata = root.attrs.asdict()["ome"]
+    assert metadata["version"] == "0.5"
+    image = metadata["multiscales"][0]
+    assert image["axes"] == [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
+    assert image["datasets"] == [
+        {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [40.0, 8.0, 8.0]}]}
+    ]
+    assert root["0"].metadata.dimension_names == ("z", "y", "x")  # type: ignore[union-attr]
+    assert root["labels"].attrs["ome"] == {"version": "0.5", "labels": ["mask"]}
+    assert root["labels/mask"].attrs["ome"]["image-label"]["source"] == {"image": "../../"}  # type: ignore[index]
+
+
+def test_a_volume_in_tiles_is_the_volume_in_one_piece(
+    model: Model, draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    from mitoseg.inference import memory
+    from mitoseg.inference.stream import Tile
+    from mitoseg.predict import normalised, plan_windows, predict_tile
+    from mitoseg.preprocess import measure_grey
+
+    raw = draw(5, (3, 300, 260)).raw
+    windows = plan_windows(model, (3, 300, 260), (8.0, 5.0, 5.0))
+    greys = [measure_grey(section) for section in raw]
+    read = normalised(lambda z, y, x: raw[z, slice(*y), slice(*x)], greys)
+    found = np.empty(raw.shape, np.float32)
+    parts = memory._parts(windows, 2)
+    assert len(parts) == 4
+    for part in parts:
+        for z, maps in predict_tile(model, windows, Tile.of(windows, part), read):
+            found[z, slice(*part[0]), slice(*part[1])] = maps[0]
+    np.testing.assert_allclose(found, predict_probability(model, raw, (8.0, 5.0, 5.0)), atol=1e-4)
+
+
+def test_results_are_not_overwritten_unasked(model: Model, volume: Sample, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+    wish = Wish(("mask",), voxel_size_nm=SIZE)
+    (mask,) = segment(model, [tmp_path / "a.tif"], tmp_path, wish)
+    mask.write_bytes(b"mine")
+    with pytest.raises(RunError, match=r"a_mask\.tif: exists already"):
+        segment(model, [tmp_path / "a.tif"], tmp_path, wish)
+    assert mask.read_bytes() == b"mine"
+    segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), voxel_size_nm=SIZE, overwrite=True))
+    assert tifffile.imread(mask).shape == volume.raw.shape
+    for kind, name in (("zarr", "a_segmented.zarr"), ("h5", "a_segmented.h5")):
+        segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), kind, SIZE))
+        segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), kind, SIZE, overwrite=True))
+        assert (tmp_path / name).exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("kind", ["tiff", "h5", "zarr"])
+def test_what_stops_half_way_leaves_nothing(
+    kind: str, model: Model, volume: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mitoseg.inference.layer import Layer
+
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+
+    def slabs(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Layer, "slabs", slabs)
+    with pytest.raises(KeyboardInterrupt):
+        segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["tiff", "zarr"])
+def test_a_full_disk_is_one_line(
+    kind: str, model: Model, volume: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mitoseg.inference.layer import Layer
+
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+
+    def slabs(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Layer, "slabs", slabs)
+    with pytest.raises(RunError, match="No space left on device"):
+        segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_voxel_sizes_come_from_files(tmp_path: Path) -> None:
+    raw = np.zeros((2, 8, 8), np.uint8)
+    imagej = {"spacing": 0.03, "unit": "micron", "axes": "ZYX"}
+    tifffile.imwrite(tmp_path / "ij.tif", raw, imagej=True, resolution=(250, 200), metadata=imagej)
+    ome = {"axes": "ZYX"} | {f"PhysicalSize{axis}": edge for axis, edge in zip("ZYX", (30, 5, 4), strict=True)}
+    units = {f"PhysicalSize{axis}Unit": "nm" for axis in "ZYX"}
+    tifffile.imwrite(tmp_path / "ome.ome.tif", raw, ome=True, metadata=ome | units)
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file.create_dataset("a/b", data=raw).attrs["element_size_um"] = (0.03, 0.005, 0.004)
+    old = zarr.open_group(tmp_path / "old.zarr", mode="w", zarr_format=2)
+    old.create_array("s0", data=raw[None, None])
+    scale = {"type": "scale", "scale": [1, 1, 0.03, 0.005, 0.004]}
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    axes = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}, *axes]
+    datasets = [{"path": "s0", "coordinateTransformations": [scale]}]
+    old.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    for name, dataset in (("ij.tif", None), ("ome.ome.tif", None), ("foreign.h5", "a/b"), ("old.zarr", None)):
+        source = next(open_sources(tmp_path / name, None, dataset))
+        assert source.voxel_size_nm == pytest.approx((30, 5, 4)), name
+        assert source.shape == (2, 8, 8)
+    assert next(open_sources(tmp_path / "ij.tif", (9.0, 9.0, 9.0))).voxel_size_nm == (9.0, 9.0, 9.0)
+
+
 def test_grey_levels_of_all_kinds(tmp_path: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint8)
     Image.fromarray(np.stack([grey] * 3 + [np.full_like(grey, 9)], -1)).save(tmp_path / "rgba.png")
     np.testing.assert_array_equal(read(tmp_path / "rgba.png")[0], grey)
     tifffile.imwrite(tmp_path / "rgb.tif", np.stack([grey] * 3, -1), photometric="rgb")
     np.testing.assert_allclose(read(tmp_path / "rgb.tif")[0].astype(int), grey, atol=1)
-    tifffile.imwrite(tmp_path / "wide.tif", grey.astype(np.uint16) * 16 + 1000)
-    assert np.corrcoef(read(tmp_path / "wide.tif")[0].ravel(), grey.ravel())[0, 1] > 0.999
-    assert as_grey(np.full((3, 3), 0.5), tmp_path).max() == 0
+    for name, values in (("wide", grey.astype(np.uint16) * 16 + 1000), ("real", grey.astype(np.float32) / 7)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values)
+        found = read(tmp_path / f"{name}.tif")[0].astype(float)
+        low, high = np.percentile(grey, [0.1, 99.9])
+        np.testing.assert_allclose(found, ((grey - low) * 255 / (high - low)).clip(0, 255), atol=1.5)
+    tifffile.imwrite(tmp_path / "flat.tif", np.full((3, 3), 0.5))
+    assert read(tmp_path / "flat.tif").max() == 0
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    for name, content in (("a.png", b"\x89PNG\r\n\x1a\n"), ("b.tif", b"II*\x00"), ("c.jpg", b""), ("d.xyz", b"")):
+    for name, content in (("a.png", b"\x89PNG\r\n\x1a\n"), ("b.tif", b"II*\x00"), ("c.jpg", b""), ("e.h5", b"x")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=name) as caught:
             read(tmp_path / name)
@@ -67,20 +241,57 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "deep.tif", np.zeros((2, 3, 4, 5), np.uint8), photometric="minisblack")
     with pytest.raises(DataError, match=r"expected \(Y, X\) or \(Z, Y, X\)"):
         read(tmp_path / "deep.tif")
-    with pytest.raises(DataError, match="is a folder"):
-        read(tmp_path)
-    with pytest.raises(DataError, match="not found"):
-        read(tmp_path / "none.png")
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["stack/grey"] = np.zeros((2, 3, 4), np.uint8)
+    with pytest.raises(DataError, match="name one with --dataset: stack/grey"):
+        read(tmp_path / "foreign.h5")
+    with pytest.raises(DataError, match="has no dataset x; name one with --dataset: stack/grey"):
+        next(open_sources(tmp_path / "foreign.h5", SIZE, "x"))
+    zarr.open_group(tmp_path / "plain.zarr", mode="w").create_array("grey", shape=(2, 3, 4), dtype="uint8")
+    with pytest.raises(DataError, match="without OME metadata; name an array with --dataset: grey"):
+        read(tmp_path / "plain.zarr")
     with pytest.raises(DataError, match="--voxel-size"):
-        next(read_images(tmp_path / "nan.tif", None))
+        next(open_sources(tmp_path / "plain.zarr", None, "grey"))
+
+
+def test_a_file_cut_short_is_one_line(tmp_path: Path, model: Model) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (6, 64, 64)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "cut.tif", stack, photometric="minisblack", compression="zlib")
+    whole = (tmp_path / "cut.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"cut\.tif") as caught:
+        segment(model, [tmp_path / "cut.tif"], tmp_path / "out", Wish(voxel_size_nm=SIZE))
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_files_are_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.png: not found"):
+        expand([tmp_path / "none.png"])
+    with pytest.raises(DataError, match="holds no image"):
+        expand([tmp_path])
+    (tmp_path / "d.xyz").touch()
+    with pytest.raises(DataError, match="unknown kind of file"):
+        expand([tmp_path / "d.xyz"])
+    (tmp_path / "2.png").touch()
+    (tmp_path / "1.tif").touch()
+    assert [path.name for path in expand([tmp_path])] == ["1.tif", "2.png"]
+
+
+def test_wishes_that_cannot_be_met() -> None:
+    with pytest.raises(RunError, match="'masks' is none; did you mean mask"):
+        make_wish("masks", "1G")
+    with pytest.raises(RunError, match="expected some of mask, probability, instances"):
+        make_wish(",", "1G")
 
 
 def test_names_are_unique() -> None:
-    assert unique_names([Path("x/a.h5"), Path("y/a.h5"), Path("b.h5")]) == ["a", "a-2", "b"]
+    names = unique_names([Path("x/a.h5"), Path("y/a.h5"), Path("b.ome.zarr")])
+    assert names == ["a", "a-2", "b"]
 
 
 @pytest.mark.parametrize("size", [(0, 5, 5), (5, 5, -1), (float("nan"), 5, 5), (5, 5, 1e30)])
 def test_impossible_voxel_sizes(size: tuple[float, float, float], tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(DataError, match="expected three positive numbers"):
-        next(read_images(tmp_path / "a.png", size))
+        next(open_sources(tmp_path / "a.png", size))

@@ -37,7 +37,7 @@ def evaluate(
     paths: Sequence[Path],
     *,
     every: int = 1,
-    turns: bool = False,
+    turns: int = 1,
     volumes: bool | None = None,
 ) -> list[DatasetResult]:
     """Score a model on labelled files.
@@ -46,7 +46,7 @@ def evaluate(
         model: from `mitoseg.predict.load_model`; its threshold is used.
         paths: HDF5 files in the format of `mitodata`.
         every: score only every `every`th image, the first included.
-        turns: average predictions over turns and mirror images.
+        turns: views of each window that are averaged: 1, 4 or 8.
         volumes: whether a volume is one image; else each of its sections is one. None: as the network sees them.
 
     Raises:
@@ -83,7 +83,7 @@ class _Scorer:
     """How images are predicted and scored."""
 
     model: Model
-    turns: bool
+    turns: int
 
     def predict(self, sample: Sample, path: Path) -> NDArray[np.float32]:
         """All that the network says: (C, Z, Y, X)."""

@@ -1,0 +1,1 @@
+"""Inference on volumes of any size: sources, windows that stream, instances across blocks, results in three formats."""
