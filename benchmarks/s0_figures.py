@@ -17,12 +17,12 @@ from mitoseg.checkpoint import write_atomic
 TITLES = {"iou": "IoU", "dice": "Dice", "precision": "precision", "recall": "recall", "accuracy": "accuracy"}
 
 FROM_REPORT = {
-    "1-samples-training": ("samples-training-train", "training images: image, mask, overlay"),
-    "2-samples-validation": ("samples-validation-and-test-validation", "synthetic validation images, likewise"),
-    "3-samples-test": ("samples-test-crops", "real test images, likewise"),
-    "4-training": ("training", "loss and validation IoU of the fit"),
-    "8-probability-map": ("crops-map", "a real image with its probability and confidence maps"),
-    "9-histogram": ("crops-histogram", "how often each probability occurs on the real images, by true class"),
+    "01-samples-training": ("samples-training-train", "training images: image, mask, overlay"),
+    "02-samples-validation": ("samples-validation-and-test-validation", "synthetic validation images, likewise"),
+    "03-samples-test": ("samples-test-crops", "real test images, likewise"),
+    "04-training": ("training", "loss and validation IoU of the fit"),
+    "08-probability-map": ("crops-map", "a real image with its probability and confidence maps"),
+    "09-histogram": ("crops-histogram", "how often each probability occurs on the real images, by true class"),
     "10-reliability": ("crops-reliability", "predicted probability against what is foreground, real images"),
     "11-threshold": ("threshold", "IoU by threshold, with the one chosen on validation images"),
 }
@@ -64,7 +64,7 @@ def write_figures(report: Path, target: Path, comparisons: list[Comparison]) -> 
     seen = {}
     panels = sorted((report / "figures").glob("crops-panel-*.png"))
     pictures = dict(FROM_REPORT) | {
-        f"7-prediction-{place + 1}": (panel.stem, "a real image, truth, prediction, overlay, probability; IoU below")
+        f"07-prediction-{place + 1}": (panel.stem, "a real image, truth, prediction, overlay, probability; IoU below")
         for place, panel in enumerate(panels)
     }
     for name, (source, meaning) in pictures.items():
@@ -76,7 +76,7 @@ def write_figures(report: Path, target: Path, comparisons: list[Comparison]) -> 
     for comparison in comparisons:
         write_atomic(target / f"{comparison.name}.png", draw_comparison(comparison))
         seen[f"{comparison.name}.png"] = f"{comparison.title}: the study's scores and ours"
-    return dict(sorted(seen.items(), key=lambda item: int(item[0].partition("-")[0])))
+    return dict(sorted(seen.items()))
 
 
 def draw_comparison(comparison: Comparison) -> bytes:

@@ -79,8 +79,8 @@ def comparisons(metrics: dict[str, dict[str, Any]]) -> list[Comparison]:
     """The two bar charts of the study, with our scores beside its own."""
     real = {"ours, five crops": metrics["crops"], "ours, whole volume": metrics["epfl"]}
     return [
-        Comparison("5-scores-synthetic", "Synthetic validation", STUDY_SYNTHETIC, {"ours": metrics["validation"]}),
-        Comparison("6-scores-real", "Real test", STUDY_REAL, real),
+        Comparison("05-scores-synthetic", "Synthetic validation", STUDY_SYNTHETIC, {"ours": metrics["validation"]}),
+        Comparison("06-scores-real", "Real test", STUDY_REAL, real),
     ]
 
 

@@ -15,7 +15,9 @@ BARS = ("iou", "dice", "precision", "recall", "accuracy", "boundary_f1", "object
 """Metrics of the bar chart: all from 0 to 1, higher is better."""
 
 SIZE_BINS = 6
-"""Bins of the chart of object sizes; each holds about as many objects."""
+"""Bins of the chart of object sizes, at most; each holds about as many objects, and at least `PER_BIN`."""
+
+PER_BIN = 5
 
 Floats = NDArray[np.float64]
 
@@ -78,7 +80,8 @@ def draw_sizes(result: DatasetResult) -> bytes | None:
     found = np.concatenate([image.objects.found for image in result.images])
     covered = np.concatenate([image.objects.covered for image in result.images]) >= 0.5
     false_size = np.concatenate([image.objects.false_size for image in result.images])
-    edges = np.unique(np.quantile(size, np.linspace(0, 1, SIZE_BINS + 1)))
+    bins = min(SIZE_BINS, max(1, len(size) // PER_BIN))
+    edges = np.unique(np.quantile(size, np.linspace(0, 1, bins + 1)))
     edges = np.append(edges, edges[-1] * 1.001) if len(edges) == 1 else edges
     bin_of = np.clip(np.searchsorted(edges, size, side="right") - 1, 0, len(edges) - 2)
     figure, axes = new_figure(6.4, 4.4)

@@ -47,7 +47,7 @@ def draw_histogram(result: DatasetResult) -> bytes:
         total = int(histogram.sum())
         if total:
             share = histogram.reshape(50, -1).sum(axis=1) / total
-            label = f"{name} ({_count(total)} {'voxels' if result.volumes else 'pixels'})"
+            label = f"{name}, {_count(total)} px"
             axes.stairs(share, edges, fill=True, alpha=0.35, color=colour)
             axes.stairs(share, edges, color=colour, linewidth=1.4, label=label)
     axes.axvline(result.threshold, color=INK, linewidth=1, linestyle="--")
