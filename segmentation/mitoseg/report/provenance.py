@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ class RunRecord:
         training: files it learned from; empty if the folder does not say.
         validation: files that its threshold was chosen on; empty if a share of the training data was held out.
         val_fraction: that share.
+        recipe: TOML of the recipe that it rendered its training images from; empty if it read files.
         software: version by name.
+        environment: command, commit and machine of its last stretch, in words.
         history: columns of its metrics.csv by name; empty if it has none.
     """
 
@@ -29,24 +32,29 @@ class RunRecord:
     training: Sequence[Path]
     validation: Sequence[Path]
     val_fraction: float
+    recipe: str
     software: Mapping[str, str]
+    environment: Mapping[str, str]
     history: Mapping[str, Sequence[float]]
 
 
 def read_run(run: Path) -> RunRecord:
     """Read what a run left in its folder; what is missing (a lone checkpoint has nothing beside it) is empty."""
     folder = run if run.is_dir() else run.parent
-    try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        settings: dict[str, Any] = content if isinstance(content, dict) else {}
-    except (OSError, ValueError):
-        settings = {}
+    content = _read_json(folder / "config.json")
+    settings: dict[str, Any] = content if isinstance(content, dict) else {}
+    recipe = str(settings.get("recipe") or "")
+    held_out = [Path(str(path)) for path in settings.get("validation") or []]
+    if recipe and not held_out and (folder / "validation.h5").exists():
+        held_out = [folder / "validation.h5"]
     return RunRecord(
         folder,
         [Path(str(path)) for path in settings.get("training") or []],
-        [Path(str(path)) for path in settings.get("validation") or []],
+        held_out,
         float(settings.get("val_fraction") or 0),
+        recipe,
         {str(name): str(value) for name, value in (settings.get("software") or {}).items()},
+        _read_environment(folder / "environment.json"),
         _read_history(folder / "metrics.csv"),
     )
 
@@ -79,6 +87,28 @@ def describe_file(path: Path) -> dict[str, str]:
             "recipe": origin.recipe,
         }
     return {name: value for name, value in said.items() if value}
+
+
+def _read_json(path: Path) -> object:
+    """What a JSON file holds; None if it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _read_environment(path: Path) -> dict[str, str]:
+    stretches = _read_json(path)
+    last = stretches[-1] if isinstance(stretches, list) and stretches else None
+    if not isinstance(last, dict):
+        return {}
+    said = {
+        "Command": shlex.join(map(str, last.get("command") or [])),
+        "Commit": last.get("git"),
+        "Machine": f"{last.get('platform', '')}, {last.get('cores', '?')} cores, {last.get('gpu') or 'no GPU'}",
+        "Started": last.get("started"),
+    }
+    return {name: str(value) for name, value in said.items() if value}
 
 
 def _read_history(path: Path) -> dict[str, list[float]]:
