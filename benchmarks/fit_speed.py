@@ -86,7 +86,9 @@ def plain(config: FitConfig, pairs: list[dict[str, str]]) -> Step:
             monai_chain(config.augment),
         ]
     )
-    loader = DataLoader(Dataset(pairs, load), config.batch, shuffle=True, collate_fn=list_data_collate, drop_last=True)
+    loader = DataLoader(
+        Dataset(pairs, load), batch_size=config.batch, shuffle=True, collate_fn=list_data_collate, drop_last=True
+    )
     network = build_model(config)
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
     loss_of = DiceCELoss(sigmoid=True)

@@ -11,6 +11,7 @@ import multiprocessing
 import random
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -57,6 +58,8 @@ def kill_and_resume(folder: Path, kills: int, steps: int, seed: int, longest_s: 
     done, lost, found, problems = 0, 0, set[int](), list[str]()
     while done < kills:
         process = start(folder, run, steps)
+        if rng.random() < 0.75:  # the others may be killed while they prepare
+            wait_for_training(process, run)
         if not survives(process, rng.uniform(0, longest_s)):
             if process.exitcode:
                 problems.append(f"resume after kill {done} failed: {said(folder)}")
@@ -98,6 +101,13 @@ def mitoseg(command: list[str], log: Path) -> None:
     sys.argv = command
     with log.open("w") as sys.stderr, log.with_name("stdout.txt").open("w") as sys.stdout:
         main_of_mitoseg()
+
+
+def wait_for_training(process: ForkServerProcess, run: Path) -> None:
+    """Wait until the program is about to train: the last thing it opens is a file of events."""
+    before = len(list((run / "tensorboard").glob("*")))
+    while process.exitcode is None and len(list((run / "tensorboard").glob("*"))) == before:
+        time.sleep(0.02)
 
 
 def survives(process: ForkServerProcess, seconds: float) -> bool:
@@ -156,8 +166,8 @@ def main() -> None:
     text = (
         "# Fits that are killed\n\n"
         "Written by `python benchmarks/kill_fit.py`: `mitoseg fit` is killed with SIGKILL within "
-        f"{arguments.longest:g} s after it\nstarts, and continued with `--resume`. It validates and saves every ten "
-        "steps, so kills hit files being written.\n\n"
+        f"{arguments.longest:g} s after it\nstarts to train (a quarter of the times, after it is started), and continued "
+        "with `--resume`. It validates and\nsaves every ten steps, so kills hit files being written.\n\n"
         "| | |\n|---|---|\n"
         f"| kills | {tally.kills} |\n"
         f"| of these before the first checkpoint (the run starts again) | {tally.lost} |\n"
