@@ -166,8 +166,8 @@ def main() -> None:
     text = (
         "# Fits that are killed\n\n"
         "Written by `python benchmarks/kill_fit.py`: `mitoseg fit` is killed with SIGKILL within "
-        f"{arguments.longest:g} s after it\nstarts to train (a quarter of the times, after it is started), and continued "
-        "with `--resume`. It validates and\nsaves every ten steps, so kills hit files being written.\n\n"
+        f"{arguments.longest:g} s after it\nstarts to train (a quarter of the times, after it is started), and "
+        "continued with `--resume`. It validates and\nsaves every ten steps, so kills hit files being written.\n\n"
         "| | |\n|---|---|\n"
         f"| kills | {tally.kills} |\n"
         f"| of these before the first checkpoint (the run starts again) | {tally.lost} |\n"
