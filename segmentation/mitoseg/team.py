@@ -97,15 +97,23 @@ def gather_team(device: str) -> Iterator[Team]:
 
     Args:
         device: "auto", "cpu" or "cuda"; GPUs talk by NCCL, CPUs by Gloo.
+
+    Raises:
+        RunError: the others cannot be reached.
     """
-    if "WORLD_SIZE" not in os.environ:
+    told = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    if not all(number.isdecimal() for number in told):  # schedulers set some of them for purposes of their own
         yield ALONE
         return
-    team = Team(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+    team = Team(*map(int, told))
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     if cuda:
         torch.cuda.set_device(team.local_rank)
-    distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
+    try:
+        distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        problem = str(error).partition("\n")[0]
+        raise RunError(f"{team.size} processes cannot meet ({problem}); start them with torchrun -m mitoseg") from error
     try:
         yield team
     finally:
