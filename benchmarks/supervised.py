@@ -56,7 +56,7 @@ def main() -> None:
         "",
         f"Learned from slices {TRAINING} of the EPFL training volume, scored on slices {TEST}; the slices between are",
         "seen by nobody. Mean +- standard deviation over test slices. The threshold was chosen on the last training",
-        "slices. Written by `benchmarks/supervised.py`.",
+        "slices. In 3D the test slices are scored as one volume. Written by `benchmarks/supervised.py`.",
         *([f"Settings changed: {', '.join(arguments.changes)}."] if arguments.changes else []),
         "",
         f"| settings | minutes | {' | '.join(TITLES.values())} | pooled Dice | the study |",
