@@ -31,8 +31,9 @@ demo: real-is-there $(INSTALLED)
 real-is-there:
 	@[ -z "$(REAL)" ] || [ -e "$(REAL)" ] || { echo "REAL=$(REAL): no such folder; expected labelled images" >&2; exit 2; }
 
+# Tests of one file share what they make, so a file stays with one worker.
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-all: $(INSTALLED)
 	$(BIN)/pytest -m 'slow or not slow'

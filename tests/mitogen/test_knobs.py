@@ -22,7 +22,8 @@ def medians() -> dict[str, float]:
 
 @cache
 def view(changed: frozenset[tuple[str, float]], index: int) -> View:
-    return View(medians() | QUIET | dict(changed), index)
+    # As drawn numbers are: loops are compiled anew for whole ones.
+    return View({name: float(value) for name, value in (medians() | QUIET | dict(changed)).items()}, index)
 
 
 def measured(row: Row, value: float) -> float:

@@ -54,7 +54,7 @@ recipes = st.fixed_dictionaries(
         for name, (low, high) in SHAPES.items()
     }
 )
-few = settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def recipe_of(knobs: dict[str, float], *more: str):

@@ -57,7 +57,8 @@ def medians() -> dict[str, float]:
 def numbers(**changed: float) -> dict[str, float]:
     """The image's numbers: all knobs at their medians, a sound lamellar mitochondrion, and what is changed."""
     named = {name.replace("__", "."): value for name, value in changed.items()}
-    return medians() | SOUND | named
+    # As drawn numbers are: loops are compiled anew for whole ones.
+    return {name: float(value) for name, value in (medians() | SOUND | named).items()}
 
 
 def rod(length: float = 500.0, radius: float = 180.0, axis: tuple[float, float, float] = (0, 0, 1)) -> Tubes:
@@ -432,7 +433,9 @@ def test_a_knob_moves_what_it_says(knob: str, low: float, high: float, grows: st
     straight = {"cristae.bending_nm": 0.0} if grows in ("turned", "lying", "rows", "widths") else {}
     found = []
     for value in (low, high):
-        drawn = medians() | SOUND | straight | company | {knob: value}
+        drawn = {
+            name: float(number) for name, number in (medians() | SOUND | straight | company | {knob: value}).items()
+        }
         found.append(np.mean([STATISTICS[grows](*draw_one(drawn, seed=seed)) for seed in range(4)]))
     assert found[1] > found[0]
 
