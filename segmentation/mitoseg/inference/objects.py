@@ -102,16 +102,18 @@ def _columns(sums: _Sums, outline: NDArray[np.float64], voxel_size_nm: VoxelSize
 def _eccentricity(sums: _Sums, edges: NDArray[np.float64], flat: bool) -> NDArray[np.float64]:
     """Eccentricity of the ellipse (ellipsoid: of its longest and shortest axis) with an object's second moments in nm.
 
-    A voxel is a box, not a point: it adds a twelfth of its edge squared. In a section of square pixels this is
-    scikit-image's definition.
+    In a section of square pixels this is scikit-image's definition. A single voxel is round.
     """
     centre = sums.first / sums.voxels
     covariance = np.zeros((len(sums.voxels), 3, 3))
     for values, (one, other) in zip(sums.second, _PAIRS, strict=True):
-        moment = values / sums.voxels - centre[one] * centre[other] + (one == other) / 12
+        moment = values / sums.voxels - centre[one] * centre[other]
         covariance[:, one, other] = covariance[:, other, one] = moment * edges[one] * edges[other]
     lengths = np.linalg.eigvalsh(covariance[:, 1:, 1:] if flat else covariance)
-    return np.asarray(np.sqrt(1 - (lengths[:, 0] / lengths[:, -1]).clip(0, 1)))
+    longest = lengths[:, -1]
+    return np.asarray(
+        np.sqrt(1 - np.divide(lengths[:, 0], longest, out=np.ones_like(longest), where=longest > 1e-9).clip(0, 1))
+    )
 
 
 def _perimeters(labels: Layer, sums: _Sums) -> NDArray[np.float64]:
