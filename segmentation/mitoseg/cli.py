@@ -31,6 +31,7 @@ EVALUATE_EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg evaluate runs/first val.h5 epfl.h5 vnc.h5 -o report\n"
     "mitoseg evaluate runs/first epfl.h5 -o report --every 16 --json\n"
+    "mitoseg evaluate runs/seed0 epfl.h5 -o report --also runs/seed1 --also runs/seed2\n"
 )
 
 PREDICT_EXAMPLES = (
@@ -160,9 +161,24 @@ def fit(
     help="Views of the image that are averaged: with 4 its mirror images, with 8 its quarter turns as well. A little "
     "better, and as many times as slow.",
 )
+@click.option(
+    "--also",
+    "others",
+    multiple=True,
+    metavar="RUN",
+    type=FILES,
+    help="Another run, such as one of another seed; scores are compared over all runs, the rest shows the first.",
+)
 @click.option("--json", "as_text", is_flag=True, help="Print the metrics as JSON instead of a table.")
 def evaluate(
-    run: Path, data: tuple[Path, ...], report: Path, every: int, threshold: float | None, turns: int, as_text: bool
+    run: Path,
+    data: tuple[Path, ...],
+    report: Path,
+    every: int,
+    threshold: float | None,
+    turns: int,
+    others: tuple[Path, ...],
+    as_text: bool,
 ) -> None:
     """Score the model of RUN on the labelled HDF5 files DATA and write a report: one page, PNG, CSV, JSON."""
     import json
@@ -171,14 +187,14 @@ def evaluate(
     from mitoseg.evaluate import as_json
     from mitoseg.evaluate import evaluate as evaluate_run
     from mitoseg.predict import load_model
-    from mitoseg.report import format_table, write_report, write_tables
+    from mitoseg.report import format_runs, format_table, write_report, write_tables
 
-    model = load_model(run)
-    used = model if threshold is None else replace(model, threshold=threshold)
-    results = evaluate_run(used, data, every=every, turns=turns)
-    write_tables(report, results)
-    page = write_report(report, results, model)
-    click.echo(json.dumps(as_json(results), indent=2) if as_text else format_table(results))
+    models = [load_model(path) for path in (run, *others)]
+    used = [model if threshold is None else replace(model, threshold=threshold) for model in models]
+    runs = [evaluate_run(model, data, every=every, turns=turns) for model in used]
+    write_tables(report, runs[0], runs[1:])
+    page = write_report(report, runs[0], models[0], runs[1:])
+    click.echo(json.dumps(as_json(runs[0]), indent=2) if as_text else format_table(runs[0]) + format_runs(runs))
     click.echo(f"report: {page}", err=True)
 
 

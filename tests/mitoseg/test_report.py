@@ -1,5 +1,6 @@
 """The page as a browser shows it, and what stands on it."""
 
+import csv
 import os
 import re
 import shutil
@@ -8,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from mitodata import Sample
 from mitoseg.evaluate import evaluate
 from mitoseg.predict import load_model
-from mitoseg.report import write_report, write_tables
+from mitoseg.report import format_runs, write_report, write_tables
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -103,3 +105,20 @@ def test_browser_shows_all_of_it(report: Path, tmp_path: Path, width: int) -> No
     assert int(re.search(r'"images":(\d+)', probe).group(1)) > 50  # type: ignore[union-attr]
     before, after = re.search(r'"before":"([\d.]+)","after":"([\d.]+)"', probe).groups()  # type: ignore[union-attr]
     assert float(before) < float(after), "worst first; after two clicks best first"
+
+
+def test_several_runs_have_a_table_of_their_own(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
+    model = load_model(run)
+    runs = [evaluate(replace(model, threshold=threshold), [fresh_discs], every=2) for threshold in (0.3, 0.999)]
+    write_tables(tmp_path, runs[0], runs[1:])
+    means = [results[0].measured["iou"].mean for results in runs]
+    with (tmp_path / "runs.csv").open(newline="") as file:
+        row = next(row for row in csv.DictReader(file) if row["metric"] == "iou")
+    assert [float(row["run 1"]), float(row["run 2"])] == pytest.approx(means, abs=1e-5)
+    assert float(row["mean"]) == pytest.approx(np.mean(means), abs=1e-5)
+    assert float(row["std"]) == pytest.approx(np.std(means, ddof=1), abs=1e-5)
+    header, line = format_runs(runs).strip().splitlines()
+    assert header.startswith("over 2 runs  IoU")
+    assert line.startswith(f"fresh        {np.mean(means):.3f} +- ")
+    assert format_runs(runs[:1]) == ""
+    assert "Over 2 runs" in write_report(tmp_path, runs[0], model, runs[1:]).read_text()

@@ -22,7 +22,9 @@ from mitoseg.pictures import draw_panel, draw_parts, png
 from mitoseg.predict import Model
 from mitoseg.report import charts, probabilities
 from mitoseg.report.provenance import RunRecord, describe_file, read_run, settings_of
+from mitoseg.report.runs import over_runs
 from mitoseg.report.sheets import draw_sheet, read_triples
+from mitoseg.report.table import COLUMNS
 
 FIGURES = "figures"
 """Folder of the pictures, beside the page."""
@@ -55,13 +57,16 @@ def embed(image: Image.Image) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def write_report(report: Path, results: Sequence[DatasetResult], model: Model) -> Path:
+def write_report(
+    report: Path, results: Sequence[DatasetResult], model: Model, others: Sequence[Sequence[DatasetResult]] = ()
+) -> Path:
     """Write `index.html`, which needs nothing else, and its pictures as PNG into the existing folder `report`.
 
     Args:
         report: the folder.
         results: from `mitoseg.evaluate.evaluate`.
         model: what was scored, with the threshold that was chosen on its validation images.
+        others: results of further runs on the same files; scores over all runs get a table of their own.
 
     Returns:
         The path of the page.
@@ -85,6 +90,9 @@ def write_report(report: Path, results: Sequence[DatasetResult], model: Model) -
         threshold=results[0].threshold,
         results=results,
         groups=metric_groups(results),
+        runs=over_runs([results, *others]) if others else {},
+        number_of_runs=1 + len(others),
+        columns=COLUMNS,
         convention=CONVENTION,
         bars=figures.add("bars", charts.draw_bars(results)),
         thresholds=figures.add("threshold", charts.draw_thresholds(results, model.threshold)),

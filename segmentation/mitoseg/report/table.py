@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isnan
 
 from mitoseg.evaluate import DatasetResult, Measured
+from mitoseg.metrics import Summary
 
 COLUMNS = {
     "iou": "IoU",
@@ -23,12 +24,18 @@ def format_table(results: Sequence[DatasetResult]) -> str:
     rows = [header]
     for result in results:
         counts = [str(result.presence.images), str(result.presence.with_foreground)]
-        rows.append([result.name, *counts, *(_cell(result.measured[name]) for name in COLUMNS)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        rows.append([result.name, *counts, *(format_cell(result.measured[name]) for name in COLUMNS)])
     notes = [f"{result.name}: {result.presence.note}" for result in results if result.presence.note]
-    return "\n".join([*lines, *notes])
+    return "\n".join([format_columns(rows), *notes])
 
 
-def _cell(value: Measured) -> str:
+def format_columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as text, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def format_cell(value: Measured | Summary) -> str:
+    """Mean and standard deviation."""
     return "-" if isnan(value.mean) else f"{value.mean:.3f} +- {value.std:.3f}"

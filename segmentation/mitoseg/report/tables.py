@@ -15,10 +15,16 @@ from mitodata import RunError
 from mitoseg.checkpoint import write_atomic
 from mitoseg.evaluate import METRICS, DatasetResult, as_json
 from mitoseg.metrics import reliability, threshold_curve
+from mitoseg.report.runs import over_runs
 
 
-def write_tables(report: Path, results: Sequence[DatasetResult]) -> None:
+def write_tables(
+    report: Path, results: Sequence[DatasetResult], others: Sequence[Sequence[DatasetResult]] = ()
+) -> None:
     """Write `metrics.json` and four CSV tables a dataset into the folder `report`.
+
+    With results of `others`, further runs on the same files, also `runs.csv`: a row a metric of a dataset, with its
+    mean over images in each run, and mean and standard deviation over the runs.
 
     `NAME.csv` has a row an image; `NAME-curve.csv` a row a threshold and `NAME-reliability.csv` a row a bin of
     probability, of all pixels together; `NAME-objects.csv` a row an object. What is not defined, such as the IoU of an
@@ -33,6 +39,8 @@ def write_tables(report: Path, results: Sequence[DatasetResult]) -> None:
         raise RunError(f"{report}: cannot be made: {error.strerror or error}; expected a folder") from error
     content = json.dumps(as_json(results), indent=2, allow_nan=False)
     write_atomic(report / "metrics.json", (content + "\n").encode())
+    if others:
+        _write_runs(report / "runs.csv", [results, *others])
     for result in results:
         _write_images(report / f"{result.name}.csv", result)
         _write_objects(report / f"{result.name}-objects.csv", result)
@@ -41,6 +49,17 @@ def write_tables(report: Path, results: Sequence[DatasetResult]) -> None:
         _write_columns(report / f"{result.name}-curve.csv", vars(curve))
         columns = {name: values for name, values in vars(diagram).items() if isinstance(values, np.ndarray)}
         _write_columns(report / f"{result.name}-reliability.csv", columns)
+
+
+def _write_runs(path: Path, runs: Sequence[Sequence[DatasetResult]]) -> None:
+    rows: list[list[object]] = [
+        ["dataset", "metric", "mean", "std", *(f"run {place + 1}" for place in range(len(runs)))]
+    ]
+    for at, (name, values) in enumerate(over_runs(runs).items()):
+        for metric, value in values.items():
+            means = [value.mean, value.std, *(results[at].measured[metric].mean for results in runs)]
+            rows.append([name, metric, *map(_cell, means)])
+    _write_rows(path, rows)
 
 
 def _write_images(path: Path, result: DatasetResult) -> None:
