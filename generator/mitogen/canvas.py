@@ -10,7 +10,7 @@ from mitogen.grid import FloatArray, Grid
 from mitogen.parts import Part
 from mitogen.profiles import layer, reach_nm
 
-_KEPT = 3
+_KEPT = 2
 """How many fields a canvas remembers: most are asked for several times in a row."""
 
 
