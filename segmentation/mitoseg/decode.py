@@ -10,7 +10,6 @@ from skimage.segmentation import relabel_sequential, watershed
 
 from mitoseg.config import Target
 from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
-from mitoseg.targets import CLASSES, MITOCHONDRIAL
 
 SEEDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Thresholds of seeds that are tried."""
@@ -47,14 +46,14 @@ def decode(maps: NDArray[np.float32], target: Target, decoding: Decoding) -> NDA
     components of the foreground.
 
     Args:
-        maps: (C, Z, Y, X) or (C, Y, X) in [0, 1], from `mitoseg.targets.activate`.
+        maps: (C, Z, Y, X) or (C, Y, X) in [0, 1], from `mitoseg.targets.to_maps`.
         target: what the network was taught.
         decoding: thresholds.
 
     Returns:
         (Z, Y, X) or (Y, X) int32: 0 = background, instances 1, 2, ... without gaps.
     """
-    inside = foreground_map(maps, target) >= decoding.threshold
+    inside = maps[0] >= decoding.threshold
     if target == "instance":
         # Smoothed within sections, or noise would break a core into many.
         core = ndimage.gaussian_filter(maps[2] * (1 - maps[1]), [0.0] * (inside.ndim - 2) + [SMOOTH_PX] * 2)
@@ -68,14 +67,6 @@ def decode(maps: NDArray[np.float32], target: Target, decoding: Decoding) -> NDA
     sizes = np.bincount(instances.ravel())
     instances[(sizes < decoding.smallest_px)[instances]] = 0
     return np.asarray(relabel_sequential(instances)[0], np.int32)
-
-
-def foreground_map(maps: NDArray[np.float32], target: Target) -> NDArray[np.float32]:
-    """Probability of foreground in maps (C, ...): the first channel, or the sum of the mitochondrial classes."""
-    if target != "compartments":
-        return np.asarray(maps[0], np.float32)
-    names = list(CLASSES)
-    return np.asarray(maps[[names.index(name) for name in MITOCHONDRIAL]].sum(0), np.float32)
 
 
 def tune(

@@ -12,16 +12,19 @@ from torch import Tensor, nn
 from mitodata import DataError, RunError, VoxelSize
 from mitoseg.checkpoint import checkpoint_of, load_checkpoint
 from mitoseg.config import FitConfig, parse_config
-from mitoseg.decode import Decoding, foreground_map
+from mitoseg.decode import Decoding
 from mitoseg.inference.axis import Axis, Span
 from mitoseg.inference.stream import Predictor, SectionReader, Tile, Windows, stream_tile, whole
 from mitoseg.inference.views import average_views
-from mitoseg.model import build_model, memory_format, pick_device
+from mitoseg.model import REDUCTION, build_model, memory_format, pick_device
 from mitoseg.preprocess import GreyScale, measure_grey, normalise, working_volume
-from mitoseg.targets import activate, output_channels
+from mitoseg.targets import map_channels, to_maps
 
-WINDOWS = 8
+WINDOWS = 4
 """Windows that go through the network together."""
+
+LARGER = 2
+"""Windows are this many times as wide as the patches of training: more of their pixels have tissue on all sides."""
 
 
 RawReader = Callable[[int, Span, Span], NDArray[np.uint8]]
@@ -75,7 +78,7 @@ def predict_probability(
     model: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize, *, turns: int = 1
 ) -> NDArray[np.float32]:
     """Probability of foreground at every voxel: (Z, Y, X) float32 in [0, 1]; arguments and errors as `predict_maps`."""
-    return foreground_map(predict_maps(model, raw, voxel_size_nm, turns=turns), model.config.target)
+    return np.asarray(predict_maps(model, raw, voxel_size_nm, turns=turns)[0])
 
 
 def predict_maps(
@@ -92,7 +95,7 @@ def predict_maps(
             better, and as many times as slow.
 
     Returns:
-        (C, Z, Y, X) float32 in [0, 1], on the grid of `raw`; the channels are those of `mitoseg.targets`.
+        (C, Z, Y, X) float32 in [0, 1], on the grid of `raw`; the channels are those of `mitoseg.targets.to_maps`.
 
     Raises:
         DataError: `raw` is no such array, or the voxel size is out of reach.
@@ -115,10 +118,17 @@ def plan_windows(model: Model, shape: tuple[int, int, int], voxel_size_nm: Voxel
     Raises:
         DataError: the voxel size is out of reach.
     """
-    z, y, x = (1, *model.config.patch_shape)[-3:]
     working = working_volume(shape, voxel_size_nm, model.config)
+    z, y, x = (1, *model.config.patch_shape)[-3:]
+    if model.config.dimensions == 2:
+        y, x = (_window_side(side, length) for side, length in ((y, working[1]), (x, working[2])))
     axes = [Axis.of(*lengths) for lengths in zip(shape, working, (z, y, x), strict=True)]
-    return Windows((axes[0], axes[1], axes[2]), (z, y, x), output_channels(model.config.target), WINDOWS)
+    return Windows((axes[0], axes[1], axes[2]), (z, y, x), map_channels(model.config.target), WINDOWS)
+
+
+def _window_side(patch: int, length: int) -> int:
+    """Side in px of the windows on an axis of `length` working px: up to `LARGER` patches, no more than it needs."""
+    return min(LARGER * patch, max(patch, -(-length // REDUCTION) * REDUCTION))
 
 
 def normalised(read: RawReader, greys: Sequence[GreyScale]) -> SectionReader:
@@ -146,7 +156,7 @@ def predictor(model: Model) -> Predictor:
     def predict(windows: Tensor) -> Tensor:
         flat = model.config.dimensions == 2
         images = (windows[:, :, 0] if flat else windows).contiguous(memory_format=memory_format(model.config))
-        maps = activate(model.network(images), model.config.target)
+        maps = to_maps(model.network(images), model.config.target)
         return maps[:, :, None] if flat else maps
 
     return predict

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from mitodata import DataError, RunError, VoxelSize
 from mitodata.layout import Provenance
 from mitoseg.checkpoint import write_atomic
-from mitoseg.decode import decode, foreground_map
+from mitoseg.decode import decode
 from mitoseg.images import PICTURES, unique_names
 from mitoseg.inference.axis import Span
 from mitoseg.inference.instances import cut, find_instances
@@ -27,7 +27,7 @@ from mitoseg.inference.sources import Source, expand, open_sources
 from mitoseg.pictures import png
 from mitoseg.predict import Model, normalised, plan_windows, predict_tile, predictor
 from mitoseg.preprocess import GreyScale, grey_of_counts
-from mitoseg.targets import output_channels
+from mitoseg.targets import map_channels
 
 OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")
@@ -140,11 +140,11 @@ def _check_free(targets: dict[str, Path], wish: Wish) -> None:
 
 def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish: Wish) -> None:
     with Scratch(next(iter(targets.values()))) as scratch:
-        maps = scratch.array("maps", (output_channels(model.config.target), *source.shape), np.float32)
+        maps = scratch.array("maps", (map_channels(model.config.target), *source.shape), np.float32)
         predict_source(model, source, maps, wish)
 
         def probability(part: Part) -> NDArray[np.float32]:
-            return foreground_map(maps[(slice(None), *part)], model.config.target)
+            return np.asarray(maps[(0, *part)])
 
         layers = {
             "raw": _layer("raw", source, np.uint8, source.read),

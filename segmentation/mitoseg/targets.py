@@ -142,6 +142,19 @@ def activate(logits: Tensor, target: Target) -> Tensor:
     return torch.softmax(logits, 1) if target == "compartments" else torch.sigmoid(logits)
 
 
+def map_channels(target: Target) -> int:
+    """Channels of what `to_maps` gives."""
+    return 3 if target == "instance" else 1
+
+
+def to_maps(logits: Tensor, target: Target) -> Tensor:
+    """Turn output (B, C, ...) of a network into what is kept of it, in [0, 1].
+
+    The probability of foreground; for the target `instance` boundaries and relative distances follow.
+    """
+    return foreground(activate(logits, target), target) if target == "compartments" else activate(logits, target)
+
+
 def foreground(maps: Tensor, target: Target) -> Tensor:
     """Probability of foreground (B, 1, ...) of what `activate` gave, (B, C, ...)."""
     if target != "compartments":

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mitodata import DataError
 from mitoseg.data import Section, SectionFiles, spread
-from mitoseg.decode import Decoding, foreground_map, tune
+from mitoseg.decode import Decoding, tune
 from mitoseg.metrics import calibration_error, caption, confusion, count_probabilities
 from mitoseg.pictures import Panel, draw_sheet, png
 from mitoseg.predict import Model, predict_maps
@@ -63,7 +63,7 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> 
     sheet = set(spread(sections, PANELS))
     images, maps, labels, shown = [], [], [], []
     for each in predict_sections(model, files, sections):
-        images.append(count_probabilities(foreground_map(each.maps, target), each.truth))
+        images.append(count_probabilities(each.maps[0], each.truth))
         if each.section in sheet:
             shown.append(each)
         if each.section in decoded:
@@ -104,7 +104,7 @@ def draw_validation(model: Model, outcome: Validation) -> bytes:
     """Draw a sheet of some of the predictions that `validate` made, as PNG."""
     panels = []
     for each in outcome.shown:
-        probability = foreground_map(each.maps, model.config.target)
+        probability = each.maps[0]
         score = caption(confusion(np.asarray(probability >= outcome.threshold), each.truth))
         text = f"image {each.section.sample}, z {each.section.z}: {score} at {outcome.threshold:.2f}"
         panels.append(Panel(each.raw, each.truth, probability, outcome.threshold, text))

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitoseg.decode import SEEDS, Decoding, decode, tune
 from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
-from mitoseg.targets import CLASSES, instance_planes
+from mitoseg.targets import CLASSES, instance_planes, map_channels, to_maps
 
 Labels = NDArray[np.uint16]
 
@@ -67,11 +68,15 @@ def test_nothing_and_everything() -> None:
 
 
 def test_compartments_are_joined_to_mitochondria() -> None:
-    maps = np.zeros((len(CLASSES), 1, 16, 16), np.float32)
-    maps[0] = 1
+    logits = torch.full((1, len(CLASSES), 1, 16, 16), -9.0)
+    logits[:, 0] = 9
     matrix, membrane = (list(CLASSES).index(name) for name in ("matrix", "mitochondrial_membrane"))
-    maps[0, 0, 2:10, 2:10], maps[membrane, 0, 2:10, 2:10] = 0, 0.5
-    maps[matrix, 0, 2:10, 2:10] = 0.3
+    inside = torch.tensor([0.2, 0.5, 0.3]).log()
+    for value, channel in zip(inside, (0, membrane, matrix), strict=True):
+        logits[0, channel, 0, 2:10, 2:10] = value
+    maps = to_maps(logits, "compartments")[0].numpy()
+    assert maps.shape == (map_channels("compartments"), 1, 16, 16)
+    assert maps[0, 0, 5, 5] == pytest.approx(0.8, abs=0.01)
     found = decode(maps, "compartments", Decoding(0.7))
     assert np.bincount(found.ravel()).tolist() == [192, 64]
     assert not decode(maps, "compartments", Decoding(0.9)).any()

@@ -11,7 +11,7 @@ from mitoseg.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.config import FitConfig
 from mitoseg.metrics import confusion, scores
 from mitoseg.model import FEATURES, build_model
-from mitoseg.predict import Model, load_model, predict_probability
+from mitoseg.predict import Model, load_model, plan_windows, predict_probability
 
 
 class Brightness(nn.Module):
@@ -59,6 +59,12 @@ def test_results_lie_on_the_grid_of_the_image(probe: Model, shape: tuple[int, in
     assert probability[:, 0].min() > probability[:, -1].max()
     assert (probability >= 0).all()
     assert (probability <= 1).all()
+
+
+def test_windows_are_up_to_two_patches_wide_and_no_wider_than_the_image(probe: Model) -> None:
+    patch = probe.config.patch_px
+    sides = [plan_windows(probe, (1, side, 3 * patch), (8.0, 8.0, 8.0)).size for side in (5, patch + 1, 9 * patch)]
+    assert sides == [(1, patch, 2 * patch), (1, patch + 32, 2 * patch), (1, 2 * patch, 2 * patch)]
 
 
 def test_windows_leave_no_seams(probe: Model) -> None:

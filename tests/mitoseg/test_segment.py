@@ -127,8 +127,8 @@ def test_a_volume_in_tiles_is_the_volume_in_one_piece(
     from mitoseg.predict import normalised, plan_windows, predict_tile
     from mitoseg.preprocess import measure_grey
 
-    raw = draw(5, (3, 300, 260)).raw
-    windows = plan_windows(model, (3, 300, 260), (8.0, 5.0, 5.0))
+    raw = draw(5, (2, 600, 520)).raw
+    windows = plan_windows(model, (2, 600, 520), (8.0, 5.0, 5.0))
     greys = [measure_grey(section) for section in raw]
     read = normalised(lambda z, y, x: raw[z, slice(*y), slice(*x)], greys)
     found = np.empty(raw.shape, np.float32)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from mitodata import DataError, Sample
 from mitodata.store import Dataset
-from mitoseg.decode import decode, foreground_map
+from mitoseg.decode import decode
 from mitoseg.evaluate.objects import find_pieces, profiles, score_objects
 from mitoseg.evaluate.results import DatasetResult, ImageResult, Place
 from mitoseg.images import unique_names
@@ -94,7 +94,7 @@ class _Scorer:
 
     def foreground(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability of foreground: (Z, Y, X)."""
-        return foreground_map(maps, self.model.config.target)
+        return np.asarray(maps[0])
 
     def find_objects(self, maps: NDArray[np.float32], sample: Sample) -> NDArray[np.int32]:
         """Predicted objects: as the network tells them apart if it was taught to, else connected pieces."""
