@@ -289,6 +289,22 @@ def test_a_killed_study_gives_the_same_table(study: Callable[..., Study], tmp_pa
 
 
 @pytest.mark.slow
+def test_a_stop_does_not_wait_for_the_cells_in_the_queue(study: Callable[..., Study], tmp_path: Path) -> None:
+    base = BASE.replace("steps = 2", "steps = 100000")
+    study('design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]', base)
+    command = [sys.executable, "-m", "mitoseg", "study", str(tmp_path / "mine.toml"), "-o", str(tmp_path / "out")]
+    process = subprocess.Popen([*command, "--workers", "1"], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 300
+    while not list((tmp_path / "out" / "runs").glob("*/config.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "stopped, 4 cells left" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
 def test_a_dask_cluster_does_the_work(study: Callable[..., Study]) -> None:
     distributed = pytest.importorskip("distributed", reason="Dask is optional")
     opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4]')

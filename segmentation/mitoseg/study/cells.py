@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -14,6 +14,7 @@ from typing import Any
 from mitodata.errors import RunError
 from mitodata.store import SCHEMA_VERSION, Dataset, software, write_dataset
 from mitogen.job import Job
+from mitogen.workers import go_on
 from mitoseg.checkpoint import write_atomic
 from mitoseg.config import FitConfig
 from mitoseg.study.designs import Condition, Layout
@@ -151,9 +152,17 @@ def chunks_of(cell: Cell, folder: Path) -> tuple[list[Chunk], Chunk]:
 
 def render_chunk(threads: int, chunk: Chunk) -> None:
     """Render the images of a chunk in this process, if they are not there yet; `threads` is not used."""
+    go_on()
     if not chunk.path.exists():
         chunk.path.parent.mkdir(parents=True, exist_ok=True)
-        write_dataset(chunk.path, chunk.job.samples(chunk.images), chunk.job.provenance(chunk.images), overwrite=True)
+        samples = chunk.job.samples(_while_wanted(chunk.images))
+        write_dataset(chunk.path, samples, chunk.job.provenance(chunk.images), overwrite=True)
+
+
+def _while_wanted(images: range) -> Iterator[int]:
+    for image in images:
+        go_on()
+        yield image
 
 
 def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chunk, folder: Path, keep: bool) -> None:
@@ -176,6 +185,7 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
     from mitoseg.predict import load_model
     from mitoseg.train import fit
 
+    go_on()  # a pool has a cell or two in its queue that cannot be taken back when the study is stopped
     torch.set_num_threads(threads)
     run = folder / "runs" / cell.key
     shutil.rmtree(run, ignore_errors=True)  # what a killed process left
