@@ -25,8 +25,9 @@ def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = (), sect
 
 
 def render(target: Path, n: int, seed: int, preset: str = "mito") -> Step:
-    """Render `n` images of 256 x 256 pixels."""
-    command = ("mitogen", "render", "--preset", preset, "--n", str(n), "--seed", str(seed), "-o", str(target))
+    """Render `n` images of 256 x 256 pixels; of tissue with compartments, which `fit` learns from."""
+    labels = ("--labels", "compartments") if preset.startswith("mito") else ()
+    command = ("mitogen", "render", "--preset", preset, "--n", str(n), "--seed", str(seed), *labels, "-o", str(target))
     return Step(command, target, target)
 
 
@@ -37,10 +38,10 @@ def preview(dataset: Step) -> Step:
 
 
 def fit(run: Path, train: Step, validation: Step, minutes: str, seed: int = 0) -> Step:
-    """Fit the default network; a stopped fit goes on where it was."""
+    """Fit the default network to compartments; a stopped fit goes on where it was."""
     command = ("mitoseg", "fit", str(train.result), "--val", str(validation.result), "-o", str(run))
     return Step(
-        (*command, "--minutes", minutes, "--seed", str(seed)),
+        (*command, "--minutes", minutes, "--seed", str(seed), "--set", "target=compartments"),
         result=run / "validation.png",  # the last thing that a fit writes
         place=run,
         after=(train, validation),

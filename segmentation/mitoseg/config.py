@@ -128,7 +128,10 @@ class FitConfig(BaseModel):
     ema_decay: float = Field(
         default=0.999, ge=0, lt=1, description="memory of the averaged weights; shorter in the beginning; 0 is none"
     )
-    amp: Switch = Field(default="auto", description="bfloat16 where precision allows; auto is on a GPU only")
+    amp: Switch = Field(
+        default="auto",
+        description="bfloat16 where precision allows; auto is on GPUs and, in 2D, on processors made for it",
+    )
     channels_last: Switch = Field(default="auto", description="memory order of images; auto is the faster one")
     epochs: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="passes over the data; give this or minutes"

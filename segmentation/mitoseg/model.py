@@ -128,6 +128,21 @@ def channels_last(config: FitConfig) -> bool:
     return config.dimensions == 2 if config.channels_last == "auto" else config.channels_last == "on"
 
 
+def mixed_precision(config: FitConfig, device: torch.device) -> bool:
+    """Whether training computes in bfloat16 where precision allows: as told, else where that was measured to be faster.
+
+    That is on GPUs, and in 2D on processors with instructions for it (avx512_bf16, amx_bf16); on others it is slower.
+    In 3D on such a processor a loss became infinite.
+    """
+    if config.amp != "auto" or device.type != "cpu":
+        return config.amp != "off"
+    if config.dimensions == 3:
+        return False
+    # Not in every version of torch that we support; without it nothing is known of the processor.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 def memory_format(config: FitConfig) -> torch.memory_format:
     """The memory order of images and weights."""
     if not channels_last(config):

@@ -4,7 +4,15 @@ from torch import nn
 
 from mitodata import RunError
 from mitoseg.config import FitConfig, make_config
-from mitoseg.model import StemUNet, build_model, fold_blocks, sides_3d, strides_3d, unfold_blocks
+from mitoseg.model import (
+    StemUNet,
+    build_model,
+    fold_blocks,
+    mixed_precision,
+    sides_3d,
+    strides_3d,
+    unfold_blocks,
+)
 
 UNET = 'network_arguments={"channels": [4, 8], "strides": [2]}'
 
@@ -94,3 +102,22 @@ def test_channels_last_changes_the_order_only() -> None:
         off, _ = made(*texts, "channels_last=off")
         image = torch.randn(1, 1, *config.patch_shape)
         torch.testing.assert_close(on(image), off(image), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("amp", "device", "capabilities", "expected"),
+    [
+        ("auto", "cpu", {"avx512_bf16": True}, True),
+        ("auto", "cpu", {"avx512_bf16": False, "amx_bf16": False}, False),
+        ("auto", "cpu", {}, False),
+        ("auto", "cuda", {}, True),
+        ("on", "cpu", {}, True),
+        ("off", "cpu", {"avx512_bf16": True}, False),
+        ("off", "cuda", {}, False),
+    ],
+)
+def test_bfloat16_is_used_where_it_is_fast(
+    amp: str, device: str, capabilities: dict[str, bool], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert mixed_precision(make_config((f"amp={amp}",)), torch.device(device)) == expected
