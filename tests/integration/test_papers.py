@@ -29,7 +29,10 @@ def find(command: click.Command, words: list[str]) -> click.Command:
     for word in words:
         if not isinstance(command, click.Group):
             break
-        found = command.get_command(context, word)
+        try:
+            _, found, _ = command.resolve_command(context, [word])
+        except click.UsageError:
+            found = None
         assert found is not None, f"{' '.join(words)}: {word} is no command"
         command = found
     return command
