@@ -4,8 +4,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
+from matplotlib import get_data_path
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from skimage.color import hsv2rgb
@@ -167,9 +169,9 @@ def draw_sheet(panels: Sequence[Panel], height_px: int = 200) -> Image.Image:
 
 
 @cache
-def font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font of captions."""
-    return ImageFont.load_default(size)
+def font(size: float) -> ImageFont.FreeTypeFont:
+    """The letters of matplotlib's charts, which include those that Pillow's own lack."""
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def png(image: Image.Image) -> bytes:

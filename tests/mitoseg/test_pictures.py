@@ -10,6 +10,7 @@ from mitoseg.pictures import (
     Panel,
     draw_parts,
     draw_sheet,
+    font,
     heat,
     overlay,
 )
@@ -51,3 +52,8 @@ def test_parts_have_square_pixels_and_a_scale_bar() -> None:
     # The longest round length up to a third of the width: 100 nm of 2.5 nm.
     assert (bar == 255).all(axis=0).sum() == 41
     assert (np.asarray(draw_parts(replace(panel, pixel_nm=None), 400)["image"]) == 100).all()
+
+
+def test_the_font_has_a_letter_for_micrometres() -> None:
+    missing, micro = (np.asarray(font(18).getmask(letter)).tolist() for letter in ("\uffff", "\u00b5"))
+    assert micro != missing
