@@ -42,6 +42,17 @@ PREDICT_EXAMPLES = (
 )
 
 
+TURNS = click.option(
+    "--turns",
+    type=click.Choice(["1", "4", "8"]),
+    default="1",
+    show_default=True,
+    callback=lambda _context, _option, text: int(text),
+    help="Views of the image that are averaged: with 4 its mirror images, with 8 its quarter turns as well. A little "
+    "better, and as many times as slow.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=GROUP_EXAMPLES)
 @click.version_option(package_name="mitogen-em", prog_name="mitoseg")
 def cli() -> None:
@@ -152,15 +163,7 @@ def fit(
     type=click.FloatRange(0, 1),
     help="Probability from which on a pixel is foreground. [default: the one chosen in the fit]",
 )
-@click.option(
-    "--turns",
-    type=click.Choice(["1", "4", "8"]),
-    default="1",
-    show_default=True,
-    callback=lambda _context, _option, text: int(text),
-    help="Views of the image that are averaged: with 4 its mirror images, with 8 its quarter turns as well. A little "
-    "better, and as many times as slow.",
-)
+@TURNS
 @click.option(
     "--also",
     "others",
@@ -210,15 +213,7 @@ def evaluate(
     "--voxel-size", "voxel_size_nm", type=(float, float, float), metavar="Z Y X", help="In nm, where files do not say."
 )
 @click.option("--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups.")
-@click.option(
-    "--turns",
-    type=click.Choice(["1", "4", "8"]),
-    default="1",
-    show_default=True,
-    callback=lambda _context, _option, text: int(text),
-    help="Views of the image that are averaged: with 4 its mirror images, with 8 its quarter turns as well. A little "
-    "better, and as many times as slow.",
-)
+@TURNS
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 def predict(run: Path, images: tuple[Path, ...], folder: Path, **settings: Any) -> None:

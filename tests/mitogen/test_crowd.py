@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from mitogen import crowd
+from mitogen.candidates import Crowd, give_shape
 from mitogen.contacts import touching
 from mitogen.crowd import Found, find_bodies
+from mitogen.organelles.bodies import SECTIONS
 from mitogen.recipe import Recipe, draw
 from mitogen.shapes import Tubes
 from mitogen.world import Box, streams_of
@@ -67,12 +69,12 @@ def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.Mon
 def all_of(settle):
     """Instead of what stays, everything that may reach into the box, with its shape."""
 
-    def keep_all(made: crowd.Crowd, low: np.ndarray, high: np.ndarray, gap: float) -> np.ndarray:
+    def keep_all(made: Crowd, low: np.ndarray, high: np.ndarray, gap: float) -> np.ndarray:
         settle(made, low, high, gap)
         rows = np.arange(made.filled[0])
         near = np.all((made.rows[rows, :3] > low - 300) & (made.rows[rows, :3] < high + 300), axis=1)
         for row in rows[near]:
-            crowd._give_shape(made, row)
+            give_shape(made, row)
         return rows[near]
 
     return keep_all
@@ -104,7 +106,7 @@ def test_too_little_room_is_noticed(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_kinds_of_which_there_are_none_cost_nothing():
-    none = {f"{name}.density_per_um3": 0.0 for name in crowd.SECTIONS.values()}
+    none = {f"{name}.density_per_um3": 0.0 for name in SECTIONS.values()}
     drawn = draw(Recipe().override({"mitochondria.volume_fraction": 0.0} | none), 0, 0)
     found = find_bodies(drawn, streams_of(0, 0), WINDOW)
     assert len(found.tubes) == len(found.kind) == 0
