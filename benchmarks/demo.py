@@ -24,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     real = [import_real(arguments.real, FOLDER, arguments.voxel_size)] if arguments.real else []
-    train = render(FOLDER / "train.h5", arguments.n_train, seed=0)
+    train = render(FOLDER / "train.h5", arguments.n_train, seed=0, compartments=True)
     validation = render(FOLDER / "validation.h5", arguments.n_val, seed=1)
     shifted = render(FOLDER / "shifted.h5", arguments.n_val, seed=2, preset="mito-shifted")
     fitted = fit(FOLDER / "unet", train, validation, arguments.minutes)

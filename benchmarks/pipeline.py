@@ -24,9 +24,9 @@ def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = (), sect
     return Step(("mitogen", "import", layout, str(source), *size, *some, "-o", str(target)), target, target)
 
 
-def render(target: Path, n: int, seed: int, preset: str = "mito") -> Step:
-    """Render `n` images of 256 x 256 pixels; of tissue with compartments, which `fit` learns from."""
-    labels = ("--labels", "compartments") if preset.startswith("mito") else ()
+def render(target: Path, n: int, seed: int, preset: str = "mito", *, compartments: bool = False) -> Step:
+    """Render `n` images of 256 x 256 pixels; `fit` learns from those with compartments."""
+    labels = ("--labels", "compartments") if compartments else ()
     command = ("mitogen", "render", "--preset", preset, "--n", str(n), "--seed", str(seed), *labels, "-o", str(target))
     return Step(command, target, target)
 

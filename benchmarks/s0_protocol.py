@@ -53,7 +53,7 @@ def main() -> None:
     if real.result.stem != "epfl":
         raise DataError(f"{arguments.real}: is {real.result.stem} data; expected the EPFL training volume")
     crops = cut_crops(real, folder / "crops.h5")
-    train = render(folder / "train.h5", arguments.n_train, arguments.seed)
+    train = render(folder / "train.h5", arguments.n_train, arguments.seed, compartments=True)
     validation = render(folder / "validation.h5", arguments.n_val, arguments.seed + 1)
     fitted = fit(folder / "unet", train, validation, arguments.minutes, arguments.seed)
     others = [import_real(source, folder) for source in arguments.other]

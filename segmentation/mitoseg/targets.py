@@ -152,13 +152,9 @@ def to_maps(logits: Tensor, target: Target) -> Tensor:
 
     The probability of foreground; for the target `instance` boundaries and relative distances follow.
     """
-    return foreground(activate(logits, target), target) if target == "compartments" else activate(logits, target)
-
-
-def foreground(maps: Tensor, target: Target) -> Tensor:
-    """Probability of foreground (B, 1, ...) of what `activate` gave, (B, C, ...)."""
+    maps = activate(logits, target)
     if target != "compartments":
-        return maps[:, :1]
+        return maps
     names = list(CLASSES)
     return maps[:, [names.index(name) for name in MITOCHONDRIAL]].sum(1, keepdim=True)
 

@@ -9,7 +9,15 @@ from hypothesis.extra import numpy as hnp
 
 from mitodata import DataError, Sample
 from mitoseg.config import Target
-from mitoseg.targets import CLASSES, activate, foreground, instance_planes, make_planes, output_channels, split_planes
+from mitoseg.targets import (
+    CLASSES,
+    instance_planes,
+    make_planes,
+    map_channels,
+    output_channels,
+    split_planes,
+    to_maps,
+)
 
 TARGETS: tuple[Target, ...] = ("semantic", "instance", "compartments")
 NAMES = {0: "extracellular", 5: "inner_membrane", 6: "matrix", 13: "myelin", 99: "something else"}
@@ -91,9 +99,10 @@ def test_instance_planes_of_any_labels_are_in_range(label: np.ndarray[tuple[int,
 
 
 def test_foreground_of_compartments_is_the_sum_of_the_mitochondrial_classes() -> None:
-    maps = activate(torch.zeros(1, len(CLASSES), 2, 2), "compartments")
-    assert float(foreground(maps, "compartments")[0, 0, 0, 0]) == pytest.approx(3 / len(CLASSES))
-    assert foreground(torch.full((1, 3, 2, 2), 0.25), "instance").shape == (1, 1, 2, 2)
+    maps = to_maps(torch.zeros(1, len(CLASSES), 2, 2), "compartments")
+    assert maps.shape == (1, map_channels("compartments"), 2, 2)
+    assert float(maps[0, 0, 0, 0]) == pytest.approx(3 / len(CLASSES))
+    assert to_maps(torch.zeros(1, 3, 2, 2), "instance").shape == (1, map_channels("instance"), 2, 2)
 
 
 def test_missing_compartments_are_said(draw: Callable[..., Sample]) -> None:

@@ -92,21 +92,17 @@ class _Scorer:
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
 
-    def foreground(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of foreground: (Z, Y, X)."""
-        return np.asarray(maps[0])
-
     def find_objects(self, maps: NDArray[np.float32], sample: Sample) -> NDArray[np.int32]:
         """Predicted objects: as the network tells them apart if it was taught to, else connected pieces."""
         if self.model.config.target == "instance":
             return decode(maps, "instance", replace(self.model.decoding, threshold=self.model.threshold))
-        return find_pieces(self.foreground(maps) >= self.model.threshold, sample.voxel_size_nm)
+        return find_pieces(maps[0] >= self.model.threshold, sample.voxel_size_nm)
 
     def score(self, place: Place, name: str, sample: Sample, maps: NDArray[np.float32]) -> ImageResult:
         """Measure a section, or a volume as a whole."""
         truth, labels = _truth(sample)
         single = sample.is_2d
-        probability = self.foreground(maps)
+        probability = maps[0]
         prediction = probability >= self.model.threshold
         outlines = find_outlines(prediction[0], truth[0]) if single else find_outlines(prediction, truth)
         spacing_nm = sample.voxel_size_nm[1:] if single else sample.voxel_size_nm
@@ -130,7 +126,7 @@ class _Scorer:
         truth, labels = _truth(sample)
         text = f"{title}: {image.name}, {caption(image.counts)} at threshold {self.model.threshold:.2f}"
         objects = (labels, self.find_objects(maps, sample)) if self.model.config.target == "instance" else ()
-        volumes = (sample.raw, truth, self.foreground(maps), *objects)
+        volumes = (sample.raw, truth, maps[0], *objects)
         panels = []
         for axis, plane in enumerate(("xy",) if sample.is_2d else ("xy", "xz", "yz")):
             raw, mask, probability, *ids = (np.take(volume, volume.shape[axis] // 2, axis) for volume in volumes)
