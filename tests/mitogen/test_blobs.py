@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from blob_measures import SECTION, even, own_knobs, patchiness, per_body, profile, recipe_of, whole_bodies
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 from scipy.ndimage import label as components
 
-from mitodata import RecipeError, Sample
+from mitodata import RecipeError
 from mitogen.blob_knobs import SHARED
 from mitogen.contours import ANGLES, Profiles, press
 from mitogen.knobs import KNOBS
@@ -15,50 +16,7 @@ from mitogen.recipe import Recipe, load_recipe
 from mitogen.render import render
 from mitogen.scenes import SCENES
 
-SECTION = {"blobs": "blobs", "blobs-shifted": "colonies"}
 BOTH = pytest.mark.parametrize("scene", SECTION)
-# Nothing but the knob in question: even bodies, no noise.
-PLAIN = {"imaging.noise": 0.0, "imaging.noise_floor": 0.0, "imaging.gain_noise": 0.0, "imaging.jpeg_loss": 0.0,
-         "imaging.clahe": 0.0, "imaging.shading": 0.0, "imaging.blur_px": 0.0, "imaging.defocus_px": 0.0,
-         "imaging.astigmatism_px": 0.0, "imaging.stain_drift": 0.0, "imaging.bias_field": 0.0,
-         "imaging.contrast_drift": 0.0, "imaging.gamma": 1.0, "imaging.white": 20.0,
-         "imaging.contrast": -100.0}  # fmt: skip
-EVEN = {"blobs": {"blobs.complexity": 1.0, "blobs.noise": 0.0, "blobs.lobe_depth": 0.0, "blobs.roughness": 0.0,
-                  "blobs.lean": 0.0, "blobs.brightness_spread": 0.0, "blobs.unevenness": 0.0, "blobs.mottle": 0.0,
-                  "blobs.spots": 0.0, "blobs.rim": 0.0, "blobs.edge_nm": 0.0, "blobs.halo": 0.0, "blobs.haze": 0.0,
-                  "blobs.fibres": 0.0, "blobs.glow": 0.0, "blobs.debris": 0.0, "blobs.elongation": 1.0,
-                  "blobs.radius_nm": 4000.0, "blobs.radius_spread": 0.0, "blobs.overlap": 0.0},
-        "blobs-shifted": {"colonies.complexity": 1.0, "colonies.noise": 0.0, "colonies.warp": 0.0,
-                          "colonies.wobble": 0.0, "colonies.rods": 0.0, "colonies.division": 0.0,
-                          "colonies.brightness_spread": 0.0, "colonies.pattern": 0.0, "colonies.cortex": 0.0,
-                          "colonies.nucleus": 0.0, "colonies.edge_nm": 0.0, "colonies.ground": 0.1,
-                          "colonies.fringe": 0.0, "colonies.vignette": 0.0, "colonies.ghosts": 0.0,
-                          "colonies.debris": 0.0, "colonies.radius_nm": 4000.0, "colonies.radius_spread": 0.0,
-                          "colonies.confluence": 1.0}}  # fmt: skip
-
-
-def own_knobs(scene: str):
-    return [knob for knob in SCENES[scene].values() if knob.name.partition(".")[0] == SECTION[scene]]
-
-
-def recipe_of(scene: str, **values: float) -> Recipe:
-    """A recipe with knobs of the scene's own section set; `section__pixel_nm` names one of another section."""
-    names = {key.replace("__", ".") if "__" in key else f"{SECTION[scene]}.{key}": v for key, v in values.items()}
-    return Recipe(scene).override(names)
-
-
-def even(scene: str, **values: float) -> Recipe:
-    return recipe_of(
-        scene, **{name.replace(".", "__"): value for name, value in (PLAIN | EVEN[scene]).items()} | values
-    )
-
-
-def whole_bodies(sample: Sample) -> dict[int, np.ndarray]:
-    """The masks (Z, Y, X) of bodies that the sides of the image do not cut, by number."""
-    inner = sample.label.copy()
-    at_edge = set(np.unique(np.concatenate([side.ravel() for side in
-        (inner[:, 0], inner[:, -1], inner[:, :, 0], inner[:, :, -1])])))  # fmt: skip
-    return {int(n): inner == n for n in np.unique(inner) if n and n not in at_edge}
 
 
 @st.composite
@@ -144,151 +102,6 @@ def test_no_body_is_larger_than_the_drawn_range(scene: str, radius: float, sprea
     sample = render(recipe_of(scene, radius_nm=radius, radius_spread=spread, **bent), seed, 0, (1, 96, 96))
     largest = np.pi * (radius * np.exp(2 * spread) / 250 + 1) ** 2
     assert max(np.bincount(sample.label.ravel())[1:], default=0) <= 1.05 * largest
-
-
-def border_length(sample: Sample) -> float:
-    """Share of pixels between two different bodies."""
-    label = sample.label[0].astype(int)
-    return float(np.mean((label[1:] != label[:-1]) & (label[1:] > 0) & (label[:-1] > 0)))
-
-
-def patchiness(sample: Sample) -> float:
-    """Scatter of the covered share over squares of 51 px, relative to its mean."""
-    shares = sample.mask[0, :255, :255].reshape(5, 51, 5, 51).mean(axis=(1, 3))
-    return float(shares.std() / shares.mean())
-
-
-def per_body(measure):
-    def mean(sample: Sample) -> float:
-        whole = [body[0] for body in whole_bodies(sample).values() if body.sum() > 150]
-        return float(np.mean([measure(body, sample.raw[0].astype(float)) for body in whole] or [np.nan]))
-
-    return mean
-
-
-def roundness(body, raw) -> float:
-    edge = body & ~binary_dilation(~body)
-    rim = binary_dilation(~body) & body
-    return float(rim.sum() / np.sqrt(body.sum())) if edge.any() else np.nan
-
-
-def elongation(body, raw) -> float:
-    spread = np.linalg.eigvalsh(np.cov(np.nonzero(body)))
-    return float(np.sqrt(spread[1] / spread[0]))
-
-
-def profile(outer: int, inner: int):
-    """Grey in a ring from `outer` to `inner` px inside a body, over that of its middle."""
-
-    def measure(body, raw) -> float:
-        rings = [body]
-        for _ in range(inner):
-            rings.append(rings[-1] & ~binary_dilation(~rings[-1]))
-        ring, core = rings[outer] & ~rings[inner], rings[inner]
-        return float(raw[ring].mean() / raw[core].mean()) if core.sum() > 20 else np.nan
-
-    return measure  # fmt: skip
-
-
-GROUND = lambda sample: float(sample.raw[sample.mask == 0].mean())  # noqa: E731
-GROUND_ROUGH = lambda sample: float(sample.raw[sample.mask == 0].std())  # noqa: E731
-COVER = lambda sample: float(sample.mask.mean())  # noqa: E731
-SPREAD = lambda sample: float(np.std([sample.raw[b].mean() for b in whole_bodies(sample).values()] or np.nan))  # noqa: E731
-COUNT = lambda sample: len(np.unique(sample.label))  # noqa: E731
-SIZES = lambda sample: float(np.std([np.log(b.sum()) for b in whole_bodies(sample).values()] or np.nan))  # noqa: E731
-NEAR = lambda sample: float(sample.raw[0][binary_dilation(sample.mask[0], iterations=4) & (sample.mask[0] == 0)].mean())  # noqa: E731
-ROUGH = lambda sample: float(np.std(np.diff(sample.raw[0].astype(float), axis=0)))  # noqa: E731
-
-
-INNER_ROUGH = per_body(lambda body, raw: np.std(np.diff(raw, axis=0)[body[1:] & body[:-1]]))
-MEAN_INSIDE = per_body(lambda body, raw: raw[body].mean())
-MOVES = [
-    ("blobs", "volume_fraction", 0.1, 1.0, COVER),
-    ("blobs", "overlap", -0.3, 0.4, border_length),
-    ("blobs", "radius_nm", 2500, 7000, per_body(lambda body, raw: body.sum())),
-    ("blobs", "radius_spread", 0.0, 0.3, SIZES),
-    ("blobs", "elongation", 1.0, 3.0, per_body(elongation)),
-    ("blobs", "lobe_depth", 0.0, 0.5, per_body(roundness)),
-    ("blobs", "lobes", 1.0, 8.0, per_body(roundness)),
-    ("blobs", "roughness", 0.0, 0.1, per_body(roundness)),
-    ("blobs", "brightness_spread", 0.0, 0.6, SPREAD),
-    ("blobs", "unevenness", 0.0, 1.0, per_body(lambda body, raw: raw[body].std())),
-    ("blobs", "mottle", 0.0, 0.5, per_body(lambda body, raw: raw[body].std())),
-    ("blobs", "spots", 0.0, 1.0, per_body(lambda body, raw: raw[body].std())),
-    ("blobs", "rim", 0.8, -0.8, per_body(profile(1, 4))),
-    ("blobs", "edge_nm", 2000, 0, per_body(profile(0, 4))),
-    ("blobs", "halo", 0.0, 0.6, NEAR),
-    ("blobs", "haze", 0.0, 0.6, GROUND),
-    ("blobs", "fibres", 0.0, 0.6, GROUND_ROUGH),
-    ("blobs", "glow", 0.0, 1.0, GROUND),
-    ("blobs", "debris", 0.0, 10.0, GROUND_ROUGH),
-    ("blobs", "noise", 0.0, 0.5, ROUGH),
-    ("blobs", "noise_nm", 1500, 0, ROUGH),
-    ("blobs", "mottle_nm", 8000, 500, INNER_ROUGH),
-    ("blobs", "rim_nm", 3000, 100, MEAN_INSIDE),
-    ("blobs", "halo_nm", 400, 8000, GROUND),
-    ("blobs", "debris_size", 0.03, 0.3, GROUND_ROUGH),
-    ("blobs-shifted", "confluence", 0.2, 0.9, COVER),
-    ("blobs-shifted", "gaps", 0.8, 0.0, COVER),
-    ("blobs-shifted", "radius_nm", 2500, 7000, per_body(lambda body, raw: body.sum())),
-    ("blobs-shifted", "radius_spread", 0.0, 0.3, SIZES),
-    ("blobs-shifted", "spacing", 2.0, 0.8, COUNT),
-    ("blobs-shifted", "cleft_nm", 2500, 0, COVER),
-    ("blobs-shifted", "rounding", 1.0, 0.0, COVER),
-    ("blobs-shifted", "division", 0.0, 1.0, COUNT),
-    ("blobs-shifted", "rods", 0.0, 1.0, per_body(elongation)),
-    ("blobs-shifted", "warp", 0.0, 0.6, per_body(elongation)),
-    ("blobs-shifted", "wobble", 0.0, 0.1, per_body(roundness)),
-    ("blobs-shifted", "brightness_spread", 0.0, 0.6, SPREAD),
-    ("blobs-shifted", "pattern", 0.0, 0.6, per_body(lambda body, raw: raw[body].std())),
-    ("blobs-shifted", "cortex", -0.6, 1.0, per_body(profile(1, 4))),
-    ("blobs-shifted", "nucleus", 0.8, -0.6, per_body(profile(1, 6))),
-    ("blobs-shifted", "edge_nm", 2000, 0, per_body(profile(0, 4))),
-    ("blobs-shifted", "ground", 0.0, 0.6, GROUND),
-    ("blobs-shifted", "fringe", 0.0, 0.5, GROUND_ROUGH),
-    ("blobs-shifted", "vignette", 1.0, 0.0, lambda sample: float(sample.raw[0, :16, :16].mean())),
-    ("blobs-shifted", "ghosts", 0.0, 0.6, GROUND),
-    ("blobs-shifted", "debris", 0.0, 10.0, GROUND_ROUGH),
-    ("blobs-shifted", "noise", 0.0, 0.5, ROUGH),
-    ("blobs-shifted", "noise_nm", 1500, 0, ROUGH),
-    ("blobs-shifted", "jitter", 0.0, 0.5, SIZES),
-    ("blobs-shifted", "pattern_nm", 8000, 600, INNER_ROUGH),
-    ("blobs-shifted", "cortex_nm", 100, 2000, MEAN_INSIDE),
-    ("blobs-shifted", "fringe_nm", 150, 1500, GROUND_ROUGH),
-    ("blobs-shifted", "debris_size", 0.05, 0.5, GROUND_ROUGH),
-]
-# Those that a test of their own holds.
-ELSEWHERE = {"complexity", "clustering", "stacking", "height", "lean"}
-
-
-@pytest.mark.parametrize(("scene", "knob", "low", "high", "measure"), MOVES)  # fmt: skip
-def test_a_knob_moves_what_it_says(scene: str, knob: str, low: float, high: float, measure):
-    extra = {
-        "noise_nm": {"noise": 0.3},
-        "mottle_nm": {"mottle": 0.4},
-        "rim_nm": {"rim": 0.8},
-        "halo_nm": {"halo": 0.6},
-        "debris_size": {"debris": 5.0},
-        "jitter": {"spacing": 0.7},
-        "pattern_nm": {"pattern": 0.5},
-        "cortex_nm": {"cortex": 1.0},
-        "fringe_nm": {"fringe": 0.5},
-        "lobes": {"lobe_depth": 0.3},
-        "rounding": {"spacing": 0.8},
-    }.get(knob, {})
-    extra = {"confluence": 0.6} | extra if scene == "blobs-shifted" and knob not in ("rounding", "cleft_nm") else extra
-    few, many = (
-        [measure(render(even(scene, **{**extra, knob: value}), 3, index, (1, 160, 160))) for index in range(5)]
-        for value in (low, high)
-    )
-    assert np.nanmean(many) > np.nanmean(few) * 1.02 + 1e-9
-
-
-def test_every_knob_has_a_test():
-    tested = {(scene, knob) for scene, knob, *_ in MOVES}
-    for scene in SECTION:
-        names = {knob.name.split(".")[1] for knob in own_knobs(scene)}
-        assert names - ELSEWHERE == {knob for of, knob in tested if of == scene}
 
 
 @BOTH
