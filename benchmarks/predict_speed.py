@@ -31,9 +31,10 @@ from mitoseg.inference.scratch import Scratch
 from mitoseg.inference.sources import open_sources
 from mitoseg.inference.stream import OVERLAP
 from mitoseg.model import build_model
+from mitoseg.passes import predict_source
 from mitoseg.predict import WINDOWS, Model
 from mitoseg.preprocess import measure_grey, normalise
-from mitoseg.segment import Wish, predict_source, segment
+from mitoseg.segment import Wish, segment
 from pipeline import run_program
 from steps import write_text
 
@@ -110,7 +111,7 @@ def stream(volume: Path, network: str) -> dict[str, float]:
     before, start = resident_bytes(), now()
     with Scratch(volume) as scratch:
         for source in open_sources(volume):
-            predict_source(model, source, scratch.array("maps", (1, *source.shape), np.float32), Wish())
+            predict_source(model, source, scratch)
     return report(before, start)
 
 

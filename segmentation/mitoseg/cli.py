@@ -213,6 +213,13 @@ def evaluate(
     "--voxel-size", "voxel_size_nm", type=(float, float, float), metavar="Z Y X", help="In nm, where files do not say."
 )
 @click.option("--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups.")
+@click.option(
+    "--axes",
+    default="z",
+    show_default=True,
+    help="Slices that a 2D network sees of a volume: across z, or with zyx across each axis, averaged; three times as "
+    "slow.",
+)
 @TURNS
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")

@@ -131,9 +131,19 @@ def _window_side(patch: int, length: int) -> int:
     return min(LARGER * patch, max(patch, -(-length // REDUCTION) * REDUCTION))
 
 
-def normalised(read: RawReader, greys: Sequence[GreyScale]) -> SectionReader:
-    """Read parts of sections as the network wants them, each section on its own grey scale."""
-    return lambda z, y, x: normalise(read(z, y, x), greys[z])
+def normalised(read: RawReader, greys: Sequence[GreyScale], axis: int = 0) -> SectionReader:
+    """Read parts of slices as the network wants them, grey levels on the scale of the section (across z) they are in.
+
+    Args:
+        read: gives parts of the slices.
+        greys: of the sections.
+        axis: that the slices are across, 0 = z; the rows of the others are one section each.
+    """
+    if axis == 0:
+        return lambda z, y, x: normalise(read(z, y, x), greys[z])
+    return lambda place, z, other: np.stack(
+        [normalise(row, grey) for row, grey in zip(read(place, z, other), greys[slice(*z)], strict=True)]
+    )
 
 
 def predict_tile(

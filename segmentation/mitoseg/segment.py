@@ -11,23 +11,21 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from mitodata import DataError, RunError, VoxelSize
+from mitodata import RunError, VoxelSize
 from mitodata.layout import Provenance
 from mitoseg.checkpoint import write_atomic
 from mitoseg.decode import decode
 from mitoseg.images import PICTURES, unique_names
-from mitoseg.inference.axis import Span
 from mitoseg.inference.instances import cut, find_instances
 from mitoseg.inference.layer import Layer, Part
-from mitoseg.inference.memory import SPARE, fit_memory, parse_memory, resident_bytes
+from mitoseg.inference.memory import SPARE, parse_memory, resident_bytes
 from mitoseg.inference.objects import measure_objects, table_text
 from mitoseg.inference.results import write_hdf5, write_tiff, write_zarr
 from mitoseg.inference.scratch import Scratch, ScratchArray
 from mitoseg.inference.sources import Source, expand, open_sources
+from mitoseg.passes import check_axes, predict_source
 from mitoseg.pictures import png
-from mitoseg.predict import Model, normalised, plan_windows, predict_tile, predictor
-from mitoseg.preprocess import GreyScale, grey_of_counts
-from mitoseg.targets import map_channels
+from mitoseg.predict import Model
 
 OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")
@@ -41,9 +39,6 @@ BLOCK_BYTES = 100
 RIM_PX = 32
 """How far a block sees beyond its borders where instances are found by watershed."""
 
-STRIP_PX = 2**24
-"""Pixels of a section that are looked at together where only their grey levels count."""
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -54,6 +49,7 @@ class Wish:
         kind: one of `FORMATS`.
         voxel_size_nm: (z, y, x) in nm; wins over what files say.
         dataset: path within HDF5 files that are not of our format, or within Zarr groups.
+        axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged.
         turns: views of each window that are averaged: 1, 4 or 8.
         memory: bytes that the program may take; None for no limit.
         overwrite: replace earlier results.
@@ -63,6 +59,7 @@ class Wish:
     kind: str = "tiff"
     voxel_size_nm: VoxelSize | None = None
     dataset: str | None = None
+    axes: str = "z"
     turns: int = 1
     memory: int | None = None
     overwrite: bool = False
@@ -72,7 +69,7 @@ def make_wish(outputs: str = ",".join(OUTPUTS), memory: str = "", **settings: An
     """Make a wish of texts as a user types them: `outputs` such as "mask,instances", `memory` such as "2G".
 
     Raises:
-        RunError: an output or a size is none.
+        RunError: an output, a size or an axis is none.
     """
     names = tuple(name.strip() for name in outputs.split(",") if name.strip())
     for name in names or ("nothing",):
@@ -80,6 +77,7 @@ def make_wish(outputs: str = ",".join(OUTPUTS), memory: str = "", **settings: An
             near = difflib.get_close_matches(name, OUTPUTS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(OUTPUTS)}"
             raise RunError(f"outputs {outputs!r}: {name!r} is none; {hint}")
+    check_axes(settings.get("axes", "z"))
     return Wish(outputs=names, memory=parse_memory(memory) if memory else None, **settings)
 
 
@@ -140,8 +138,7 @@ def _check_free(targets: dict[str, Path], wish: Wish) -> None:
 
 def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish: Wish) -> None:
     with Scratch(next(iter(targets.values()))) as scratch:
-        maps = scratch.array("maps", (map_channels(model.config.target), *source.shape), np.float32)
-        predict_source(model, source, maps, wish)
+        maps = predict_source(model, source, scratch, axes=wish.axes, turns=wish.turns, memory=wish.memory)
 
         def probability(part: Part) -> NDArray[np.float32]:
             return np.asarray(maps[(0, *part)])
@@ -160,24 +157,6 @@ def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish
             table = measure_objects(layers["instances"], layers["raw"], count)
             write_atomic(targets["table"], table_text(table).encode())
         _write(targets, layers, model, wish)
-
-
-def predict_source(model: Model, source: Source, maps: ScratchArray, wish: Wish) -> None:
-    """Predict an image or volume into `maps`, (C, Z, Y, X) float32; in tiles if memory is scarce."""
-    try:
-        windows = plan_windows(model, source.shape, source.voxel_size_nm)
-    except DataError as error:
-        raise DataError(f"{source.path}: {error}") from error
-    windows, tiles = fit_memory(windows, model.network, predictor(model), wish.memory)
-    sections = _Sections(source)
-    read = normalised(sections.read, sections.greys())
-    steps = tqdm(total=len(tiles) * source.shape[0], desc=source.path.name, disable=None, leave=False)
-    with steps:
-        for tile in tiles:
-            y, x = (slice(*part) for part in tile.part)
-            for z, found in predict_tile(model, windows, tile, read, turns=wish.turns):
-                maps[:, z, y, x] = found
-                steps.update()
 
 
 def number_instances(model: Model, maps: ScratchArray, numbers: ScratchArray, wish: Wish) -> int:
@@ -201,35 +180,6 @@ def number_instances(model: Model, maps: ScratchArray, numbers: ScratchArray, wi
         exact=exact,
         smallest=model.decoding.smallest_px,
     )
-
-
-class _Sections:
-    """Reads parts of sections, as many at a time as the file packs together."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._start, self._place = 0, ((0, 0), (0, 0))
-        self._slab: NDArray[np.uint8] = np.empty((0, 0, 0), np.uint8)
-
-    def read(self, z: int, y: Span, x: Span) -> NDArray[np.uint8]:
-        """A part of the section z, (Y, X) uint8."""
-        if self._place != (y, x) or not self._start <= z < self._start + len(self._slab):
-            depth = self._source.depth
-            self._start, self._place = z // depth * depth, (y, x)
-            stop = min(self._start + depth, self._source.shape[0])
-            self._slab = self._source.read((slice(self._start, stop), slice(*y), slice(*x)))
-        return np.asarray(self._slab[z - self._start])
-
-    def greys(self) -> list[GreyScale]:
-        """The grey scale of every section, each from all of its pixels."""
-        depth, height, width = self._source.shape
-        rows = max(1, STRIP_PX // width)
-        counts = np.zeros((depth, 256), np.int64)
-        for top in range(0, height, rows):
-            for z in range(depth):
-                strip = self.read(z, (top, min(top + rows, height)), (0, width))
-                counts[z] += np.bincount(strip.ravel(), minlength=256)
-        return [grey_of_counts(section) for section in counts]
 
 
 def _write(targets: dict[str, Path], layers: dict[str, Layer], model: Model, wish: Wish) -> None:

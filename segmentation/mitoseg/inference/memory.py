@@ -46,7 +46,7 @@ def format_bytes(count: float) -> str:
 
 
 def fit_memory(
-    windows: Windows, network: torch.nn.Module, predict: Predictor, limit: int | None
+    windows: Windows, network: torch.nn.Module, predict: Predictor, limit: int | None, spare: int = SPARE
 ) -> tuple[Windows, list[Tile]]:
     """Choose how many windows go together and into which tiles the sections are cut.
 
@@ -55,6 +55,7 @@ def fit_memory(
         network: is watched while it predicts one window, to learn what that takes.
         predict: as for `stream_tile`.
         limit: bytes for the whole process; None for one tile.
+        spare: bytes of them that are left alone.
 
     Raises:
         RunError: the least that works takes more.
@@ -62,7 +63,7 @@ def fit_memory(
     if limit is None:
         return windows, [whole(windows)]
     window = _watch(network, lambda: predict(torch.zeros(1, 1, *windows.size, device=_device(network))))
-    left = limit - resident_bytes() - SPARE
+    left = limit - resident_bytes() - spare
     windows = replace(windows, batch=max(1, min(windows.batch, int(left / 3 / max(window, 1)))))
     left -= window * windows.batch
     cuts, tiles = 1, 0

@@ -10,7 +10,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from mitodata.draft import Draft
 
-_CHUNK_PX = 256
+_CHUNK_PX = (1, 256, 256)
+_CUBE_PX = (8, 32, 32)
 _CACHE_BYTES = 4 * 2**20
 
 
@@ -38,11 +39,12 @@ class Scratch:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self._draft.__exit__(kind, value, at)
 
-    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> "ScratchArray":
-        """Make an array of zeros, packed section by section."""
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike, *, cubes: bool = False) -> "ScratchArray":
+        """Make an array of zeros (..., Z, Y, X), packed section by section, or in blocks for reading along any axis."""
         if self._file is None:
             self._file = self._draft.create()
-        chunks = (*(1,) * (len(shape) - 2), *(min(length, _CHUNK_PX) for length in shape[-2:]))
+        block = _CUBE_PX if cubes else _CHUNK_PX
+        chunks = (*(1,) * (len(shape) - 3), *(min(edges) for edges in zip(shape[-3:], block, strict=True)))
         with self._draft.checked():
             dataset = self._file.create_dataset(
                 name, shape, dtype, chunks=chunks, fillvalue=0, rdcc_nbytes=_CACHE_BYTES
