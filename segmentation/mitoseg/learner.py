@@ -89,7 +89,8 @@ class Learner:
         seeds = key.generate_state(2, np.uint64) >> np.uint64(1)
         generator = torch.Generator().manual_seed(int(seeds[0]))
         torch.manual_seed(int(seeds[1]))  # dropout
-        planes = augment(windows.to(self.device), self.config.augment, self.config.patch_shape, generator)
+        numbers = self.config.target == "compartments"
+        planes = augment(windows.to(self.device), self.config.augment, self.config.patch_shape, generator, numbers)
         image = planes[:, :1].contiguous(memory_format=memory_format(self.config))
         truth, valid = split_planes(planes[:, 1:], self.config.target)
         for group in self.optimiser.param_groups:

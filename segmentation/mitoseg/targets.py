@@ -62,8 +62,8 @@ def make_planes(sample: Sample, target: Target, shape_px: Shape, classes: Mappin
         classes: names of the values of `sample.compartment`; needed for compartments only.
 
     Returns:
-        (P + 1, *shape_px) float32 in [0, 1]. The last plane is the share that is ignored. The P before it: foreground;
-        or foreground, boundary and relative distance; or every class but the first.
+        (P + 1, *shape_px) float32. The last plane is the share that is ignored, in [0, 1]. The P before it: foreground;
+        or foreground, boundary and relative distance; or one plane with the number of the class.
 
     Raises:
         DataError: the sample has no labels, or no compartments where those are wanted.
@@ -82,8 +82,7 @@ def make_planes(sample: Sample, target: Target, shape_px: Shape, classes: Mappin
                 f"{sample.name or 'sample'}: has no compartments; render it with --labels compartments, or choose "
                 "another target"
             )
-        number = _class_numbers(classes)[_nearest(sample.compartment, shape_px)]
-        planes = np.arange(1, len(CLASSES)).reshape(-1, 1, 1, 1) == number
+        planes = _class_numbers(classes)[_nearest(sample.compartment, shape_px)][None]
     return torch.from_numpy(np.concatenate([planes, (mask == IGNORE)[None]]).astype(np.float32))
 
 
@@ -121,7 +120,7 @@ def split_planes(planes: Tensor, target: Target) -> tuple[Tensor, Tensor]:
     """Turn warped planes into what a loss compares with the network's output.
 
     Args:
-        planes: (B, P + 1, ...) float32, from `make_planes`, interpolated.
+        planes: (B, P + 1, ...) float32, from `make_planes`, interpolated (class numbers: to the nearest).
         target: what the network is taught.
 
     Returns:
@@ -133,8 +132,8 @@ def split_planes(planes: Tensor, target: Target) -> tuple[Tensor, Tensor]:
         return (shares > 0.5).float(), valid
     if target == "instance":
         return torch.cat([(shares[:, :2] > 0.5).float(), shares[:, 2:].clamp(0, 1)], 1), valid
-    every = torch.cat([1 - shares.sum(1, keepdim=True), shares], 1)
-    return torch.zeros_like(every).scatter_(1, every.argmax(1, keepdim=True), 1.0), valid
+    truth = shares.new_zeros(len(shares), len(CLASSES), *shares.shape[2:])
+    return truth.scatter_(1, shares.long(), 1.0), valid
 
 
 def activate(logits: Tensor, target: Target) -> Tensor:

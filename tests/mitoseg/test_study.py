@@ -162,6 +162,13 @@ def test_a_stopped_study_goes_on_where_it_was(
     assert len(list((opened.folder / "renders").glob("*.h5"))) == 2 * (2 + 1)
 
 
+def test_a_study_that_teaches_compartments_renders_them(study: Callable[..., Study]) -> None:
+    head = 'design = "grid"\nseeds = [0]\n[factors]\nimages = [4]'
+    opened = study(head, f'{BASE}\ntarget = "compartments"')
+    run_study(opened, 1)
+    assert not missing_cells(opened.cells, opened.folder)
+
+
 def test_a_cell_that_fails_does_not_stop_the_others(
     study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,19 @@ def test_image_and_mask_move_in_step() -> None:
     assert not torch.allclose(after[:, 1], before[:, 1, 8:72, 8:72])
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (6, 64, 64)])
+def test_class_numbers_move_with_the_image_and_stay_numbers(shape: tuple[int, ...]) -> None:
+    image, _, ignored = planes()[:, :, None].expand(-1, -1, 8 if len(shape) == 3 else 1, -1, -1).unbind(1)
+    inside = image > 0
+    before = torch.stack([image, torch.where(inside, 7.0, 2.0), ignored], 1)
+    before = before if len(shape) == 3 else before[:, :, 0]
+    after = augment(before, GEOMETRY_ONLY, shape, torch.Generator().manual_seed(1), numbers=True)
+    assert sorted(after[:, 1].unique().tolist()) == [2, 7]
+    clear = after[:, 0].abs() > 0.5  # elsewhere the nearest voxel may be of the other side
+    assert clear.float().mean() > 0.8
+    assert torch.equal(after[:, 1][clear] == 7, after[:, 0][clear] > 0)
+
+
 def test_grey_changes_leave_the_mask_alone() -> None:
     settings = Augmentation(flip=False, rotation_deg=0, zoom=1, elastic_px=0, cutout_probability=0)
     before = planes()

@@ -68,7 +68,8 @@ class Cell:
         """What renders its images."""
         images = self.condition.setup.images
         seed = self.seed if images.data_seed is None else images.data_seed
-        return Job(self.condition.setup.recipe, seed, (1, images.size_px, images.size_px))
+        parts = self.condition.setup.config.target == "compartments"
+        return Job(self.condition.setup.recipe, seed, (1, images.size_px, images.size_px), parts)
 
     @property
     def config(self) -> FitConfig:

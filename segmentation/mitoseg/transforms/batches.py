@@ -8,7 +8,9 @@ from mitoseg.transforms.geometry import displace_sections, warp
 from mitoseg.transforms.grey import change_grey, degrade
 
 
-def augment(planes: Tensor, settings: Augmentation, shape: tuple[int, ...], generator: Generator) -> Tensor:
+def augment(
+    planes: Tensor, settings: Augmentation, shape: tuple[int, ...], generator: Generator, numbers: bool = False
+) -> Tensor:
     """Augment a batch.
 
     Args:
@@ -16,7 +18,8 @@ def augment(planes: Tensor, settings: Augmentation, shape: tuple[int, ...], gene
             share (see `mitoseg.data.Patches`).
         settings: how much; see there.
         shape: sides of the result, (y, x) or (z, y, x), px; at most those of `planes`.
-        generator: where all numbers come from.
+        generator: where all random numbers come from.
+        numbers: whether the planes of the target are numbers of classes, which have no mean, rather than shares.
 
     Returns:
         (B, C, *shape) float32, the middle of the window where nothing is changed.
@@ -25,7 +28,7 @@ def augment(planes: Tensor, settings: Augmentation, shape: tuple[int, ...], gene
         return middle(planes, shape)
     volumes = planes if len(shape) == 3 else planes[:, :, None]
     z, y, x = (1, *shape)[-3:]
-    volumes = warp(volumes, settings, (z, y, x), generator)
+    volumes = warp(volumes, settings, (z, y, x), generator, numbers)
     if len(shape) == 3:
         volumes = displace_sections(volumes, settings, generator)
     image, rest = volumes[:, :1], volumes[:, 1:]

@@ -10,27 +10,30 @@ from mitoseg.config import Augmentation
 from mitoseg.transforms.fields import smooth_field
 
 
-def warp(volumes: Tensor, settings: Augmentation, shape: tuple[int, int, int], generator: Generator) -> Tensor:
+def warp(
+    volumes: Tensor, settings: Augmentation, shape: tuple[int, int, int], generator: Generator, numbers: bool = False
+) -> Tensor:
     """Flip, turn, magnify, shear, shift and bend; outside the window it is mirrored.
 
     All slices of a patch are warped alike, so they go through one interpolation in the plane as if they were channels:
     that is faster than interpolating in three dimensions, and sections stay sections.
 
     Args:
-        volumes: (B, C, Z, Y, X) float32.
+        volumes: (B, C, Z, Y, X) float32, the image first.
         settings: how much.
         shape: (z, y, x) of the result, px.
-        generator: where the numbers come from.
+        generator: where the random numbers come from.
+        numbers: whether all planes but the image take the nearest value instead of a mean.
     """
-    count, channels, depth = volumes.shape[:3]
+    count, _, depth = volumes.shape[:3]
     scale = torch.exp(-_uniform(count, generator) * math.log(settings.zoom))
     if depth > 1:
         upside_down = torch.randint(2, (count,), generator=generator) if settings.flip else torch.zeros(count)
-        volumes = _stretch(volumes, scale * (1 - 2 * upside_down), shape[0])
+        volumes = _stretch(volumes, scale * (1 - 2 * upside_down), shape[0], numbers)
     grid = _grid(volumes, settings, scale, shape[1:], generator)
-    flat = volumes.reshape(count, -1, *volumes.shape[-2:])
-    moved = functional.grid_sample(flat, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return moved.reshape(count, channels, -1, *shape[1:])
+    if numbers:
+        return torch.cat([_sample(volumes[:, :1], grid, "bilinear"), _sample(volumes[:, 1:], grid, "nearest")], 1)
+    return _sample(volumes, grid, "bilinear")
 
 
 def displace_sections(volumes: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
@@ -77,13 +80,26 @@ def _grid(
     return grid / torch.tensor([width / 2, height / 2], device=volumes.device)
 
 
-def _stretch(volumes: Tensor, scale: Tensor, depth: int) -> Tensor:
-    """Magnify (B, C, Z, Y, X) in z by one over `scale` (B,), negative ones upside down, and cut it to `depth`."""
+def _sample(volumes: Tensor, grid: Tensor, mode: str) -> Tensor:
+    """Take (B, C, Z, Y, X) at the places `grid` (B, Y', X', 2) of every slice."""
+    count, channels, depth = volumes.shape[:3]
+    flat = volumes.reshape(count, channels * depth, *volumes.shape[-2:])
+    moved = functional.grid_sample(flat, grid, mode=mode, padding_mode="reflection", align_corners=False)
+    return moved.reshape(count, channels, depth, *grid.shape[1:3])
+
+
+def _stretch(volumes: Tensor, scale: Tensor, depth: int, numbers: bool) -> Tensor:
+    """Magnify (B, C, Z, Y, X) in z by one over `scale` (B,), negative ones upside down, and cut it to `depth`.
+
+    With `numbers` all planes but the first take the nearer of two slices instead of a mean.
+    """
     length = volumes.shape[2]
     steps = torch.arange(depth) - (depth - 1) / 2
     z = (steps * scale[:, None] + (length - 1) / 2).to(volumes.device)
     low = z.floor()
-    weight = (z - low)[:, None, :, None, None]
+    weight = (z - low)[:, None, :, None, None].expand(-1, volumes.shape[1], -1, -1, -1)
+    if numbers:
+        weight = torch.cat([weight[:, :1], weight[:, 1:].round()], 1)
     index = torch.arange(len(volumes), device=volumes.device)[:, None]
     # Indexing with a slice between two lists puts the slice last: (B, Z, C, Y, X).
     below, above = (volumes[index, :, _reflect(low.long() + step, length)].transpose(1, 2) for step in (0, 1))
