@@ -1,7 +1,8 @@
 """From image files to files of masks, probabilities and instances, whatever the size of the images."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,20 +99,38 @@ def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> li
         RunError: the folder cannot be made or written, results exist already, or memory does not suffice.
     """
     paths = expand(paths)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be made: {error.strerror or error}; expected a folder") from error
     names = dict(zip(unique_names(paths), paths, strict=True))
     written: list[Path] = []
-    # tqdm shows nothing where there is no terminal (disable=None).
-    for name, path in tqdm(names.items(), desc="predict", disable=None):
-        for source in open_sources(path, wish.voxel_size_nm, wish.dataset):
-            targets = _targets(folder / f"{name}{source.suffix}", path, wish)
-            _check_free(targets, wish)
-            _segment_source(model, source, targets, wish)
-            written += targets.values()
+    with _made(folder):
+        # tqdm shows nothing where there is no terminal (disable=None).
+        for name, path in tqdm(names.items(), desc="predict", disable=None):
+            for source in open_sources(path, wish.voxel_size_nm, wish.dataset):
+                targets = _targets(folder / f"{name}{source.suffix}", path, wish)
+                _check_free(targets, wish)
+                _segment_source(model, source, targets, wish)
+                written += targets.values()
     return written
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder, and take it away again if nothing came into it.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be made: {error.strerror or error}; expected a folder") from error
+        yield
+    finally:
+        # A folder that is not empty stays.
+        with suppress(OSError):
+            for each in missing:
+                each.rmdir()
 
 
 def _targets(stem: Path, path: Path, wish: Wish) -> dict[str, Path]:

@@ -171,7 +171,7 @@ def test_what_stops_half_way_leaves_nothing(
     monkeypatch.setattr(Layer, "slabs", slabs)
     with pytest.raises(KeyboardInterrupt):
         segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("kind", ["tiff", "zarr"])
@@ -188,7 +188,7 @@ def test_a_full_disk_is_one_line(
     monkeypatch.setattr(Layer, "slabs", slabs)
     with pytest.raises(RunError, match="No space left on device"):
         segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_voxel_sizes_come_from_files(tmp_path: Path) -> None:
@@ -262,7 +262,20 @@ def test_a_file_cut_short_is_one_line(tmp_path: Path, model: Model) -> None:
     with pytest.raises(DataError, match=r"cut\.tif") as caught:
         segment(model, [tmp_path / "cut.tif"], tmp_path / "out", Wish(voxel_size_nm=SIZE))
     assert "\n" not in str(caught.value)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_takes_away_only_what_it_made(tmp_path: Path, model: Model, volume: Sample) -> None:
+    (tmp_path / "a.tif").write_bytes(b"II*\x00")
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path / "mine", tmp_path / "new" / "out", tmp_path / "a.tif" / "out"):
+        with pytest.raises((DataError, RunError)):
+            segment(model, [tmp_path / "a.tif"], folder, Wish(voxel_size_nm=SIZE))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "mine"]
+    tifffile.imwrite(tmp_path / "0.tif", volume.raw, photometric="minisblack")
+    with pytest.raises(DataError, match=r"a\.tif"):
+        segment(model, [tmp_path / "0.tif", tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), voxel_size_nm=SIZE))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0_mask.tif"]
 
 
 def test_files_are_looked_for(tmp_path: Path) -> None:
