@@ -11,8 +11,8 @@ from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops_table
 
 from mitoseg.inference import objects
-from mitoseg.inference.instances import blocks, cut, find_instances
-from mitoseg.inference.layer import Layer, Part
+from mitoseg.inference.instances import cut, find_instances
+from mitoseg.inference.layer import Layer, Part, blocks
 from mitoseg.inference.objects import Table, measure_objects, table_text
 from mitoseg.inference.scratch import Scratch
 

@@ -1,7 +1,6 @@
 """Instances of a volume that never is in memory: found block by block, united where blocks meet."""
 
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mitoseg.inference.layer import Part
+from mitoseg.inference.layer import Part, blocks
 from mitoseg.inference.scratch import ScratchArray
 
 Decoder = Callable[[Part], NDArray[np.int32]]
@@ -28,14 +27,6 @@ def cut(shape: tuple[int, ...], halo: tuple[int, ...], voxels: int) -> tuple[int
         if prod(outer) <= voxels or edges[longest] == 1:
             return tuple(edges)
         edges[longest] = -(-edges[longest] // 2)
-
-
-def blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> Iterator[Part]:
-    """Cover a volume with blocks, z slowest."""
-    starts = product(*(range(0, length, edge) for length, edge in zip(shape, edges, strict=True)))
-    for corner in starts:
-        z, y, x = (slice(a, min(a + e, n)) for a, e, n in zip(corner, edges, shape, strict=True))
-        yield z, y, x
 
 
 def find_instances(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -43,3 +44,11 @@ class Layer:
         for start in range(0, self.shape[0], step):
             z = slice(start, min(start + step, self.shape[0]))
             yield z, self[z, slice(0, self.shape[1]), slice(0, self.shape[2])]
+
+
+def blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> Iterator[Part]:
+    """Cover a volume with blocks, z slowest."""
+    starts = product(*(range(0, length, edge) for length, edge in zip(shape, edges, strict=True)))
+    for corner in starts:
+        z, y, x = (slice(a, min(a + e, n)) for a, e, n in zip(corner, edges, shape, strict=True))
+        yield z, y, x

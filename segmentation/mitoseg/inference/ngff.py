@@ -65,18 +65,23 @@ def parse_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:
         raise ValueError(f"metadata are not those of an OME-Zarr image ({error!r})") from error
 
 
-def image_attributes(name: str, voxel_size_nm: VoxelSize, levels: Sequence[str] = ("0",)) -> dict[str, Any]:
-    """Attributes of the group of an image (Z, Y, X), at one resolution after another, each half as fine in y and x."""
+def image_attributes(name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Attributes of the group of an image (Z, Y, X).
+
+    Args:
+        name: of the image.
+        voxel_size_nm: (z, y, x) in nm, of the first level.
+        levels: for each level how many voxels (z, y, x) of the first one make one of its voxels.
+    """
     axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
-    z, y, x = voxel_size_nm
     datasets = [
-        {"path": path, "coordinateTransformations": [{"type": "scale", "scale": [z, y * 2**level, x * 2**level]}]}
-        for level, path in enumerate(levels)
+        {"path": str(number), "coordinateTransformations": _transformations(voxel_size_nm, factors)}
+        for number, factors in enumerate(levels)
     ]
     return {"ome": {"version": VERSION, "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}}
 
 
-def label_attributes(name: str, voxel_size_nm: VoxelSize, levels: Sequence[str] = ("0",)) -> dict[str, Any]:
+def label_attributes(name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]]) -> dict[str, Any]:
     """Attributes of the group of a label image that lies in `labels` of the image it belongs to."""
     attributes = image_attributes(name, voxel_size_nm, levels)
     attributes["ome"]["image-label"] = {"version": VERSION, "source": {"image": "../../"}}
@@ -86,6 +91,16 @@ def label_attributes(name: str, voxel_size_nm: VoxelSize, levels: Sequence[str] 
 def labels_attributes(names: Sequence[str]) -> dict[str, Any]:
     """Attributes of the group `labels`."""
     return {"ome": {"version": VERSION, "labels": list(names)}}
+
+
+def _transformations(voxel_size_nm: VoxelSize, factors: Sequence[int]) -> list[dict[str, Any]]:
+    """Size of a level's voxels, and where the middle of its first one lies from that of the first level, in nm."""
+    scale = [edge * factor for edge, factor in zip(voxel_size_nm, factors, strict=True)]
+    middle = [edge * (factor - 1) / 2 for edge, factor in zip(voxel_size_nm, factors, strict=True)]
+    return [
+        {"type": "scale", "scale": scale},
+        *([{"type": "translation", "translation": middle}] if any(middle) else []),
+    ]
 
 
 def _voxel_size(edges: Mapping[str, float]) -> VoxelSize | None:

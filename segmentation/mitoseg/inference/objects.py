@@ -10,8 +10,8 @@ from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area, perimeter
 
 from mitodata import VoxelSize
-from mitoseg.inference.instances import blocks, cut
-from mitoseg.inference.layer import Layer, Part
+from mitoseg.inference.instances import cut
+from mitoseg.inference.layer import Layer, Part, blocks
 
 BLOCK_VOXELS = 2**20
 """Voxels that are measured at a time; what is computed on them takes some 60 MB."""

@@ -17,9 +17,9 @@ from mitodata.draft import Draft
 from mitodata.layout import ALIASES, Provenance, chunk_shape, write_image_attributes, write_provenance
 from mitoseg.inference.layer import Layer
 from mitoseg.inference.ngff import image_attributes, label_attributes, labels_attributes
+from mitoseg.inference.pyramid import plan_levels, write_levels
 
 _LARGEST_IMAGEJ = 2**31
-_ZARR_CHUNK = (16, 256, 256)
 
 
 def write_tiff(path: Path, layer: Layer, white: int = 1) -> None:
@@ -49,22 +49,23 @@ def write_tiff(path: Path, layer: Layer, white: int = 1) -> None:
 
 
 def write_zarr(path: Path, image: Layer, labels: Sequence[Layer] = ()) -> None:
-    """Write an OME-Zarr (NGFF 0.5) of one image and its label images.
+    """Write an OME-Zarr (NGFF 0.5) of one image and its label images, all with the same levels.
 
     Raises:
         RunError: it cannot be written.
     """
+    levels = plan_levels(image.shape, image.voxel_size_nm)
     with beside(path) as temporary:
         root = zarr.open_group(temporary, mode="w", zarr_format=3)
-        root.attrs.update(image_attributes(path.name.partition(".")[0], image.voxel_size_nm))
-        _write_array(root, image)
+        root.attrs.update(image_attributes(path.name.partition(".")[0], image.voxel_size_nm, levels))
+        write_levels(root, image, levels, labels=False)
         if labels:
             group = root.create_group("labels")
             group.attrs.update(labels_attributes([layer.name for layer in labels]))
             for layer in labels:
                 own = group.create_group(layer.name)
-                own.attrs.update(label_attributes(layer.name, layer.voxel_size_nm))
-                _write_array(own, layer)
+                own.attrs.update(label_attributes(layer.name, layer.voxel_size_nm, levels))
+                write_levels(own, layer, levels, labels=True)
 
 
 def write_hdf5(path: Path, layers: Sequence[Layer], provenance: Provenance) -> None:
@@ -125,15 +126,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _write_array(group: zarr.Group, layer: Layer) -> None:
-    chunks = tuple(min(length, chunk) for length, chunk in zip(layer.shape, _ZARR_CHUNK, strict=True))
-    array = group.create_array(
-        "0", shape=layer.shape, chunks=chunks, dtype=layer.dtype, fill_value=0, dimension_names=("z", "y", "x")
-    )
-    for z, slab in layer.slabs(chunks[0]):
-        array[z] = slab
 
 
 def _create_dataset(file: h5py.File, layer: Layer, flat: bool) -> h5py.Dataset:
