@@ -64,11 +64,12 @@ def fit_settings(run: Path, train: Step, study: str, minutes: str, seed: int = 0
     )
 
 
-def evaluate(report: Path, fitted: Step, datasets: Sequence[Step], every: str = "1") -> Step:
+def evaluate(report: Path, fitted: Step, datasets: Sequence[Step], every: str = "1", turns: str = "1") -> Step:
     """Score on every `every`th section of all `datasets`; the table that is printed is kept beside the page."""
     files = (str(dataset.result) for dataset in datasets)
+    how = ("--every", every, *(("--turns", turns) if turns != "1" else ()))
     return Step(
-        ("mitoseg", "evaluate", str(fitted.place), *files, "-o", str(report), "--every", every),
+        ("mitoseg", "evaluate", str(fitted.place), *files, "-o", str(report), *how),
         result=report / "table.txt",
         place=report,
         after=(fitted, *datasets),

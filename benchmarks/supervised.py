@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--settings", action="append", default=[], metavar="NAME", help="may be repeated")
     parser.add_argument("--minutes", default="30", help="wall time of each fit")
     parser.add_argument("--every", default="1", metavar="K", help="score only every Kth slice")
+    parser.add_argument("--turns", default="1", help="average over 4 or 8 turns and mirror images when scoring")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="of the fit")
     parser.add_argument("--folder", type=Path, default=Path("runs/supervised"), help="where data and runs are kept")
@@ -47,7 +48,7 @@ def main() -> None:
     rows = []
     for name in arguments.settings or ["best-2d", "best-3d"]:
         fitted = fit_settings(folder / name, training, name, arguments.minutes, arguments.seed, arguments.changes)
-        report = evaluate(folder / f"{name}-report", fitted, [test], arguments.every)
+        report = evaluate(folder / f"{name}-report", fitted, [test], arguments.every, arguments.turns)
         for step in (training, test, fitted, report):
             steps.run(step)
         rows.append(row(name, report, fitted))
@@ -58,6 +59,7 @@ def main() -> None:
         "seen by nobody. Mean +- standard deviation over test slices. The threshold was chosen on the last training",
         "slices. In 3D the test slices are scored as one volume. Written by `benchmarks/supervised.py`.",
         *([f"Settings changed: {', '.join(arguments.changes)}."] if arguments.changes else []),
+        *([f"Averaged over {arguments.turns} turns and mirror images."] if arguments.turns != "1" else []),
         "",
         f"| settings | minutes | {' | '.join(TITLES.values())} | pooled Dice | the study |",
         "|---" * (len(TITLES) + 4) + "|",
