@@ -2,20 +2,22 @@
 
 Each seed renders images of its own, fits from other weights, and chooses its threshold on synthetic images of its own.
 Every model is scored once as it is and once averaged over four turns and mirror images. Run again after an
-interruption, it goes on where it was.
+interruption, it goes on where it was. Seeds may be run side by side, each by a call of its own: the page is written of
+all seeds that are in the folder by then.
 """
 
 import argparse
+import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from machine import conditions
-from mitodata import DataError
 from pipeline import evaluate, fit, import_real, render, run_program
 from s0_figures import read_metrics
-from steps import Step, Steps, write_text
+from steps import Steps, write_text
 
 METRICS = {
     "iou": "IoU",
@@ -28,6 +30,15 @@ METRICS = {
 TURNS = ("1", "4")
 
 
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What came of one seed: metrics by number of turns and dataset, and how long the fit took."""
+
+    metrics: Mapping[str, Mapping[str, Any]]
+    minutes: float
+    steps: int
+
+
 def main() -> None:
     """Parse, run the steps, write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -37,74 +48,78 @@ def main() -> None:
     parser.add_argument("--n-val", type=int, default=200, metavar="N", help="synthetic validation images")
     parser.add_argument("--minutes", default="60", help="wall time of each fit")
     parser.add_argument("--every", default="1", metavar="K", help="score only every Kth section")
-    parser.add_argument("--seed", type=int, action="append", default=[], dest="seeds", help="[0, 1, 2]")
+    parser.add_argument("--seed", type=int, action="append", default=[], dest="seeds", help="may be repeated [0, 1, 2]")
     parser.add_argument("--folder", type=Path, default=Path("runs/seeds"), help="where data, runs and reports are kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/seeds.md"), metavar="FILE.md")
     arguments = parser.parse_args()
 
-    seeds = arguments.seeds or [0, 1, 2]
-    if len(set(seeds)) < 2:
-        raise DataError(
-            f"--seed {seeds[0]}: one seed; expected at least two different ones, to say how far they differ"
-        )
-    steps = Steps(arguments.folder)
-    real = [import_real(source, arguments.folder) for source in arguments.real]
-    for step in real:
-        steps.run(step)
-    scores = {}
-    for seed in seeds:
-        for turns, report in reports(seed, real, arguments).items():
-            for step in (*report.after[0].after, *report.after, report):
-                steps.run(step)
-            scores[seed, turns] = read_metrics(report.place)
+    for seed in arguments.seeds or [0, 1, 2]:
+        run_seed(seed, arguments)
+    scores = read_scores(arguments.folder)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, page(scores, seeds, [step.result.stem for step in real], arguments))
-    print(f"\n{arguments.output}")
+    write_text(arguments.output, page(scores, arguments))
+    print(f"\n{arguments.output}: seeds {', '.join(map(str, scores))}")
 
 
-def reports(seed: int, real: Sequence[Step], arguments: argparse.Namespace) -> dict[str, Step]:
-    """The reports on one seed's model, by number of turns; before them come its fit and its images."""
+def run_seed(seed: int, arguments: argparse.Namespace) -> None:
+    """Render, fit and score with one seed."""
     place = arguments.folder / f"seed-{seed}"
     train = render(place / "train.h5", arguments.n_train, 2 * seed, arguments.preset, compartments=True)
     validation = render(place / "validation.h5", arguments.n_val, 2 * seed + 1, arguments.preset)
     fitted = fit(place / "unet", train, validation, arguments.minutes, seed)
-    data = [validation, *real]
-    return {turns: evaluate(place / f"report-{turns}", fitted, data, arguments.every, turns) for turns in TURNS}
+    data = [validation, *(import_real(source, place) for source in arguments.real)]
+    reports = [evaluate(place / f"report-{turns}", fitted, data, arguments.every, turns) for turns in TURNS]
+    steps = Steps(place)
+    for step in (train, *data, fitted, *reports):
+        steps.run(step)
 
 
-def page(
-    scores: Mapping[tuple[int, str], dict[str, dict[str, Any]]],
-    seeds: Sequence[int],
-    real: Sequence[str],
-    arguments: argparse.Namespace,
-) -> str:
+def read_scores(folder: Path) -> dict[int, Scores]:
+    """What is there of all seeds whose last report is written."""
+    scores = {}
+    for place in sorted(folder.glob("seed-*"), key=lambda one: int(one.name.removeprefix("seed-"))):
+        if not (place / f"report-{TURNS[-1]}" / "table.txt").exists():
+            continue
+        with (place / "unet" / "metrics.csv").open(encoding="utf-8", newline="") as file:
+            last = list(csv.DictReader(file))[-1]
+        metrics = {turns: read_metrics(place / f"report-{turns}") for turns in TURNS}
+        scores[int(place.name.removeprefix("seed-"))] = Scores(metrics, float(last["minutes"]), int(last["step"]))
+    return scores
+
+
+def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
     """The results as Markdown."""
+    fits = ", ".join(f"{seed}: {one.steps:,} in {one.minutes:.0f} minutes" for seed, one in scores.items())
     lines = [
         "# One recipe, one model, real tissue: several seeds",
         "",
         f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`) with the",
-        f"default network in {arguments.minutes} minutes; threshold chosen on {arguments.n_val} synthetic images. No",
-        "real image was used in either. Means over images with foreground, of mitochondria; first over all seeds, +-",
-        "the standard deviation over seeds, then of each seed, +- that over its images. *Turns*: over",
-        "how many turns and mirror images of a section a prediction is averaged. Written by `benchmarks/seeds.py`.",
+        f"default network; threshold chosen on {arguments.n_val} synthetic images. No real image was used in either.",
+        "Means over images with foreground, of mitochondria; first over all seeds, +- the standard deviation over",
+        "seeds, then of each seed, +- that over its images. *Turns*: over how many turns and mirror images of a",
+        "section a prediction is averaged. Written by `benchmarks/seeds.py`.",
+        "",
+        f"Training steps of 8 patches, by seed: {fits}.",
         "",
     ]
-    for name in ("validation", *real):
-        images = scores[seeds[0], TURNS[0]][name]["images"]
-        lines += [f"## {'Synthetic validation' if name == 'validation' else name}, {images} images", ""]
+    (first, *_) = scores.values()
+    for name, known in first.metrics[TURNS[0]].items():
+        lines += [f"## {'Synthetic' if name == 'validation' else name}, {known['images']} images", ""]
         lines += [f"| turns | seed | threshold | {' | '.join(METRICS.values())} |", "|---" * (3 + len(METRICS)) + "|"]
         for turns in TURNS:
-            lines += rows(turns, seeds, [scores[seed, turns][name] for seed in seeds])
+            lines += rows(turns, {seed: one.metrics[turns][name] for seed, one in scores.items()})
         lines.append("")
-    stated = conditions(seeds[0]).replace(f"seed {seeds[0]}", f"seeds {', '.join(map(str, seeds))}")
+    stated = conditions(0).replace("seed 0", f"seeds {', '.join(map(str, scores))}")
     return "\n".join([*lines, stated, ""])
 
 
-def rows(turns: str, seeds: Sequence[int], scores: Sequence[Mapping[str, Any]]) -> list[str]:
-    """All seeds together, then each: lines of a table."""
-    together = (f"**{spread([one[metric]['mean'] for one in scores])}**" for metric in METRICS)
-    lines = [f"| {turns} | all | | {' | '.join(together)} |"]
-    for seed, one in zip(seeds, scores, strict=True):
+def rows(turns: str, scores: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    """Lines of a table: all seeds together, if there are several, then each."""
+    lines = []
+    if len(scores) > 1:
+        together = (f"**{spread([one[metric]['mean'] for one in scores.values()])}**" for metric in METRICS)
+        lines.append(f"| {turns} | all | | {' | '.join(together)} |")
+    for seed, one in scores.items():
         values = (f"{number(one[metric]['mean'])} +- {number(one[metric]['std'])}" for metric in METRICS)
         lines.append(f"| {turns} | {seed} | {number(one['threshold'])} | {' | '.join(values)} |")
     return lines

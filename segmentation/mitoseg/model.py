@@ -132,7 +132,8 @@ def mixed_precision(config: FitConfig, device: torch.device) -> bool:
     """Whether training computes in bfloat16 where precision allows: as told, else where that was measured to be faster.
 
     That is on GPUs, and in 2D on processors with instructions for it (avx512_bf16, amx_bf16); on others it is slower.
-    In 3D on such a processor a loss became infinite.
+    In 3D on such a processor gradients become infinite for some shapes and values (torch 2.13: network small, patches
+    of 2 x 16 x 32 x 32 at the first step, 2 x 32 x 96 x 96 after 64 steps), in either memory order.
     """
     if config.amp != "auto" or device.type != "cpu":
         return config.amp != "off"
