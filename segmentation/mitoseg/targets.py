@@ -25,7 +25,8 @@ Shape = tuple[int, int, int]
 CLASSES: dict[str, tuple[str, ...]] = {
     "background": (),
     "plasma_membrane": ("plasma_membrane",),
-    "mitochondrial_membrane": ("outer_membrane", "intermembrane_space", "inner_membrane"),
+    "outer_membrane": ("outer_membrane",),
+    "inner_membrane": ("intermembrane_space", "inner_membrane"),
     "matrix": ("matrix",),
     "crista": ("crista",),
     "vesicle": ("vesicle", "dense_core_vesicle", "endosome"),
@@ -40,8 +41,11 @@ CLASSES: dict[str, tuple[str, ...]] = {
 Grouped so that each can be seen at 8 nm a pixel; what is named nowhere is background.
 """
 
-MITOCHONDRIAL = ("mitochondrial_membrane", "matrix", "crista")
-"""The classes that make a mitochondrion; the sum of their probabilities is that of foreground."""
+MITOCHONDRIAL = ("inner_membrane", "matrix", "crista")
+"""The classes that make a mitochondrion; the sum of their probabilities is that of foreground.
+
+Without the outer membrane: annotators draw their line anywhere between its outer face and the inner membrane.
+"""
 
 FLAT = 2.0
 """Voxels at least this many times as long in z as in y and x: boundaries are looked for section by section."""

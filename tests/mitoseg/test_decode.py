@@ -70,7 +70,7 @@ def test_nothing_and_everything() -> None:
 def test_compartments_are_joined_to_mitochondria() -> None:
     logits = torch.full((1, len(CLASSES), 1, 16, 16), -9.0)
     logits[:, 0] = 9
-    matrix, membrane = (list(CLASSES).index(name) for name in ("matrix", "mitochondrial_membrane"))
+    matrix, membrane = (list(CLASSES).index(name) for name in ("matrix", "inner_membrane"))
     inside = torch.tensor([0.2, 0.5, 0.3]).log()
     for value, channel in zip(inside, (0, membrane, matrix), strict=True):
         logits[0, channel, 0, 2:10, 2:10] = value
