@@ -15,6 +15,9 @@ from mitoseg.targets import FLAT
 
 CHUNK = (16, 256, 256)
 
+PIECE = (16, 128, 128)
+"""Voxels of a coarser level that are made at a time, from up to eight times as many: part of a chunk, for memory."""
+
 Factors = tuple[int, int, int]
 """Voxels (z, y, x) of the array in a voxel of a level."""
 
@@ -57,10 +60,12 @@ def write_levels(group: zarr.Group, layer: Layer, levels: Sequence[Factors], *, 
     """
     arrays = [_create_array(group, str(number), layer, factors) for number, factors in enumerate(levels)]
     for z, slab in layer.slabs(arrays[0].chunks[0]):
-        arrays[0][z] = slab
+        # Chunk by chunk: zarr holds all those of one assignment several times over.
+        for _, y, x in blocks(slab.shape, slab.shape[:1] + CHUNK[1:]):
+            arrays[0][z, y, x] = slab[:, y, x]
     for (fine, coarse), (finer, coarser) in zip(pairwise(arrays), pairwise(levels), strict=True):
         steps = tuple(after // before for before, after in zip(finer, coarser, strict=True))
-        for block in blocks(coarse.shape, coarse.chunks):
+        for block in blocks(coarse.shape, PIECE):
             wide: Part = tuple(  # type: ignore[assignment]
                 slice(part.start * step, min(part.stop * step, length))
                 for part, step, length in zip(block, steps, fine.shape, strict=True)
@@ -82,5 +87,5 @@ def _coarsen(fine: NDArray[Any], steps: tuple[int, ...], labels: bool) -> NDArra
         return fine[tuple(slice(None, None, step) for step in steps)]
     # A voxel at the end that has one half only gets the mean of that half.
     whole = np.pad(fine, [(0, -length % step) for length, step in zip(fine.shape, steps, strict=True)], "edge")
-    mean = block_reduce(whole, steps, np.mean)
+    mean = block_reduce(whole, steps, np.mean, func_kwargs={"dtype": np.float32})
     return np.asarray((mean.round() if fine.dtype.kind == "u" else mean).astype(fine.dtype))
