@@ -13,7 +13,7 @@ from mitoseg.inference.axis import Span
 from mitoseg.inference.layer import Layer, Part
 from mitoseg.inference.memory import SPARE, fit_memory
 from mitoseg.inference.scratch import Scratch, ScratchArray
-from mitoseg.inference.sources import Source
+from mitoseg.inference.source import Source
 from mitoseg.inference.stream import Tile, Windows
 from mitoseg.predict import Model, normalised, plan_windows, predict_tile, predictor
 from mitoseg.preprocess import GreyScale, grey_of_counts

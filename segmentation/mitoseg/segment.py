@@ -23,7 +23,8 @@ from mitoseg.inference.memory import SPARE, parse_memory, resident_bytes
 from mitoseg.inference.objects import measure_objects, table_text
 from mitoseg.inference.results import write_hdf5, write_tiff, write_zarr
 from mitoseg.inference.scratch import Scratch, ScratchArray
-from mitoseg.inference.sources import Source, expand, open_sources
+from mitoseg.inference.source import Source
+from mitoseg.inference.sources import expand, open_sources
 from mitoseg.passes import check_axes, predict_source
 from mitoseg.pictures import png
 from mitoseg.predict import Model

@@ -1,0 +1,157 @@
+"""Files of each kind, opened as sources: pictures, TIFF, HDF5 and OME-Zarr."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import BufferingHandler
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import tifffile
+import zarr
+
+from mitodata import DataError, VoxelSize
+from mitodata.layout import FORMAT_NAME, sample_count, sample_images, sample_voxel_size
+from mitodata.opening import open_file, open_hdf5
+from mitoseg.images import read_picture
+from mitoseg.inference.ngff import parse_multiscale
+from mitoseg.inference.source import UNKNOWN, Source, readable
+
+
+def open_picture(path: Path) -> Iterator[Source]:
+    """Open a picture: grey or colour, of unknown voxel size."""
+    with readable(path, "picture"):
+        pixels = read_picture(path)
+    yield Source(path, "", pixels, UNKNOWN)
+
+
+def open_tiff(path: Path) -> Iterator[Source]:
+    """Open a TIFF, single or stack; OME and ImageJ say the voxel size."""
+    with readable(path, "TIFF"):
+        file = tifffile.TiffFile(path)
+    with file:
+        with readable(path, "TIFF"), _complaints("tifffile"):
+            series = file.series[0]
+            array: Any = zarr.open(series.aszarr(level=0), mode="r")
+            size_nm, colour = _tiff_voxel_size(file), series.axes.endswith("S")
+        lead = len(array.shape) - (1 if colour else 0) - 3
+        if any(length != 1 for length in array.shape[: max(lead, 0)]):
+            raise DataError(
+                f"{path}: shape {array.shape} with axes {series.axes}; expected (Y, X) or (Z, Y, X), one channel"
+            )
+        yield Source(path, "", array, size_nm or UNKNOWN, (0,) * lead, colour)
+
+
+_TIFF_UNITS = {"nm": 1.0, "um": 1e3, "\u00b5m": 1e3, "\\u00b5m": 1e3, "micron": 1e3, "microns": 1e3, "mm": 1e6}
+
+
+def _tiff_voxel_size(file: tifffile.TiffFile) -> VoxelSize | None:
+    """The voxel size in nm that OME or ImageJ wrote; other programs' resolution is that of printing."""
+    if file.ome_metadata:
+        image = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]
+        pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+        y, x, z = (
+            float(pixels.get(f"PhysicalSize{axis}", 0))
+            * _TIFF_UNITS.get(pixels.get(f"PhysicalSize{axis}Unit", "um"), 0)
+            for axis in "YXZ"
+        )
+    elif file.imagej_metadata:
+        unit = _TIFF_UNITS.get(str(file.imagej_metadata.get("unit", "")).lower(), 0)
+        tags = file.pages.first.tags
+        y, x = (_edge(tags[f"{axis}Resolution"].value) * unit if f"{axis}Resolution" in tags else 0 for axis in "YX")
+        z = float(file.imagej_metadata.get("spacing", 0)) * unit
+    else:
+        return None
+    return (z or y, y, x) if y and x else None
+
+
+def _edge(resolution: tuple[int, int]) -> float:
+    """Length of a pixel from pixels a length."""
+    return resolution[1] / resolution[0] if resolution[0] else 0.0
+
+
+def open_samples(path: Path, dataset: str | None) -> Iterator[Source]:
+    """Open the samples of a file of our format, or the dataset that is named in another's."""
+    # Parts are read once, in the order in which they lie in the file: a cache of chunks would only cost memory.
+    with open_hdf5(path, cache_bytes=2**20) as file:
+        if dataset is None and file.attrs.get("format") == FORMAT_NAME:
+            open_file(path).close()
+            with readable(path, "mitodata file"):
+                count = sample_count(file)
+            for number in range(count):
+                with readable(path, "mitodata file"):
+                    raw, size_nm = sample_images(file, number)["raw"], sample_voxel_size(file, number)
+                lead = (number,) if "raw" in file else ()
+                yield Source(path, f"-{number:04d}" if count > 1 else "", raw, size_nm, lead)
+            return
+        found = file.get(dataset) if dataset else None
+        if not isinstance(found, h5py.Dataset):
+            named = f"has no dataset {dataset}" if dataset else f"not a {FORMAT_NAME} file"
+            raise DataError(
+                f"{path}: {named}; name one with --dataset: {', '.join(_datasets(file)) or 'it holds none'}"
+            )
+        lead = (0,) * max(0, found.ndim - 3)
+        if any(length != 1 for length in found.shape[: len(lead)]):
+            raise DataError(f"{path}: {dataset} has shape {found.shape}; expected (Y, X) or (Z, Y, X)")
+        yield Source(path, "", found, _hdf5_voxel_size(found) or UNKNOWN, lead)
+
+
+def _datasets(file: h5py.File) -> list[str]:
+    """Names of what could be images."""
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) and item.ndim > 1 else None)
+    return names
+
+
+def _hdf5_voxel_size(dataset: h5py.Dataset) -> VoxelSize | None:
+    """The voxel size in nm from the attributes `resolution` (nm) or `element_size_um`."""
+    for name, factor in (("resolution", 1.0), ("element_size_um", 1e3)):
+        edges = np.asarray(dataset.attrs.get(name, ()))
+        if edges.shape == (3,) and edges.dtype.kind in "uif":
+            z, y, x = (float(edge) * factor for edge in edges)
+            return (z, y, x)
+    return None
+
+
+def open_zarr(path: Path, dataset: str | None) -> Iterator[Source]:
+    """Open the finest level of an OME-Zarr, or the array that is named."""
+    with readable(path, "Zarr"):
+        node: Any = zarr.open(path, mode="r")
+        try:
+            node = node[dataset] if dataset else node
+        except KeyError:
+            raise DataError(
+                f"{path}: holds no {dataset}; found {', '.join(sorted(node.keys())) or 'nothing'}"
+            ) from None
+        size_nm, axes = UNKNOWN, ""
+        if isinstance(node, zarr.Group):
+            image = parse_multiscale(node.attrs.asdict())
+            if image is None:
+                raise DataError(
+                    f"{path}: is a Zarr group without OME metadata; name an array with --dataset: "
+                    f"{', '.join(sorted(node.keys())) or 'it holds none'}"
+                )
+            node, size_nm, axes = node[image.path], image.voxel_size_nm or UNKNOWN, "".join(image.axes)
+    lead = (0,) * max(0, node.ndim - 3)
+    if any(length != 1 for length in node.shape[: len(lead)]) or (axes and not "zyx".endswith(axes[len(lead) :])):
+        raise DataError(f"{path}: shape {node.shape} with axes {axes or 'unknown'}; expected one channel of (z, y, x)")
+    yield Source(path, "", node, size_nm, lead)
+
+
+@contextmanager
+def _complaints(library: str) -> Iterator[None]:
+    """Raise what a library only logs as an error: a stack that was cut off must not pass for a shorter one."""
+    handler = BufferingHandler(1000)
+    handler.setLevel(logging.ERROR)
+    logger = logging.getLogger(library)
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagated
+    if handler.buffer:
+        raise ValueError(handler.buffer[0].getMessage())
