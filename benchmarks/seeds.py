@@ -90,21 +90,35 @@ def read_scores(folder: Path) -> dict[int, Scores]:
 def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
     """The results as Markdown."""
     fits = ", ".join(f"{seed}: {one.steps:,} in {one.minutes:.0f} minutes" for seed, one in scores.items())
+    (first, *_) = scores.values()
+    images = {name: known["images"] for name, known in first.metrics[TURNS[0]].items()}
+    together = [
+        f"| {name} | {count} | {turns} | {cells([one.metrics[turns][name] for one in scores.values()])} |"
+        for name, count in images.items()
+        for turns in TURNS
+    ]
     lines = [
         "# One recipe, one model, real tissue: several seeds",
         "",
         f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`) with the",
         f"default network; threshold chosen on {arguments.n_val} synthetic images. No real image was used in either.",
-        "Means over images with foreground, of mitochondria; first over all seeds, +- the standard deviation over",
-        "seeds, then of each seed, +- that over its images. *Turns*: over how many turns and mirror images of a",
+        "Means over images with foreground, of mitochondria. *Turns*: over how many turns and mirror images of a",
         "section a prediction is averaged. Written by `benchmarks/seeds.py`.",
         "",
         f"Training steps of 8 patches, by seed: {fits}.",
         "",
+        "## All seeds",
+        "",
+        "Mean +- standard deviation over seeds.",
+        "",
+        f"| | images | turns | {' | '.join(METRICS.values())} |",
+        "|---" * (3 + len(METRICS)) + "|",
+        *together,
+        "",
     ]
-    (first, *_) = scores.values()
-    for name, known in first.metrics[TURNS[0]].items():
-        lines += [f"## {'Synthetic' if name == 'validation' else name}, {known['images']} images", ""]
+    for name in images:
+        lines += [f"## {'Synthetic validation' if name == 'validation' else name}, by seed", ""]
+        lines += ["Mean +- standard deviation over images.", ""]
         lines += [f"| turns | seed | threshold | {' | '.join(METRICS.values())} |", "|---" * (3 + len(METRICS)) + "|"]
         for turns in TURNS:
             lines += rows(turns, {seed: one.metrics[turns][name] for seed, one in scores.items()})
@@ -113,21 +127,19 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
     return "\n".join([*lines, stated, ""])
 
 
+def cells(scores: Sequence[Mapping[str, Any]]) -> str:
+    """Mean and standard deviation over seeds of every metric."""
+    values = ([one[metric]["mean"] for one in scores] for metric in METRICS)
+    return " | ".join(f"{number(fmean(some))} +- {number(stdev(some) if len(some) > 1 else 0)}" for some in values)
+
+
 def rows(turns: str, scores: Mapping[int, Mapping[str, Any]]) -> list[str]:
-    """Lines of a table: all seeds together, if there are several, then each."""
+    """A line of a table for each seed."""
     lines = []
-    if len(scores) > 1:
-        together = (f"**{spread([one[metric]['mean'] for one in scores.values()])}**" for metric in METRICS)
-        lines.append(f"| {turns} | all | | {' | '.join(together)} |")
     for seed, one in scores.items():
         values = (f"{number(one[metric]['mean'])} +- {number(one[metric]['std'])}" for metric in METRICS)
         lines.append(f"| {turns} | {seed} | {number(one['threshold'])} | {' | '.join(values)} |")
     return lines
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation over seeds."""
-    return f"{number(fmean(values))} +- {number(stdev(values))}"
 
 
 def number(value: float) -> str:
