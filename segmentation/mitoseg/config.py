@@ -88,7 +88,7 @@ class FitConfig(BaseModel):
         default="semantic", description="semantic, instance (decoded by watershed) or compartments (many classes)"
     )
     working_voxel_nm: float = Field(
-        default=8.0, gt=0, description="pixel edge (y, x) at which the network sees the tissue, nm"
+        default=10.0, gt=0, description="pixel edge (y, x) at which the network sees the tissue, nm"
     )
     working_slice_nm: float | None = Field(
         default=None,
@@ -97,7 +97,7 @@ class FitConfig(BaseModel):
         description="distance of slices at which a 3D network works, nm; none is working_voxel_nm",
     )
     patch_px: int = Field(
-        default=192, ge=32, le=2048, multiple_of=32, description="side (y, x) of a patch on the working grid, px"
+        default=160, ge=32, le=2048, multiple_of=32, description="side (y, x) of a patch on the working grid, px"
     )
     patch_z_px: int = Field(default=32, ge=1, le=1024, description="sections of a patch on the working grid, for 3D")
     batch: int = Field(default=8, ge=1, le=1024, description="patches a step")

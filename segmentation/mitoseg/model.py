@@ -17,7 +17,7 @@ from mitoseg.targets import output_channels
 
 STEM = 2
 """Side of the pixel blocks that the stem folds into channels. A convolution then sees half as many positions on each
-axis, which makes training on a CPU three to five times as fast and costs no visible detail at 8 nm a pixel."""
+axis, which makes training on a CPU three to five times as fast and costs no visible detail at 10 nm a pixel."""
 
 FEATURES = {
     "tiny": (8, 16, 32, 64, 64, 8),

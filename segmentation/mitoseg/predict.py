@@ -70,7 +70,9 @@ def load_model(run: Path | str, device: str = "auto") -> Model:
         threshold = float(content["threshold"])
         decoding = Decoding(**content.get("decoding", {"threshold": threshold}))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: weights do not fit the network of its settings; the file is damaged") from error
+        raise RunError(
+            f"{path}: weights do not fit the network of its settings; fitted by another version, or damaged: fit again"
+        ) from error
     return Model(network.eval(), config, threshold, str(run), decoding)
 
 

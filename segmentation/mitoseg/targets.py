@@ -38,7 +38,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
 }
 """Classes of the target `compartments`, in the order of channels -> names in a file that belong to them.
 
-Grouped so that each can be seen at 8 nm a pixel; what is named nowhere is background.
+Grouped so that each can be seen at 10 nm a pixel; what is named nowhere is background.
 """
 
 MITOCHONDRIAL = ("inner_membrane", "matrix", "crista")

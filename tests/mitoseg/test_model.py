@@ -27,7 +27,7 @@ def made(*texts: str) -> tuple[nn.Module, FitConfig]:
 def test_each_target_has_its_channels_in_2d_and_3d(target: str, dimensions: int) -> None:
     network, config = made("network=tiny", "patch_px=64", f"target={target}", f"dimensions={dimensions}")
     logits = network(torch.zeros(2, 1, *config.patch_shape))
-    assert logits.shape == (2, {"semantic": 1, "instance": 3, "compartments": 11}[target], *config.patch_shape)
+    assert logits.shape == (2, {"semantic": 1, "instance": 3, "compartments": 12}[target], *config.patch_shape)
 
 
 def test_weights_of_the_2d_network_keep_their_names() -> None:
@@ -40,10 +40,10 @@ def test_weights_of_the_2d_network_keep_their_names() -> None:
 def test_strides_follow_the_voxels() -> None:
     even = make_config(("dimensions=3",))
     assert strides_3d(even) == [(2, 2, 2)] * 4
-    flat = make_config(("dimensions=3", "working_slice_nm=32"))
+    flat = make_config(("dimensions=3", "working_slice_nm=40"))
     assert strides_3d(flat) == [(1, 2, 2), (1, 2, 2), (2, 2, 2), (2, 2, 2)]
     assert sides_3d(flat) == (4, 16, 16)
-    network, config = made("dimensions=3", "working_slice_nm=32", "patch_z_px=4", "patch_px=32", "network=tiny")
+    network, config = made("dimensions=3", "working_slice_nm=40", "patch_z_px=4", "patch_px=32", "network=tiny")
     assert network(torch.zeros(1, 1, *config.patch_shape)).shape == (1, 1, 4, 32, 32)
     kernels = [tuple(weight.shape[2:]) for name, weight in network.named_parameters() if "input_block.conv1" in name]
     assert (1, 3, 3) in kernels
@@ -79,11 +79,11 @@ def test_networks_of_monai_by_name() -> None:
         (("network=UNet", 'network_arguments={"channels": 3, "strides": [2]}'), "UNet refuses them"),
         (("network=DenseNet121",), "DenseNet121 gives (2, 1) for a batch of two patches"),
         (
-            ("network=UNet", 'network_arguments={"channels": [4, 4, 4], "strides": [3, 3]}'),
+            ("network=UNet", 'network_arguments={"channels": [4, 4, 4], "strides": [3, 3]}', "patch_px=192"),
             "UNet cannot work on patches",
         ),
         (("patch_px=32",), "patch of (32, 32) px"),
-        (("dimensions=3", "patch_z_px=24"), "patch of (24, 192, 192) px; expected multiples of (16, 16, 16)"),
+        (("dimensions=3", "patch_z_px=24"), "patch of (24, 160, 160) px; expected multiples of (16, 16, 16)"),
     ],
 )
 def test_bad_networks_are_named_in_one_line(texts: tuple[str, ...], expected: str) -> None:

@@ -121,7 +121,7 @@ def test_passes_in_parts_are_those_in_memory(
 def test_a_volume_in_tiles_has_no_seams(
     model: Model, raw: NDArray[np.uint8], write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    size, cuts = (28.0, 16.0, 16.0), []
+    size, cuts = (35.0, 20.0, 20.0), []
 
     def fit_memory(windows: Windows, *_: object) -> tuple[Windows, list[Tile]]:
         """Cut the slices, whatever memory there is."""

@@ -63,16 +63,16 @@ def test_results_lie_on_the_grid_of_the_image(probe: Model, shape: tuple[int, in
 
 def test_windows_are_up_to_two_patches_wide_and_no_wider_than_the_image(probe: Model) -> None:
     patch = probe.config.patch_px
-    sides = [plan_windows(probe, (1, side, 3 * patch), (8.0, 8.0, 8.0)).size for side in (5, patch + 1, 9 * patch)]
+    sides = [plan_windows(probe, (1, side, 3 * patch), (10.0, 10.0, 10.0)).size for side in (5, patch + 1, 9 * patch)]
     assert sides == [(1, patch, 2 * patch), (1, patch + 32, 2 * patch), (1, 2 * patch, 2 * patch)]
 
 
 def test_windows_leave_no_seams(probe: Model) -> None:
     rng = np.random.default_rng(0)
     raw = rng.integers(0, 255, (1, 150, 170)).astype(np.uint8)
-    blended = predict_probability(probe, raw, (8.0, 8.0, 8.0))
+    blended = predict_probability(probe, raw, (10.0, 10.0, 10.0))
     whole = Model(probe.network, probe.config.model_copy(update={"patch_px": 192}), 0.5)
-    np.testing.assert_allclose(blended, predict_probability(whole, raw, (8.0, 8.0, 8.0)), atol=1e-5)
+    np.testing.assert_allclose(blended, predict_probability(whole, raw, (10.0, 10.0, 10.0)), atol=1e-5)
 
 
 def test_turning_turns_back(probe: Model) -> None:
