@@ -66,7 +66,10 @@ def fresh_discs(make_file: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="session")
 def tiny() -> FitConfig:
     """Settings that train in seconds."""
-    return make_config(("network=tiny", "patch_px=64", "batch=8", "validations=2", "learning_rate=0.01"), epochs=2)
+    return make_config(
+        ("network=tiny", "working_voxel_nm=8", "patch_px=64", "batch=8", "validations=2", "learning_rate=0.01"),
+        epochs=2,
+    )
 
 
 @pytest.fixture(scope="session")
