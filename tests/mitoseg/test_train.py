@@ -128,6 +128,10 @@ def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path, discs: Path, t
     assert load_checkpoint(tmp_path / "last.pt")["finished"]
 
 
+FITTED = ("network", "working_voxel_nm", "patch_px", "batch", "learning_rate")
+"""What sets `tiny` apart from the defaults."""
+
+
 def test_a_team_learns_what_one_process_learns(tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
     """Two processes with half of each batch: the same weights as one process with all of it."""
     settings = {"epochs": None, "steps": 3, "validations": 1, "optimiser": "sgd", "augment": {"enabled": False}}
@@ -135,7 +139,7 @@ def test_a_team_learns_what_one_process_learns(tmp_path: Path, discs: Path, fres
     config = parse_config({**tiny.model_dump(), **settings}, "settings")
     fit([discs], tmp_path / "one", config, validation=[fresh_discs])
     options = [f"--set={name}={settings[name]}" for name in ("steps", "validations", "optimiser", "amp")]
-    options += [f"--set={name}={getattr(config, name)}" for name in ("network", "patch_px", "batch", "learning_rate")]
+    options += [f"--set={name}={getattr(config, name)}" for name in FITTED]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mitoseg"]
     command += [
         "fit",
