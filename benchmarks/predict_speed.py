@@ -48,7 +48,8 @@ from steps import write_text
 SHAPE = (165, 768, 1024)
 LARGE = (1024, 1024, 1024)
 SMALL, SMALL_LARGE = (6, 384, 512), (24, 512, 512)
-VOXEL_NM = (8.0, 8.0, 8.0)
+VOXEL_NM = (10.0, 10.0, 10.0)
+"""What networks work at unless told otherwise: nothing is resampled."""
 BODY_PX = 32
 MB = 2**20
 
