@@ -150,6 +150,7 @@ def _unpack(archive: Path) -> None:
         with zipfile.ZipFile(archive) as file:
             file.extractall(draft)
         draft.replace(target)
+    # zipfile says NotImplementedError of a compression or an encryption that it does not know.
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(f"{archive}: is not a ZIP archive that can be read ({error})") from error
     except OSError as error:

@@ -137,7 +137,9 @@ def test_outlines_that_meet_share_no_point_and_keep_their_middles(apart, a, b, s
 
 
 def test_of_two_stacked_bodies_the_upper_keeps_its_outline():
-    area = lambda profiles: np.mean(np.square(profiles.radii), axis=1)  # noqa: E731
+    def area(profiles):
+        return np.mean(np.square(profiles.radii), axis=1)
+
     alone = discs(5000, (3500, 3500))
     flat, stacked = (area(press(alone, np.array([0.6, 0.3]), share)) / area(alone) for share in (0.0, 1.0))
     assert flat[0] == pytest.approx(flat[1])

@@ -247,8 +247,9 @@ def test_charging_is_brighter_to_the_right_of_resin_than_to_its_left():
 
 
 def test_drifts_are_as_strong_as_their_knobs_say():
-    rng = np.random.default_rng
-    spread = lambda change: np.mean([change(rng(i)).std() for i in range(60)])  # noqa: E731
+    def spread(change):
+        return np.mean([change(np.random.default_rng(i)).std() for i in range(60)])
+
     grey = flat(100.0)
     drawn = {"imaging.shading": 10.0, "imaging.bias_field": 0.1}
     assert spread(lambda r: unevenness.shade(grey, drawn, r)) == pytest.approx(10, rel=0.2)

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -134,11 +135,11 @@ def test_stopped_and_continued_it_ends_the_same(
     whole = match_recipe(recipe, target, tmp_path / "whole.journal", QUICK)
     calls = []
 
-    def stop(*args: object) -> object:
+    def stop(*args: Any) -> object:
         calls.append(args)
         if len(calls) == 10:
             raise KeyboardInterrupt
-        return look(*args)  # type: ignore[arg-type]
+        return look(*args)
 
     look = matching.appearance_with
     monkeypatch.setattr(matching, "appearance_with", stop)

@@ -41,7 +41,8 @@ class Slope(nn.Module):
         self.layer = nn.Conv2d(1, 1, 5, padding=2)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.layer(image)  # type: ignore[no-any-return]
+        weighed: Tensor = self.layer(image)
+        return weighed
 
 
 @pytest.fixture
@@ -81,12 +82,12 @@ def in_memory(model: Model, raw: NDArray[np.uint8], axes: str, size: tuple[float
 
 
 def stream(
-    model: Model, path: Path, axes: str, dataset: str | None = None, **limits: int | None
+    model: Model, path: Path, axes: str, dataset: str | None = None, turns: int = 1, memory: int | None = None
 ) -> NDArray[np.float32]:
     """What is found in a file, part by part; 8 nm voxels where it does not say."""
     sources = open_sources(path, SIZE if path.suffix in (".tif", ".zarr") else None, dataset)
     with closing(sources), Scratch(path) as scratch:
-        maps = predict_source(model, next(sources), scratch, axes=axes, **limits)  # type: ignore[arg-type]
+        maps = predict_source(model, next(sources), scratch, axes=axes, turns=turns, memory=memory)
         return np.asarray(maps[0])
 
 

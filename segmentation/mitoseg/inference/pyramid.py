@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skimage.measure import block_reduce
 
 from mitodata import VoxelSize
-from mitoseg.inference.layer import Layer, Part, blocks
+from mitoseg.inference.layer import Layer, blocks
 from mitoseg.targets import FLAT
 
 CHUNK = (16, 256, 256)
@@ -66,11 +66,11 @@ def write_levels(group: zarr.Group, layer: Layer, levels: Sequence[Factors], *, 
     for (fine, coarse), (finer, coarser) in zip(pairwise(arrays), pairwise(levels), strict=True):
         steps = tuple(after // before for before, after in zip(finer, coarser, strict=True))
         for block in blocks(coarse.shape, PIECE):
-            wide: Part = tuple(  # type: ignore[assignment]
+            z, y, x = (
                 slice(part.start * step, min(part.stop * step, length))
                 for part, step, length in zip(block, steps, fine.shape, strict=True)
             )
-            coarse[block] = _coarsen(np.asarray(fine[wide]), steps, labels)
+            coarse[block] = _coarsen(np.asarray(fine[z, y, x]), steps, labels)
 
 
 def _create_array(group: zarr.Group, name: str, layer: Layer, factors: Factors) -> zarr.Array[Any]:
