@@ -102,7 +102,8 @@ def predict_source(
                 found = predict_tile(model, each.windows, tile, normalised(slices.read, greys, each.axis), turns=turns)
                 for start, stack in _stacks(found, together):
                     part = (slice(None), *each.part(slice(start, start + len(stack)), tile.part))
-                    maps[part] = maps[part] + np.moveaxis(stack, 0, each.axis + 1) / len(axes)
+                    share = np.moveaxis(stack, 0, each.axis + 1) / len(axes)
+                    maps[part] = share if each is passes[0] else maps[part] + share
                     steps.update(len(stack))
     return maps
 
