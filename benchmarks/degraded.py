@@ -17,6 +17,7 @@ from skimage.transform import resize
 from machine import conditions
 from mitodata import DataError, Sample
 from mitodata.store import Dataset
+from mitoseg.data.files import mask_of
 from mitoseg.metrics import confusion, summarise
 from mitoseg.predict import Model, load_model, predict_probability
 from pipeline import run_program
@@ -80,6 +81,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/degraded"), help="where imported data is kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/degraded.md"), metavar="FILE.md")
     arguments = parser.parse_args()
+    if arguments.every < 1:
+        raise DataError(f"--every {arguments.every}: expected a positive number of sections")
     model = load_model(arguments.run)
     columns, steps = {}, {"epfl": 8 * arguments.every, "vnc": arguments.every}
     for name, every in steps.items():
@@ -112,10 +115,8 @@ def score(model: Model, way: str, samples: list[Sample], seed: int) -> str:
     counts = []
     for sample in samples:
         changed = change(sample, way, rng)
-        if changed.mask is None:
-            raise DataError(f"{sample.name}: has no labels to score with")
         found = predict_probability(model, changed.raw, changed.voxel_size_nm) >= model.threshold
-        counts.append(confusion(found, changed.mask))
+        counts.append(confusion(found, mask_of(changed)))
     summary = summarise(counts)
     iou, precision, recall = (summary[name] for name in ("iou", "precision", "recall"))
     print(f"{way}: IoU {iou.mean:.3f}", flush=True)
@@ -125,9 +126,7 @@ def score(model: Model, way: str, samples: list[Sample], seed: int) -> str:
 def change(sample: Sample, way: str, rng: np.random.Generator) -> Sample:
     """A section (1, Y, X) as it would have looked."""
     pixel_nm, changes = WAYS[way]
-    if sample.mask is None:
-        raise DataError(f"{sample.name}: has no labels to score with")
-    image, mask, (z_nm, y_nm, x_nm) = sample.raw[0].astype(np.float64), sample.mask[0] > 0, sample.voxel_size_nm
+    image, mask, (z_nm, y_nm, x_nm) = sample.raw[0].astype(np.float64), mask_of(sample)[0] > 0, sample.voxel_size_nm
     if pixel_nm is not None:
         shape = tuple(round(side * size / pixel_nm) for side, size in zip(image.shape, (y_nm, x_nm), strict=True))
         image = resize(image, shape, anti_aliasing=True)

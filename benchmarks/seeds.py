@@ -77,13 +77,15 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
 def read_scores(folder: Path) -> dict[int, Scores]:
     """What is there of all seeds whose last report is written."""
     scores = {}
-    for place in sorted(folder.glob("seed-*"), key=lambda one: int(one.name.removeprefix("seed-"))):
+    names = (place.name.removeprefix("seed-") for place in folder.glob("seed-*"))
+    for seed in sorted(int(name) for name in names if name.isdecimal()):
+        place = folder / f"seed-{seed}"
         if not (place / f"report-{TURNS[-1]}" / "table.txt").exists():
             continue
         with (place / "unet" / "metrics.csv").open(encoding="utf-8", newline="") as file:
             last = list(csv.DictReader(file))[-1]
         metrics = {turns: read_metrics(place / f"report-{turns}") for turns in TURNS}
-        scores[int(place.name.removeprefix("seed-"))] = Scores(metrics, float(last["minutes"]), int(last["step"]))
+        scores[seed] = Scores(metrics, float(last["minutes"]), int(last["step"]))
     return scores
 
 
