@@ -1,7 +1,7 @@
 """The HDF5 layout: names, attributes and chunk shapes. docs/file-format.md explains it to readers of files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
@@ -154,38 +154,48 @@ def sample_shape(file: h5py.File, index: int) -> tuple[int, int, int]:
 
 def sample_voxel_size(file: h5py.File, index: int) -> VoxelSize:
     """Return the voxel size (z, y, x) of a sample in nm."""
-    z, y, x = (float(edge) for edge in sample_images(file, index)["raw"].attrs["resolution"])
+    return voxel_size_of(sample_images(file, index)["raw"])
+
+
+def voxel_size_of(image: h5py.Dataset) -> VoxelSize:
+    """Return the voxel size (z, y, x) of an image dataset in nm."""
+    z, y, x = (float(edge) for edge in image.attrs["resolution"])
     return (z, y, x)
 
 
-def read_sample(file: h5py.File, index: int, window: tuple[slice, slice, slice] | None = None) -> Sample:
+def read_sample(
+    file: h5py.File,
+    index: int,
+    images: Mapping[str, h5py.Dataset],
+    knobs: Sequence[str],
+    window: tuple[slice, slice, slice] | None = None,
+) -> Sample:
     """Read a sample, or the chunks under a window of it.
 
     Args:
         file: an open file of ours.
         index: number of the sample, 0 <= index < sample_count(file).
+        images: its datasets, from `sample_images`.
+        knobs: names of the numbers drawn for it, from `read_knobs`.
         window: slices in z, y, x with plain 0 <= start < stop <= size.
     """
     window = window or (slice(None), slice(None), slice(None))
     stacked = "raw" in file
     arrays = {}
-    for name, dataset in sample_images(file, index).items():
+    for name, dataset in images.items():
         array = dataset[(index, *window[4 - dataset.ndim :])] if stacked else dataset[window]
         arrays[name] = array[np.newaxis] if array.ndim == 2 else array  # a section of a 2D stack has Z = 1
     return Sample(
         **arrays,
-        voxel_size_nm=sample_voxel_size(file, index),
-        params=read_params(file, index),
+        voxel_size_nm=voxel_size_of(images["raw"]),
+        params=dict(zip(knobs, file["params"][index].tolist(), strict=True)) if knobs else {},
         name=file["names"].asstr()[index],
     )
 
 
-def read_params(file: h5py.File, index: int) -> dict[str, float]:
-    """Read the numbers drawn for a sample, by name of the knob."""
-    if "params" not in file:
-        return {}
-    table = file["params"]
-    return dict(zip(table.attrs["columns"], table[index].tolist(), strict=True))
+def read_knobs(file: h5py.File) -> tuple[str, ...]:
+    """Read the names of the numbers that samples were drawn with; none for real images."""
+    return tuple(map(str, file["params"].attrs["columns"])) if "params" in file else ()
 
 
 def _classes(file: h5py.File) -> dict[int, str]:

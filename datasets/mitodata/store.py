@@ -19,6 +19,7 @@ from mitodata.layout import (
     FORMAT_NAME,
     SCHEMA_VERSION,
     Provenance,
+    read_knobs,
     read_provenance,
     read_sample,
     sample_count,
@@ -80,12 +81,13 @@ class Dataset:
         self._cache_bytes = cache_bytes
         self._file: h5py.File | None = None
         self._process = 0
-        self._held: list[h5py.Dataset] = []
+        self._held: dict[str, h5py.Dataset] = {}
         with self._errors():
             file = self._open()
             self._length = sample_count(file)
             self.provenance: Provenance = read_provenance(file)
             self.uniform: bool = "raw" in file
+            self._knobs = read_knobs(file)
             distinct = range(1) if self.uniform else range(self._length)
             self.labelled: bool = all("mask" in sample_images(file, index) for index in distinct)
             self.is_2d: bool = all(sample_shape(file, index)[0] == 1 for index in distinct)
@@ -112,14 +114,14 @@ class Dataset:
         self.close()
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_file": None, "_held": []}
+        return self.__dict__ | {"_file": None, "_held": {}}
 
     def close(self) -> None:
         """Close the file; reading again opens it again."""
         if self._file is not None and self._process == os.getpid():
             self._file.close()
         self._file = None
-        self._held = []
+        self._held = {}
 
     def shape(self, index: int) -> tuple[int, int, int]:
         """Return the shape (Z, Y, X) of a sample without reading it."""
@@ -140,11 +142,10 @@ class Dataset:
     def params(self) -> dict[str, NDArray[np.float64]]:
         """The numbers drawn for the samples: a (N,) float64 array a knob; empty for real images."""
         with self._errors():
-            file = self._open()
-            if "params" not in file:
+            if not self._knobs:
                 return {}
-            table = np.asarray(file["params"][:], dtype=np.float64)
-            return {str(name): table[:, column] for column, name in enumerate(file["params"].attrs["columns"])}
+            table = np.asarray(self._open()["params"][:], dtype=np.float64)
+            return {name: table[:, column] for column, name in enumerate(self._knobs)}
 
     def read(self, index: int, window: Window | None = None) -> Sample:
         """Read a sample or a window of it.
@@ -163,8 +164,8 @@ class Dataset:
         with self._errors():
             file = self._open()
             # HDF5 forgets the chunks it has unpacked when a dataset is closed; the next section needs the same ones.
-            self._held = list(sample_images(file, index).values())
-            return read_sample(file, index, window)
+            self._held = sample_images(file, index)
+            return read_sample(file, index, self._held, self._knobs, window)
 
     def _inside(self, index: int, window: Window) -> Window:
         shape = self.shape(index)

@@ -18,6 +18,7 @@ from mitodata.layout import (
     chunk_shape,
     read_sample,
     sample_group,
+    sample_images,
     write_classes,
     write_image_attributes,
     write_provenance,
@@ -243,7 +244,7 @@ def _regroup(stack: _Stack, draft: Draft, provenance: Provenance) -> _Groups:
         groups = _Groups(_start(draft, provenance), stack.table.columns, provenance.classes)
     for index in range(len(stack.table)):
         with draft.checked():
-            groups.append(read_sample(stack.file, index))
+            groups.append(read_sample(stack.file, index, sample_images(stack.file, index), stack.table.columns))
     return groups
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from monai.losses.dice import DiceLoss
 from monai.losses.focal_loss import FocalLoss
 from monai.losses.tversky import TverskyLoss
@@ -9,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from mitoseg.config import FitConfig
-from mitoseg.targets import activate
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits (B, C, ...), truth (B, C, ...), valid (B, 1, ...)), all float32, the last of 0 and 1 -> a scalar."""
@@ -53,14 +53,18 @@ def _voxel_loss(config: FitConfig) -> Loss:
 
     def loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
         total = logits.new_zeros(())
+        probability, entropy = _probability_and_entropy(logits, truth, exclusive)
         if name in overlaps:
-            # Zero in both prediction and truth adds nothing to any overlap.
-            total = total + overlaps[name](activate(logits, config.target) * valid, truth * valid)
+            inside = truth
+            if not bool(valid.all()):
+                # Zero in both prediction and truth adds nothing to any overlap.
+                probability, inside = probability * valid, truth * valid
+            total = total + overlaps[name](probability, inside)
         if name in ("bce", "dice_ce"):
-            total = total + _mean(_cross_entropy(logits, truth, exclusive), valid)
+            total = total + _mean(entropy, valid)
         if name == "weighted_bce":
             weights = _weights(truth, valid, config.foreground_weight, exclusive)
-            total = total + _mean(_cross_entropy(logits, truth, exclusive), valid * weights)
+            total = total + _mean(entropy, valid * weights)
         if name in ("focal", "dice_focal"):
             each = focal(logits, truth)
             total = total + _mean(each.sum(1, keepdim=True) if exclusive else each, valid)
@@ -69,10 +73,14 @@ def _voxel_loss(config: FitConfig) -> Loss:
     return loss
 
 
-def _cross_entropy(logits: Tensor, truth: Tensor, exclusive: bool) -> Tensor:
+def _probability_and_entropy(logits: Tensor, truth: Tensor, exclusive: bool) -> tuple[Tensor, Tensor]:
+    """What the logits say, (B, C, ...), and its cross-entropy with the truth by voxel, (B, 1 or C, ...)."""
     if exclusive:
-        return -(truth * functional.log_softmax(logits, 1)).sum(1, keepdim=True)
-    return functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        # One softmax for both: on a processor each takes as long as a convolution.
+        logarithm = functional.log_softmax(logits, 1)
+        return logarithm.exp(), -(truth * logarithm).sum(1, keepdim=True)
+    entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return torch.sigmoid(logits), entropy
 
 
 def _weights(truth: Tensor, valid: Tensor, given: float | None, exclusive: bool) -> Tensor:
