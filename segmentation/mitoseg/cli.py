@@ -42,6 +42,13 @@ PREDICT_EXAMPLES = (
 )
 
 
+AXES = click.option(
+    "--axes",
+    default="auto",
+    show_default=True,
+    help="Slices that a 2D network sees of a volume: across z, or with zyx across each axis, averaged; three times as "
+    "slow. auto is zyx where voxels are about as long as wide and there are enough slices.",
+)
 TURNS = click.option(
     "--turns",
     type=click.Choice(["1", "4", "8"]),
@@ -163,6 +170,7 @@ def fit(
     type=click.FloatRange(0, 1),
     help="Probability from which on a pixel is foreground. [default: the one chosen in the fit]",
 )
+@AXES
 @TURNS
 @click.option(
     "--also",
@@ -179,6 +187,7 @@ def evaluate(
     report: Path,
     every: int,
     threshold: float | None,
+    axes: str,
     turns: int,
     others: tuple[Path, ...],
     as_text: bool,
@@ -194,7 +203,7 @@ def evaluate(
 
     models = [load_model(path) for path in (run, *others)]
     used = [model if threshold is None else replace(model, threshold=threshold) for model in models]
-    runs = [evaluate_run(model, data, every=every, turns=turns) for model in used]
+    runs = [evaluate_run(model, data, every=every, turns=turns, axes=axes) for model in used]
     write_tables(report, runs[0], runs[1:])
     page = write_report(report, runs[0], models[0], runs[1:])
     click.echo(json.dumps(as_json(runs[0]), indent=2) if as_text else format_table(runs[0]) + format_runs(runs))
@@ -213,13 +222,7 @@ def evaluate(
     "--voxel-size", "voxel_size_nm", type=(float, float, float), metavar="Z Y X", help="In nm, where files do not say."
 )
 @click.option("--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups.")
-@click.option(
-    "--axes",
-    default="z",
-    show_default=True,
-    help="Slices that a 2D network sees of a volume: across z, or with zyx across each axis, averaged; three times as "
-    "slow.",
-)
+@AXES
 @TURNS
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")

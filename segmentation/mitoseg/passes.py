@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mitodata import DataError, RunError
+from mitodata import DataError, RunError, VoxelSize
 from mitoseg.inference.axis import Span
 from mitoseg.inference.layer import Layer, Part
 from mitoseg.inference.memory import SPARE, fit_memory
@@ -20,6 +20,12 @@ from mitoseg.preprocess import GreyScale, grey_of_counts
 from mitoseg.targets import FLAT, map_channels
 
 AXES = "zyx"
+
+AUTO = "auto"
+"""Instead of axes: all three where a volume can be seen across each of them, else z."""
+
+DEEP = 0.5
+"""A volume is looked at across all three axes if it is at least this share of a patch deep: else they are strips."""
 
 Reader = Callable[[Part], NDArray[np.uint8]]
 """A part of the volume, (Z, Y, X) uint8."""
@@ -58,13 +64,37 @@ class Pass:
 
 
 def check_axes(axes: str) -> None:
-    """Check that `axes` names some of z, y, x, each once.
+    """Check that `axes` names some of z, y, x, each once, or is "auto".
 
     Raises:
         RunError: it does not.
     """
+    if axes == AUTO:
+        return
     if not axes or set(axes) - set(AXES) or len(set(axes)) < len(axes):
-        raise RunError(f"axes {axes!r}; expected some of the letters z, y, x, each once, such as zyx")
+        raise RunError(f"axes {axes!r}; expected some of the letters z, y, x, each once, such as zyx; or auto")
+
+
+def choose_axes(model: Model, shape: tuple[int, int, int], voxel_size_nm: VoxelSize, axes: str = AUTO) -> str:
+    """What "auto" stands for; other `axes` stay as they are.
+
+    A 2D network sees a volume across all three axes if its voxels are less than `FLAT` times as long as wide and slices
+    across y and x are no mere strips. What it says of them is then as good as what it says of those across z, and what
+    looks like a mitochondrion in one direction only seldom is one.
+
+    Args:
+        model: from `mitoseg.predict.load_model`.
+        shape: (z, y, x) of the volume, px.
+        voxel_size_nm: (z, y, x) in nm.
+        axes: some of "zyx", or "auto".
+    """
+    if axes != AUTO:
+        return axes
+    if model.config.dimensions == 3 or max(voxel_size_nm) / min(voxel_size_nm) >= FLAT:
+        return "z"
+    least_nm = DEEP * model.config.patch_px * model.config.working_voxel_nm
+    extents = (length * edge for length, edge in zip(shape, voxel_size_nm, strict=True))
+    return AXES if min(extents) >= least_nm else "z"
 
 
 def predict_source(
@@ -76,7 +106,8 @@ def predict_source(
         model: from `mitoseg.predict.load_model`.
         source: the image or volume.
         scratch: holds the result, and a copy of the volume where there are several axes.
-        axes: some of "zyx". A 2D network sees the slices across each of them, and what it says of a voxel is averaged.
+        axes: some of "zyx", or "auto" (see `choose_axes`). A 2D network sees the slices across each of them, and what
+            it says of a voxel is averaged.
         turns: views of each window that are averaged.
         memory: bytes that the program may take; None for no limit.
 
@@ -87,6 +118,7 @@ def predict_source(
         DataError: the file is damaged, its voxel size is out of reach, or `axes` make no sense for it.
         RunError: memory does not suffice, or there are no such turns; slices across y or x with a 3D network.
     """
+    axes = choose_axes(model, source.shape, source.voxel_size_nm, axes)
     passes = _plan(model, source, axes, memory)
     single = axes == "z"
     maps = scratch.array("maps", (map_channels(model.config.target), *source.shape), np.float32, cubes=not single)

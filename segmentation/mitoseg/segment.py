@@ -25,7 +25,7 @@ from mitoseg.inference.results import write_hdf5, write_tiff, write_zarr
 from mitoseg.inference.scratch import Scratch, ScratchArray
 from mitoseg.inference.source import Source
 from mitoseg.inference.sources import expand, open_sources
-from mitoseg.passes import check_axes, predict_source
+from mitoseg.passes import AUTO, check_axes, predict_source
 from mitoseg.pictures import png
 from mitoseg.predict import Model
 
@@ -51,7 +51,8 @@ class Wish:
         kind: one of `FORMATS`.
         voxel_size_nm: (z, y, x) in nm; wins over what files say.
         dataset: path within HDF5 files that are not of our format, or within Zarr groups.
-        axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged.
+        axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged; "auto" is
+            all three where the volume allows it (`mitoseg.passes.choose_axes`).
         turns: views of each window that are averaged: 1, 4 or 8.
         memory: bytes that the program may take; None for no limit.
         overwrite: replace earlier results.
@@ -61,7 +62,7 @@ class Wish:
     kind: str = "tiff"
     voxel_size_nm: VoxelSize | None = None
     dataset: str | None = None
-    axes: str = "z"
+    axes: str = AUTO
     turns: int = 1
     memory: int | None = None
     overwrite: bool = False
@@ -79,7 +80,7 @@ def make_wish(outputs: str = ",".join(OUTPUTS), memory: str = "", **settings: An
             near = difflib.get_close_matches(name, OUTPUTS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(OUTPUTS)}"
             raise RunError(f"outputs {outputs!r}: {name!r} is none; {hint}")
-    check_axes(settings.get("axes", "z"))
+    check_axes(settings.get("axes", AUTO))
     return Wish(outputs=names, memory=parse_memory(memory) if memory else None, **settings)
 
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from sklearn.metrics import jaccard_score
 
-from mitodata import RunError, Sample
+from mitodata import DataError, RunError, Sample
 from mitodata.store import Dataset
 from mitoseg.config import FitConfig
 from mitoseg.decode import decode
 from mitoseg.evaluate import evaluate, pick_shown
 from mitoseg.predict import load_model, predict_maps, predict_probability
 from mitoseg.report import format_table, write_report, write_tables
+from mitoseg.segment import make_wish, segment
 from mitoseg.train import fit
 
 
@@ -144,6 +146,39 @@ def test_whole_volumes_are_one_image_each(
     assert read_rows(tmp_path / "stacks.csv")[0]["z"] == ""
     assert "size_um3" in read_rows(tmp_path / "stacks-objects.csv")[0]
     assert ">2 volumes<" in write_report(tmp_path, [whole], model).read_text()
+
+
+def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
+    run: Path, make_file: Callable[..., Path], tmp_path: Path, draw: Callable[..., Sample]
+) -> None:
+    flat = draw(50, (64, 64, 64))
+    path = make_file(replace(flat, voxel_size_nm=(8.0, 8.0, 8.0)), draw(51, (3, 64, 64)), name="cube")
+    model = load_model(run)
+    (auto,) = evaluate(model, [path], every=4)
+    (single,) = evaluate(model, [path], every=4, axes="z")
+    _, maps, *_ = segment(model, [path], tmp_path, make_wish(outputs="mask,probability"))
+    found = tifffile.imread(maps)
+    with Dataset(path) as file:
+        mask = file[0].mask
+    assert found.shape == (64, 64, 64)
+    assert mask is not None
+    for image in auto.images[:16]:
+        assert image.place.z is not None
+        expected = jaccard_score(mask[image.place.z].ravel(), found[image.place.z].ravel() >= model.threshold)
+        assert image.values["iou"] == pytest.approx(expected)
+    assert [auto.axes, single.axes] == ["zyx", "z"]
+    # The sections of the second sample, which is a stack of flat voxels, are scored alike.
+    assert [image.counts for image in auto.images[16:]] == [image.counts for image in single.images[16:]]
+    assert auto.images[0].counts != single.images[0].counts
+    assert format_table([auto]).endswith("cube: mean of what the network says of slices across z, y, x.")
+    assert "z, y, x" in write_report(tmp_path, [auto], model).read_text()
+
+
+def test_axes_that_are_none(run: Path, fresh_discs: Path) -> None:
+    with pytest.raises(RunError, match="axes 'zz'; expected some of the letters"):
+        evaluate(load_model(run), [fresh_discs], axes="zz")
+    with pytest.raises(DataError, match="a single section"):
+        evaluate(load_model(run), [fresh_discs], axes="zyx")
 
 
 def test_a_network_that_tells_objects_apart_is_asked_to(

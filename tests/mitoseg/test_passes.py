@@ -23,8 +23,8 @@ from mitoseg.inference import memory
 from mitoseg.inference.memory import resident_bytes
 from mitoseg.inference.scratch import Scratch
 from mitoseg.inference.sources import open_sources
-from mitoseg.inference.stream import OVERLAP, Tile, Windows
-from mitoseg.passes import predict_source
+from mitoseg.inference.stream import OVERLAP, Tile, Windows, importance_map
+from mitoseg.passes import choose_axes, predict_source
 from mitoseg.predict import Model, plan_windows
 from mitoseg.preprocess import measure_grey, mirror_to, normalise, resample
 from mitoseg.segment import Wish, make_wish, segment
@@ -72,7 +72,13 @@ def in_memory(model: Model, raw: NDArray[np.uint8], axes: str, size: tuple[float
         image = mirror_to(resample(turned, (rows.working, columns.working)), (rows.padded, columns.padded))
         with torch.inference_mode():
             maps = sliding_window_inference(
-                image, windows.size[1:], 4, lambda each: torch.sigmoid(model.network(each)), OVERLAP, mode="gaussian"
+                image,
+                windows.size[1:],
+                4,
+                lambda each: torch.sigmoid(model.network(each)),
+                OVERLAP,
+                mode="gaussian",
+                roi_weight_map=importance_map(windows.size)[0],
             )
         assert isinstance(maps, Tensor)
         inside = maps[..., rows.before : rows.before + rows.working, columns.before : columns.before + columns.working]
@@ -117,6 +123,25 @@ def test_passes_in_parts_are_those_in_memory(
     axes: str, model: Model, raw: NDArray[np.uint8], write: Callable[..., Path]
 ) -> None:
     np.testing.assert_allclose(stream(model, write("h5"), axes), in_memory(model, raw, axes, SIZE), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "expected"),
+    [
+        ((41, 90, 75), SIZE, "zyx"),
+        ((15, 90, 75), SIZE, "z"),  # .12 um, half a patch is .128
+        ((41, 90, 75), (16.0, 8.0, 8.0), "z"),
+        ((1, 90, 75), SIZE, "z"),
+    ],
+)
+def test_what_auto_stands_for(
+    shape: tuple[int, int, int], size: tuple[float, float, float], expected: str, model: Model
+) -> None:
+    settings = {"patch_px": 32, "working_voxel_nm": 8.0}
+    model = replace(model, config=model.config.model_copy(update=settings))
+    assert choose_axes(model, shape, size) == expected
+    assert choose_axes(model, shape, size, "y") == "y"
+    assert choose_axes(replace(model, config=model.config.model_copy(update={"dimensions": 3})), shape, size) == "z"
 
 
 def test_a_volume_in_tiles_has_no_seams(

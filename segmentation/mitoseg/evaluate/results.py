@@ -93,6 +93,7 @@ class DatasetResult:
         panels: pictures of the worst, median and best images, worst first.
         provenance: where the images come from.
         threshold: probability from which on a pixel is foreground.
+        axes: slices across which axes of its volumes were looked at and averaged.
     """
 
     name: str
@@ -103,11 +104,17 @@ class DatasetResult:
     panels: list[Panel]
     provenance: Provenance
     threshold: float
+    axes: str = "z"
 
     @property
     def synthetic(self) -> bool:
         """Whether the images were rendered."""
         return bool(self.provenance.recipe)
+
+    @property
+    def views(self) -> str:
+        """How the network saw volumes."""
+        return f"mean of what the network says of slices across {', '.join(self.axes)}"
 
     @property
     def presence(self) -> Presence:
@@ -154,6 +161,7 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
             "unit": "volume" if result.volumes else "section",
             "synthetic": result.synthetic,
             "threshold": result.threshold,
+            "axes": result.axes,
             "convention": CONVENTION,
         }
         for result in results

@@ -12,6 +12,7 @@ from mitodata import DataError, Sample
 from mitodata.store import Dataset
 from mitoseg.decode import decode
 from mitoseg.evaluate.objects import find_pieces, profiles, score_objects
+from mitoseg.evaluate.predictions import Predictions, read_image
 from mitoseg.evaluate.results import DatasetResult, ImageResult, Place
 from mitoseg.images import unique_names
 from mitoseg.metrics import (
@@ -22,14 +23,12 @@ from mitoseg.metrics import (
     find_outlines,
     membrane_tolerance,
 )
+from mitoseg.passes import AUTO, check_axes
 from mitoseg.pictures import Panel
-from mitoseg.predict import Model, predict_maps
+from mitoseg.predict import Model
 
 SHOWN = 3
 """Worst, median and best images of a dataset that the report shows, each."""
-
-KEPT_BYTES = 2**27
-"""Predicted maps of a file that are kept for pictures; beyond, the images that are shown are predicted again."""
 
 
 def evaluate(
@@ -38,6 +37,7 @@ def evaluate(
     *,
     every: int = 1,
     turns: int = 1,
+    axes: str = AUTO,
     volumes: bool | None = None,
 ) -> list[DatasetResult]:
     """Score a model on labelled files.
@@ -47,16 +47,20 @@ def evaluate(
         paths: HDF5 files in the format of `mitodata`.
         every: score only every `every`th image, the first included.
         turns: views of each window that are averaged: 1, 4 or 8.
+        axes: some of "zyx": what a 2D network says of the slices of a volume across each of them is averaged; "auto" is
+            all three where the volume allows it (`mitoseg.passes.choose_axes`), "z" each section by itself.
         volumes: whether a volume is one image; else each of its sections is one. None: as the network sees them.
 
     Raises:
-        DataError: a file is missing, damaged, unlabelled or empty.
+        DataError: a file is missing, damaged, unlabelled or empty, or has no slices across these axes.
+        RunError: these are no axes, or not for this network.
     """
+    check_axes(axes)
     whole = model.config.dimensions == 3 if volumes is None else volumes
     for path in paths:  # all of them, before minutes are spent on the first
         _open(path).close()
     return [
-        _evaluate_file(_Scorer(model, turns), name, path, every, whole)
+        _evaluate_file(_Scorer(model, turns, axes), name, path, every, whole)
         for name, path in zip(unique_names(paths), paths, strict=True)
     ]
 
@@ -84,13 +88,7 @@ class _Scorer:
 
     model: Model
     turns: int
-
-    def predict(self, sample: Sample, path: Path) -> NDArray[np.float32]:
-        """All that the network says: (C, Z, Y, X)."""
-        try:
-            return predict_maps(self.model, sample.raw, sample.voxel_size_nm, turns=self.turns)
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from error
+    axes: str
 
     def find_objects(self, maps: NDArray[np.float32], sample: Sample) -> NDArray[np.int32]:
         """Predicted objects: as the network tells them apart if it was taught to, else connected pieces."""
@@ -141,22 +139,26 @@ class _Scorer:
 def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: bool) -> DatasetResult:
     with _open(path) as file:
         everything = _places(file, volumes)
-        images, kept, room = [], {}, KEPT_BYTES
-        # tqdm shows nothing where there is no terminal (disable=None).
-        for place in tqdm(everything[::every], desc=name, disable=None):
-            sample = _read(file, place)
-            maps = scorer.predict(sample, path)
-            images.append(scorer.score(place, _name(file, place), sample, maps))
-            if maps.nbytes <= room:
-                kept[place] = maps
-                room -= maps.nbytes
-        panels = []
-        for title, image in pick_shown(images):
-            sample = _read(file, image.place)
-            known = kept.get(image.place)
-            panels += scorer.draw(title, image, sample, scorer.predict(sample, path) if known is None else known)
+        images: list[ImageResult] = []
+        panels: list[Panel] = []
+        with Predictions(scorer.model, file, turns=scorer.turns, axes=scorer.axes) as predictions:
+            # tqdm shows nothing where there is no terminal (disable=None).
+            for place in tqdm(everything[::every], desc=name, disable=None):
+                sample = read_image(file, place)
+                images.append(scorer.score(place, _name(file, place), sample, predictions.of(place, sample)))
+            for title, image in pick_shown(images):
+                sample = read_image(file, image.place)
+                panels += scorer.draw(title, image, sample, predictions.of(image.place, sample))
         return DatasetResult(
-            name, path, images, len(everything), volumes, panels, file.provenance, scorer.model.threshold
+            name,
+            path,
+            images,
+            len(everything),
+            volumes,
+            panels,
+            file.provenance,
+            scorer.model.threshold,
+            predictions.axes,
         )
 
 
@@ -175,12 +177,6 @@ def _places(file: Dataset, volumes: bool) -> list[Place]:
     if volumes:
         return [Place(sample) for sample in range(len(file))]
     return [Place(sample, z) for sample in range(len(file)) for z in range(file.shape(sample)[0])]
-
-
-def _read(file: Dataset, place: Place) -> Sample:
-    if place.z is None:
-        return file[place.sample]
-    return file.read(place.sample, (slice(place.z, place.z + 1), slice(None), slice(None)))
 
 
 def _truth(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | NDArray[np.uint32]]:

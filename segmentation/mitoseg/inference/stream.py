@@ -2,8 +2,7 @@
 
 A tile of the sections is predicted through all of z before the next one begins. Within a tile no window is predicted
 twice and only the sections under the current windows are held; where a whole section fits, there is one tile. Windows
-lie where MONAI's sliding window inference puts them on the whole volume, and have its weights, so that the result does
-not depend on the tiles.
+lie where MONAI's sliding window inference puts them on the whole volume, so the result does not depend on the tiles.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from itertools import product
 
 import numpy as np
 import torch
-from monai.data.utils import compute_importance_map, dense_patch_slices
+from monai.data.utils import dense_patch_slices
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
@@ -22,6 +21,9 @@ from mitoseg.inference.axis import Axis, Span, resample_section
 
 OVERLAP = 0.25
 """Share by which neighbouring windows overlap; their predictions are blended with Gaussian weights."""
+
+SPREAD = 0.125
+"""Sigma of those weights, as share of a window's side; as in MONAI and nnU-Net."""
 
 Predictor = Callable[[Tensor], Tensor]
 """Windows (B, 1, Z, Y, X) float32 to maps (B, C, Z, Y, X) float32 in [0, 1]."""
@@ -130,12 +132,25 @@ def stream_tile(
             z += 1
 
 
+def importance_map(size: tuple[int, int, int], device: torch.device | None = None) -> Tensor:
+    """Weights of the pixels of a window of `size`, (Z, Y, X) float32: a Gaussian around its middle.
+
+    As MONAI's `compute_importance_map`, but for what that raises to .001: towards the corners of a window this is so
+    much of it that they count as much as a neighbour that is better placed, and end in a seam.
+    """
+    weights = torch.ones((), device=device)
+    for length in size:
+        places = torch.arange(length, device=device) - (length - 1) / 2
+        weights = weights[..., None] * torch.exp(-0.5 * (places / (SPREAD * length)) ** 2)
+    return weights
+
+
 def _stream_padded(
     windows: Windows, tile: Tile, read: SectionReader, predict: Predictor, device: torch.device
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Predict a tile on the padded grid of z, section by section; y and x are back on the stored grid."""
     depth = slab_depth(windows, tile)
-    importance = compute_importance_map(windows.size, mode="gaussian", device=device)
+    importance = importance_map(windows.size, device)
     slab = torch.zeros((depth, *tile.shape), device=device)
     total = torch.zeros((windows.channels, depth, *tile.shape), device=device)
     weight = torch.zeros((depth, *tile.shape), device=device)

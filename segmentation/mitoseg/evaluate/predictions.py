@@ -1,0 +1,110 @@
+"""What a network says of the images of a file, worked out once for all that is asked of it."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata import DataError, Sample
+from mitodata.store import Dataset
+from mitoseg.evaluate.results import Place
+from mitoseg.inference.scratch import Scratch, ScratchArray
+from mitoseg.inference.source import Source
+from mitoseg.passes import choose_axes, predict_source
+from mitoseg.predict import Model, predict_maps
+
+KEPT_BYTES = 2**27
+"""Maps of sections that are kept for pictures; beyond, the images that are shown are predicted again."""
+
+
+class Predictions:
+    """The maps of the images of a file: each section by itself, or of a volume seen across several axes at once.
+
+    Volumes of several axes lie on disk, in the folder for temporary files, until the end.
+
+        with Predictions(model, file, turns=1, axes="auto") as predictions:
+            maps = predictions.of(place, read_image(file, place))  # (C, Z, Y, X) float32 in [0, 1]
+
+    Attributes:
+        axes: across which the images asked for so far were looked at.
+    """
+
+    def __init__(self, model: Model, file: Dataset, *, turns: int, axes: str) -> None:
+        self.axes = "z"
+        self._model, self._file, self._turns, self._wanted = model, file, turns, axes
+        self._kept: dict[Place, NDArray[np.float32]] = {}
+        self._room = KEPT_BYTES
+        self._stack = ExitStack()
+        self._volume: tuple[int, ScratchArray] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def of(self, place: Place, sample: Sample) -> NDArray[np.float32]:
+        """All that the network says of an image, (C, Z, Y, X) float32 in [0, 1].
+
+        Args:
+            place: of the image in the file.
+            sample: the image.
+
+        Raises:
+            DataError: the file is damaged, its voxel size is out of reach, there is no room for temporary files, or it
+                has no slices across the axes that were asked for.
+            RunError: slices across y or x with a 3D network.
+        """
+        if place in self._kept:
+            return self._kept[place]
+        file, number = self._file, place.sample
+        axes = choose_axes(self._model, file.shape(number), file.voxel_size_nm(number), self._wanted)
+        if axes != "z":
+            self.axes = axes
+            return np.asarray(self._whole(number, axes)[:, _sections(place)])
+        try:
+            maps = predict_maps(self._model, sample.raw, sample.voxel_size_nm, turns=self._turns)
+        except DataError as error:
+            raise DataError(f"{file.path}: {error}") from error
+        if maps.nbytes <= self._room:
+            self._kept[place] = maps
+            self._room -= maps.nbytes
+        return maps
+
+    def _whole(self, number: int, axes: str) -> ScratchArray:
+        """The maps of a sample; the one before is forgotten."""
+        if self._volume is None or self._volume[0] != number:
+            self._stack.close()
+            folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="mitoseg-")))
+            scratch = self._stack.enter_context(Scratch(folder / "maps"))
+            source = Source(self._file.path, "", _Grey(self._file, number), self._file.voxel_size_nm(number))
+            self._volume = (number, predict_source(self._model, source, scratch, axes=axes, turns=self._turns))
+        return self._volume[1]
+
+
+def read_image(file: Dataset, place: Place) -> Sample:
+    """Read a section, or a whole volume."""
+    return (
+        file[place.sample] if place.z is None else file.read(place.sample, (_sections(place), slice(None), slice(None)))
+    )
+
+
+def _sections(place: Place) -> slice:
+    return slice(None) if place.z is None else slice(place.z, place.z + 1)
+
+
+class _Grey:
+    """The grey levels of a sample as an array that is read in parts."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, file: Dataset, number: int) -> None:
+        self._file, self._number = file, number
+        self.shape: tuple[int, ...] = file.shape(number)
+
+    def __getitem__(self, part: Any) -> NDArray[np.uint8]:
+        return self._file.read(self._number, part).raw
