@@ -64,10 +64,14 @@ def fit_settings(run: Path, train: Step, study: str, minutes: str, seed: int = 0
     )
 
 
-def evaluate(report: Path, fitted: Step, datasets: Sequence[Step], every: str = "1", turns: str = "1") -> Step:
+def evaluate(
+    report: Path, fitted: Step, datasets: Sequence[Step], every: str = "1", turns: str = "1", axes: str = "auto"
+) -> Step:
     """Score on every `every`th section of all `datasets`; the table that is printed is kept beside the page."""
     files = (str(dataset.result) for dataset in datasets)
-    how = ("--every", every, *(("--turns", turns) if turns != "1" else ()))
+    how = ["--every", every]
+    how += ["--turns", turns] if turns != "1" else []
+    how += ["--axes", axes] if axes != "auto" else []
     return Step(
         ("mitoseg", "evaluate", str(fitted.place), *files, "-o", str(report), *how),
         result=report / "table.txt",

@@ -1,9 +1,10 @@
 """One recipe and one model for all tissues, learned from synthetic images only: real scores over several seeds.
 
 Each seed renders images of its own, fits from other weights, and chooses its threshold on synthetic images of its own.
-Every model is scored once as it is and once averaged over four turns and mirror images. Run again after an
-interruption, it goes on where it was. Seeds may be run side by side, each by a call of its own: the page is written of
-all seeds that are in the folder by then.
+Every model is scored on sections by themselves, on sections averaged over four turns and mirror images, and as
+`mitoseg evaluate` does unless told otherwise: volumes across three axes where they can be. Run again after an
+interruption, it goes on where it was. Seeds may be run side by side, each by a call of its own: the page is written
+of all seeds that are in the folder by then.
 """
 
 import argparse
@@ -27,12 +28,26 @@ METRICS = {
     "calibration_error": "expected calibration error",
 }
 
-TURNS = ("1", "4")
+
+@dataclass(frozen=True)
+class Views:
+    """How images are looked at: slices across which axes, and over how many turns and mirror images each."""
+
+    axes: str
+    turns: str
+
+
+VIEWS = {
+    "section": Views(axes="z", turns="1"),
+    "section, 4 turns": Views(axes="z", turns="4"),
+    "three axes": Views(axes="auto", turns="1"),
+}
+"""Three axes are those of volumes whose voxels allow it; of others the first and the last are the same."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What came of one seed: metrics by number of turns and dataset, and how long the fit took."""
+    """What came of one seed: metrics by views and dataset, and how long the fit took."""
 
     metrics: Mapping[str, Mapping[str, Any]]
     minutes: float
@@ -68,10 +83,18 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
     validation = render(place / "validation.h5", arguments.n_val, 2 * seed + 1, arguments.preset)
     fitted = fit(place / "unet", train, validation, arguments.minutes, seed)
     data = [validation, *(import_real(source, place) for source in arguments.real)]
-    reports = [evaluate(place / f"report-{turns}", fitted, data, arguments.every, turns) for turns in TURNS]
+    reports = [
+        evaluate(report_of(place, name), fitted, data, arguments.every, views.turns, views.axes)
+        for name, views in VIEWS.items()
+    ]
     steps = Steps(place)
     for step in (train, *data, fitted, *reports):
         steps.run(step)
+
+
+def report_of(place: Path, views: str) -> Path:
+    """The folder of the report of a seed that lies in `place`."""
+    return place / f"report-{views.replace(', ', '-').replace(' ', '-')}"
 
 
 def read_scores(folder: Path) -> dict[int, Scores]:
@@ -80,11 +103,11 @@ def read_scores(folder: Path) -> dict[int, Scores]:
     names = (place.name.removeprefix("seed-") for place in folder.glob("seed-*"))
     for seed in sorted(int(name) for name in names if name.isdecimal()):
         place = folder / f"seed-{seed}"
-        if not (place / f"report-{TURNS[-1]}" / "table.txt").exists():
+        if not all((report_of(place, views) / "table.txt").exists() for views in VIEWS):
             continue
         with (place / "unet" / "metrics.csv").open(encoding="utf-8", newline="") as file:
             last = list(csv.DictReader(file))[-1]
-        metrics = {turns: read_metrics(place / f"report-{turns}") for turns in TURNS}
+        metrics = {views: read_metrics(report_of(place, views)) for views in VIEWS}
         scores[seed] = Scores(metrics, float(last["minutes"]), int(last["step"]))
     return scores
 
@@ -93,19 +116,21 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
     """The results as Markdown."""
     fits = ", ".join(f"{seed}: {one.steps:,} in {one.minutes:.0f} minutes" for seed, one in scores.items())
     (first, *_) = scores.values()
-    images = {name: known["images"] for name, known in first.metrics[TURNS[0]].items()}
+    images = {name: known["images"] for name, known in first.metrics["section"].items()}
     together = [
-        f"| {name} | {count} | {turns} | {cells([one.metrics[turns][name] for one in scores.values()])} |"
+        f"| {name} | {count} | {views} | {cells([one.metrics[views][name] for one in scores.values()])} |"
         for name, count in images.items()
-        for turns in TURNS
+        for views in VIEWS
     ]
     lines = [
         "# One recipe, one model, real tissue: several seeds",
         "",
         f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`) with the",
         f"default network; threshold chosen on {arguments.n_val} synthetic images. No real image was used in either.",
-        "Means over images with foreground, of mitochondria. *Turns*: over how many turns and mirror images of a",
-        "section a prediction is averaged. Written by `benchmarks/seeds.py`.",
+        "Means over images with foreground, of mitochondria. *Views*: each section by itself; averaged over four",
+        "turns and mirror images of it; or, where the voxels of a volume are about cubes, averaged over slices across",
+        "all three axes, as `mitoseg evaluate` and `predict` do unless told otherwise (VNC and the validation images",
+        "have no such slices). Written by `benchmarks/seeds.py`.",
         "",
         f"Training steps of 8 patches, by seed: {fits}.",
         "",
@@ -113,7 +138,7 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
         "",
         "Mean +- standard deviation over seeds.",
         "",
-        f"| | images | turns | {' | '.join(METRICS.values())} |",
+        f"| | images | views | {' | '.join(METRICS.values())} |",
         "|---" * (3 + len(METRICS)) + "|",
         *together,
         "",
@@ -121,9 +146,9 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
     for name in images:
         lines += [f"## {'Synthetic validation' if name == 'validation' else name}, by seed", ""]
         lines += ["Mean +- standard deviation over images.", ""]
-        lines += [f"| turns | seed | threshold | {' | '.join(METRICS.values())} |", "|---" * (3 + len(METRICS)) + "|"]
-        for turns in TURNS:
-            lines += rows(turns, {seed: one.metrics[turns][name] for seed, one in scores.items()})
+        lines += [f"| views | seed | threshold | {' | '.join(METRICS.values())} |", "|---" * (3 + len(METRICS)) + "|"]
+        for views in VIEWS:
+            lines += rows(views, {seed: one.metrics[views][name] for seed, one in scores.items()})
         lines.append("")
     stated = conditions(0).replace("seed 0", f"seeds {', '.join(map(str, scores))}")
     return "\n".join([*lines, stated, ""])
@@ -135,12 +160,12 @@ def cells(scores: Sequence[Mapping[str, Any]]) -> str:
     return " | ".join(f"{number(fmean(some))} +- {number(stdev(some) if len(some) > 1 else 0)}" for some in values)
 
 
-def rows(turns: str, scores: Mapping[int, Mapping[str, Any]]) -> list[str]:
+def rows(views: str, scores: Mapping[int, Mapping[str, Any]]) -> list[str]:
     """A line of a table for each seed."""
     lines = []
     for seed, one in scores.items():
         values = (f"{number(one[metric]['mean'])} +- {number(one[metric]['std'])}" for metric in METRICS)
-        lines.append(f"| {turns} | {seed} | {number(one['threshold'])} | {' | '.join(values)} |")
+        lines.append(f"| {views} | {seed} | {number(one['threshold'])} | {' | '.join(values)} |")
     return lines
 
 

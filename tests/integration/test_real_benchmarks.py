@@ -25,21 +25,21 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
     seeds = benchmark("seeds")
     for seed, mean in ((0, 0.6), (2, 0.7), (10, 0.8)):
         place = tmp_path / f"seed-{seed}"
-        for turns in seeds.TURNS:
-            (place / f"report-{turns}").mkdir(parents=True)
+        for views in seeds.VIEWS:
+            seeds.report_of(place, views).mkdir(parents=True)
             scores = {metric: {"mean": mean, "std": 0.05} for metric in seeds.METRICS}
             content = {"epfl": {"images": 165, "threshold": 0.4, **scores}}
-            (place / f"report-{turns}" / "metrics.json").write_text(json.dumps(content))
-            (place / f"report-{turns}" / "table.txt").write_text("done")
+            (seeds.report_of(place, views) / "metrics.json").write_text(json.dumps(content))
+            (seeds.report_of(place, views) / "table.txt").write_text("done")
         (place / "unet").mkdir()
         (place / "unet" / "metrics.csv").write_text("step,minutes\n5,0.5\n1000,13.0\n")
     # A seed that is still running does not count.
-    (tmp_path / "seed-3" / "report-1").mkdir(parents=True)
+    (tmp_path / "seed-3" / "report-section").mkdir(parents=True)
     found = seeds.read_scores(tmp_path)
     assert list(found) == [0, 2, 10]
     page = seeds.page(found, argparse.Namespace(n_train=20, n_val=10, preset="mito"))
-    assert f"| epfl | 165 | 4 |{' .700 +- .100 |' * len(seeds.METRICS)}" in page
-    assert f"| 1 | 10 | .400 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
+    assert f"| epfl | 165 | section, 4 turns |{' .700 +- .100 |' * len(seeds.METRICS)}" in page
+    assert f"| section | 10 | .400 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
     assert "10: 1,000 in 13 minutes" in page
 
 
