@@ -1,10 +1,9 @@
 """One recipe and one model for all tissues, learned from synthetic images only: real scores over several seeds.
 
 Each seed renders images of its own, fits from other weights, and chooses its threshold on synthetic images of its own.
-Every model is scored on sections by themselves, on sections averaged over four turns and mirror images, and as
-`mitoseg evaluate` does unless told otherwise: volumes across three axes where they can be. Run again after an
-interruption, it goes on where it was. Seeds may be run side by side, each by a call of its own: the page is written
-of all seeds that are in the folder by then.
+Every model is scored on sections by themselves, and as `mitoseg evaluate` does unless told otherwise: volumes across
+three axes where they can be. Run again after an interruption, it goes on where it was. Seeds may be run side by side,
+each by a call of its own: the page is written of all seeds that are in the folder by then.
 """
 
 import argparse
@@ -28,21 +27,8 @@ METRICS = {
     "calibration_error": "expected calibration error",
 }
 
-
-@dataclass(frozen=True)
-class Views:
-    """How images are looked at: slices across which axes, and over how many turns and mirror images each."""
-
-    axes: str
-    turns: str
-
-
-VIEWS = {
-    "section": Views(axes="z", turns="1"),
-    "section, 4 turns": Views(axes="z", turns="4"),
-    "three axes": Views(axes="auto", turns="1"),
-}
-"""Three axes are those of volumes whose voxels allow it; of others the first and the last are the same."""
+VIEWS = {"sections": "z", "three axes": "auto"}
+"""How images are looked at, as `mitoseg evaluate --axes` takes it. Where there is one axis only, both are the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +70,7 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
     fitted = fit(place / "unet", train, validation, arguments.minutes, seed)
     data = [validation, *(import_real(source, place) for source in arguments.real)]
     reports = [
-        evaluate(report_of(place, name), fitted, data, arguments.every, views.turns, views.axes)
-        for name, views in VIEWS.items()
+        evaluate(report_of(place, views), fitted, data, arguments.every, axes=axes) for views, axes in VIEWS.items()
     ]
     steps = Steps(place)
     for step in (train, *data, fitted, *reports):
@@ -94,7 +79,7 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
 
 def report_of(place: Path, views: str) -> Path:
     """The folder of the report of a seed that lies in `place`."""
-    return place / f"report-{views.replace(', ', '-').replace(' ', '-')}"
+    return place / f"report-{views.replace(' ', '-')}"
 
 
 def read_scores(folder: Path) -> dict[int, Scores]:
@@ -116,7 +101,7 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
     """The results as Markdown."""
     fits = ", ".join(f"{seed}: {one.steps:,} in {one.minutes:.0f} minutes" for seed, one in scores.items())
     (first, *_) = scores.values()
-    images = {name: known["images"] for name, known in first.metrics["section"].items()}
+    images = {name: known["images"] for name, known in first.metrics["sections"].items()}
     together = [
         f"| {name} | {count} | {views} | {cells([one.metrics[views][name] for one in scores.values()])} |"
         for name, count in images.items()
@@ -127,10 +112,10 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
         "",
         f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`) with the",
         f"default network; threshold chosen on {arguments.n_val} synthetic images. No real image was used in either.",
-        "Means over images with foreground, of mitochondria. *Views*: each section by itself; averaged over four",
-        "turns and mirror images of it; or, where the voxels of a volume are about cubes, averaged over slices across",
-        "all three axes, as `mitoseg evaluate` and `predict` do unless told otherwise (VNC and the validation images",
-        "have no such slices). Written by `benchmarks/seeds.py`.",
+        "Means over images with foreground, of mitochondria. *Views*: each section by itself; or, where the",
+        "voxels of a volume are about cubes, averaged over slices across all three axes, as `mitoseg evaluate` and",
+        "`predict` do unless told otherwise (VNC and the validation images have no such slices). Written by",
+        "`benchmarks/seeds.py`.",
         "",
         f"Training steps of 8 patches, by seed: {fits}.",
         "",

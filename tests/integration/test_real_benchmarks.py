@@ -34,12 +34,12 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
         (place / "unet").mkdir()
         (place / "unet" / "metrics.csv").write_text("step,minutes\n5,0.5\n1000,13.0\n")
     # A seed that is still running does not count.
-    (tmp_path / "seed-3" / "report-section").mkdir(parents=True)
+    (tmp_path / "seed-3" / "report-sections").mkdir(parents=True)
     found = seeds.read_scores(tmp_path)
     assert list(found) == [0, 2, 10]
     page = seeds.page(found, argparse.Namespace(n_train=20, n_val=10, preset="mito"))
-    assert f"| epfl | 165 | section, 4 turns |{' .700 +- .100 |' * len(seeds.METRICS)}" in page
-    assert f"| section | 10 | .400 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
+    assert f"| epfl | 165 | three axes |{' .700 +- .100 |' * len(seeds.METRICS)}" in page
+    assert f"| sections | 10 | .400 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
     assert "10: 1,000 in 13 minutes" in page
 
 
