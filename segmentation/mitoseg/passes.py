@@ -13,6 +13,7 @@ from mitoseg.inference.axis import Span
 from mitoseg.inference.layer import Layer, Part
 from mitoseg.inference.memory import SPARE, fit_memory
 from mitoseg.inference.scratch import Scratch, ScratchArray
+from mitoseg.inference.smoothing import neighbours, smooth_slices
 from mitoseg.inference.source import Source
 from mitoseg.inference.stream import Tile, Windows
 from mitoseg.predict import Model, normalised, plan_windows, predict_tile, predictor
@@ -43,11 +44,13 @@ class Pass:
 
     Attributes:
         axis: 0, 1, 2 = z, y, x.
+        sigma: over how many neighbouring slices what is found is smoothed; 0 is none.
         windows: how the network is moved over the volume once that axis comes first.
         tiles: parts of the slices that are predicted one after the other.
     """
 
     axis: int
+    sigma: float
     windows: Windows
     tiles: list[Tile]
 
@@ -107,7 +110,7 @@ def predict_source(
         source: the image or volume.
         scratch: holds the result, and a copy of the volume where there are several axes.
         axes: some of "zyx", or "auto" (see `choose_axes`). A 2D network sees the slices across each of them, and what
-            it says of a voxel is averaged.
+            it says of a voxel is averaged; along each axis it is smoothed over a pixel of the network's.
         turns: views of each window that are averaged.
         memory: bytes that the program may take; None for no limit.
 
@@ -132,6 +135,7 @@ def predict_source(
                 together = 1 if single else _together(each, tile)
                 slices = _Slices(read, each, max(depth, together))
                 found = predict_tile(model, each.windows, tile, normalised(slices.read, greys, each.axis), turns=turns)
+                found = smooth_slices(found, each.sigma) if each.sigma else found
                 for start, stack in _stacks(found, together):
                     part = (slice(None), *each.part(slice(start, start + len(stack)), tile.part))
                     share = np.moveaxis(stack, 0, each.axis + 1) / len(axes)
@@ -154,7 +158,11 @@ def _plan(model: Model, source: Source, axes: str, memory: int | None) -> list[P
             windows = plan_windows(model, (depth, height, width), (z_nm, y_nm, x_nm))
         except DataError as error:
             raise DataError(f"{source.path}: {error}") from error
-        passes.append(Pass(axis, *fit_memory(windows, model.network, predictor(model), memory, spare)))
+        # One pixel of the network's: slices that disagree about less would leave ladders on the slices of other axes.
+        sigma = 0.0 if axes == "z" else model.config.working_voxel_nm / z_nm
+        held = 2 * neighbours(sigma) + 2 if sigma else 0
+        plan = fit_memory(windows, model.network, predictor(model), memory, spare, held)
+        passes.append(Pass(axis, sigma, *plan))
     return passes
 
 

@@ -46,7 +46,7 @@ def format_bytes(count: float) -> str:
 
 
 def fit_memory(
-    windows: Windows, network: torch.nn.Module, predict: Predictor, limit: int | None, spare: int = SPARE
+    windows: Windows, network: torch.nn.Module, predict: Predictor, limit: int | None, spare: int = SPARE, held: int = 0
 ) -> tuple[Windows, list[Tile]]:
     """Choose how many windows go together and into which tiles the sections are cut.
 
@@ -56,6 +56,7 @@ def fit_memory(
         predict: as for `stream_tile`.
         limit: bytes for the whole process; None for one tile.
         spare: bytes of them that are left alone.
+        held: slices of a tile that are kept on top of those under the windows.
 
     Raises:
         RunError: the least that works takes more.
@@ -69,7 +70,8 @@ def fit_memory(
     cuts, tiles = 1, 0
     while tiles != len(parts := _parts(windows, cuts)):
         # A tile in the middle needs windows on all sides.
-        cost = tile_bytes(windows, Tile.of(windows, parts[len(parts) // 2]))
+        middle = Tile.of(windows, parts[len(parts) // 2])
+        cost = tile_bytes(windows, middle) + held * slice_bytes(windows, middle)
         if cost <= left:
             return windows, [Tile.of(windows, part) for part in parts]
         cuts, tiles = cuts + max(1, cuts // 2), len(parts)
@@ -79,13 +81,19 @@ def fit_memory(
     )
 
 
+def slice_bytes(windows: Windows, tile: Tile) -> int:
+    """Bytes of the maps of one slice of a tile."""
+    (top, bottom), (left, right) = tile.part
+    return 4 * windows.channels * (bottom - top) * (right - left)
+
+
 def tile_bytes(windows: Windows, tile: Tile) -> int:
     """Bytes that `stream_tile` takes for a tile, apart from what the network takes."""
     (top, bottom), (left, right) = tile.part
     stored, region = (bottom - top) * (right - left), tile.shape[0] * tile.shape[1]
     channels, depth = windows.channels, slab_depth(windows, tile)
     slab = 4 * depth * region * (2 + channels)
-    kept = 4 * stored * channels * (2 if not windows.axes[0].resampled else 6)
+    kept = slice_bytes(windows, tile) * (2 if not windows.axes[0].resampled else 6)
     return slab + kept + 4 * region * (channels + 3) + 6 * stored
 
 
