@@ -20,7 +20,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Sampl
     samples = []
     for seed in range(60):
         one, haze = draw(seed), float(rng.uniform(0, 1))
-        raw = (150 + (one.raw.astype(float) - 150) * (1 - haze) + rng.normal(0, 10, one.raw.shape)).clip(0, 255)
+        raw = (150 + (one.raw.astype(float) - 150) * (1 - haze) + rng.normal(0, 20, one.raw.shape)).clip(0, 255)
         drawn = {"imaging.haze": haze, "imaging.rest": float(rng.uniform(0, 1)), "imaging.same": 3.0}
         samples.append(Sample(raw.astype(np.uint8), one.voxel_size_nm, one.label, one.mask, params=drawn))
     path = tmp_path_factory.mktemp("rendered") / "rendered.h5"
@@ -69,7 +69,7 @@ def test_real_tissue_is_found_among_hard_images(
     hazy = []
     for seed in range(10):
         one = draw(2000 + seed)
-        raw = (150 + (one.raw.astype(float) - 150) * 0.1 + rng.normal(0, 10, one.raw.shape)).clip(0, 255)
+        raw = (150 + (one.raw.astype(float) - 150) * 0.1 + rng.normal(0, 20, one.raw.shape)).clip(0, 255)
         hazy.append(Sample(raw.astype(np.uint8), one.voxel_size_nm))
     places = np.arange(60)
     error = np.array([0.9 if index in _haziest(rendered) else 0.1 for index in range(60)])
