@@ -53,18 +53,19 @@ def _voxel_loss(config: FitConfig) -> Loss:
 
     def loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
         total = logits.new_zeros(())
-        probability, entropy = _probability_and_entropy(logits, truth, exclusive)
+        # Once for all parts of the loss: on a processor a softmax takes as long as a convolution.
+        scores = functional.log_softmax(logits, 1) if exclusive else logits
         if name in overlaps:
-            inside = truth
+            probability, inside = _probability(scores, exclusive), truth
             if not bool(valid.all()):
                 # Zero in both prediction and truth adds nothing to any overlap.
                 probability, inside = probability * valid, truth * valid
             total = total + overlaps[name](probability, inside)
         if name in ("bce", "dice_ce"):
-            total = total + _mean(entropy, valid)
+            total = total + _mean(_cross_entropy(scores, truth, exclusive), valid)
         if name == "weighted_bce":
             weights = _weights(truth, valid, config.foreground_weight, exclusive)
-            total = total + _mean(entropy, valid * weights)
+            total = total + _mean(_cross_entropy(scores, truth, exclusive), valid * weights)
         if name in ("focal", "dice_focal"):
             each = focal(logits, truth)
             total = total + _mean(each.sum(1, keepdim=True) if exclusive else each, valid)
@@ -73,14 +74,16 @@ def _voxel_loss(config: FitConfig) -> Loss:
     return loss
 
 
-def _probability_and_entropy(logits: Tensor, truth: Tensor, exclusive: bool) -> tuple[Tensor, Tensor]:
-    """What the logits say, (B, C, ...), and its cross-entropy with the truth by voxel, (B, 1 or C, ...)."""
+def _probability(scores: Tensor, exclusive: bool) -> Tensor:
+    """Probabilities (B, C, ...) of logarithms of them, or of the logits of classes that do not exclude each other."""
+    return scores.exp() if exclusive else torch.sigmoid(scores)
+
+
+def _cross_entropy(scores: Tensor, truth: Tensor, exclusive: bool) -> Tensor:
+    """By voxel, (B, 1 or C, ...); `scores` as for `_probability`."""
     if exclusive:
-        # One softmax for both: on a processor each takes as long as a convolution.
-        logarithm = functional.log_softmax(logits, 1)
-        return logarithm.exp(), -(truth * logarithm).sum(1, keepdim=True)
-    entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    return torch.sigmoid(logits), entropy
+        return -(truth * scores).sum(1, keepdim=True)
+    return functional.binary_cross_entropy_with_logits(scores, truth, reduction="none")
 
 
 def _weights(truth: Tensor, valid: Tensor, given: float | None, exclusive: bool) -> Tensor:
