@@ -47,6 +47,10 @@ class Augmentation(BaseModel):
     noise: float = Field(default=0.4, ge=0, le=3, description="largest standard deviation of added white noise")
     blur_px: float = Field(default=1.2, ge=0, le=8, description="largest sigma of a Gaussian blur, px")
     blur_probability: float = Field(default=0.3, ge=0, le=1, description="share of patches that are blurred")
+    sharpen: float = Field(
+        default=1.5, ge=0, le=8, description="largest share of its detail finer than a pixel or so that a patch gains"
+    )
+    sharpen_probability: float = Field(default=0.4, ge=0, le=1, description="share of patches that are sharpened")
     low_resolution: float = Field(
         default=2.0, ge=1, le=8, description="largest factor by which a patch is shrunk and regrown"
     )

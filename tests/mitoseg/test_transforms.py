@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 
 from mitoseg.config import Augmentation
 from mitoseg.transforms import augment, gaussian_blur, smooth_field
+from mitoseg.transforms.grey import sharpen
 
 
 def planes(count: int = 4, side: int = 80) -> torch.Tensor:
@@ -14,8 +17,8 @@ def planes(count: int = 4, side: int = 80) -> torch.Tensor:
 
 
 GEOMETRY_ONLY = Augmentation(
-    gamma=0, contrast=0, brightness=0, shading=0, noise=0, blur_probability=0, low_resolution_probability=0,
-    cutout_probability=0,
+    gamma=0, contrast=0, brightness=0, shading=0, noise=0, blur_probability=0, sharpen_probability=0,
+    low_resolution_probability=0, cutout_probability=0,
 )  # fmt: skip
 
 
@@ -93,7 +96,7 @@ def test_the_same_generator_gives_the_same_batch() -> None:
 
 OFF = Augmentation(
     flip=False, rotation_deg=0, zoom=1, elastic_px=0, gamma=0, contrast=0, brightness=0, shading=0, noise=0, blur_px=0,
-    low_resolution=1, cutout=0,
+    sharpen=0, low_resolution=1, cutout=0,
 )  # fmt: skip
 
 
@@ -111,7 +114,8 @@ PLACE = [
 ]  # fmt: skip
 GREY = [
     {"gamma": 0.4}, {"contrast": 0.3}, {"brightness": 0.3}, {"shading": 0.3}, {"noise": 0.4},
-    {"blur_px": 1.2, "blur_probability": 1.0}, {"low_resolution": 2.0, "low_resolution_probability": 1.0},
+    {"blur_px": 1.2, "blur_probability": 1.0}, {"sharpen": 1.5, "sharpen_probability": 1.0},
+    {"low_resolution": 2.0, "low_resolution_probability": 1.0},
 ]  # fmt: skip
 DEFECTS_2D = [{"stripe_probability": 1.0}]
 DEFECTS_3D = [{"missing_probability": 1.0}, {"uneven_probability": 1.0}]
@@ -194,6 +198,20 @@ def test_blur_lowers_noise_by_its_own_sigma() -> None:
     torch.testing.assert_close(blurred[0], noise[0])
     # White noise under a Gaussian of sigma s keeps 1 / (2 s sqrt(pi)) of its standard deviation.
     assert float(blurred[1].std()) == pytest.approx(1 / (4 * 3.1416**0.5), rel=0.15)
+
+
+def test_sharpening_raises_fine_detail_and_leaves_the_coarse() -> None:
+    x = torch.arange(96.0)
+    coarse, fine = (torch.sin(2 * torch.pi * x / period).expand(1, 1, 1, 96, 96) for period in (48.0, 3.0))
+    none, once, twice = (sharpen(coarse + fine, torch.tensor([amount])) for amount in (0.0, 1.0, 2.0))
+    torch.testing.assert_close(none, coarse + fine)
+    torch.testing.assert_close(twice - none, 2 * (once - none), atol=1e-5, rtol=0)
+    # A Gaussian of sigma 1 px keeps exp(-2 (pi / period)^2) of a wave; once its detail is added the rest is doubled.
+    middle = slice(24, 72)
+    gain = (once - none)[..., middle, middle]
+    assert float(gain.std()) == pytest.approx((1 - math.exp(-2 * (math.pi / 3) ** 2)) * float(fine.std()), rel=0.05)
+    change = sharpen(coarse, torch.tensor([1.0])) - coarse
+    assert float(change[..., middle, middle].abs().max()) < 0.02
 
 
 def test_smooth_fields_have_unit_spread() -> None:

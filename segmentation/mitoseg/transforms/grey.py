@@ -28,22 +28,39 @@ def change_grey(image: Tensor, settings: Augmentation, generator: Generator) -> 
     return changed
 
 
+DETAIL_PX = 1.0
+"""Sigma of the Gaussian whose difference to the image is the detail that sharpening adds, px."""
+
+
 def degrade(image: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
-    """Blur or coarsen some images of (B, 1, Z, Y, X) in the plane, and add noise to all."""
+    """Blur, sharpen or coarsen some images of (B, 1, Z, Y, X) in the plane, and add noise to all."""
     count = len(image)
     blurred = torch.rand(count, generator=generator) < settings.blur_probability
     sigma = torch.rand(count, generator=generator) * settings.blur_px
+    sharpened = torch.rand(count, generator=generator) < settings.sharpen_probability
+    amount = torch.rand(count, generator=generator) * settings.sharpen
     coarse = torch.rand(count, generator=generator) < settings.low_resolution_probability
     factor = 1 + torch.rand(count, generator=generator) * (settings.low_resolution - 1)
     image = image.clone()
     if settings.blur_px > 0 and blurred.any():
         image[blurred] = gaussian_blur(image[blurred], sigma[blurred])
+    if settings.sharpen > 0 and sharpened.any():
+        image[sharpened] = sharpen(image[sharpened], amount[sharpened])
     for i in torch.nonzero(coarse).flatten().tolist():
         image[i] = coarsen(image[i], float(factor[i]))
     if settings.noise > 0:
         level = share(count, generator, image) * settings.noise
         image = image + level * white_noise(image, generator)
     return image
+
+
+def sharpen(image: Tensor, amount: Tensor) -> Tensor:
+    """Add `amount` (B,) times its detail to each image of (B, 1, Z, Y, X): an unsharp mask.
+
+    Images that were brought down from finer pixels carry more detail than what is drawn at the pixels of the network.
+    """
+    soft = gaussian_blur(image, torch.full((len(image),), DETAIL_PX))
+    return image + amount.to(image)[:, None, None, None, None] * (image - soft)
 
 
 def coarsen(image: Tensor, factor: float) -> Tensor:
