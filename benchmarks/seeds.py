@@ -27,8 +27,9 @@ METRICS = {
     "calibration_error": "expected calibration error",
 }
 
-VIEWS = {"sections": "z", "three axes": "auto"}
-"""How images are looked at, as `mitoseg evaluate --axes` takes it. Where there is one axis only, both are the same."""
+VIEWS = {"sections": ("z", "1"), "sections, 4 turns": ("z", "4"), "three axes": ("auto", "1")}
+"""How images are looked at, as `mitoseg evaluate` takes it: --axes and --turns. Three axes that a file does not have are its
+sections."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,8 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
     fitted = fit(place / "unet", train, validation, arguments.minutes, seed)
     data = [validation, *(import_real(source, place) for source in arguments.real)]
     reports = [
-        evaluate(report_of(place, views), fitted, data, arguments.every, axes=axes) for views, axes in VIEWS.items()
+        evaluate(report_of(place, views), fitted, data, arguments.every, turns, axes)
+        for views, (axes, turns) in VIEWS.items()
     ]
     steps = Steps(place)
     for step in (train, *data, fitted, *reports):
@@ -79,7 +81,7 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
 
 def report_of(place: Path, views: str) -> Path:
     """The folder of the report of a seed that lies in `place`."""
-    return place / f"report-{views.replace(' ', '-')}"
+    return place / f"report-{views.replace(',', '').replace(' ', '-')}"
 
 
 def read_scores(folder: Path) -> dict[int, Scores]:
@@ -112,7 +114,8 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
         "",
         f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`) with the",
         f"default network; threshold chosen on {arguments.n_val} synthetic images. No real image was used in either.",
-        "Means over images with foreground, of mitochondria. *Views*: each section by itself; or, where the",
+        "Means over images with foreground, of mitochondria. *Views*: each section by itself; the mean over it and its",
+        "mirror images (`--turns 4`); or, where the",
         "voxels of a volume are about cubes, averaged over slices across all three axes, as `mitoseg evaluate` and",
         "`predict` do unless told otherwise (VNC and the validation images have no such slices). Written by",
         "`benchmarks/seeds.py`.",
