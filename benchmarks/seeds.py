@@ -28,8 +28,7 @@ METRICS = {
 }
 
 VIEWS = {"sections": ("z", "1"), "sections, 4 turns": ("z", "4"), "three axes": ("auto", "1")}
-"""How images are looked at, as `mitoseg evaluate` takes it: --axes and --turns. Three axes that a file does not have are its
-sections."""
+"""How images are looked at: what `mitoseg evaluate` takes as --axes and --turns. A file without three axes has sections."""
 
 
 @dataclass(frozen=True, eq=False)

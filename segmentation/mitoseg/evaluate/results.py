@@ -17,10 +17,13 @@ from mitoseg.metrics import (
     CONVENTION,
     BoundaryScores,
     ConfusionCounts,
+    ErrorCounts,
+    PossibleIou,
     Presence,
     ProbabilityCounts,
     Scores,
     calibration_error,
+    possible_iou,
     presence,
     rank_scores,
     scores,
@@ -47,6 +50,7 @@ class ImageResult:
         counts: pixels by truth and prediction.
         probabilities: histograms of its probabilities.
         boundary: distances between outlines, in nm.
+        errors: its wrong pixels by what they are part of.
         objects: its objects and what was found of them.
     """
 
@@ -55,6 +59,7 @@ class ImageResult:
     counts: ConfusionCounts
     probabilities: ProbabilityCounts
     boundary: BoundaryScores
+    errors: ErrorCounts
     objects: ObjectResult
 
     @property
@@ -127,6 +132,16 @@ class DatasetResult:
         return reduce(add, (image.probabilities for image in self.images))
 
     @cached_property
+    def errors(self) -> ErrorCounts:
+        """The wrong pixels of all images together, by what they are part of."""
+        return reduce(add, (image.errors for image in self.images))
+
+    @property
+    def possible(self) -> PossibleIou:
+        """The IoU of all pixels together if all errors of one kind were gone."""
+        return possible_iou(reduce(add, (image.counts for image in self.images)), self.errors)
+
+    @cached_property
     def measured(self) -> dict[str, Measured]:
         """Every metric over all images: mean, standard deviation, pooled value, intervals; by name."""
         counts = [
@@ -154,6 +169,8 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
         result.name: {
             **{name: _defined(asdict(value)) for name, value in result.measured.items()},
             "iou_by_threshold": _defined(result.threshold_curve()),
+            "errors_px": asdict(result.errors),
+            "pooled_iou_if": asdict(result.possible),
             "images": len(result.images),
             "images_with_foreground": result.presence.with_foreground,
             "images_falsely_found": result.presence.falsely_found,

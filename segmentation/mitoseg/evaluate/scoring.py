@@ -19,6 +19,7 @@ from mitoseg.metrics import (
     caption,
     compare_outlines,
     confusion,
+    count_errors,
     count_probabilities,
     find_outlines,
     membrane_tolerance,
@@ -102,14 +103,17 @@ class _Scorer:
         single = sample.is_2d
         probability = maps[0]
         prediction = probability >= self.model.threshold
-        outlines = find_outlines(prediction[0], truth[0]) if single else find_outlines(prediction, truth)
+        found, expected = (prediction[0], truth[0]) if single else (prediction, truth)
+        outlines = find_outlines(found, expected)
         spacing_nm = sample.voxel_size_nm[1:] if single else sample.voxel_size_nm
+        tolerance_nm = membrane_tolerance(spacing_nm)
         return ImageResult(
             place,
             name,
             confusion(prediction, truth),
             count_probabilities(probability, truth),
-            compare_outlines(outlines, spacing_nm, membrane_tolerance(spacing_nm)),
+            compare_outlines(outlines, spacing_nm, tolerance_nm),
+            count_errors(found, expected, outlines, spacing_nm, tolerance_nm),
             score_objects(
                 self.find_objects(maps, sample),
                 profiles(labels) if single else labels,

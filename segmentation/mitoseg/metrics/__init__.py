@@ -8,6 +8,7 @@ pooled value of many images is the metric of the sum of their counts.
     count_classes -> class_scores            several classes
     count_probabilities -> rank_scores, threshold_curve, reliability
     find_outlines -> compare_outlines        boundary F1, Hausdorff distance
+                  -> count_errors            wrong voxels: whole objects, rims of right ones, the rest
     count_overlaps -> match_instances, instance_counts -> instance_scores
                    -> rank_detections -> detection_scores
                    -> partition_scores       variation of information, adapted Rand error
@@ -38,6 +39,7 @@ from mitoseg.metrics.curves import (
     threshold_curve,
 )
 from mitoseg.metrics.detection import Detections, DetectionScores, detection_scores, rank_detections
+from mitoseg.metrics.errors import ErrorCounts, PossibleIou, count_errors, possible_iou
 from mitoseg.metrics.matching import (
     IOU_THRESHOLDS,
     InstanceCounts,
@@ -71,6 +73,7 @@ __all__ = [
     "ConfusionCounts",
     "DetectionScores",
     "Detections",
+    "ErrorCounts",
     "InstanceCounts",
     "InstanceScores",
     "Matches",
@@ -79,6 +82,7 @@ __all__ = [
     "OverlapCounts",
     "PairOverlaps",
     "PartitionScores",
+    "PossibleIou",
     "Presence",
     "ProbabilityCounts",
     "RankScores",
@@ -93,6 +97,7 @@ __all__ = [
     "compare_outlines",
     "confusion",
     "count_classes",
+    "count_errors",
     "count_overlaps",
     "count_probabilities",
     "detection_scores",
@@ -103,6 +108,7 @@ __all__ = [
     "membrane_tolerance",
     "pair_overlaps",
     "partition_scores",
+    "possible_iou",
     "presence",
     "rank_detections",
     "rank_scores",

@@ -1,7 +1,9 @@
 """Charts of scores, of objects and of the training, each as PNG."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from math import isnan
+from operator import add
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,6 +15,18 @@ from mitoseg.report.canvas import DPI, INK, PALE, SYNTHETIC, as_png, colours, ne
 
 BARS = ("iou", "dice", "precision", "recall", "accuracy", "boundary_f1", "object_f1_50", "average_precision")
 """Metrics of the bar chart: all from 0 to 1, higher is better."""
+
+ERRORS = {
+    "false_objects": ("false objects", "#c2185b"),
+    "false_rim": ("too wide, within 20 nm", "#f06292"),
+    "false_rest": ("other false positives", "#f8bbd0"),
+    "missed_objects": ("missed objects", "#1545a8"),
+    "missed_rim": ("too narrow, within 20 nm", "#5b8def"),
+    "missed_rest": ("other false negatives", "#bcd2f7"),
+}
+"""Kinds of wrong pixels with what the chart calls them and their colours, as in the overlays: pink and blue."""
+
+RIGHT = "#3cbe5a"
 
 SIZE_BINS = 6
 """Bins of the chart of object sizes, at most; each holds about as many objects, and at least `PER_BIN`."""
@@ -69,6 +83,32 @@ def draw_thresholds(results: Sequence[DatasetResult], chosen: float) -> bytes:
         axes.text(at, 1.01, f"{at:.2f} {text}", ha="center", va="bottom", fontsize=9, transform=where)
     axes.set(xlabel="threshold", ylabel="foreground IoU, mean over images", xlim=(0, 1), ylim=(0, 1))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title=f"at {used:.2f}")
+    return as_png(figure)
+
+
+def draw_errors(results: Sequence[DatasetResult]) -> bytes:
+    """What predicted and true foreground together consist of: what is right, whose share is the IoU, and all errors."""
+    figure, axes = new_figure(9, 1.5 + 0.5 * len(results))
+    shown = [(result, reduce(add, (image.counts for image in result.images))) for result in results]
+    for place, (result, counts) in enumerate(shown):
+        union = counts.true_positive + counts.false_positive + counts.false_negative
+        parts = {"right (the IoU)": (counts.true_positive, RIGHT)}
+        parts |= {title: (getattr(result.errors, name), colour) for name, (title, colour) in ERRORS.items()}
+        left = 0.0
+        for title, (pixels, colour) in parts.items():
+            share = pixels / union if union else 0.0
+            axes.barh(place, share, 0.7, left, color=colour, label=title if place == 0 else None)
+            if share >= 0.035:
+                text = f"{share:.2f}".removeprefix("0")
+                dark = colour in (ERRORS["false_objects"][1], ERRORS["missed_objects"][1])
+                axes.text(
+                    left + share / 2, place, text, ha="center", va="center", fontsize=8, color="white" if dark else INK
+                )
+            left += share
+    axes.set_yticks(range(len(results)), [result.name for result in results])
+    axes.set(xlim=(0, 1), ylim=(len(results) - 0.5, -0.5), xlabel="share of predicted and true foreground together")
+    axes.grid(axis="y", visible=False)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=8, borderaxespad=0.2)
     return as_png(figure)
 
 

@@ -95,6 +95,7 @@ def write_report(
         columns=COLUMNS,
         convention=CONVENTION,
         bars=figures.add("bars", charts.draw_bars(results)),
+        errors=figures.add("errors", charts.draw_errors(results)),
         thresholds=figures.add("threshold", charts.draw_thresholds(results, model.threshold)),
         training=figures.add("training", charts.draw_training(run.history)),
         datasets=[describe_result(result, figures) for result in results],
