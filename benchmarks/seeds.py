@@ -28,7 +28,7 @@ METRICS = {
 }
 
 VIEWS = {"sections": ("z", "1"), "sections, 4 turns": ("z", "4"), "three axes": ("auto", "1")}
-"""How images are looked at: what `mitoseg evaluate` takes as --axes and --turns. A file without three axes has sections."""
+"""How images are looked at: --axes and --turns of `mitoseg evaluate`. Where there are no three axes, by sections."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """What wrong voxels are part of: whole objects, the rim of right ones, or something else.
 
-They call for different work. False objects are look-alikes that the training images lack; the rim is where annotators and network
-draw the line; what is left is mostly objects that spread too far or were found in part.
+They call for different work. False objects are look-alikes that the training images lack; the rim is where
+annotators and network draw the line; what is left is mostly objects that spread too far or were found in part.
 """
 
 from dataclasses import dataclass, fields
