@@ -50,7 +50,7 @@ def cli() -> None:
 @cli.command(
     epilog=examples(
         "mitogen render --n 1000 -o train.h5",
-        "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.volume_fraction=0.3 -o dense.h5",
+        "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.volume_fraction=0.2 -o dense.h5",
         "mitogen render --shape 64 256 256 --voxel-size 5 5 5 -o volume.h5",
         "mitogen render --like train.h5 --only 417 -o one.h5    one image again, byte for byte",
     )

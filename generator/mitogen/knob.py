@@ -24,7 +24,7 @@ class Knob:
 
     Attributes:
         name: `section.knob`, the unit as its suffix where it has one.
-        unit: "nm", "1/um3", ... ; empty for a plain ratio or count.
+        unit: "nm", "1/um3", ... ; "1" or nothing for a plain ratio or count.
         low, high: the allowed range, both ends included.
         default: a number or a distribution.
         help: one line of meaning.
@@ -47,17 +47,20 @@ class Knob:
         low, high = spec.support
         if not (self.low <= low and high <= self.high):
             got = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-            raise ValueError(f"{got} is outside the allowed {self.low:g} to {self.high:g} {self.unit}".rstrip())
+            raise ValueError(f"{got} is outside the allowed {self.low:g} to {self.high:g}{self._unit()}")
         return spec
 
     def describe(self) -> str:
         """Write down the knob for a reader, in three lines."""
         return f"{self.name}\n  {self.help}\n  {self.limits()}"
 
+    def _unit(self) -> str:
+        """The unit behind a number, with a space; nothing for plain ratios and counts."""
+        return "" if self.unit in ("", "1") else f" {self.unit}"
+
     def limits(self) -> str:
         """Write down its range and default on one line."""
-        unit = f" {self.unit}" if self.unit else ""
-        return f"allowed {self.low:g} to {self.high:g}{unit}; default {self.fit(self.default).text()}"
+        return f"allowed {self.low:g} to {self.high:g}{self._unit()}; default {self.fit(self.default).text()}"
 
 
 def knob(name: str, unit: str, allowed: tuple[float, float], default: Distribution | float, text: str) -> Knob:

@@ -49,6 +49,9 @@ def render(
 
     Returns:
         A sample with raw (Z, Y, X) uint8, label uint16, mask uint8, and every number that was drawn for it.
+
+    Raises:
+        RecipeError: more instances than uint16 holds in one image.
     """
     drawn = draw(recipe, seed, index)
     streams = streams_of(seed, index)

@@ -1,7 +1,7 @@
 """The kinds of scene that can be rendered, and the table of knobs that each one has.
 
-Knobs of the sections `section` and `imaging` are there in every scene; a scene may give them a range and a default of
-its own. `render.CUTTERS` holds the code of each scene under the same name.
+Knobs of the sections `section`, `stack` and `imaging` are there in every scene; a scene may give them a range and a
+default of its own. `render.CUTTERS` holds the code of each scene under the same name.
 """
 
 from collections.abc import Mapping

@@ -274,11 +274,21 @@ def _make(kind: type[nn.Module], arguments: dict[str, Any], config: FitConfig) -
 
 
 def _try_patch(network: nn.Module, kind: type[nn.Module], arguments: dict[str, Any], config: FitConfig) -> None:
-    """See whether the network turns a patch into logits of its size, without computing them."""
+    """See whether the network turns a patch into logits of its size: without computing them, where it lets us."""
     expected = (2, output_channels(config.target), *config.patch_shape)
     try:
-        with torch.device("meta"):
-            logits = PlainOutput(kind(**arguments))(torch.empty(2, 1, *config.patch_shape))
+        try:
+            with torch.device("meta"):
+                logits = PlainOutput(kind(**arguments))(torch.empty(2, 1, *config.patch_shape))
+        except Exception:  # some look at values while they are built or run, such as SwinUNETR
+            with torch.inference_mode():
+                logits = network(torch.zeros(2, 1, *config.patch_shape))
+    except ImportError as error:
+        said = _first_line(error).rstrip(".")
+        raise RunError(
+            f"network: {config.network} needs a package that MONAI does not bring along: {said}; install it, or take "
+            "another network"
+        ) from error
     except Exception as error:  # whatever a network says about shapes
         raise RunError(
             f"network: {config.network} cannot work on patches of {config.patch_shape} px: {_first_line(error)}; "

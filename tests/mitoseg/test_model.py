@@ -1,5 +1,6 @@
 import pytest
 import torch
+from monai.networks import nets
 from torch import nn
 
 from mitodata import RunError
@@ -91,6 +92,36 @@ def test_bad_networks_are_named_in_one_line(texts: tuple[str, ...], expected: st
         made(*texts)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class Peeking(nn.Module):
+    """A network that looks at its values, which cannot be done without computing."""
+
+    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.layer(image * float(image.abs().max().item() + 1))
+        return found
+
+
+class Lacking(Peeking):
+    """A network that needs what is not installed."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        import a_package_that_nobody_has  # type: ignore[import-not-found]
+
+        return a_package_that_nobody_has.twice(image)
+
+
+def test_networks_that_must_compute_to_be_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nets, "Peeking", Peeking, raising=False)
+    monkeypatch.setattr(nets, "Lacking", Lacking, raising=False)
+    network, config = made("network=Peeking")
+    assert network(torch.zeros(1, 1, *config.patch_shape)).shape == (1, 1, *config.patch_shape)
+    with pytest.raises(RunError, match="Lacking needs a package that MONAI does not bring along: No module named 'a_p"):
+        made("network=Lacking")
 
 
 def test_channels_last_changes_the_order_only() -> None:
