@@ -5,6 +5,8 @@ import os
 import pickle
 import re
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,19 @@ from mitodata import RunError
 
 FORMAT = "mitoseg checkpoint"
 VERSION = 1
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What is raised where a file is no checkpoint, or a damaged one."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -72,8 +87,11 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
+        with zipfile.ZipFile(io.BytesIO(stored)) as archive:
+            if archive.testzip():  # torch looks at no checksum
+                raise ValueError
         content = torch.load(io.BytesIO(stored), map_location=device, weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError) as error:
+    except _DAMAGE as error:
         raise RunError(f"{path}: damaged or not a checkpoint; expected a file written by mitoseg fit") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise RunError(f"{path}: not a checkpoint of mitoseg; expected a file written by mitoseg fit")

@@ -10,6 +10,18 @@ from mitoseg.study_cli import study
 
 FILES = click.Path(path_type=Path)
 
+
+class Share(click.FloatRange):
+    """A number in a range, which click takes nan for."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        """Convert a text, or fail."""
+        number = float(super().convert(value, parameter, context))
+        if number != number:
+            self.fail("nan is no number", parameter, context)
+        return number
+
+
 # "\b" keeps click from joining the lines.
 GROUP_EXAMPLES = (
     "\b\nExamples:\n"
@@ -87,7 +99,7 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
 @click.option("--val", "validation", multiple=True, type=FILES, help="Held-out file; may be given several times.")
 @click.option(
     "--val-fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Share(0, 1, min_open=True, max_open=True),
     default=0.1,
     show_default=True,
     help="Share of TRAIN held out where no --val is given.",
@@ -167,7 +179,7 @@ def fit(
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Share(0, 1),
     help="Probability from which on a pixel is foreground. [default: the one chosen in the fit]",
 )
 @AXES

@@ -206,6 +206,8 @@ def make_config(overrides: tuple[str, ...] = (), base: FitConfig | None = None, 
         *parents, leaf = name.split(".")
         for parent in parents:
             branch = branch.setdefault(parent, {})
+            if not isinstance(branch, dict):
+                raise RunError(f"--set {text}: {parent} was set to {branch!r} before; expected one or the other")
         branch[leaf] = _plain_value(value.strip(), name.startswith("network_arguments"))
     return parse_config(tree, "settings")
 

@@ -1,18 +1,16 @@
 """The networks: our U-Nets, 2D and 3D, behind a space-to-depth stem, and every network of MONAI by name."""
 
-import difflib
-import inspect
 from math import prod
 from typing import Any
 
 import torch
-from monai.networks import nets
 from monai.networks.nets.basic_unet import BasicUNet
 from monai.networks.nets.dynunet import DynUNet
 from torch import Tensor, nn
 
 from mitodata import RunError
 from mitoseg.config import FitConfig
+from mitoseg.named import monai_network
 from mitoseg.targets import output_channels
 
 STEM = 2
@@ -87,19 +85,6 @@ class StemUNet3D(nn.Module):
         return logits
 
 
-class PlainOutput(nn.Module):
-    """A network of MONAI of which only the first output counts, where it gives several."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Map (B, 1, ...) float32 to logits (B, C, ...)."""
-        logits: Tensor | list[Tensor] | tuple[Tensor, ...] = self.network(image)
-        return logits if isinstance(logits, Tensor) else logits[0]
-
-
 def build_model(config: FitConfig) -> nn.Module:
     """Make the network of `config` with random weights (from torch's global generator).
 
@@ -115,7 +100,7 @@ def build_model(config: FitConfig) -> nn.Module:
         _check_patch(config)
         network: nn.Module = StemUNet(config) if config.dimensions == 2 else StemUNet3D(config)
     else:
-        network = _monai_network(config)
+        network = monai_network(config, tuple(FEATURES))
     if channels_last(config):
         for weight in network.parameters():
             if weight.ndim == 2 + config.dimensions:
@@ -195,7 +180,13 @@ def unfold_blocks(image: Tensor, block: tuple[int, int, int]) -> Tensor:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device that `name` ("auto", "cpu", "cuda") stands for on this machine."""
+    """The device that `name` ("auto", "cpu", "cuda") stands for on this machine.
+
+    Raises:
+        RunError: there is no such device.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise RunError("device=cuda: no CUDA device can be used here; take device=cpu, or install torch with CUDA")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
@@ -224,82 +215,3 @@ def _check_patch(config: FitConfig) -> None:
             f"patch of {config.patch_shape} px; expected multiples of {wanted}, together at least two of them, for "
             f"voxels of {config.working_voxel} nm (z, y, x); change patch_px or patch_z_px"
         )
-
-
-def _monai_network(config: FitConfig) -> nn.Module:
-    known = {
-        name: value for name, value in vars(nets).items() if inspect.isclass(value) and issubclass(value, nn.Module)
-    }
-    if config.network not in known:
-        near = difflib.get_close_matches(config.network, [*FEATURES, *known], n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "see https://docs.monai.io/en/stable/networks.html"
-        raise RunError(
-            f"network: got {config.network!r}; expected {', '.join(FEATURES)} or a class of monai.networks.nets; {hint}"
-        )
-    kind = known[config.network]
-    takes = inspect.signature(kind).parameters
-    unknown = [name for name in config.network_arguments if name not in takes]
-    if unknown and not any(each.kind is each.VAR_KEYWORD for each in takes.values()):
-        near = difflib.get_close_matches(unknown[0], takes, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(takes)}"
-        raise RunError(f"network_arguments.{unknown[0]}: {config.network} takes no such argument; {hint}")
-    ours = {
-        "spatial_dims": config.dimensions,
-        "in_channels": 1,
-        "out_channels": output_channels(config.target),
-        "img_size": config.patch_shape,
-    }
-    arguments = {name: value for name, value in ours.items() if name in takes} | config.network_arguments
-    missing = [name for name, each in takes.items() if each.default is each.empty and name not in arguments]
-    missing = [
-        name
-        for name in missing
-        if takes[name].kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    ]
-    if missing:
-        raise RunError(
-            f"network_arguments: {config.network} also needs {', '.join(missing)}; "
-            f"for example --set network_arguments.{missing[0]}=..."
-        )
-    network = PlainOutput(_make(kind, arguments, config))
-    _try_patch(network, kind, arguments, config)
-    return network
-
-
-def _make(kind: type[nn.Module], arguments: dict[str, Any], config: FitConfig) -> nn.Module:
-    try:
-        return kind(**arguments)
-    except Exception as error:  # whatever a network's constructor says about its arguments
-        raise RunError(f"network_arguments: {config.network} refuses them: {_first_line(error)}") from error
-
-
-def _try_patch(network: nn.Module, kind: type[nn.Module], arguments: dict[str, Any], config: FitConfig) -> None:
-    """See whether the network turns a patch into logits of its size: without computing them, where it lets us."""
-    expected = (2, output_channels(config.target), *config.patch_shape)
-    try:
-        try:
-            with torch.device("meta"):
-                logits = PlainOutput(kind(**arguments))(torch.empty(2, 1, *config.patch_shape))
-        except Exception:  # some look at values while they are built or run, such as SwinUNETR
-            with torch.inference_mode():
-                logits = network(torch.zeros(2, 1, *config.patch_shape))
-    except ImportError as error:
-        said = _first_line(error).rstrip(".")
-        raise RunError(
-            f"network: {config.network} needs a package that MONAI does not bring along: {said}; install it, or take "
-            "another network"
-        ) from error
-    except Exception as error:  # whatever a network says about shapes
-        raise RunError(
-            f"network: {config.network} cannot work on patches of {config.patch_shape} px: {_first_line(error)}; "
-            "change patch_px, patch_z_px or network_arguments"
-        ) from error
-    if tuple(logits.shape) != expected:
-        raise RunError(
-            f"network: {config.network} gives {tuple(logits.shape)} for a batch of two patches; expected {expected}: "
-            "a network that segments"
-        )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

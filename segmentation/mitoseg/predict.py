@@ -69,6 +69,8 @@ def load_model(run: Path | str, device: str = "auto") -> Model:
         network.load_state_dict(content["weights"])
         threshold = float(content["threshold"])
         decoding = Decoding(**content.get("decoding", {"threshold": threshold}))
+        if not 0 <= threshold <= 1 or not all(weight.isfinite().all() for weight in network.state_dict().values()):
+            raise RunError(f"{path}: holds weights or a threshold that are no numbers; the fit went wrong: fit again")
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunError(
             f"{path}: weights do not fit the network of its settings; fitted by another version, or damaged: fit again"

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -48,13 +49,17 @@ class Progress:
             self.bar.set_postfix_str(text)
         elif now - self.printed > LINE_EVERY_S and not self.silent:
             self.printed = now
-            print(f"{used:4.0%}: {text}", file=sys.stderr, flush=True)
+            self._print(f"{used:4.0%}: {text}")
 
     def report(self, line: str) -> None:
         """Print a line that stays."""
         if self.terminal:
             self.bar.write(line, file=sys.stderr)
         elif not self.silent:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        with suppress(OSError):  # a full disk behind stderr is no reason to lose a fit
             print(line, file=sys.stderr, flush=True)
 
     def _left(self, used: float) -> str:

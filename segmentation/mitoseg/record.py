@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from mitodata import RunError
 from mitoseg.checkpoint import write_atomic
@@ -121,9 +121,21 @@ def read_settings(run: Path) -> dict[str, Any]:
         raise RunError(f"{path}: not found; expected the folder of a run to go on with") from error
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read as JSON ({error}); expected the settings of a run") from error
-    if not isinstance(content, dict) or not {"config", "training", "validation", "val_fraction"} <= content.keys():
+    if not _is_settings(content):
         raise RunError(f"{path}: not the settings of a run; expected what mitoseg fit wrote")
     return content
+
+
+def _is_settings(content: object) -> TypeGuard[dict[str, Any]]:
+    """Whether this is what `write_settings` writes of a run."""
+    if not isinstance(content, dict) or not isinstance(content.get("config"), dict):
+        return False
+    training, validation = (content.get(name) for name in ("training", "validation"))
+    lists = all(
+        isinstance(files, list) and all(isinstance(each, str) for each in files) for files in (training, validation)
+    )
+    recipe, share = content.get("recipe", ""), content.get("val_fraction")
+    return lists and isinstance(recipe, str) and bool(training or recipe) and isinstance(share, float) and 0 < share < 1
 
 
 def write_history(run: Path, rows: Sequence[Row]) -> None:

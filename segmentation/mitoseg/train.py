@@ -1,8 +1,9 @@
 """Training: one loop, seeded, within a budget of passes or of wall time, that can be stopped and continued."""
 
+import re
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -80,6 +81,8 @@ def fit(
     started = (run / "config.json").exists() or (run / "last.pt").exists()
     if (run / "last.pt").exists() and not resume:
         raise RunError(f"{run}: holds a run already; add --resume to go on with it, or choose another folder")
+    if not resume and (run / "config.json").exists():
+        read_settings(run)  # a run that was killed before its first save starts again; no other file is replaced
     with gather_team(config.device) as team:
         learner = Learner(config, team)
         if resume and ((run / "last.pt").exists() or not started):  # killed before its first save: it starts again
@@ -90,12 +93,31 @@ def fit(
         sources = Sources(training=training, validation=validation, val_fraction=val_fraction, recipe=recipe)
         data = open_in_turn(sources, run, config, team)
         try:
-            with stop_politely() as stop:
+            with stop_politely() as stop, _memory(config):
                 Session(learner, data, run, stop).work()
         finally:
             data.close()
     row = learner.rows[-1]
     return FitResult(run, learner.step, row.minutes, row.threshold, row.val_iou, team.leads)
+
+
+@contextmanager
+def _memory(config: FitConfig) -> Iterator[None]:
+    """Say in one line that memory does not suffice; what was saved stays.
+
+    Raises:
+        RunError: it does not.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch raises a RuntimeError of its own for a GPU, and a plain one for a processor.
+        if isinstance(error, RuntimeError) and not re.search("out of memory|allocate memory", str(error)):
+            raise
+        raise RunError(
+            f"not enough memory for {config.batch} patches of {' x '.join(map(str, config.patch_shape))} px with "
+            f"network {config.network}; take a smaller batch, patch_px or network (--set batch=...)"
+        ) from error
 
 
 def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> FitData:

@@ -7,8 +7,9 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
+from mitodata import RunError
 from mitogen.farm import render_dataset
-from mitogen.job import Job, render_image
+from mitogen.job import Job, job_of, render_image
 from mitogen.parts import class_names
 from mitogen.recipe import Recipe, draw, open_recipe, parse_recipe
 from mitoseg.config import FitConfig
@@ -62,22 +63,27 @@ def resolve_recipe(name: str) -> str:
 
 
 def render_validation(recipe: str, path: Path, config: FitConfig) -> None:
-    """Render the images a run is validated on into one file, unless it is there already.
+    """Render the images a run is validated on into one file, unless it is there already, of the same recipe and seed.
 
     They come from another seed than those it learns from, and are a third wider than a patch. Of volumes an eighth as
     many are made.
 
     Raises:
-        MitoError: an image failed, or the file cannot be written.
+        MitoError: an image failed, the file cannot be written, or is there with other images.
         KeyboardInterrupt: stopped; what is done is kept.
     """
-    if path.exists():
-        return
     made, seed = parse_recipe(recipe), dataset_seed(config.seed, VALIDATION)
     z, y, x = patch_shape(config)
     shape = rendered_shape(made, seed, 0, (z, ceil(4 * y / 3), ceil(4 * x / 3)), config)
     count = config.validation_images if shape[0] == 1 else ceil(config.validation_images / 8)
-    render_dataset(Job(made, seed, shape), path, count, workers=max(1, config.workers))
+    job = Job(made, seed, shape)
+    if path.exists():
+        if job_of(path)[0].fingerprint() != job.fingerprint():
+            raise RunError(
+                f"{path}: holds other images than this fit is validated on; remove it, or choose another folder"
+            )
+        return
+    render_dataset(job, path, count, workers=max(1, config.workers))
 
 
 def rendered_shape(

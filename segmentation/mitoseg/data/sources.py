@@ -49,8 +49,10 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
     """Open the files of a run and choose its sections.
 
     Raises:
-        DataError: a file is missing, damaged or unlabelled, too few sections are left, or none of them has foreground.
+        DataError: a file is missing, damaged, unlabelled or given twice, too few sections are left, or none of them has
+            foreground.
     """
+    _check_once(training, validation)
     files = SectionFiles(training)
     if validation:
         held_out_files = SectionFiles(validation)
@@ -81,6 +83,20 @@ def open_rendered(recipe: str, held_out: Path, validation: Sequence[Path], confi
     sections = spread(files.sections(), config.validation_images)
     _check_foreground(files, sections)
     return FitData(patches, files, sections, [])
+
+
+def _check_once(training: Sequence[Path], validation: Sequence[Path]) -> None:
+    """See that no file is learned from twice, or validated on what it teaches."""
+    seen: dict[Path, str] = {}
+    for path, role in [
+        *((path, "for training") for path in training),
+        *((path, "for validation") for path in validation),
+    ]:
+        before = seen.setdefault(path.resolve(), "")
+        if before:
+            how = f"twice {role}" if before == role else "for training and for validation"
+            raise DataError(f"{path}: given {how}; expected each file once")
+        seen[path.resolve()] = role
 
 
 def _check_foreground(files: SectionFiles, held_out: Sequence[Section]) -> None:
