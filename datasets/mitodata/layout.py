@@ -80,10 +80,15 @@ def write_provenance(file: h5py.File, provenance: Provenance) -> None:
     file.attrs["format"] = FORMAT_NAME
     file.attrs["schema_version"] = SCHEMA_VERSION
     for name in ("source", "recipe", "licence", "citation", "instances"):
-        file.attrs[name] = getattr(provenance, name)
-    file.attrs["software"] = provenance.software or software()
+        file.attrs[name] = storable(getattr(provenance, name))
+    file.attrs["software"] = storable(provenance.software or software())
     if provenance.seed is not None:
         file.attrs["seed"] = provenance.seed
+
+
+def storable(text: str) -> str:
+    """Write a question mark for what UTF-8 cannot say: Linux allows any bytes in the names of files."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def read_provenance(file: h5py.File) -> Provenance:
@@ -135,14 +140,38 @@ def read_classes(compartment: h5py.Dataset) -> dict[int, str]:
 
 
 def sample_count(file: h5py.File) -> int:
-    """Count the samples."""
-    return len(file["names"])
+    """Count the samples.
+
+    Raises:
+        ValueError: `names` is no list of texts.
+    """
+    names = file["names"]
+    if not is_list_of_texts(names):
+        raise ValueError("names is no list of texts")
+    return len(names)
+
+
+def is_list_of_texts(item: object) -> bool:
+    """Say whether something in a file is a dataset of one text a row."""
+    return isinstance(item, h5py.Dataset) and item.ndim == 1 and h5py.check_string_dtype(item.dtype) is not None
+
+
+def image_dataset(parent: h5py.Group, name: str) -> h5py.Dataset:
+    """Return an image dataset.
+
+    Raises:
+        ValueError: something else has that name.
+    """
+    found = parent[name]
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"{name} is no dataset")
+    return found
 
 
 def sample_images(file: h5py.File, index: int) -> dict[str, h5py.Dataset]:
     """Find the datasets that hold raw and, where they are, label, mask and compartment of a sample."""
     parent = file if "raw" in file else file[sample_group(index)]
-    return {name: parent[name] for name in IMAGES if name in parent}
+    return {name: image_dataset(parent, name) for name in IMAGES if name in parent}
 
 
 def sample_shape(file: h5py.File, index: int) -> tuple[int, int, int]:
@@ -188,7 +217,7 @@ def read_sample(
     return Sample(
         **arrays,
         voxel_size_nm=voxel_size_of(images["raw"]),
-        params=dict(zip(knobs, file["params"][index].tolist(), strict=True)) if knobs else {},
+        params=dict(zip(knobs, map(float, file["params"][index]), strict=True)) if knobs else {},
         name=file["names"].asstr()[index],
     )
 

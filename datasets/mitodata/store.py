@@ -5,7 +5,7 @@ This is the module to import from; the layout itself, the writer and the checks 
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +28,7 @@ from mitodata.layout import (
     sample_voxel_size,
     software,
 )
-from mitodata.opening import CHUNK_CACHE_BYTES, open_file
+from mitodata.opening import CHUNK_CACHE_BYTES, one_line, open_file
 from mitodata.sample import Sample, VoxelSize
 from mitodata.validation import describe, validate
 from mitodata.writer import write_dataset, write_volume
@@ -125,18 +125,21 @@ class Dataset:
 
     def shape(self, index: int) -> tuple[int, int, int]:
         """Return the shape (Z, Y, X) of a sample without reading it."""
+        index = self._number(index)
         with self._errors():
-            return sample_shape(self._open(), self._number(index))
+            return sample_shape(self._open(), index)
 
     def voxel_size_nm(self, index: int) -> VoxelSize:
         """Return the voxel size (z, y, x) of a sample in nm."""
+        index = self._number(index)
         with self._errors():
-            return sample_voxel_size(self._open(), self._number(index))
+            return sample_voxel_size(self._open(), index)
 
     def name(self, index: int) -> str:
         """Return where a sample came from; may be empty."""
+        index = self._number(index)
         with self._errors():
-            return str(self._open()["names"].asstr()[self._number(index)])
+            return str(self._open()["names"].asstr()[index])
 
     @property
     def params(self) -> dict[str, NDArray[np.float64]]:
@@ -189,12 +192,5 @@ class Dataset:
             self._process = os.getpid()
         return self._file
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn what HDF5 says about damage into one line."""
-        try:
-            yield
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise DataError(
-                f"{self.path}: damaged mitodata file ({str(error).partition(chr(10))[0]}); `mitogen validate` says more"
-            ) from error
+    def _errors(self) -> AbstractContextManager[None]:
+        return one_line(self.path, "; `mitogen validate` says more")

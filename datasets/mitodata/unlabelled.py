@@ -1,16 +1,14 @@
 """Grey images of a dataset file for those who must not see its labels: no label, mask or compartment is ever opened."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import h5py
 
-from mitodata.errors import DataError
-from mitodata.layout import sample_count, sample_group
-from mitodata.opening import open_file
+from mitodata.layout import image_dataset, sample_count, sample_group
+from mitodata.opening import one_line, open_file
 from mitodata.sample import Sample, VoxelSize
 
 Window = tuple[slice, slice, slice]
@@ -76,12 +74,7 @@ class Unlabelled:
             return Sample(array.reshape(-1, *array.shape[-2:]), self.voxel_size_nm(index))
 
     def _raw(self, index: int) -> h5py.Dataset:
-        return self._file["raw" if self._stacked else f"{sample_group(index)}/raw"]
+        return image_dataset(self._file if self._stacked else self._file[sample_group(index)], "raw")
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn what HDF5 says about damage into one line."""
-        try:
-            yield
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise DataError(f"{self.path}: damaged mitodata file ({str(error).partition(chr(10))[0]})") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        return one_line(self.path, "; `mitogen validate` says more")

@@ -19,6 +19,7 @@ from mitodata.layout import (
     read_sample,
     sample_group,
     sample_images,
+    storable,
     write_classes,
     write_image_attributes,
     write_provenance,
@@ -156,7 +157,7 @@ class _Table:
             self._params.resize(row + 1, axis=0)
             self._params[row] = values
         self._names.resize(row + 1, axis=0)
-        self._names[row] = sample.name
+        self._names[row] = storable(sample.name)
         return row
 
 

@@ -93,7 +93,7 @@ def choose_axes(model: Model, shape: tuple[int, int, int], voxel_size_nm: VoxelS
     """
     if axes != AUTO:
         return axes
-    if model.config.dimensions == 3 or max(voxel_size_nm) / min(voxel_size_nm) >= FLAT:
+    if shape[0] == 1 or model.config.dimensions == 3 or max(voxel_size_nm) / min(voxel_size_nm) >= FLAT:
         return "z"
     least_nm = DEEP * model.config.patch_px * model.config.working_voxel_nm
     extents = (length * edge for length, edge in zip(shape, voxel_size_nm, strict=True))

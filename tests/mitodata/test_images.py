@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_other_types_are_stretched(tmp_path: Path) -> None:
         assert np.abs(found / 255 - GREY / GREY.max()).max() < 0.01
     assert (to_grey(np.full((4, 4), 3.5), "here") == 0).all()
     np.testing.assert_array_equal(np.unique(to_grey(np.eye(4, dtype=bool), "here")), [0, 255])
-    with pytest.raises(DataError, match="here: holds grey values that are not finite"):
+    with pytest.raises(DataError, match="here: holds values that are not finite"):
         to_grey(np.full((4, 4), np.nan), "here")
 
 
@@ -65,7 +66,7 @@ def test_masks_of_numbers(values: list[int], expected: list[int]) -> None:
 
 def test_masks_of_other_types() -> None:
     assert binarise(np.array([[0, 65535]], np.uint16), Path("a.png")).tolist() == [[0, 1]]
-    assert binarise(np.array([[0.1, 0.6]]), Path("a.tif")).tolist() == [[0, 1]]
+    assert binarise(np.array([[0.1, 1.0]]), Path("a.tif")).tolist() == [[0, 1]]
     assert binarise(np.array([[False, True]]), Path("a.png")).tolist() == [[0, 1]]
     assert binarise(np.array([[[0, 0, 0], [0, 128, 0]]], np.uint8), Path("a.png")).tolist() == [[0, 1]]
     assert binarise(np.array([[2, 9, 130]], np.uint8), Path("a.JPG")).tolist() == [[0, 0, 1]]
@@ -76,6 +77,35 @@ def test_masks_of_other_types() -> None:
 def test_numbers_are_no_mask(values: np.ndarray) -> None:
     with pytest.raises(DataError, match=r"a\.png: values up to .* look like numbers of classes or instances"):
         binarise(values, Path("a.png"))
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ([0, np.nan, 1], "values that are not finite"),
+        ([0, np.inf, 1], "values that are not finite"),
+        ([0, 0.3], r"values from 0 to 0\.3; expected a mask of 0/1"),
+        ([-1.0, 0], "values from -1 to 0; expected a mask of 0/1"),
+        (np.array([-1, 0], np.int8), "values from -1 to 0; expected a mask of 0/1"),
+        (np.array([0, 1j]), "pixels of type complex128; expected real numbers"),
+    ],
+)
+def test_what_would_be_an_empty_mask_is_refused(values: list[float], problem: str) -> None:
+    with pytest.raises(DataError, match=rf"a\.tif: .*{problem}"):
+        binarise(np.atleast_2d(values), Path("a.tif"))
+
+
+@pytest.mark.parametrize("scale", [1.7e308, 1e-307, 5e-324])
+def test_grey_levels_of_extreme_range(scale: float, recwarn: pytest.WarningsRecorder) -> None:
+    values = np.where(GREY > 100, 1, -1) * scale
+    assert to_grey(values, "here").tolist() == np.where(GREY > 100, 255, 0).tolist()
+    hot = np.zeros((50, 50))
+    hot[0, 0] = 1.7e308  # one hot pixel among levels that differ by next to nothing
+    hot[1:, 1:] = scale if scale < 1 else 0
+    assert to_grey(hot, "here").shape == hot.shape
+    with pytest.raises(DataError, match="here: holds pixels of type complex64; expected real numbers"):
+        to_grey(GREY.astype(np.complex64), "here")
+    assert not recwarn.list
 
 
 def test_a_1_bit_mask(tmp_path: Path) -> None:
@@ -101,10 +131,24 @@ def test_unreadable_images(tmp_path: Path) -> None:
         read_array(tmp_path / "stack.tif")
 
 
+@pytest.mark.parametrize("content", [b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"II*\0\0\0\0\0"])
+def test_a_tiff_without_an_image_is_one_line(
+    tmp_path: Path, content: bytes, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.tif").write_bytes(content)
+    for read in (read_array, TiffStack):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(DataError, match=r"a\.tif: is (not an image|not a TIFF), or damaged"):
+                read(tmp_path / "a.tif")
+    assert not caplog.records
+    assert not capfd.readouterr().err
+
+
 def test_files_are_sorted_by_number(tmp_path: Path) -> None:
-    for name in ("10.png", "2.png", "1.PNG", ".hidden.png", "notes.txt"):
+    for name in ("10.png", "2.png", "1.PNG", "3²1.png", ".hidden.png", "notes.txt"):
         (tmp_path / name).touch()
-    assert [path.name for path in image_files(tmp_path)] == ["1.PNG", "2.png", "10.png"]
+    assert [path.name for path in image_files(tmp_path)] == ["1.PNG", "2.png", "3²1.png", "10.png"]
     with pytest.raises(DataError, match="cannot be read: No such file"):
         image_files(tmp_path / "no")
     (tmp_path / "empty").mkdir()

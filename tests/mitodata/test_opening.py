@@ -8,6 +8,7 @@ from PIL import Image
 
 from mitodata import DataError, Sample
 from mitodata.store import Dataset, Provenance, describe, validate, write_dataset
+from mitodata.unlabelled import Unlabelled
 
 MakeSample = Callable[..., Sample]
 
@@ -70,3 +71,94 @@ def test_damaged_data(dataset_file: Path) -> None:
         with pytest.raises(DataError, match="damaged mitodata file"):
             dataset[3]
     assert validate(dataset_file) == ["sample 3, from y 0, x 0: damaged, cannot be read"]
+
+
+def read_all(path: Path) -> None:
+    with Dataset(path) as dataset:
+        assert [dataset.name(index) for index in range(len(list(dataset)))]
+
+
+def read_grey(path: Path) -> None:
+    with Unlabelled(path) as images:
+        for index in range(len(images)):
+            images.voxel_size_nm(index)
+            images.read(index, (slice(None), slice(None), slice(None)))
+
+
+def put(name: str, value: object) -> Callable[[h5py.File], None]:
+    """A function that puts something else under the name of a dataset, with its attributes; nothing for a group."""
+
+    def damage(file: h5py.File) -> None:
+        attributes = dict(file[name].attrs)
+        del file[name]
+        if value is None:
+            file.create_group(name)
+        else:
+            file[name] = value
+        file[name].attrs.update(attributes)
+
+    return damage
+
+
+def attribute(name: str, value: object) -> Callable[[h5py.File], None]:
+    """A function that sets an attribute of raw, or of the file."""
+    return lambda file: (file["raw"] if name == "resolution" else file).attrs.__setitem__(name, value)
+
+
+DAMAGE = [
+    put("names", "x"),
+    put("names", np.arange(8)),
+    put("names", None),
+    put("raw", None),
+    put("raw", np.zeros((3, 24, 32), np.uint8)),
+    put("raw", np.uint8(3)),
+    attribute("resolution", 5.0),
+    attribute("resolution", "abc"),
+    attribute("schema_version", "two"),
+    attribute("schema_version", [1, 2]),
+    attribute("format", np.array([1, 2])),
+]
+UNSEEN = [  # by those who read no labels
+    put("mask", np.zeros((2, 24, 32), np.uint8)),
+    put("mask", None),
+    put("params", np.array([["x", "y"]] * 8, "S3")),
+    put("params", None),
+    attribute("seed", [1, 2]),
+    attribute("seed", "abc"),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE + UNSEEN)
+def test_what_is_something_else_is_one_line(dataset_file: Path, damage: Callable[[h5py.File], None]) -> None:
+    with h5py.File(dataset_file, "a") as file:
+        damage(file)
+    for read in (read_all, read_grey) if damage in DAMAGE else (read_all,):
+        with pytest.raises(DataError) as caught:
+            read(dataset_file)
+        assert str(caught.value).startswith(f"{dataset_file}: ")
+        assert "\n" not in str(caught.value)
+    assert validate(dataset_file)
+
+
+@pytest.mark.parametrize("name", ["/", "names", "raw", "params"])
+def test_damaged_headers(dataset_file: Path, name: str) -> None:
+    with h5py.File(dataset_file) as file:
+        start = h5py.h5o.get_info(file[name].id).addr
+    with dataset_file.open("r+b") as stream:
+        stream.seek(start)
+        stream.write(b"\xff" * 24)
+    for read in (read_all, read_grey, describe) if name != "params" else (read_all, describe):
+        with pytest.raises(DataError) as caught:
+            read(dataset_file)
+        assert str(caught.value).startswith(f"{dataset_file}: ")
+        assert "\n" not in str(caught.value)
+    assert validate(dataset_file)
+
+
+def test_contradictions_name_the_file(dataset_file: Path) -> None:
+    with h5py.File(dataset_file, "a") as file:
+        file["label"][2] = 0
+    with Dataset(dataset_file) as dataset, pytest.raises(DataError, match=r"a\.h5: image 2: \d+ mask voxels belong to"):
+        dataset[2]
+    with Dataset(dataset_file) as dataset, pytest.raises(IndexError, match="no sample 8 among 8"):
+        dataset.shape(8)  # a mistake of the program, not of the file

@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import os
 import pickle
 import time
 import weakref
@@ -137,6 +138,14 @@ def test_a_long_recipe_fits(tmp_path: Path, make_sample: MakeSample) -> None:
     recipe = "x = 1\n" * 50_000
     write_dataset(tmp_path / "a.h5", [make_sample()], Provenance(recipe=recipe))
     assert Dataset(tmp_path / "a.h5").provenance.recipe == recipe
+
+
+def test_names_that_are_no_text(tmp_path: Path, make_sample: MakeSample) -> None:
+    """As Linux gives those of files whose bytes are no UTF-8."""
+    odd = os.fsdecode(b"bad\xff.png")
+    write_dataset(tmp_path / "a.h5", [replace(make_sample(), name=odd)], Provenance(source=odd))
+    with Dataset(tmp_path / "a.h5") as dataset:
+        assert (dataset.name(0), dataset.provenance.source) == ("bad?.png", "bad?.png")
 
 
 def test_mixed_labels_go_to_groups(tmp_path: Path, make_sample: MakeSample) -> None:

@@ -37,6 +37,28 @@ def set_resolution(name: str, value: object) -> Damage:
     return damage
 
 
+def set_attribute(name: str, value: object) -> Damage:
+    def damage(file: h5py.File) -> None:
+        file.attrs[name] = value
+
+    return damage
+
+
+def make_group(name: str) -> Damage:
+    def damage(file: h5py.File) -> None:
+        del file[name]
+        file.create_group(name)
+
+    return damage
+
+
+def set_columns(value: object) -> Damage:
+    def damage(file: h5py.File) -> None:
+        file["params"].attrs["columns"] = value
+
+    return damage
+
+
 def set_classes(value: str) -> Damage:
     def damage(file: h5py.File) -> None:
         file["compartment"].attrs["classes"] = value
@@ -66,6 +88,22 @@ STACKED: list[tuple[Damage, str]] = [
     (remove("names"), "names: missing; expected one row a sample"),
     (set_resolution("raw", [1, 0, 1]), "raw: attribute resolution is [1, 0, 1]; expected three positive numbers"),
     (set_resolution("raw", "5 nm"), "raw: attribute resolution is"),
+    (set_resolution("raw", 5.0), "raw: attribute resolution is 5.0; expected three positive numbers"),
+    (set_resolution("raw", [5.0, 1e9, 5.0]), "expected three positive numbers (z, y, x) in nm, 0.001 to 1,000,000"),
+    (replace("names", np.arange(3)), "names: int64 of shape (3,); expected one row of text a sample"),
+    (replace("names", np.array([b"\xff\xfe"] * 3)), "names: damaged, cannot be read ('ascii' codec can't decode"),
+    (replace("names", "x"), "names: object of shape (); expected one row of text a sample"),
+    (make_group("names"), "names: missing; expected one row a sample"),
+    (make_group("raw"), "the file: holds label, mask; expected raw"),
+    (replace("raw", np.uint8(3)), "raw: has shape (); expected (3, Y, X)"),
+    (replace("raw", "abc"), "raw: is object; expected uint8"),
+    (make_group("params"), "params: is no dataset; expected one row a sample"),
+    (set_columns(5), "params: attribute columns is 5; expected one text a column"),
+    (replace("params", np.full((3, 2), np.nan)), "params: knob_0 of sample 0 is not finite"),  # and without chunks
+    (set_attribute("seed", [1, 2]), "attribute seed is [1, 2]; expected a whole number"),
+    (set_attribute("seed", "abc"), "attribute seed is abc; expected a whole number"),
+    (set_attribute("recipe", 5), "attribute recipe is 5; expected text"),
+    (lambda file: file.attrs.__delitem__("schema_version"), "attribute schema_version: missing; expected a whole"),
 ]
 
 GROUPED: list[tuple[Damage, str]] = [
@@ -73,6 +111,8 @@ GROUPED: list[tuple[Damage, str]] = [
     (remove("samples/000001"), "samples/000001: missing"),
     (remove("samples/000000/raw"), "samples/000000: holds label, mask"),
     (replace("names", ["a"]), "samples/000001: not listed in names"),
+    (replace("samples", 5), "samples: is no group; expected a group a sample"),
+    (replace("samples/000001", 5), "samples/000001: is no group; expected one with raw in it"),
 ]
 
 

@@ -144,6 +144,7 @@ def test_passes_in_parts_are_those_in_memory(
         ((15, 90, 75), SIZE, "z"),  # .12 um, half a patch is .128
         ((41, 90, 75), (16.0, 8.0, 8.0), "z"),
         ((1, 90, 75), SIZE, "z"),
+        ((1, 90, 75), (5e3, 5e3, 5e3), "z"),  # thick, and still a single section
     ],
 )
 def test_what_auto_stands_for(

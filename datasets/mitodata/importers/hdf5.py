@@ -12,7 +12,7 @@ from mitodata.importers.components import Labels, as_labels
 from mitodata.importers.images import Pixels, binarise, mark_ignored, to_grey
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.stack import Stack
-from mitodata.opening import open_hdf5
+from mitodata.opening import DAMAGE, one_line, open_hdf5
 
 _EXPECTS = "datasets of shape (Y, X), (Z, Y, X) or (N, Z, Y, X) in an HDF5 file"
 _RAW_NAMES = ("raw", "volumes/raw", "main", "data", "image", "images")
@@ -20,6 +20,11 @@ _RAW_NAMES = ("raw", "volumes/raw", "main", "data", "image", "images")
 
 def _find(path: Path, options: Options) -> list[Stack]:
     file = open_hdf5(path)
+    with one_line(path, kind="HDF5"):
+        return _choose(file, path, options)
+
+
+def _choose(file: h5py.File, path: Path, options: Options) -> list[Stack]:
     raw = _dataset(file, options.raw) if options.raw else _guess_raw(file)
     others = {kind: _dataset(file, name) for kind, name in (("label", options.label), ("mask", options.mask)) if name}
     for kind, dataset in others.items():
@@ -95,7 +100,7 @@ class _Reader:
         where = (*self._lead, z) if self._dataset.ndim > 2 else ()
         try:
             return np.asarray(self._dataset[where])
-        except (OSError, RuntimeError) as error:
+        except DAMAGE as error:
             raise DataError(f"{self._where}: section {z} is damaged, cannot be read") from error
 
 

@@ -41,11 +41,11 @@ def _stack(path: Path, images: list[Path], labels: list[Path]) -> Stack:
     for below, above in pairwise(images):
         if last_number(above) != last_number(below) + 1:
             raise DataError(f"{above}: follows {below.name}; expected sections without gaps, each once")
-    wide = bool(labels) and read_array(labels[0]).dtype.itemsize > 2
+    wide = bool(labels) and read_array(labels[0], numbers=True).dtype.itemsize > 2
     largest = int(np.iinfo(np.uint32 if wide else np.uint16).max)
 
     def label(z: int) -> Labels:
-        array = read_array(labels[z])
+        array = read_array(labels[z], numbers=True)
         if array.ndim != 2 or array.dtype.kind not in "ui":
             raise DataError(f"{labels[z]}: is {array.dtype} of shape {array.shape}; expected integers of one channel")
         if array.min() < 0 or array.max() > largest:

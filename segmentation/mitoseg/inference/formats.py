@@ -1,15 +1,11 @@
-"""Files of each kind, opened as sources: pictures, TIFF, HDF5 and OME-Zarr."""
+"""Files of each kind, opened as sources: pictures, HDF5 and OME-Zarr."""
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
-from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import tifffile
 import zarr
 
 from mitodata import DataError, VoxelSize
@@ -27,51 +23,6 @@ def open_picture(path: Path) -> Iterator[Source]:
     yield Source(path, "", pixels, UNKNOWN)
 
 
-def open_tiff(path: Path) -> Iterator[Source]:
-    """Open a TIFF, single or stack; OME and ImageJ say the voxel size."""
-    with readable(path, "TIFF"):
-        file = tifffile.TiffFile(path)
-    with file:
-        with readable(path, "TIFF"), _complaints("tifffile"):
-            series = file.series[0]
-            array: Any = zarr.open(series.aszarr(level=0), mode="r")
-            size_nm, colour = _tiff_voxel_size(file), series.axes.endswith("S")
-        lead = len(array.shape) - (1 if colour else 0) - 3
-        if any(length != 1 for length in array.shape[: max(lead, 0)]):
-            raise DataError(
-                f"{path}: shape {array.shape} with axes {series.axes}; expected (Y, X) or (Z, Y, X), one channel"
-            )
-        yield Source(path, "", array, size_nm or UNKNOWN, (0,) * lead, colour)
-
-
-_TIFF_UNITS = {"nm": 1.0, "um": 1e3, "\u00b5m": 1e3, "\\u00b5m": 1e3, "micron": 1e3, "microns": 1e3, "mm": 1e6}
-
-
-def _tiff_voxel_size(file: tifffile.TiffFile) -> VoxelSize | None:
-    """The voxel size in nm that OME or ImageJ wrote; other programs' resolution is that of printing."""
-    if file.ome_metadata:
-        image = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]
-        pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
-        y, x, z = (
-            float(pixels.get(f"PhysicalSize{axis}", 0))
-            * _TIFF_UNITS.get(pixels.get(f"PhysicalSize{axis}Unit", "um"), 0)
-            for axis in "YXZ"
-        )
-    elif file.imagej_metadata:
-        unit = _TIFF_UNITS.get(str(file.imagej_metadata.get("unit", "")).lower(), 0)
-        tags = file.pages.first.tags
-        y, x = (_edge(tags[f"{axis}Resolution"].value) * unit if f"{axis}Resolution" in tags else 0 for axis in "YX")
-        z = float(file.imagej_metadata.get("spacing", 0)) * unit
-    else:
-        return None
-    return (z or y, y, x) if y and x else None
-
-
-def _edge(resolution: tuple[int, int]) -> float:
-    """Length of a pixel from pixels a length."""
-    return resolution[1] / resolution[0] if resolution[0] else 0.0
-
-
 def open_samples(path: Path, dataset: str | None) -> Iterator[Source]:
     """Open the samples of a file of our format, or the dataset that is named in another's."""
     # Parts are read once, in the order in which they lie in the file: a cache of chunks would only cost memory.
@@ -80,6 +31,8 @@ def open_samples(path: Path, dataset: str | None) -> Iterator[Source]:
             open_file(path).close()
             with readable(path, "mitodata file"):
                 count = sample_count(file)
+            if not count:
+                raise DataError(f"{path}: holds no samples; expected at least one image")
             for number in range(count):
                 with readable(path, "mitodata file"):
                     raw, size_nm = sample_images(file, number)["raw"], sample_voxel_size(file, number)
@@ -92,6 +45,8 @@ def open_samples(path: Path, dataset: str | None) -> Iterator[Source]:
             raise DataError(
                 f"{path}: {named}; name one with --dataset: {', '.join(_datasets(file)) or 'it holds none'}"
             )
+        if found.shape is None:
+            raise DataError(f"{path}: {dataset} is empty; expected (Y, X) or (Z, Y, X)")
         lead = (0,) * max(0, found.ndim - 3)
         if any(length != 1 for length in found.shape[: len(lead)]):
             raise DataError(f"{path}: {dataset} has shape {found.shape}; expected (Y, X) or (Z, Y, X)")
@@ -134,24 +89,9 @@ def open_zarr(path: Path, dataset: str | None) -> Iterator[Source]:
                     f"{', '.join(sorted(node.keys())) or 'it holds none'}"
                 )
             node, size_nm, axes = node[image.path], image.voxel_size_nm or UNKNOWN, "".join(image.axes)
+            if not isinstance(node, zarr.Array):
+                raise DataError(f"{path}: its OME metadata name {image.path!r} as finest level; expected an array")
     lead = (0,) * max(0, node.ndim - 3)
     if any(length != 1 for length in node.shape[: len(lead)]) or (axes and not "zyx".endswith(axes[len(lead) :])):
         raise DataError(f"{path}: shape {node.shape} with axes {axes or 'unknown'}; expected one channel of (z, y, x)")
     yield Source(path, "", node, size_nm, lead)
-
-
-@contextmanager
-def _complaints(library: str) -> Iterator[None]:
-    """Raise what a library only logs as an error: a stack that was cut off must not pass for a shorter one."""
-    handler = BufferingHandler(1000)
-    handler.setLevel(logging.ERROR)
-    logger = logging.getLogger(library)
-    propagated, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagated
-    if handler.buffer:
-        raise ValueError(handler.buffer[0].getMessage())

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from mitodata import DataError, VoxelSize
-from mitoseg.images import luminance
 from mitoseg.inference.layer import Part
 
 UNKNOWN: VoxelSize = (0.0, 0.0, 0.0)
@@ -44,10 +43,9 @@ class Source:
     Attributes:
         path: the file it is in.
         suffix: what to add to the file's name, where the file holds several.
-        array: its grey levels, ([Z,] Y, X) behind `lead` and before a last dimension of colours.
+        array: its grey levels, ([Z,] Y, X) behind `lead`.
         voxel_size_nm: (z, y, x) in nm.
         lead: indices of the dimensions that come first.
-        colour: whether the last dimension is one of colours.
         levels: grey levels that become 0 and 255; None for uint8, which stays as it is.
     """
 
@@ -56,13 +54,12 @@ class Source:
     array: Array
     voxel_size_nm: VoxelSize
     lead: tuple[int, ...] = ()
-    colour: bool = False
     levels: tuple[float, float] | None = None
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
         """(Z, Y, X)."""
-        spatial = self.array.shape[len(self.lead) : -1 if self.colour else None]
+        spatial = self.array.shape[len(self.lead) :]
         z, y, x = (1, *spatial)[-3:]
         return (z, y, x)
 
@@ -70,7 +67,7 @@ class Source:
     def depth(self) -> int:
         """Sections that are best read together, because the file packs them together."""
         chunks = getattr(self.array, "chunks", None) or (1,)
-        spatial = chunks[len(self.lead) : -1 if self.colour else None]
+        spatial = chunks[len(self.lead) :]
         return int(spatial[0]) if len(spatial) == 3 else 1
 
     def read(self, part: Part) -> NDArray[np.uint8]:
@@ -83,16 +80,17 @@ class Source:
         if self.levels is None:
             return found.astype(np.uint8, copy=False)
         low, high = self.levels
-        stretched = (found.astype(np.float32) - low) * (255 / max(high - low, 1e-9))
-        return np.asarray(stretched.clip(0, 255).round(), np.uint8)
+        # Float32 cannot hold every grey level of float64; in place, since one copy is large already.
+        stretched = found.astype(np.float64)
+        stretched -= low
+        stretched *= 255 / max(high - low, 1e-9)
+        return np.asarray(stretched.clip(0, 255, out=stretched).round(out=stretched), np.uint8)
 
     def read_stored(self, part: Part) -> NDArray[Any]:
-        """Read a part as it is stored, without colours: (Z, Y, X)."""
-        flat = len(self.array.shape) - len(self.lead) - self.colour == 2
+        """Read a part as it is stored: (Z, Y, X)."""
+        flat = len(self.array.shape) - len(self.lead) == 2
         with readable(self.path):
             found = np.asarray(self.array[(*self.lead, *part[1 if flat else 0 :])])
-        if self.colour:
-            found = luminance(found)
         return found[np.newaxis] if flat else found
 
 
@@ -102,6 +100,8 @@ _DAMAGE = (
     ValueError,
     KeyError,
     IndexError,
+    TypeError,
+    AttributeError,
     SyntaxError,
     struct.error,
     zlib.error,

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from mitodata import DataError, VoxelSize
 from mitodata.sample import voxel_size_problem
-from mitoseg.images import HDF5, PICTURES, TIFF
-from mitoseg.inference.formats import open_picture, open_samples, open_tiff, open_zarr
+from mitoseg.images import HDF5, PICTURES, RESULTS, TIFF
+from mitoseg.inference.formats import open_picture, open_samples, open_zarr
 from mitoseg.inference.source import UNKNOWN, Source
+from mitoseg.inference.tiff import open_tiff
 
 ZARR = (".zarr",)
 KINDS = PICTURES + TIFF + HDF5 + ZARR
@@ -20,6 +21,8 @@ KINDS = PICTURES + TIFF + HDF5 + ZARR
 
 def expand(paths: Sequence[Path]) -> list[Path]:
     """Replace folders by the images in them, sorted by name; an OME-Zarr is one image.
+
+    What `mitoseg.segment` writes is left out of folders: a second run beside the images would segment its own masks.
 
     Raises:
         DataError: a file is missing or of an unknown kind, or a folder holds no image.
@@ -29,16 +32,27 @@ def expand(paths: Sequence[Path]) -> list[Path]:
         if is_zarr(path) or path.is_file():
             found.append(path)
         elif path.is_dir():
-            inside = sorted(each for each in path.iterdir() if each.suffix.lower() in KINDS)
-            if not inside:
-                raise DataError(f"{path}: holds no image; expected files ending in {', '.join(KINDS)}")
-            found += inside
+            found += _images_in(path)
         else:
             raise DataError(f"{path}: not found; expected an image file or a folder of images")
     for path in found:
         if path.suffix.lower() not in KINDS and not is_zarr(path):
             raise DataError(f"{path}: unknown kind of file; expected one of {', '.join(KINDS)}")
     return found
+
+
+def _images_in(folder: Path) -> list[Path]:
+    """The images in a folder, without results of earlier runs."""
+    inside = sorted(each for each in folder.iterdir() if each.suffix.lower() in KINDS)
+    images = [each for each in inside if not each.name.endswith(RESULTS)]
+    if inside and not images:
+        raise DataError(
+            f"{folder}: holds no image but what looks like results of mitoseg predict, such as {inside[0].name}; "
+            "name files that are images one by one"
+        )
+    if not images:
+        raise DataError(f"{folder}: holds no image; expected files ending in {', '.join(KINDS)}")
+    return images
 
 
 def is_zarr(path: Path) -> bool:
@@ -87,10 +101,7 @@ def measure_levels(source: Source) -> tuple[float, float]:
     Raises:
         DataError: values that are not finite.
     """
-    extremes = [(float(section.min()), float(section.max())) for section in _sections(source)]
-    low, high = min(first for first, _ in extremes), max(last for _, last in extremes)
-    if not np.isfinite([low, high]).all():
-        raise DataError(f"{source.path}: holds values that are not finite; expected grey levels")
+    low, high = _measure_extremes(source)
     bins = int(high - low) + 1 if source.array.dtype.kind in "bui" and high - low < 2**16 else 2**16
     width = max(high - low, 1e-9) / max(bins - 1, 1)
     counts = np.zeros(bins, np.int64)
@@ -102,13 +113,26 @@ def measure_levels(source: Source) -> tuple[float, float]:
     return low + float(first) * width, low + float(last) * width
 
 
+def _measure_extremes(source: Source) -> tuple[float, float]:
+    """The lowest and the highest grey level."""
+    low, high = float("inf"), float("-inf")
+    for section in _sections(source):
+        # A minimum of several numbers may pass over one that is none.
+        if not np.isfinite(section).all():
+            raise DataError(f"{source.path}: holds values that are not finite; expected grey levels")
+        low, high = min(low, float(section.min())), max(high, float(section.max()))
+    if not np.isfinite(high - low):
+        raise DataError(f"{source.path}: holds values from {low:g} to {high:g}; expected grey levels below 1e308 apart")
+    return low, high
+
+
 def _sections(source: Source) -> Iterator[NDArray[Any]]:
     y, x = slice(0, source.shape[1]), slice(0, source.shape[2])
     return (source.read_stored((slice(z, z + 1), y, x)) for z in range(source.shape[0]))
 
 
 def _check_shape(source: Source) -> None:
-    spatial = source.array.shape[len(source.lead) : -1 if source.colour else None]
+    spatial = source.array.shape[len(source.lead) :]
     if len(spatial) not in (2, 3) or 0 in spatial:
         raise DataError(f"{source.path}: shape {source.array.shape}; expected (Y, X) or (Z, Y, X)")
     if source.array.dtype.kind not in "buif":

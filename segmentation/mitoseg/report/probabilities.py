@@ -52,7 +52,9 @@ def draw_histogram(result: DatasetResult) -> bytes:
             axes.stairs(share, edges, color=colour, linewidth=1.4, label=label)
     axes.axvline(result.threshold, color=INK, linewidth=1, linestyle="--")
     axes.set(yscale="log", xlim=(0, 1), ylim=(1e-5, 2), xlabel="predicted probability", ylabel="share of the class")
-    put_legend_above(axes, 2)
+    # Where every pixel is to be ignored there is neither class.
+    if counts.background.any() or counts.foreground.any():
+        put_legend_above(axes, 2)
     return as_png(figure)
 
 
@@ -67,7 +69,7 @@ def draw_reliability(result: DatasetResult) -> bytes:
     share = diagram.voxels / max(1, diagram.voxels.sum())
     inset = axes.inset_axes((0.08, 0.62, 0.36, 0.3))
     inset.bar((np.arange(len(share)) + 0.5) / len(share), share, 0.9 / len(share), color=colour, alpha=0.6)
-    inset.set(yscale="log", xlim=(0, 1), xticks=[], title="share of pixels a bin")
+    inset.set(yscale="log" if share.any() else "linear", xlim=(0, 1), xticks=[], title="share of pixels a bin")
     inset.title.set_fontsize(8)
     inset.tick_params(labelsize=7)
     inset.spines[["top", "right"]].set_visible(False)
