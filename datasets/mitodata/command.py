@@ -1,10 +1,11 @@
 """Run a click command group the way both programs do: one line for an error, no traceback, honest exit codes."""
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
@@ -21,9 +22,11 @@ def run(group: click.Group) -> NoReturn:
     one line on stderr; 130 stopped with Ctrl-C or SIGTERM, where a message of the KeyboardInterrupt says what was
     kept.
     """
+    _open_closed_streams()
     try:
         with _interrupts_arrive():
             result = group.main(standalone_mode=False)
+            sys.stdout.flush()
     except click.ClickException as error:
         _exit(2, _usage(error))
     except click.Abort as error:  # how click hands on Ctrl-C, and a closed input
@@ -32,7 +35,31 @@ def run(group: click.Group) -> NoReturn:
         _exit(2, f"Error: {error}")
     except OSError as error:
         _exit(2, f"Error: {_os_problem(error)}")
+    except MemoryError as error:
+        _exit(2, f"Error: not enough memory: {_memory_problem(error)}; use smaller images or fewer workers")
+    _give_up_full_streams()
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _open_closed_streams() -> None:
+    """Replace standard streams that were closed (`2>&-`) by nothing: a file of ours must not get their number."""
+    for name in ("stdin", "stdout", "stderr"):  # in this order, so that each gets its own number
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(handle, True)
+            setattr(sys, name, os.fdopen(handle, "r" if name == "stdin" else "w", encoding="utf-8"))
+
+
+def _give_up_full_streams() -> None:
+    """Drop what a full or broken stream did not take: Python would fail when it tries again at the end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError):
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, stream.fileno())
+                os.close(nothing)
 
 
 @contextmanager
@@ -82,6 +109,14 @@ def _os_problem(error: OSError) -> str:
     return (error.strerror or str(error) or type(error).__name__).splitlines()[0]
 
 
+def _memory_problem(error: MemoryError) -> str:
+    """Say how much was asked for, where the library tells."""
+    asked = (str(error) or "more was asked for than there is").splitlines()[0]
+    return f"{asked}; expected less than the machine has free"
+
+
 def _exit(code: int, message: str) -> NoReturn:
-    click.echo(message, err=True)
+    with suppress(OSError):
+        click.echo(message, err=True)
+    _give_up_full_streams()
     sys.exit(code)

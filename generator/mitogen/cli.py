@@ -12,9 +12,11 @@ import click
 from mitodata.command import run
 from mitogen.match_cli import match
 from mitogen.options import (
+    COUNT,
     FILE,
     FOLDER,
     OUTPUT,
+    PIXEL,
     SEED,
     SMALLEST_PX,
     chosen_recipe,
@@ -22,14 +24,14 @@ from mitogen.options import (
     images,
     job_options,
     recipe_options,
+    shortened,
+    whole_number,
     workers,
 )
 from mitogen.recipe_cli import recipes
 
 if TYPE_CHECKING:
     from mitogen.job import Job
-
-PIXEL = click.FloatRange(min=0.001, max=1e6)
 
 
 @click.group(
@@ -55,7 +57,7 @@ def cli() -> None:
         "mitogen render --like train.h5 --only 417 -o one.h5    one image again, byte for byte",
     )
 )
-@click.option("-n", "--n", type=click.IntRange(min=1), help="Number of images.  [default: 1000, of volumes 1]")
+@click.option("-n", "--n", type=COUNT, help="Number of images.  [default: 1000, of volumes 1]")
 @click.option(
     "--only", callback=images, metavar="N[,N:N]", help="Only these images: 417, or 417,420:430 (without 430)."
 )
@@ -91,7 +93,7 @@ def render(
     epilog=examples("mitogen preview train.h5 -o train.png", "mitogen preview --set mitochondria.radius_nm=200 -n 4")
 )
 @click.argument("dataset", type=FILE, required=False, metavar="[FILE.h5]")
-@click.option("-n", "--n", type=click.IntRange(min=1), default=8, help="Number of images.")
+@click.option("-n", "--n", type=COUNT, default=8, help="Number of images.")
 @job_options
 @click.option("-o", "--output", type=OUTPUT, default=Path("preview.png"), metavar="FILE.png", help="Where to draw.")
 def preview(source: "Path | Job", n: int, output: Path) -> None:
@@ -100,8 +102,9 @@ def preview(source: "Path | Job", n: int, output: Path) -> None:
     Takes images from a file, or renders the first ones of a recipe. A volume shows the planes xy, xz and yz through its
     middle.
     """
-    from mitogen.preview import classes_of, contact_sheet, save_sheet, view, views_of
+    from mitogen.preview import check_sheet, classes_of, contact_sheet, save_sheet, view, views_of
 
+    check_sheet(output)
     views = views_of(source, n) if isinstance(source, Path) else map(view, source.samples(range(n)))
     save_sheet(contact_sheet(views, classes_of(source)), output)
     click.echo(f"contact sheet in {output}")
@@ -118,10 +121,8 @@ def preview(source: "Path | Job", n: int, output: Path) -> None:
 @click.option(
     "-o", "--output", "folder", type=FOLDER, metavar="FOLDER", help="Write a page, plots, CSV and JSON there."
 )
-@click.option(
-    "--images", type=click.IntRange(min=1), default=40, help="At most so many sections of each, spread evenly."
-)
-@click.option("--every", type=click.IntRange(min=1), default=1, metavar="K", help="Only every Kth section.")
+@click.option("--images", type=COUNT, default=40, help="At most so many sections of each, spread evenly.")
+@click.option("--every", type=COUNT, default=1, metavar="K", help="Only every Kth section.")
 @click.option("--pixel-size", "pixel_nm", type=PIXEL, metavar="NM", help="Resample both to this pixel size first.")
 def gap(synthetic: Path, real: Path, folder: Path | None, images: int, every: int, pixel_nm: float | None) -> None:
     """Compare two datasets: grey levels, noise, spectrum, membranes, and with labels mitochondria.
@@ -130,12 +131,13 @@ def gap(synthetic: Path, real: Path, folder: Path | None, images: int, every: in
     """
     from mitogen.gap.report import measure_pair, summary, write_report
     from mitogen.gap.sections import Sampling
+    from mitogen.progress import say
 
     pair = measure_pair(synthetic, real, Sampling(images, every, pixel_nm=pixel_nm))
     page = write_report(folder, *pair) if folder else None
     click.echo(summary(*pair))
     if page:
-        click.echo(f"page with plots: {page}", err=True)
+        say(f"page with plots: {page}")
 
 
 @cli.command(
@@ -227,12 +229,12 @@ def validate(file: Path) -> None:
 def _section_range(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    first, colon, stop = text.partition(":")
-    if not (colon and first.isdigit() and stop.isdigit() and int(first) < int(stop)):
+    first, stop = map(whole_number, text.partition(":")[::2])
+    if first is None or stop is None or first >= stop:
         raise click.BadParameter(
-            f"{text}: expected two numbers such as 0:110, the first section and the one after the last"
+            f"{shortened(text)}: expected two numbers such as 0:110, the first section and the one after the last"
         )
-    return int(first), int(stop)
+    return first, stop
 
 
 @cli.command(

@@ -6,6 +6,7 @@ are whole, and go when the file is complete. Memory does not grow with the numbe
 """
 
 import shutil
+import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -54,13 +55,12 @@ def render_dataset(
         KeyboardInterrupt: stopped by Ctrl-C; its message says what is kept.
     """
     images = range(images) if isinstance(images, int) else images
-    if len(images) < 1 or (workers != "auto" and workers < 1):
-        raise RenderError(f"{len(images)} images, workers {workers}: expected 1 or more")
-    if images[0] < 0 or not all(low < high for low, high in pairwise(images)):
-        raise RenderError("numbers of images: expected none below 0, each above the one before it")
+    _check_numbers(images)
+    if workers != "auto" and workers < 1:
+        raise RenderError(f"workers {workers}: expected 1 or more")
     path = Path(path)
-    if path.is_dir() or (path.exists() and not overwrite):
-        raise DataError(f"{path}: exists already; choose another name" + ("" if path.is_dir() else " or overwrite it"))
+    if path.exists() and not (overwrite and path.is_file()):
+        raise DataError(f"{path}: exists already; choose another name" + (" or overwrite it" * path.is_file()))
     shards = Shards(path.with_name(path.name + ".parts"), images, job.shape)
     only = {} if is_first(images) else {"only": spell(images)}
     shards.claim({"fingerprint": job.fingerprint(), "seed": job.seed, "shape": list(job.shape), **only}, overwrite)
@@ -77,6 +77,19 @@ def render_dataset(
     except DataError as error:  # a shard or the file could not be written
         raise RenderError(f"{error}; {shards.state()}") from error
     shutil.rmtree(shards.folder)
+
+
+def _check_numbers(images: Sequence[int]) -> None:
+    """Refuse numbers of images that do not ascend from 0 or more, or are beyond counting."""
+    try:
+        count = len(images)
+    except OverflowError as error:
+        raise RenderError(f"more than {sys.maxsize} images: expected fewer") from error
+    if count < 1:
+        raise RenderError(f"{count} images: expected 1 or more")
+    ascending = images.step > 0 if isinstance(images, range) else all(low < high for low, high in pairwise(images))
+    if images[0] < 0 or not ascending:
+        raise RenderError("numbers of images: expected none below 0, each above the one before it")
 
 
 def _in_order(job: Job, shards: Shards, count: int | Literal["auto"], bar: Progress) -> Generator[Sample, None, None]:

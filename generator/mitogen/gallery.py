@@ -141,6 +141,8 @@ def _page(studio: Studio, entries: Sequence[Entry], title: str) -> str:
 @contextmanager
 def _draft(folder: Path, overwrite: bool) -> Iterator[Path]:
     """Give a folder to fill, which takes its final name if nothing goes wrong and is removed otherwise."""
+    if folder.name in ("", ".."):
+        raise DataError(f"{folder}: has no name of its own; expected that of a folder to make, such as gallery")
     if folder.exists() and not overwrite:
         raise DataError(f"{folder}: exists already; choose another name or overwrite it")
     if folder.exists() and not _is_gallery(folder):

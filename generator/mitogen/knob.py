@@ -43,7 +43,10 @@ class Knob:
         Raises:
             ValueError: it is no distribution, an impossible one, or reaches outside the range; the text says which.
         """
-        spec = parse(value).bounded(self.low, self.high)
+        try:
+            spec = parse(value).bounded(self.low, self.high)
+        except ValidationError as error:
+            raise ValueError(_first_line(error)) from error
         low, high = spec.support
         if not (self.low <= low and high <= self.high):
             got = f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import click
 
-from mitogen.options import FILE, OUTPUT, SEED, SET_HELP, examples, workers
+from mitogen.options import COUNT, FILE, OUTPUT, PIXEL, SEED, SET_HELP, Measure, examples, workers
 
 
 @click.command(
@@ -22,15 +22,15 @@ from mitogen.options import FILE, OUTPUT, SEED, SET_HELP, examples, workers
 @click.option(
     "--knob", "knobs", multiple=True, metavar="NAME", help="Turn this knob or section, no others; may be repeated."
 )
-@click.option("--trials", type=click.IntRange(min=1), default=200, help="Settings to try, earlier ones included.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop trying after so much time.")
-@click.option("--width", type=click.FloatRange(0, 1), default=0.5, help="Share of its range that a knob keeps.")
-@click.option("--pixel-size", "pixel_nm", type=click.FloatRange(0.001, 1e6), metavar="NM", help="Resample REAL first.")
+@click.option("--trials", type=COUNT, default=200, help="Settings to try, earlier ones included.")
+@click.option("--minutes", type=Measure(min=0, min_open=True), help="Stop trying after so much time.")
+@click.option("--width", type=Measure(0, 1), default=0.5, help="Share of its range that a knob keeps.")
+@click.option("--pixel-size", "pixel_nm", type=PIXEL, metavar="NM", help="Resample REAL first.")
 @click.option("--seed", type=SEED, default=0, help="Another seed, other images and another search.")
 @click.option("--workers", callback=workers, default="auto", metavar="N", help="Processes; auto is one a core.")
 @click.option("--storage", type=OUTPUT, metavar="FILE", help="Journal of the search.  [default: OUTPUT.journal]")
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.toml", help="The recipe to write.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing recipe.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing recipe and its sheet.")
 def match(
     real: Path,
     base: str,
@@ -53,9 +53,9 @@ def match(
     from mitogen.match.report import check_output, summary, write_match
     from mitogen.recipe import open_recipe
 
-    check_output(output, overwrite)
-    recipe, target = open_recipe(base, overrides), look_at_real(real, pixel_nm)
     journal = storage or output.with_suffix(".journal")
+    check_output(output, journal, real, overwrite)
+    recipe, target = open_recipe(base, overrides), look_at_real(real, pixel_nm)
     found = match_recipe(recipe, target, journal, Settings(minutes=minutes or inf, **settings), workers)
     sheet = write_match(found, output, base)
     click.echo(f"{summary(found)}\n\nrecipe in {output}, crops side by side in {sheet}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from itertools import chain
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,10 +13,51 @@ if TYPE_CHECKING:
     from mitogen.job import Job
     from mitogen.recipe import Recipe
 
+
+class Measure(click.FloatRange):
+    """A number within a range, which NaN is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number."""
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail(f"{number} is not in the range {self._describe_range()}.", param, ctx)
+        return number
+
+
+class Place(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
+    """The path of a file or folder to write: a name, at which there is nothing, or nothing of another kind."""
+
+    name = "path"
+
+    def __init__(self, folder: bool) -> None:
+        """Expect a folder or a file."""
+        self._folder = folder
+        self._path = click.Path(file_okay=not folder, dir_okay=folder, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Read the path."""
+        wanted = "folder" if self._folder else "file"
+        if not str(value):
+            self.fail(f"got an empty name; expected that of a {wanted} to write", param, ctx)
+        path = Path(str(self._path.convert(value, param, ctx)))
+        if path.exists() and not (path.is_dir() if self._folder else path.is_file()):
+            found = "no folder" if self._folder else "no regular file"
+            self.fail(f"{path}: is {found}; expected a {wanted} to write; choose another name", param, ctx)
+        return path
+
+
+MOST_IMAGES = 10**9 - 1
+"""Neither numbers of images nor how many there are go beyond this."""
+_MOST_SINGLE_IMAGES = 10**7
+_MOST_WORKERS = 1024
+
 SEED = click.IntRange(min=0, max=2**63 - 1)
+COUNT = click.IntRange(min=1, max=MOST_IMAGES)
+PIXEL = Measure(min=0.001, max=1e6)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
-OUTPUT = click.Path(dir_okay=False, path_type=Path)
+FOLDER = Place(folder=True)
+OUTPUT = Place(folder=False)
 SET_HELP = "Change one knob, e.g. section.thickness_nm=30 or 'section.thickness_nm={uniform=[5,50]}'; may be repeated."
 SIZE_PX = 256
 SMALLEST_PX = 16
@@ -124,10 +167,11 @@ def _with_voxel_size(recipe: "Recipe", voxel_size_nm: tuple[float, float, float]
 def _like(path: Path) -> "Job":
     from mitodata.store import software
     from mitogen.job import job_of
+    from mitogen.progress import say
 
     job, made_by = job_of(path)
     if made_by != software():
-        click.echo(f"{path} was made by {made_by}, this is {software()}: images may differ", err=True)
+        say(f"{path} was made by {made_by}, this is {software()}: images may differ")
     return job
 
 
@@ -137,26 +181,60 @@ def images(ctx: click.Context, param: click.Parameter, value: str | None) -> Seq
         return None
     runs = [_run(part) for part in value.split(",")]
     if not all(runs):
-        raise click.BadParameter(f"{value!r}; expected numbers and ranges such as 417 or 417,420:430 (430 left out)")
-    if len(runs) == 1:
-        return runs[0]
-    numbers = sorted(set().union(*runs))
-    whole = range(numbers[0], numbers[-1] + 1)
-    return whole if len(whole) == len(numbers) else tuple(numbers)
+        raise click.BadParameter(
+            f"{shortened(value)}; expected numbers and ranges such as 417 or 417,420:430 (430 left out), none above "
+            f"{MOST_IMAGES}"
+        )
+    merged = _merged(runs)
+    if len(merged) == 1:
+        return merged[0]
+    if sum(map(len, merged)) > _MOST_SINGLE_IMAGES:
+        raise click.BadParameter(
+            f"{shortened(value)}: over {_MOST_SINGLE_IMAGES} images in several ranges; expected fewer, or one range"
+        )
+    return tuple(chain(*merged))
 
 
 def _run(text: str) -> range:
     """Read `417` or `420:430`; empty if it is neither."""
-    first, colon, end = (part.strip() for part in text.partition(":"))
-    if not first.isdecimal() or (colon and not end.isdecimal()):
+    first, colon, end = text.partition(":")
+    start, stop = whole_number(first), whole_number(end)
+    if start is None or (colon and stop is None):
         return range(0)
-    return range(int(first), int(end) if colon else int(first) + 1)
+    return range(start, start + 1 if stop is None else stop)
+
+
+def _merged(runs: Sequence[range]) -> list[range]:
+    """Put ranges in order, and together where they touch or overlap."""
+    merged: list[range] = []
+    for run in sorted(runs, key=lambda run: run.start):
+        if merged and run.start <= merged[-1].stop:
+            last = merged.pop()
+            merged.append(range(last.start, max(last.stop, run.stop)))
+        else:
+            merged.append(run)
+    return merged
+
+
+def whole_number(text: str) -> int | None:
+    """Read a whole number without a sign, up to `MOST_IMAGES`; None if it is none."""
+    text = text.strip()
+    digits = text.lstrip("0") or text[:1]
+    return int(digits) if digits.isdecimal() and len(digits) <= len(str(MOST_IMAGES)) else None
+
+
+def shortened(text: str) -> str:
+    """Quote what was got, or its beginning if it is long."""
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 def workers(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["auto"]:
     """Read a number of processes or `auto`."""
     if value == "auto":
         return "auto"
-    if not value.isdecimal() or int(value) < 1:
-        raise click.BadParameter(f"{value!r}; expected auto or a number of at least 1")
-    return int(value)
+    count = whole_number(value)
+    if count is None or not 1 <= count <= _MOST_WORKERS:
+        raise click.BadParameter(
+            f"{shortened(value)}; expected auto or a number of at least 1, and at most {_MOST_WORKERS}"
+        )
+    return count

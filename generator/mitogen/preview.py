@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mitodata.errors import DataError
 from mitodata.sample import Sample
 from mitodata.store import Dataset
 from mitogen.job import Job
+from mitogen.outputs import check_replaceable, is_png, write_whole
 from mitogen.parts import class_names
 from mitogen.pictures import cut_plane, grey, outlined, painted, paints, png
 
@@ -115,21 +115,23 @@ def contact_sheet(
     return sheet
 
 
-def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a picture as PNG, whole or not at all.
+def check_sheet(path: Path) -> None:
+    """Refuse, before anything is rendered, a path at which something else lies than a sheet.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: it is a folder, a device or a file that is no PNG.
     """
-    draft = path.with_name(f".{path.name}.partial")
-    try:
-        try:
-            draft.write_bytes(png(sheet))
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    check_replaceable(path, is_png, "a PNG")
+
+
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Write a picture as PNG, whole or not at all; it replaces nothing but a PNG.
+
+    Raises:
+        DataError: the file cannot be written, or is something else.
+    """
+    check_sheet(path)
+    write_whole(path, png(sheet))
 
 
 def _caption(planes: tuple[Sample, ...], sections: int) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -10,8 +11,15 @@ from tqdm import tqdm
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+def say(text: str) -> None:
+    """Write a line on stderr; if that is closed or full, the work goes on without it."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+
 class Progress:
-    """Counts what is done and shows it."""
+    """Counts what is done and shows it; if stderr is closed or full, without showing it."""
 
     def __init__(self, unit: str, total: int, done: int = 0, visible: bool = True) -> None:
         """Start counting.
@@ -22,8 +30,11 @@ class Progress:
             done: how many of them are done already.
             visible: whether to show anything.
         """
-        self._bar = tqdm(total=total, initial=done, unit=unit, disable=not (visible and sys.stderr.isatty()))
-        self._lines = visible and not sys.stderr.isatty()
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._bar = tqdm(disable=True)
+        with suppress(OSError):
+            self._bar = tqdm(total=total, initial=done, unit=unit, disable=not (visible and terminal))
+        self._lines = visible and not terminal
         self._unit, self._done, self._total, self._first = unit, done, total, done
         self._start = self._last = time.monotonic()
 
@@ -31,14 +42,16 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self._bar.close()
+        with suppress(OSError):
+            self._bar.close()
 
     def advance(self, count: int) -> None:
         """Count what is done."""
         self._done += count
-        self._bar.update(count)
+        with suppress(OSError):
+            self._bar.update(count)
         now = time.monotonic()
         if self._lines and (now - self._last > _SECONDS_BETWEEN_LINES or self._done == self._total):
             rate = (self._done - self._first) / max(now - self._start, 1e-9)
-            print(f"rendered {self._done} of {self._total} {self._unit}s, {rate:.1f} a second", file=sys.stderr)
+            say(f"rendered {self._done} of {self._total} {self._unit}s, {rate:.1f} a second")
             self._last = now

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from os.path import realpath
 from pathlib import Path
 
 import tomli_w
@@ -24,6 +25,7 @@ from mitogen.streams import uniform
 
 PRESETS = files("mitogen") / "presets"
 Scenes = Mapping[str, Mapping[str, Knob]]
+_SHOWN = 100  # characters of what cannot be read
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ def _preset(name: str) -> Traversable:
 
 def _read(start: Recipe, source: Traversable | Path, seen: tuple[str, ...]) -> Recipe:
     where = str(source) if isinstance(source, Path) and not _is_preset(source) else f"preset {source.name}"
-    if where in seen:
+    if realpath(where) in map(realpath, seen):  # one file by two names
         raise RecipeError(f"{where}: starts from itself ({' -> '.join([*seen, where])})")
     try:
         text = source.read_text(encoding="utf-8")
@@ -263,9 +265,13 @@ def _is_preset(path: Path) -> bool:
 
 def _toml(text: str, where: str) -> dict[str, object]:
     try:
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
+        repr(table)  # what a message could not show is refused here
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where}: not valid TOML: {str(error).splitlines()[0]}") from error
+    except (ValueError, RecursionError) as error:  # thousands of digits or brackets
+        raise RecipeError(f"{where}: a number too long, or tables nested too deeply; expected knobs") from error
+    return table
 
 
 def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, seen: tuple[str, ...]) -> Recipe:
@@ -308,8 +314,10 @@ def _parse_override(text: str) -> dict[str, object]:
     try:
         if not (equals and name.strip()):
             raise ValueError
-        return {name.strip(): tomllib.loads(f"value = {value}")["value"]}
-    except ValueError as error:  # tomllib.TOMLDecodeError is one
+        return {name.strip(): _toml(f"value = {value}", name)["value"]}
+    except (ValueError, RecipeError) as error:
+        line = " ".join(text.split())
+        shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
         raise RecipeError(
-            f"--set {text}: expected section.knob=VALUE, VALUE a number or e.g. '{{ uniform = [5, 50] }}'"
+            f"--set {shown}: expected section.knob=VALUE, VALUE a number or e.g. '{{ uniform = [5, 50] }}'"
         ) from error

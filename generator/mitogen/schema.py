@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from mitodata.errors import DataError
 from mitogen.distributions import Choice
 from mitogen.knob import KINDS, Knob
+from mitogen.outputs import check_replaceable, is_schema, write_whole
 from mitogen.recipe import load_recipe, preset_names
 from mitogen.scenes import DEFAULT_SCENE, SCENES
 
@@ -50,20 +50,13 @@ def schema_text() -> str:
 
 
 def write_schema(path: Path) -> None:
-    """Write the schema to a file, whole or not at all.
+    """Write the schema to a file, whole or not at all; it replaces nothing but a schema.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: the file cannot be written, or is something else.
     """
-    draft = path.with_name(f".{path.name}.partial")
-    try:
-        try:
-            draft.write_text(schema_text(), encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    check_replaceable(path, is_schema, "a JSON schema")
+    write_whole(path, schema_text().encode())
 
 
 def _head() -> Schema:

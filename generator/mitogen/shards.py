@@ -1,6 +1,8 @@
 """The folder of finished shards beside a file that is still being rendered; what makes a stopped run go on."""
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from mitodata.store import Dataset
 
 # A shard is what a kill can cost, and what workers share out: 8 images of 256 x 256, about half a second's work.
 _SHARD_VOXELS = 8 * 256 * 256
+_NAME = re.compile(r"(\d{9,})-(\d{9,})\.h5")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Shards:
     shape: tuple[int, int, int]
 
     def claim(self, mine: Mapping[str, object], overwrite: bool) -> None:
-        """Make the folder, or check that what lies in it was made with the same settings.
+        """Make the folder, or check that what lies in it was made with the same settings; drop damaged shards.
 
         Args:
             mine: the settings, as JSON would give them back.
@@ -48,6 +51,7 @@ class Shards:
             except (OSError, ValueError) as error:
                 raise DataError(f"{self.folder}: is no folder of unfinished images; move it away") from error
             if theirs == mine:
+                self._drop_damaged()
                 return
             if not overwrite:
                 raise DataError(
@@ -62,9 +66,7 @@ class Shards:
 
     def ranges(self) -> Iterator[range]:
         """Cut the places of the images into shards, the same way for any number of workers."""
-        z, y, x = self.shape
-        count = len(self.images)
-        step = max(1, _SHARD_VOXELS // (z * y * x))
+        count, step = len(self.images), self._step()
         return (range(first, min(first + step, count)) for first in range(0, count, step))
 
     def path(self, places: range) -> Path:
@@ -81,12 +83,44 @@ class Shards:
 
     def images_done(self) -> int:
         """Count the images in finished shards."""
-        return len(self.images) - sum(map(len, self.missing()))
+        return sum(map(len, self._finished()))
 
     def read(self, places: range) -> Iterator[Sample]:
-        """Read the images of a finished shard, one at a time."""
-        with Dataset(self.path(places), cache_bytes=0) as shard:
-            yield from shard
+        """Read the images of a finished shard, one at a time.
+
+        Raises:
+            DataError: it is damaged; it is removed, so that the next run makes it again.
+        """
+        try:
+            with Dataset(self.path(places), cache_bytes=0) as shard:
+                yield from shard
+        except DataError:
+            self.path(places).unlink(missing_ok=True)
+            raise
+
+    def _step(self) -> int:
+        z, y, x = self.shape
+        return max(1, _SHARD_VOXELS // (z * y * x))
+
+    def _finished(self) -> Iterator[range]:
+        """Find the shards of these images that are there, in any order."""
+        count, step = len(self.images), self._step()
+        for file in os.listdir(self.folder) if self.folder.exists() else ():
+            if name := _NAME.fullmatch(file):
+                places = range(int(name[1]), int(name[2]))
+                if places.start % step == 0 and places.stop == min(places.start + step, count):
+                    yield places
+
+    def _drop_damaged(self) -> None:
+        """Remove shards that cannot be read, as after a power cut: they are made again."""
+        for places in list(self._finished()):
+            try:
+                with Dataset(self.path(places), cache_bytes=0) as shard:
+                    whole = len(shard) == len(places) and shard.shape(len(shard) - 1) == self.shape
+            except DataError:
+                whole = False
+            if not whole:
+                self.path(places).unlink()
 
     def state(self) -> str:
         """Say what is kept."""

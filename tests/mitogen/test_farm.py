@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -237,6 +239,46 @@ def test_finished_shards_are_not_made_again(tmp_path: Path) -> None:
     assert made == 1
 
 
+def _cut(path: Path) -> None:
+    os.truncate(path, 1000)
+
+
+def _wipe(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def _shorten(path: Path) -> None:
+    with Dataset(path) as shard:
+        samples, provenance = list(shard)[1:], shard.provenance
+    write_dataset(path, samples, provenance, overwrite=True)
+
+
+def _scratch(path: Path) -> None:
+    """Damage that only shows when the images are read."""
+    with h5py.File(path) as file:
+        first = file["label"].id.get_chunk_info(0)
+    with path.open("r+b") as stream:
+        stream.seek(first.byte_offset)
+        stream.write(b"\xff" * first.size)
+
+
+@pytest.mark.parametrize("damage", [_cut, _wipe, _shorten, _scratch])
+def test_damaged_shards_are_made_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    whole = make(tmp_path / "whole.h5", 24, 1).read_bytes()
+    path = tmp_path / "a.h5"
+    with pytest.raises(RenderError):
+        make(path, 24, 1, "failing_late")
+    shards = Shards(tmp_path / "a.h5.parts", range(24), SHAPE)
+    note = json.loads((shards.folder / "job.json").read_text())
+    note["fingerprint"] = Job(RECIPE, 3, SHAPE, renderer=standin("quick")).fingerprint()
+    (shards.folder / "job.json").write_text(json.dumps(note))
+    damage(shards.path(range(8)))
+    if damage is _scratch:
+        with pytest.raises(RenderError, match="the same command continues"):
+            make(path, 24, 1)
+    assert make(path, 24, 1).read_bytes() == whole
+
+
 def test_shards_of_other_settings_are_refused_or_dropped(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with pytest.raises(RenderError):
@@ -271,7 +313,16 @@ def test_a_dead_worker_is_one_line(tmp_path: Path) -> None:
 
 
 def test_impossible_arguments(tmp_path: Path) -> None:
-    for images, workers in ((0, 1), ((), 1), (1, 0), ((3, 3), 1), ((4, 3), 1), ((-1, 2), 1), (range(9, 5, -1), 1)):
+    for images, workers in (
+        (0, 1),
+        ((), 1),
+        (1, 0),
+        ((3, 3), 1),
+        ((4, 3), 1),
+        ((-1, 2), 1),
+        (range(9, 5, -1), 1),
+        (10**30, 1),
+    ):
         with pytest.raises(RenderError, match="expected"):
             render_dataset(Job(RECIPE), tmp_path / "a.h5", images, workers)
     for settings in ({"seed": -1}, {"seed": 2**63}, {"shape": (0, 8, 8)}):

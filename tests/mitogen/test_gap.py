@@ -1,6 +1,7 @@
 """Measuring and comparing files: sampling, resampling, the table, the page, the command."""
 
 import csv
+import errno
 import json
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from mitodata.store import Dataset, Provenance, write_dataset
 from mitogen.cli import cli
 from mitogen.gap import STATISTICS, Sampling, appearance_distance, appearance_of, compare, measure
 from mitogen.gap.comparison import WEIGHTS, left_out
-from mitogen.gap.report import measure_pair, scale_warning
+from mitogen.gap.report import measure_pair, scale_warning, write_report
 from mitogen.gap.sections import chosen_sections, read_sections
 from mitogen.gap.table import number
 
@@ -230,6 +231,27 @@ def test_command_refuses_in_one_line(write: Write, file: Path, tmp_path: Path) -
         assert isinstance(result.exception, DataError), arguments
         assert message in str(result.exception)
         assert "\n" not in str(result.exception)
+
+
+def test_a_full_disk_leaves_nothing_half_written(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, write_bytes, left = measure_pair(file, file, Sampling(1)), Path.write_bytes, 0
+
+    def on_a_full_disk(path: Path, content: bytes) -> int:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", on_a_full_disk)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "gap.csv").write_text("old")
+    for folder in (tmp_path / "new" / "deep", tmp_path / "old"):
+        left = 3
+        with pytest.raises(DataError, match="cannot be written: No space left"):
+            write_report(folder, *pair)
+    assert not (tmp_path / "new").exists()
+    assert [path.read_text() for path in (tmp_path / "old").iterdir()] == ["old"]
 
 
 def test_numbers_are_short() -> None:

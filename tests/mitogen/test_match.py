@@ -1,5 +1,6 @@
 """Matching a recipe to unlabelled images: it gets closer, is blind to labels, repeats itself, and can be stopped."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -232,10 +233,13 @@ def test_a_storage_of_something_else_is_refused(tmp_path: Path) -> None:
     open_study(tmp_path / "j", "one search")
     with pytest.raises(DataError, match="holds a search with another recipe"):
         open_study(tmp_path / "j", "another")
-    for number, content in enumerate((b"no journal", b"neither\nis this\nhere\n", b'{"a": 1}\n')):
+    for number, content in enumerate((b"no journal", b"neither\nis this\nhere", b'{"a": 1}\nb', b"[" * 5000)):
         (tmp_path / f"{number}").write_bytes(content)
         with pytest.raises(DataError, match="is no journal"):
             open_study(tmp_path / f"{number}", "x")
+        assert (tmp_path / f"{number}").read_bytes() == content
+    (tmp_path / "empty").touch()
+    assert not open_study(tmp_path / "empty", "x").trials
     with pytest.raises(DataError, match="cannot be used"):
         open_study(tmp_path / "missing" / "j", "x")
 
@@ -278,6 +282,13 @@ def test_impossible_settings_are_refused() -> None:
         (["-o", "m.toml", "--from", "mit"], "did you mean mito"),
         (["-o", "m.toml", "--width", "3"], "--width"),
         (["-o", "m.toml", "--storage", "there.toml"], "is no journal"),
+        (["-o", "m.toml", "--storage", "h5.toml"], "is no journal"),
+        (["-o", "m.toml", "--storage", "real.h5"], "is to hold the real images and the journal"),
+        (["-o", "m.toml", "--storage", "./m.toml"], "is to hold the recipe and the journal"),
+        (["-o", "m.toml", "--storage", "pipe"], "is no regular file"),
+        (["-o", "m.toml", "--storage", ""], "got an empty name"),
+        (["-o", "n.toml"], "n.png: exists already"),
+        (["-o", "n.toml", "--overwrite"], "n.png: exists and is not a PNG"),
         (["-o", "m.toml", "--pixel-size", "900"], "cannot be made 900 nm"),
     ],
 )
@@ -291,6 +302,11 @@ def test_the_command_says_in_one_line_what_is_wrong(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("there.toml").write_text("mine")
+    Path("h5.toml").write_bytes(real.read_bytes())
+    Path("n.png").write_text("mine")
+    Path("real.h5").symlink_to(real)
+    os.mkfifo("pipe")
+    before = real.read_bytes()
     monkeypatch.setattr(sys, "argv", ["mitogen", "match", str(real), *options])
     with pytest.raises(SystemExit) as caught:
         main()
@@ -298,7 +314,8 @@ def test_the_command_says_in_one_line_what_is_wrong(
     assert caught.value.code == 2
     assert message in errors
     assert errors.count("\n") == 1
-    assert Path("there.toml").read_text() == "mine"
+    assert Path("there.toml").read_text() == Path("n.png").read_text() == "mine"
+    assert Path("h5.toml").read_bytes() == real.read_bytes() == before
     assert not Path("m.toml").exists()
 
 

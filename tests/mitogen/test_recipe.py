@@ -88,12 +88,21 @@ def test_description_survives_any_character() -> None:
         ("radius = 50\n", "radius: expected a table [radius]"),
         ("base = 3\n", "expected text in quotes"),
         ("base = 'mine.toml'\n", "starts from itself"),
+        ("base = '../recipes/mine.toml'\n", "starts from itself"),
+        ("[section]\nthickness_nm = " + "9" * 5000, "a number too long, or tables nested too deeply"),
+        ("section = 0x" + "f" * 5000, "a number too long, or tables nested too deeply"),
+        ("section = " + "[" * 3000 + "]" * 3000, "a number too long, or tables nested too deeply"),
+        (
+            "[section]\nthickness_nm = { normal = { mean = 500, std = 1 } }",
+            "thickness_nm: practically no value falls between low and high",
+        ),
         ("base = 'other.toml'\n", "other.toml: cannot be read"),
         ("base = 'mto'\n", "preset mto: unknown; did you mean mito?"),
     ],
 )
 def test_a_bad_recipe_is_one_line_that_names_the_file(tmp_path: Path, text: str, message: str) -> None:
-    path = write(tmp_path, text)
+    (tmp_path / "recipes").mkdir()
+    path = write(tmp_path / "recipes", text)
     with pytest.raises(RecipeError) as caught:
         load_recipe(path=path, scenes=TISSUE)
     assert message in str(caught.value)
@@ -118,11 +127,17 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["section.thickness_nm", "section.thickness_nm=", "section.thickness_nm={uniform", "=3"]
+    "override",
+    [
+        *("section.thickness_nm", "section.thickness_nm=", "section.thickness_nm={uniform", "=3"),
+        *(f"section.thickness_nm={value}" for value in ("[" * 5000, "9" * 5000, "0x" + "f" * 5000, "3\n4")),
+    ],
+    ids=range(8),
 )
 def test_a_bad_override_says_the_form(override: str) -> None:
-    with pytest.raises(RecipeError, match="--set"):
+    with pytest.raises(RecipeError, match=r"^--set .*: expected section\.knob=VALUE.*$") as caught:
         load_recipe(overrides=[override], scenes=TISSUE)
+    assert len(str(caught.value)) < 300
 
 
 def test_preset_and_file_together_are_refused(tmp_path: Path) -> None:

@@ -150,13 +150,13 @@ def _factors(dataset: Images, index: int, sampling: Sampling) -> tuple[float, fl
     if sampling.pixel_nm is None:
         return (1.0, 1.0)
     _, y, x = dataset.voxel_size_nm(index)
-    factors = (y / sampling.pixel_nm, x / sampling.pixel_nm)
-    if min(factors) < _FACTORS[0] or max(factors) > _FACTORS[1]:
+    low, high = max(y, x) / _FACTORS[1], min(y, x) / _FACTORS[0]
+    if not low <= sampling.pixel_nm <= high:  # which NaN fails too
         raise DataError(
             f"{dataset.path}: pixels of {y:g} x {x:g} nm cannot be made {sampling.pixel_nm:g} nm; expected "
-            f"{y / _FACTORS[1]:g} to {y / _FACTORS[0]:g} nm"
+            f"{low:g} to {high:g} nm"
         )
-    return factors
+    return (y / sampling.pixel_nm, x / sampling.pixel_nm)
 
 
 def _windows(size: tuple[int, int], factors: tuple[float, float], window_px: tuple[int, int] | None) -> list[Span]:

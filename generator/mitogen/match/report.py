@@ -1,6 +1,7 @@
 """What a match is shown as: lines for a terminal, a sheet of crops, and the recipe as a file."""
 
 from collections.abc import Iterator, Sequence
+from os.path import realpath
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from mitogen.gap.comparison import compare_appearances
 from mitogen.gap.table import number
 from mitogen.match.look import render_crops
 from mitogen.match.matching import Match
+from mitogen.match.search import check_journal
+from mitogen.outputs import check_replaceable, is_png, write_whole
 from mitogen.preview import save_sheet
 
 _GAP_PX = 6
@@ -25,17 +28,33 @@ def summary(match: Match) -> str:
     return "\n".join((_what(match), "", *_knobs(match), "", *_distances(match), "", *_differences(match)))
 
 
-def check_output(output: Path, overwrite: bool) -> None:
+def check_output(output: Path, journal: Path, real: Path, overwrite: bool) -> None:
     """Refuse, before a long search, what could not be written after it; make the folder if it is missing.
 
+    Args:
+        output: the recipe to write; the sheet of crops lies beside it.
+        journal: of the search.
+        real: the file of real images.
+        overwrite: whether an existing recipe and sheet may be replaced.
+
     Raises:
-        DataError: `output` exists and `overwrite` is off, or is no name of a recipe.
-        OSError: the folder cannot be made.
+        DataError: recipe or sheet exists and `overwrite` is off, or the sheet is no PNG; `output` is no name of a
+            recipe; the journal is something else, or two of the files are one.
+        OSError: the folder cannot be made, or the journal not be read.
     """
     if output.suffix != ".toml":
         raise DataError(f"{output}: expected a name that ends in .toml")
-    if output.exists() and not overwrite:
-        raise DataError(f"{output}: exists already; choose another name or overwrite it")
+    sheet = output.with_suffix(".png")
+    for path in (output, sheet):
+        if path.exists() and not (overwrite and path.is_file()):
+            raise DataError(f"{path}: exists already; choose another name" + (" or overwrite it" * path.is_file()))
+    check_replaceable(sheet, is_png, "a PNG")
+    taken = {realpath(real): "the real images"}
+    for path, use in ((output, "the recipe"), (sheet, "the sheet of crops"), (journal, "the journal")):
+        if realpath(path) in taken:
+            raise DataError(f"{path}: is to hold {taken[realpath(path)]} and {use}; choose another name")
+        taken[realpath(path)] = use
+    check_journal(journal)
     output.parent.mkdir(parents=True, exist_ok=True)
 
 
@@ -54,16 +73,9 @@ def write_match(match: Match, output: Path, base: str) -> Path:
         f"{before:.2f} -> {after:.2f}"
     )
     recipe = match.matched.override({}, description=description)
-    draft, sheet = output.with_name(f".{output.name}.partial"), output.with_suffix(".png")
+    sheet = output.with_suffix(".png")
     save_sheet(draw_sheet(match), sheet)
-    try:
-        try:
-            draft.write_text(recipe.to_toml(), encoding="utf-8")
-            draft.replace(output)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{output}: cannot be written: {error.strerror or error}") from error
+    write_whole(output, recipe.to_toml().encode())
     return sheet
 
 

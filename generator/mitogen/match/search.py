@@ -1,5 +1,6 @@
 """The search: an Optuna study in a journal file, in rounds: neither workers nor interruptions change its course."""
 
+import json
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ Judge = Callable[[Sequence[Mapping[str, float]]], Sequence[float]]
 
 _NAME = "match"
 _SETTINGS, _KNOBS = "settings", "knobs"
+_FIRST_LINE_BYTES = 2**16
 
 
 def open_study(storage: Path, settings: str) -> optuna.Study:
@@ -38,6 +40,7 @@ def open_study(storage: Path, settings: str) -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
+        check_journal(storage)
         _drop_half_line(storage)
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(storage))), study_name=_NAME, load_if_exists=True
@@ -56,6 +59,34 @@ def open_study(storage: Path, settings: str) -> optuna.Study:
             "choose another --storage, or remove it"
         )
     return study
+
+
+def check_journal(storage: Path) -> None:
+    """Refuse, before anything is written there, a file that is no journal of a search; it may be missing or empty.
+
+    Raises:
+        DataError: it is something else.
+        OSError: it cannot be read.
+    """
+    if not storage.exists():
+        return
+    start = b""
+    if storage.is_file():
+        with storage.open("rb") as file:
+            start = file.readline(_FIRST_LINE_BYTES)
+        if not start:
+            return
+    if not _is_record(start):
+        raise DataError(f"{storage}: is no journal of a search; choose another --storage, or remove it")
+
+
+def _is_record(line: bytes) -> bool:
+    """Whether a line is one of a journal of Optuna."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and "op_code" in record
 
 
 def chosen_knobs(study: optuna.Study, choose: Callable[[], Sequence[str]]) -> list[str]:
@@ -133,8 +164,6 @@ def _drop_half_line(storage: Path) -> None:
         return
     content = storage.read_bytes()
     whole = content.rfind(b"\n") + 1
-    if content and not whole:
-        raise ValueError("not one whole line")
     if whole < len(content):
         with storage.open("r+b") as file:
             file.truncate(whole)
