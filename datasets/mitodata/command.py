@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
@@ -13,6 +14,9 @@ import click
 from mitodata.errors import MitoError
 
 _SECONDS_TO_LEAVE_A_CALLBACK = 0.02
+
+_SAME_REQUEST_S = 1.0
+"""Signals to stop that come within this many seconds are one request: `timeout` and some schedulers send two."""
 
 
 def run(group: click.Group) -> NoReturn:
@@ -66,6 +70,8 @@ def _give_up_full_streams() -> None:
 def _interrupts_arrive() -> Iterator[None]:
     """Let SIGTERM (a scheduler, `timeout`, `kill`) stop the program as Ctrl-C does, and let neither get lost.
 
+    An interrupt that comes right behind another is the same one: it must not stop the tidying up.
+
     What a signal raises where nobody can catch it, in a destructor or the callback of a weak reference, Python prints
     and forgets, and the program would go on. So the signal is sent again a moment later.
     """
@@ -74,10 +80,20 @@ def _interrupts_arrive() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # some senders repeat it, which must not stop the tidying up
         raise KeyboardInterrupt
 
+    asked = -_SAME_REQUEST_S
+
+    def interrupt(*_: object) -> None:
+        nonlocal asked
+        before, asked = asked, time.monotonic()
+        if asked - before >= _SAME_REQUEST_S:
+            raise KeyboardInterrupt
+
     def lost(unraisable: "sys.UnraisableHookArgs") -> None:
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             hook(unraisable)
             return
+        nonlocal asked
+        asked = -_SAME_REQUEST_S
         terminated = signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
         if terminated:
             signal.signal(signal.SIGTERM, stop)
@@ -85,12 +101,17 @@ def _interrupts_arrive() -> Iterator[None]:
         threading.Timer(_SECONDS_TO_LEAVE_A_CALLBACK, signal.pthread_kill, (threading.get_ident(), number)).start()
 
     before, hook = signal.signal(signal.SIGTERM, stop), sys.unraisablehook
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else somebody wants it ignored
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
     sys.unraisablehook = lost
     try:
         yield
     finally:
         sys.unraisablehook = hook
         signal.signal(signal.SIGTERM, before)
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _usage(error: click.ClickException) -> str:

@@ -109,3 +109,30 @@ def test_a_closed_pipe_is_no_error() -> None:
     done = subprocess.run([sys.executable, "-c", script, "go"], stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert "Traceback" not in done.stderr
+
+
+def test_a_signal_that_is_sent_twice_is_one_request() -> None:
+    """As `timeout` sends it; the second must not stop the tidying up. A later one does."""
+    script = """
+import signal, time
+import click
+from mitodata.command import run
+
+@click.group()
+def program(): pass
+
+@program.command()
+def go():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        signal.raise_signal(signal.SIGINT)
+        print("tidied up", flush=True)
+        time.sleep(1.1)
+        signal.raise_signal(signal.SIGINT)
+        print("not reached")
+
+run(program)
+"""
+    done = subprocess.run([sys.executable, "-c", script, "go"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "tidied up\n", "stopped")
