@@ -16,8 +16,8 @@ from mitodata.errors import DataError
 from mitodata.store import software
 from mitogen.distributions import Distribution
 from mitogen.knob import Knob
+from mitogen.lookup import find_knobs
 from mitogen.progress import Progress
-from mitogen.recipe import find_knobs
 from mitogen.strips import UNSEEN, Strip, Studio, draw_strip, fields_for
 from mitogen.workers import Workers
 

@@ -20,11 +20,11 @@ from mitodata.errors import RecipeError
 from mitogen.distributions import Distribution
 from mitogen.kinds import Kind, check_kinds, parse_kinds, pick_kind
 from mitogen.knob import Knob, did_you_mean
+from mitogen.lookup import Scenes, unknown_knob
 from mitogen.scenes import DEFAULT_SCENE, SCENES
 from mitogen.streams import uniform
 
 PRESETS = files("mitogen") / "presets"
-Scenes = Mapping[str, Mapping[str, Knob]]
 _SHOWN = 100  # characters of what cannot be read
 
 
@@ -96,7 +96,7 @@ class Recipe:
         """
         prefix = f"{where}: " if where else ""
         if name not in self.knobs:
-            raise RecipeError(f"{prefix}{_unknown(name, self.scenes, self.scene)}")
+            raise RecipeError(f"{prefix}{unknown_knob(name, self.scenes, self.scene)}")
         try:
             return self.knobs[name].fit(value)
         except ValueError as error:
@@ -185,52 +185,6 @@ def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
     kind = pick_kind(recipe.kinds, uniform(seed, index, "kind")) if recipe.kinds else None
     values = {**recipe.values, **kind.values} if kind else recipe.values
     return {name: value.ppf(uniform(seed, index, f"knob:{name}")) for name, value in values.items()}
-
-
-def find_knobs(name: str, scenes: Scenes = SCENES) -> list[Knob]:
-    """Look up one knob of any scene by its full name, or all knobs of a section.
-
-    A knob that several scenes have is listed once, as the first of them has it.
-
-    Raises:
-        RecipeError: there is neither.
-    """
-    first: dict[str, Knob] = {}
-    for table in scenes.values():
-        for knob in table.values():
-            first.setdefault(knob.name, knob)
-    found = [knob for knob in first.values() if name in (knob.name, knob.name.split(".")[0])]
-    if not found:
-        raise RecipeError(_unknown(name, scenes))
-    return found
-
-
-def explain_knobs(name: str, scenes: Scenes = SCENES) -> str:
-    """Describe what `find_knobs` finds, and where scenes differ.
-
-    Raises:
-        RecipeError: there is nothing of this name.
-    """
-    return "\n\n".join("\n".join(_explain(knob, scenes)) for knob in find_knobs(name, scenes))
-
-
-def _explain(knob: Knob, scenes: Scenes) -> Iterator[str]:
-    yield knob.describe()
-    having = {scene: table[knob.name] for scene, table in scenes.items() if knob.name in table}
-    if len(having) < len(scenes):
-        yield f"  only in scene {' and '.join(having)}"
-    for scene, own in having.items():
-        if own != knob:
-            yield f"  in scene {scene}: {own.limits()}"
-
-
-def _unknown(name: str, scenes: Scenes, scene: str | None = None) -> str:
-    """Say that a knob is unknown (in `scene`), and what may have been meant."""
-    elsewhere = [other for other, table in scenes.items() if name in table]
-    if scene and elsewhere:
-        return f"{name}: is a knob of scene {' and '.join(elsewhere)}, and the recipe's scene is {scene}"
-    known = scenes[scene] if scene else {knob: "" for table in scenes.values() for knob in table}
-    return f"{name}: unknown knob{did_you_mean(name, list(known)) or '; `mitogen recipe show` lists all knobs'}"
 
 
 def _check_scene(name: str, scenes: Scenes, where: str = "") -> None:

@@ -39,7 +39,7 @@ def show(name: str, overrides: tuple[str, ...]) -> None:
 @click.argument("knob")
 def explain(knob: str) -> None:
     """Say what a knob (or every knob of a section) means, its unit, range and default."""
-    from mitogen.recipe import explain_knobs
+    from mitogen.lookup import explain_knobs
 
     click.echo(explain_knobs(knob))
 

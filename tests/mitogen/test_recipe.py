@@ -9,11 +9,10 @@ from mitogen.differences import list_differences
 from mitogen.distributions import Fixed, LogNormal, Uniform
 from mitogen.knob import Knob, knob_table
 from mitogen.knobs import KNOBS
+from mitogen.lookup import explain_knobs, find_knobs
 from mitogen.recipe import (
     Recipe,
     draw,
-    explain_knobs,
-    find_knobs,
     load_recipe,
     open_recipe,
     parse_recipe,

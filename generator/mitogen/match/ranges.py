@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from mitodata.errors import RecipeError
 from mitogen.distributions import Choice, Distribution, Fixed, LogNormal, LogUniform, Uniform
 from mitogen.knob import Knob
-from mitogen.recipe import Recipe, find_knobs
+from mitogen.lookup import find_knobs
+from mitogen.recipe import Recipe
 
 SEARCHED = ("cells", "imaging")
 """Sections whose knobs a search may choose by itself: what decides the look of every image, wherever it lies.

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mitodata.errors import MitoError, RunError
 from mitogen.distributions import Fixed
-from mitogen.recipe import Recipe, find_knobs, open_recipe
+from mitogen.lookup import find_knobs
+from mitogen.recipe import Recipe, open_recipe
 from mitogen.scenes import SCENES
 from mitoseg.config import FitConfig, known_settings, parse_config
 
