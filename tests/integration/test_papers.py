@@ -1,14 +1,18 @@
-"""Every command, option, target and link in README and docs exists."""
+"""Every command, option, setting, target and link in README, docs and help texts exists."""
 
 import re
 import shlex
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import click
 import pytest
 
 from mitogen.cli import cli as mitogen
+from mitogen.recipe import load_recipe
 from mitoseg.cli import cli as mitoseg
+from mitoseg.config import make_config
 
 ROOT = Path(__file__).parents[2]
 PAPERS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -38,17 +42,48 @@ def find(command: click.Command, words: list[str]) -> click.Command:
     return command
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_commands_and_options_exist(paper: Path) -> None:
-    for line in code(paper):
+def epilogs(command: click.Command) -> Iterator[str]:
+    """Lines below the help of a command and of all commands in it."""
+    yield from (line.strip() for line in (command.epilog or "").splitlines())
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            yield from epilogs(each)
+
+
+def typed(lines: Iterable[str]) -> Iterator[str]:
+    """Those of the lines that call one of our programs, without comments."""
+    for line in lines:
         words = line.removeprefix("$ ").split(" #")[0].split("  ")[0]
-        if not re.match(r"(mitogen|mitoseg) [a-z]", words):
-            continue
+        if re.match(r"(mitogen|mitoseg) [a-z]", words):
+            yield words
+
+
+HELP = [line for program in PROGRAMS.values() for line in epilogs(program)]
+SHOWN = {paper.relative_to(ROOT).as_posix(): code(paper) for paper in PAPERS} | {"help": HELP}
+
+
+@pytest.mark.parametrize("where", SHOWN)
+def test_commands_and_options_exist(where: str) -> None:
+    assert where != "help" or len(list(typed(HELP))) > 30
+    for words in typed(SHOWN[where]):
         name, *rest = shlex.split(words.replace("[", " ").replace("]", " "))
         command = find(PROGRAMS[name], [word for word in rest if not word.startswith("-")])
         options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         used = {word.split("=")[0] for word in rest if re.match(r"--?[a-zA-Z]", word)}
-        assert used <= options | {"--help", "-h"}, line
+        assert used <= options | {"--help", "-h"}, words
+
+
+@pytest.mark.parametrize("where", SHOWN)
+def test_settings_can_be_set(where: str) -> None:
+    for words in typed(SHOWN[where]):
+        program, *rest = shlex.split(words.replace("\\", ""))
+        changes = [change for option, change in pairwise(rest) if option == "--set" and "..." not in change]
+        changes = [change for change in changes if not re.search("[A-Z]{3}", change)]
+        if program == "mitoseg":
+            make_config(tuple(changes))
+        elif changes:
+            preset = dict(pairwise(rest)).get("--preset", "mito")
+            load_recipe(preset, None, changes)
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.relative_to(ROOT).as_posix())
