@@ -1,5 +1,6 @@
 """Every target in 2D and 3D goes through fit, load and evaluate."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def volumes(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Sample
 )
 def test_fit_and_evaluate(target: str, dimensions: int, channels: int, volumes: Path, tmp_path: Path) -> None:
     config = make_config((*TINY, f"target={target}", f"dimensions={dimensions}"), steps=3)
-    fit([volumes], tmp_path / "run", config, validation=[volumes])
+    fit([volumes], tmp_path / "run", config, validation=[shutil.copy(volumes, tmp_path / "held-out.h5")])
     assert (tmp_path / "run" / "validation.png").exists()
     model = load_model(tmp_path / "run")
     assert model.decoding.threshold == model.threshold

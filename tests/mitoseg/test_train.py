@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -171,7 +172,8 @@ def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig) -
 def test_steps_do_not_depend_on_the_amount_of_data(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
     config = tiny.model_copy(update={"epochs": None, "steps": 3})
     assert fit([discs], tmp_path / "one", config).steps == 3
-    assert fit([discs, discs], tmp_path / "two", config).steps == 3
+    more = shutil.copy(discs, tmp_path / "more.h5")
+    assert fit([discs, more], tmp_path / "two", config).steps == 3
 
 
 @pytest.mark.parametrize("held_out", ["discs", "nothing"])
