@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from math import isnan
+from typing import Any, NoReturn
 
 import click
 
@@ -15,8 +16,19 @@ from mitodata.errors import MitoError
 
 _SECONDS_TO_LEAVE_A_CALLBACK = 0.02
 
-_SAME_REQUEST_S = 1.0
+SAME_REQUEST_S = 1.0
 """Signals to stop that come within this many seconds are one request: `timeout` and some schedulers send two."""
+
+
+class Measure(click.FloatRange):
+    """A number within a range, which NaN is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number."""
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail(f"{number} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 def run(group: click.Group) -> NoReturn:
@@ -80,12 +92,12 @@ def _interrupts_arrive() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # some senders repeat it, which must not stop the tidying up
         raise KeyboardInterrupt
 
-    asked = -_SAME_REQUEST_S
+    asked = -SAME_REQUEST_S
 
     def interrupt(*_: object) -> None:
         nonlocal asked
         before, asked = asked, time.monotonic()
-        if asked - before >= _SAME_REQUEST_S:
+        if asked - before >= SAME_REQUEST_S:
             raise KeyboardInterrupt
 
     def lost(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -93,7 +105,7 @@ def _interrupts_arrive() -> Iterator[None]:
             hook(unraisable)
             return
         nonlocal asked
-        asked = -_SAME_REQUEST_S
+        asked = -SAME_REQUEST_S
         terminated = signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
         if terminated:
             signal.signal(signal.SIGTERM, stop)

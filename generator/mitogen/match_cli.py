@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import click
 
-from mitogen.options import COUNT, FILE, OUTPUT, PIXEL, SEED, SET_HELP, Measure, examples, workers
+from mitodata.command import Measure
+from mitogen.options import COUNT, FILE, OUTPUT, PIXEL, SEED, SET_HELP, examples, workers
 
 
 @click.command(

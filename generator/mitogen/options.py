@@ -3,26 +3,16 @@
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import chain
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from mitodata.command import Measure
+
 if TYPE_CHECKING:
     from mitogen.job import Job
     from mitogen.recipe import Recipe
-
-
-class Measure(click.FloatRange):
-    """A number within a range, which NaN is not."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read the number."""
-        number = float(super().convert(value, param, ctx))
-        if isnan(number):
-            self.fail(f"{number} is not in the range {self._describe_range()}.", param, ctx)
-        return number
 
 
 class Place(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click

@@ -5,22 +5,11 @@ from typing import Any
 
 import click
 
+from mitodata.command import Measure
 from mitodata.command import run as run_command
 from mitoseg.study_cli import study
 
 FILES = click.Path(path_type=Path)
-
-
-class Share(click.FloatRange):
-    """A number in a range, which click takes nan for."""
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
-        """Convert a text, or fail."""
-        number = float(super().convert(value, parameter, context))
-        if number != number:
-            self.fail("nan is no number", parameter, context)
-        return number
-
 
 # "\b" keeps click from joining the lines.
 GROUP_EXAMPLES = (
@@ -99,7 +88,7 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
 @click.option("--val", "validation", multiple=True, type=FILES, help="Held-out file; may be given several times.")
 @click.option(
     "--val-fraction",
-    type=Share(0, 1, min_open=True, max_open=True),
+    type=Measure(0, 1, min_open=True, max_open=True),
     default=0.1,
     show_default=True,
     help="Share of TRAIN held out where no --val is given.",
@@ -179,7 +168,7 @@ def fit(
 )
 @click.option(
     "--threshold",
-    type=Share(0, 1),
+    type=Measure(0, 1),
     help="Probability from which on a pixel is foreground. [default: the one chosen in the fit]",
 )
 @AXES

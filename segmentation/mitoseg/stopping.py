@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SAME_REQUEST_S = 1.0
-"""Signals to stop that come within this many seconds are one request: `timeout` and some schedulers send two."""
+from mitodata.command import SAME_REQUEST_S
 
 
 class Stop:

@@ -103,6 +103,6 @@ def test_predictions_are_bool_and_of_the_same_shape() -> None:
     truth = square((5, 5, 10))
     outlines = find_outlines(truth == 1, truth)
     with pytest.raises(DataError, match="expected bool"):
-        count_errors(truth, truth, outlines, (5.0, 5.0), 10)  # type: ignore[arg-type]
+        count_errors(np.asarray(truth, dtype=object), truth, outlines, (5.0, 5.0), 10)
     with pytest.raises(DataError, match="shape"):
         count_errors(truth[1:] == 1, truth, outlines, (5.0, 5.0), 10)

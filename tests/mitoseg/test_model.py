@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 import torch
 from monai.networks import nets
@@ -110,9 +112,8 @@ class Lacking(Peeking):
     """A network that needs what is not installed."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        import a_package_that_nobody_has  # type: ignore[import-not-found]
-
-        return a_package_that_nobody_has.twice(image)
+        twice: torch.Tensor = import_module("a_package_that_nobody_has").twice(image)
+        return twice
 
 
 def test_networks_that_must_compute_to_be_tried(monkeypatch: pytest.MonkeyPatch) -> None:
