@@ -18,6 +18,7 @@ from machine import conditions
 from mitodata import DataError, Sample
 from mitodata.store import Dataset
 from mitoseg.data.files import mask_of
+from mitoseg.decode import find_pieces
 from mitoseg.metrics import confusion, summarise
 from mitoseg.predict import Model, load_model, predict_probability
 from pipeline import run_program
@@ -115,7 +116,7 @@ def score(model: Model, way: str, samples: list[Sample], seed: int) -> str:
     counts = []
     for sample in samples:
         changed = change(sample, way, rng)
-        found = predict_probability(model, changed.raw, changed.voxel_size_nm) >= model.threshold
+        found = find_pieces(predict_probability(model, changed.raw, changed.voxel_size_nm), model.rule) > 0
         counts.append(confusion(found, mask_of(changed)))
     summary = summarise(counts)
     iou, precision, recall = (summary[name] for name in ("iou", "precision", "recall"))

@@ -27,7 +27,7 @@ def main() -> None:
     train = render(FOLDER / "train.h5", arguments.n_train, seed=0, compartments=True)
     validation = render(FOLDER / "validation.h5", arguments.n_val, seed=1)
     shifted = render(FOLDER / "shifted.h5", arguments.n_val, seed=2, preset="mito-shifted")
-    fitted = fit(FOLDER / "unet", train, validation, arguments.minutes)
+    fitted = fit(FOLDER / "unet", [train], validation, arguments.minutes)
     report = evaluate(FOLDER / "report", fitted, [validation, shifted, *real])
     steps = Steps(FOLDER)
     pictures = preview(train)

@@ -24,10 +24,17 @@ def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = (), sect
     return Step(("mitogen", "import", layout, str(source), *size, *some, "-o", str(target)), target, target)
 
 
-def render(target: Path, n: int, seed: int, preset: str = "mito", *, compartments: bool = False) -> Step:
-    """Render `n` images of 256 x 256 pixels; `fit` learns from those with compartments."""
+def render(
+    target: Path, n: int, seed: int, preset: str = "mito", *, compartments: bool = False, fine: bool = False
+) -> Step:
+    """Render `n` images of 256 x 256 pixels as the recipe says, or of 400 x 400 pixels of 5 nm.
+
+    `fit` learns from those with compartments.
+    """
     labels = ("--labels", "compartments") if compartments else ()
-    command = ("mitogen", "render", "--preset", preset, "--n", str(n), "--seed", str(seed), *labels, "-o", str(target))
+    grid = ("--size", "400", "--set", "section.pixel_nm=5") if fine else ()
+    command = ("mitogen", "render", "--preset", preset, "--n", str(n), "--seed", str(seed), *grid, *labels)
+    command = (*command, "-o", str(target))
     return Step(command, target, target)
 
 
@@ -37,14 +44,15 @@ def preview(dataset: Step) -> Step:
     return Step(("mitogen", "preview", str(dataset.result), "-o", str(target)), target, target, after=(dataset,))
 
 
-def fit(run: Path, train: Step, validation: Step, minutes: str, seed: int = 0) -> Step:
+def fit(run: Path, train: Sequence[Step], validation: Step, minutes: str, seed: int = 0) -> Step:
     """Fit the default network to compartments; a stopped fit goes on where it was."""
-    command = ("mitoseg", "fit", str(train.result), "--val", str(validation.result), "-o", str(run))
+    files = (str(each.result) for each in train)
+    command = ("mitoseg", "fit", *files, "--val", str(validation.result), "-o", str(run))
     return Step(
         (*command, "--minutes", minutes, "--seed", str(seed), "--set", "target=compartments"),
         result=run / "validation.png",  # the last thing that a fit writes
         place=run,
-        after=(train, validation),
+        after=(*train, validation),
         resume=("mitoseg", "fit", "--resume", "-o", str(run)),
         partial=run / "last.pt",
     )

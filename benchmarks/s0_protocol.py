@@ -55,7 +55,7 @@ def main() -> None:
     crops = cut_crops(real, folder / "crops.h5")
     train = render(folder / "train.h5", arguments.n_train, arguments.seed, compartments=True)
     validation = render(folder / "validation.h5", arguments.n_val, arguments.seed + 1)
-    fitted = fit(folder / "unet", train, validation, arguments.minutes, arguments.seed)
+    fitted = fit(folder / "unet", [train], validation, arguments.minutes, arguments.seed)
     others = [import_real(source, folder) for source in arguments.other]
     report = evaluate(folder / "report", fitted, [validation, crops, real, *others])
     steps = Steps(folder)

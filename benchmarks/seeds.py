@@ -19,6 +19,9 @@ from pipeline import evaluate, fit, import_real, render, run_program
 from s0_figures import read_metrics
 from steps import Steps, write_text
 
+FINE = 1000
+"""Added to the seeds of images of fine pixels: none has the tissue of another."""
+
 METRICS = {
     "iou": "IoU",
     "dice": "Dice",
@@ -46,6 +49,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, action="append", required=True, metavar="FOLDER", help="may be repeated")
     parser.add_argument("--preset", default="mito", help="recipe of all images")
     parser.add_argument("--n-train", type=int, default=2000, metavar="N", help="training images")
+    parser.add_argument("--n-fine", type=int, default=0, metavar="N", help="further ones, of 400 px of 5 nm")
     parser.add_argument("--n-val", type=int, default=200, metavar="N", help="synthetic validation images")
     parser.add_argument("--minutes", default="60", help="wall time of each fit")
     parser.add_argument("--every", default="1", metavar="K", help="score only every Kth section")
@@ -65,7 +69,12 @@ def main() -> None:
 def run_seed(seed: int, arguments: argparse.Namespace) -> None:
     """Render, fit and score with one seed."""
     place = arguments.folder / f"seed-{seed}"
-    train = render(place / "train.h5", arguments.n_train, 2 * seed, arguments.preset, compartments=True)
+    train = [render(place / "train.h5", arguments.n_train, 2 * seed, arguments.preset, compartments=True)]
+    if arguments.n_fine:
+        others = render(
+            place / "fine.h5", arguments.n_fine, FINE + 2 * seed, arguments.preset, compartments=True, fine=True
+        )
+        train.append(others)
     validation = render(place / "validation.h5", arguments.n_val, 2 * seed + 1, arguments.preset)
     fitted = fit(place / "unet", train, validation, arguments.minutes, seed)
     data = [validation, *(import_real(source, place) for source in arguments.real)]
@@ -74,7 +83,7 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
         for views, (axes, turns) in VIEWS.items()
     ]
     steps = Steps(place)
-    for step in (train, *data, fitted, *reports):
+    for step in (*train, *data, fitted, *reports):
         steps.run(step)
 
 
@@ -111,9 +120,10 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
     lines = [
         "# One recipe, one model, real tissue: several seeds",
         "",
-        f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`) with the",
-        f"default network; threshold chosen on synthetic images, at most 64 of {arguments.n_val}. No real image was",
-        "used in either.",
+        f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`)",
+        *([f"and {arguments.n_fine} of 400 x 400 pixels of 5 nm"] if arguments.n_fine else []),
+        f"with the default network; threshold chosen on synthetic images, at most 64 of {arguments.n_val}. No real",
+        "image was used in either.",
         "Means over images with foreground, of mitochondria. *Views*: each section by itself; the mean over it and its",
         "mirror images (`--turns 4`); or, where the",
         "voxels of a volume are about cubes, averaged over slices across all three axes, as `mitoseg evaluate` and",

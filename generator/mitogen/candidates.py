@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mitogen.contacts import bounds
 from mitogen.grid import FloatArray
 from mitogen.kernels import compiled
+from mitogen.organelles.bodies import ASPECT, SECTIONS, SPREAD, extent_of_body, shape_body
 from mitogen.organelles.bodies import LOOKS as LOOKS_OF_BODIES
-from mitogen.organelles.bodies import SECTIONS, SPREAD, extent_of_body, shape_body
 from mitogen.organelles.mitochondria import candidates_per_um3
 from mitogen.organelles.mitochondrial_shapes import (
     LENGTH,
@@ -39,6 +39,7 @@ KIND = np.dtype(
         ("body", np.int8),  # see `bodies.Body`, -1 for mitochondria
         ("largest", np.float64),  # none reaches further from its centre, in nm
         ("radius", np.float64),  # of bodies in nm
+        ("aspect", np.float64),  # the largest ratio of length to width of bodies
         ("shortest", np.float64),  # quantiles between which the lengths of mitochondria lie
         ("longest", np.float64),
         ("decider", np.int64),  # which of its numbers decides between two of this kind
@@ -129,11 +130,13 @@ def make_kinds(drawn: Mapping[str, float], streams: StreamOf) -> Iterator[tuple[
     density = candidates_per_um3(drawn)
     for name, low, high in (("long", LONG, 1.0), ("short", 0.0, LONG)):
         key, blocks = key_of(streams, f"mitochondria/{name}"), blocks_of(density * (high - low))
-        yield key, *blocks, -1, largest_nm(drawn, high), 0.0, low, high, LOOKS.start, *[0] * 7
+        yield key, *blocks, -1, largest_nm(drawn, high), 0.0, 0.0, low, high, LOOKS.start, *[0] * 7
     for body, name in sorted(SECTIONS.items(), key=lambda item: -drawn[f"{item[1]}.radius_nm"]):
         radius, blocks = drawn[f"{name}.radius_nm"], blocks_of(drawn[f"{name}.density_per_um3"])
-        largest = 2 * radius * np.exp(2 * SPREAD)
-        yield key_of(streams, name), *blocks, int(body), largest, radius, 0.0, 1.0, LOOKS_OF_BODIES.stop - 1, *[0] * 7
+        aspect = drawn.get(f"{name}.aspect", ASPECT)
+        largest = aspect * radius * np.exp(2 * SPREAD)
+        decider = LOOKS_OF_BODIES.stop - 1
+        yield key_of(streams, name), *blocks, int(body), largest, radius, aspect, 0.0, 1.0, decider, *[0] * 7
 
 
 def lay_blocks(kinds: NDArray[np.void], window: Box, gap_nm: float) -> None:
@@ -189,7 +192,7 @@ def look_into(crowd: Crowd, kind: int, z: int, y: int, x: int) -> int:
                 extent = extent_of_mitochondrion(numbers, crowd.sizes)
                 reach = extent[0] / 2 + extent[1] * (1 + crowd.sizes.unevenness)
             else:
-                extent = extent_of_body(numbers, about.radius, crowd.sizes.quantiles)
+                extent = extent_of_body(numbers, about.radius, about.aspect, crowd.sizes.quantiles)
                 reach = extent[0] / 2 + extent[1]
             crowd.extent[n, 0], crowd.extent[n, 1] = extent
             for k in range(3):

@@ -59,6 +59,17 @@ TURNS = click.option(
     help="Views of the image that are averaged: with 4 its mirror images, with 8 its quarter turns as well. A little "
     "better, and as many times as slow.",
 )
+THRESHOLD = click.option(
+    "--threshold",
+    type=Measure(0, 1),
+    help="Probability from which on a pixel can be foreground. [default: the one chosen in the fit]",
+)
+PEAK = click.option(
+    "--peak",
+    type=Measure(0, 1),
+    help="Probability that a connected piece of foreground must reach somewhere, or it is dropped; 0 keeps all. "
+    "[default: 0.6]",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=GROUP_EXAMPLES)
@@ -166,11 +177,8 @@ def fit(
     show_default=True,
     help="Score only every Kth section.",
 )
-@click.option(
-    "--threshold",
-    type=Measure(0, 1),
-    help="Probability from which on a pixel is foreground. [default: the one chosen in the fit]",
-)
+@THRESHOLD
+@PEAK
 @AXES
 @TURNS
 @click.option(
@@ -188,6 +196,7 @@ def evaluate(
     report: Path,
     every: int,
     threshold: float | None,
+    peak: float | None,
     axes: str,
     turns: int,
     others: tuple[Path, ...],
@@ -195,7 +204,6 @@ def evaluate(
 ) -> None:
     """Score the model of RUN on the labelled HDF5 files DATA and write a report: one page, PNG, CSV, JSON."""
     import json
-    from dataclasses import replace
 
     from mitoseg.evaluate import as_json
     from mitoseg.evaluate import evaluate as evaluate_run
@@ -203,7 +211,7 @@ def evaluate(
     from mitoseg.report import format_runs, format_table, write_report, write_tables
 
     models = [load_model(path) for path in (run, *others)]
-    used = [model if threshold is None else replace(model, threshold=threshold) for model in models]
+    used = [model.read_by(threshold, peak) for model in models]
     runs = [evaluate_run(model, data, every=every, turns=turns, axes=axes) for model in used]
     write_tables(report, runs[0], runs[1:])
     page = write_report(report, runs[0], models[0], runs[1:])
@@ -223,17 +231,26 @@ def evaluate(
     "--voxel-size", "voxel_size_nm", type=(float, float, float), metavar="Z Y X", help="In nm, where files do not say."
 )
 @click.option("--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups.")
+@THRESHOLD
+@PEAK
 @AXES
 @TURNS
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
-def predict(run: Path, images: tuple[Path, ...], folder: Path, **settings: Any) -> None:
+def predict(
+    run: Path,
+    images: tuple[Path, ...],
+    folder: Path,
+    threshold: float | None,
+    peak: float | None,
+    **settings: Any,
+) -> None:
     """Segment IMAGES with the model of RUN: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size."""
     from mitoseg.predict import load_model
     from mitoseg.segment import make_wish, segment
 
     wish = make_wish(**settings)
-    for path in segment(load_model(run), images, folder, wish):
+    for path in segment(load_model(run).read_by(threshold, peak), images, folder, wish):
         click.echo(path)
 
 

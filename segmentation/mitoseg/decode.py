@@ -1,4 +1,4 @@
-"""From what a network says about voxels to instances."""
+"""From what a network says about voxels to foreground and instances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +15,10 @@ SEEDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Thresholds of seeds that are tried."""
 
 
+PEAK = 0.6
+"""Probability that a piece of foreground must reach somewhere, where the network is sure enough of what it has learnt.
+What is wrongly found in real tissue mostly stays below it (docs/domain-gap.md)."""
+
 SMOOTH_PX = 0.7
 """Sigma by which cores are smoothed in y and x."""
 
@@ -24,53 +28,82 @@ SMALLEST_SEED_PX = 4
 
 @dataclass(frozen=True)
 class Decoding:
-    """How maps become instances; chosen on validation images and kept in the checkpoint.
+    """How maps become foreground and instances; kept in the checkpoint. Thresholds are chosen on validation images.
 
     Attributes:
         threshold: probability from which on a voxel is foreground.
         seed: relative distance, where there is no boundary, from which on a voxel belongs to the core of an instance;
             each connected core is one instance. For the target `instance` only.
         smallest_px: instances of fewer voxels are dropped.
+        peak: probability that a connected piece of foreground must reach somewhere; 0 for none.
     """
 
     threshold: float = 0.5
     seed: float = 0.3
     smallest_px: int = 16
+    peak: float = PEAK
 
 
-def decode(maps: NDArray[np.float32], target: Target, decoding: Decoding) -> NDArray[np.int32]:
+def find_pieces(probability: NDArray[np.float32], decoding: Decoding) -> NDArray[np.int32]:
+    """Number the connected pieces (by faces) of foreground that reach the peak.
+
+    That is thresholding with hysteresis (Canny, IEEE PAMI 1986): the low threshold draws the outlines, the high one
+    decides what is there.
+
+    Args:
+        probability: of foreground, (Z, Y, X) or (Y, X), in [0, 1].
+        decoding: thresholds.
+
+    Returns:
+        The same shape, int32: 0 = background, pieces 1, 2, ... without gaps.
+    """
+    pieces, count = ndimage.label(probability >= decoding.threshold)
+    sure = np.bincount(pieces[probability >= decoding.peak], minlength=count + 1) > 0
+    pieces[~sure[pieces]] = 0
+    return np.asarray(relabel_sequential(pieces)[0], np.int32)
+
+
+def decode(
+    maps: NDArray[np.float32],
+    target: Target,
+    decoding: Decoding,
+    pieces: NDArray[np.integer] | NDArray[np.bool_] | None = None,
+) -> NDArray[np.int32]:
     """Find the instances in maps.
 
     With heads for boundaries and distances, connected cores are the seeds of a watershed that floods the foreground
-    from the middles outwards; foreground without a core is an instance of its own. Otherwise instances are connected
-    components of the foreground.
+    from the middles outwards; foreground without a core is an instance of its own. Otherwise instances are the
+    connected pieces of the foreground.
 
     Args:
         maps: (C, Z, Y, X) or (C, Y, X) in [0, 1], from `mitoseg.targets.to_maps`.
         target: what the network was taught.
         decoding: thresholds.
+        pieces: (Z, Y, X) or (Y, X), above 0 where foreground is; None: what `find_pieces` finds.
 
     Returns:
         (Z, Y, X) or (Y, X) int32: 0 = background, instances 1, 2, ... without gaps.
     """
-    inside = maps[0] >= decoding.threshold
-    if target == "instance":
-        # Smoothed within sections, or noise would break a core into many.
-        core = ndimage.gaussian_filter(maps[2] * (1 - maps[1]), [0.0] * (inside.ndim - 2) + [SMOOTH_PX] * 2)
-        seeds, count = ndimage.label(inside & (core >= decoding.seed))
-        seeds[(np.bincount(seeds.ravel()) < SMALLEST_SEED_PX)[seeds]] = 0
-        instances = watershed(-core, seeds, mask=inside)
-        rest, _ = ndimage.label(inside & (instances == 0))
-        instances = np.where(rest > 0, rest + count, instances)
-    else:
-        instances, _ = ndimage.label(inside)
+    pieces = find_pieces(maps[0], decoding) if pieces is None else pieces
+    instances = np.asarray(pieces, np.int32) if target != "instance" else _part(maps, pieces > 0, decoding)
     sizes = np.bincount(instances.ravel())
-    instances[(sizes < decoding.smallest_px)[instances]] = 0
-    return np.asarray(relabel_sequential(instances)[0], np.int32)
+    small = sizes < decoding.smallest_px
+    return np.asarray(relabel_sequential(np.where(small[instances], 0, instances))[0], np.int32)
+
+
+def _part(maps: NDArray[np.float32], inside: NDArray[np.bool_], decoding: Decoding) -> NDArray[np.integer]:
+    """Part the foreground into instances by a watershed from their cores."""
+    # Smoothed within sections, or noise would break a core into many.
+    core = ndimage.gaussian_filter(maps[2] * (1 - maps[1]), [0.0] * (inside.ndim - 2) + [SMOOTH_PX] * 2)
+    seeds, count = ndimage.label(inside & (core >= decoding.seed))
+    seeds[(np.bincount(seeds.ravel()) < SMALLEST_SEED_PX)[seeds]] = 0
+    instances = watershed(-core, seeds, mask=inside)
+    rest, _ = ndimage.label(inside & (instances == 0))
+    return np.where(rest > 0, rest + count, instances)
 
 
 def tune(
-    maps: Sequence[NDArray[np.float32]], labels: Sequence[NDArray[np.integer]], target: Target, threshold: float
+    maps: Sequence[NDArray[np.float32]], labels: Sequence[NDArray[np.integer]], target: Target, decoding: Decoding
 ) -> Decoding:
     """Choose the seed threshold with the highest F1 at an IoU of .5 over all instances of `maps` together.
 
@@ -78,9 +111,8 @@ def tune(
         maps: one (C, ...) array an image, as for `decode`.
         labels: the true instances of each, (...), 0 = background.
         target: what the network was taught.
-        threshold: of foreground, chosen before.
+        decoding: how foreground is found, chosen before.
     """
-    decoding = Decoding(threshold)
     if target != "instance":
         return decoding
     tried = [replace(decoding, seed=seed) for seed in SEEDS]

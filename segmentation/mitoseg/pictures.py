@@ -35,7 +35,7 @@ class Panel:
         raw: (Y, X) uint8.
         truth: (Y, X) uint8: 0, 1, 255 = ignore.
         probability: (Y, X) float32 in [0, 1].
-        threshold: probability from which on a pixel is foreground.
+        prediction: (Y, X) bool, what counts as foreground.
         caption: one line under the pictures.
         pixel_nm: (y, x) edges of a pixel; decides how the picture is stretched, and its scale bar. None: no bar.
         objects: true and predicted objects, (Y, X) each, 0 = background: shown in colours instead of masks.
@@ -44,7 +44,7 @@ class Panel:
     raw: NDArray[np.uint8]
     truth: NDArray[np.uint8]
     probability: NDArray[np.float32]
-    threshold: float
+    prediction: NDArray[np.bool_]
     caption: str
     pixel_nm: tuple[float, float] | None = None
     objects: tuple[NDArray[np.integer], NDArray[np.integer]] | None = None
@@ -78,13 +78,12 @@ def draw_parts(panel: Panel, height_px: int = 320) -> dict[str, Image.Image]:
 
     They are `height_px` high, or lower if they would be more than twice as wide.
     """
-    prediction = panel.probability >= panel.threshold
     true, predicted = map(paint_objects, panel.objects) if panel.objects else (None, None)
     parts = {
         "image": panel.raw,
         "truth": mask_grey(panel.truth) if true is None else true,
-        "prediction": np.where(prediction, 255, 0).astype(np.uint8) if predicted is None else predicted,
-        "overlay": overlay(panel.raw, panel.truth, prediction),
+        "prediction": np.where(panel.prediction, 255, 0).astype(np.uint8) if predicted is None else predicted,
+        "overlay": overlay(panel.raw, panel.truth, panel.prediction),
         "probability": heat(panel.probability),
     }
     pictures, pixel_nm = fit_picture(list(parts.values()), panel.pixel_nm or (1.0, 1.0), height_px)

@@ -1,7 +1,7 @@
 """From grey images of any voxel size to foreground probabilities on the same grid."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,18 @@ class Model:
     threshold: float
     name: str = ""
     decoding: Decoding = field(default_factory=Decoding)
+
+    @property
+    def rule(self) -> Decoding:
+        """How its maps are read: `decoding` with `threshold`."""
+        return replace(self.decoding, threshold=self.threshold)
+
+    def read_by(self, threshold: float | None = None, peak: float | None = None) -> "Model":
+        """The same network, its maps read by another threshold or peak (see `Decoding`); None: as it is."""
+        rule = self.rule
+        rule = replace(rule, threshold=rule.threshold if threshold is None else threshold)
+        rule = replace(rule, peak=rule.peak if peak is None else peak)
+        return replace(self, threshold=rule.threshold, decoding=rule)
 
 
 def load_model(run: Path | str, device: str = "auto") -> Model:

@@ -15,31 +15,21 @@ from tqdm import tqdm
 from mitodata import RunError, VoxelSize
 from mitodata.layout import Provenance
 from mitoseg.checkpoint import write_atomic
-from mitoseg.decode import decode
 from mitoseg.images import PICTURES, unique_names
-from mitoseg.inference.instances import cut, find_instances
 from mitoseg.inference.layer import Layer, Part
-from mitoseg.inference.memory import SPARE, parse_memory, resident_bytes
+from mitoseg.inference.memory import parse_memory
 from mitoseg.inference.objects import measure_objects, table_text
 from mitoseg.inference.results import write_hdf5, write_tiff, write_zarr
-from mitoseg.inference.scratch import Scratch, ScratchArray
+from mitoseg.inference.scratch import Scratch
 from mitoseg.inference.source import Source
 from mitoseg.inference.sources import expand, open_sources
+from mitoseg.numbering import number_instances, number_pieces
 from mitoseg.passes import AUTO, check_axes, predict_source
 from mitoseg.pictures import png
 from mitoseg.predict import Model
 
 OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")
-
-BLOCK_VOXELS = 2**22
-"""Voxels that instances are looked for in at a time, where memory allows."""
-
-BLOCK_BYTES = 100
-"""What finding instances takes, by voxel."""
-
-RIM_PX = 32
-"""How far a block sees beyond its borders where instances are found by watershed."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,7 @@ def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> li
     """Segment image files; docs/predict.md says what is written.
 
     Args:
-        model: from `mitoseg.predict.load_model`; its threshold makes the mask.
+        model: from `mitoseg.predict.load_model`; its thresholds make the mask.
         paths: files as `mitoseg.inference.sources.open_sources` takes them, and folders of them.
         folder: where the results go; made if it is missing.
         wish: what is wanted.
@@ -160,47 +150,26 @@ def _check_free(targets: dict[str, Path], wish: Wish) -> None:
 def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish: Wish) -> None:
     with Scratch(next(iter(targets.values()))) as scratch:
         maps = predict_source(model, source, scratch, axes=wish.axes, turns=wish.turns, memory=wish.memory)
+        pieces = scratch.array("pieces", source.shape, np.uint32)
+        number_pieces(maps, model.rule, pieces, wish.memory)
 
         def probability(part: Part) -> NDArray[np.float32]:
             return np.asarray(maps[(0, *part)])
 
         layers = {
             "raw": _layer("raw", source, np.uint8, source.read),
-            "mask": _layer("mask", source, np.uint8, lambda part: probability(part) >= model.threshold),
+            "mask": _layer("mask", source, np.uint8, lambda part: pieces[part] > 0),
             "probability": _layer("probability", source, np.float32, probability),
         }
         if "table" in targets or "everything" in targets:
             numbers = scratch.array("instances", source.shape, np.uint32)
-            count = number_instances(model, maps, numbers, wish)
+            count = number_instances(maps, pieces, model.config.target, model.rule, numbers, wish.memory)
             dtype = np.uint16 if count < 2**16 else np.uint32
             layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
         if "table" in targets:
             table = measure_objects(layers["instances"], layers["raw"], count)
             write_atomic(targets["table"], table_text(table).encode())
         _write(targets, layers, model, wish)
-
-
-def number_instances(model: Model, maps: ScratchArray, numbers: ScratchArray, wish: Wish) -> int:
-    """Find the instances in `maps` and write them to `numbers`, (Z, Y, X) uint32; returns their number.
-
-    Components of the foreground are the same whatever the blocks. A watershed needs to see whole objects, so its blocks
-    have a wide rim; an object larger than that may be cut differently in two blocks.
-    """
-    target, whole = model.config.target, replace(model.decoding, threshold=model.threshold, smallest_px=0)
-    exact = target != "instance"
-    halo = (1, 1, 1) if exact else (RIM_PX if numbers.shape[0] > 1 else 0, RIM_PX, RIM_PX)
-    voxels = BLOCK_VOXELS
-    if wish.memory is not None:
-        bytes_each = BLOCK_BYTES + 4 * maps.shape[0]
-        voxels = min(voxels, max(2**16, int((wish.memory - resident_bytes() - SPARE) / bytes_each)))
-    return find_instances(
-        lambda part: decode(maps[(slice(None), *part)], target, whole),
-        numbers,
-        cut(numbers.shape, halo, voxels),
-        halo,
-        exact=exact,
-        smallest=model.decoding.smallest_px,
-    )
 
 
 def _write(targets: dict[str, Path], layers: dict[str, Layer], model: Model, wish: Wish) -> None:

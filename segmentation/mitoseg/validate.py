@@ -8,17 +8,20 @@ from numpy.typing import NDArray
 
 from mitodata import DataError
 from mitoseg.data import Section, SectionFiles, spread
-from mitoseg.decode import Decoding, tune
+from mitoseg.decode import Decoding, find_pieces, tune
 from mitoseg.metrics import calibration_error, caption, confusion, count_probabilities
 from mitoseg.pictures import Panel, draw_sheet, png
 from mitoseg.predict import Model, predict_maps
-from mitoseg.thresholds import best_threshold, mean_iou
+from mitoseg.thresholds import best_peak, best_threshold, mean_iou
 
 PANELS = 6
 """Rows on the sheet of validation predictions."""
 
 DECODED = 12
 """Sections, at most, on which the threshold of seeds is chosen: decoding takes longer than predicting."""
+
+PEAKED = 32
+"""Sections, at most, on which the peak is chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ class Validation:
     """Results over the validation sections.
 
     Attributes:
-        decoding: the best thresholds, of foreground and of seeds.
+        decoding: the best thresholds, of foreground, its peak and seeds.
         iou: mean foreground IoU at it, over the sections that have foreground.
         iou_at_half: mean foreground IoU at .5, likewise.
         calibration_error: expected calibration error of all pixels together.
@@ -60,17 +63,21 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> 
     """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them."""
     target = model.config.target
     decoded = set(spread(sections, DECODED)) if target == "instance" else set()
-    sheet = set(spread(sections, PANELS))
-    images, maps, labels, shown = [], [], [], []
+    sheet, peaked = set(spread(sections, PANELS)), set(spread(sections, PEAKED))
+    images, maps, labels, shown, probabilities, truths = [], [], [], [], [], []
     for each in predict_sections(model, files, sections):
         images.append(count_probabilities(each.maps[0], each.truth))
         if each.section in sheet:
             shown.append(each)
+        if each.section in peaked:
+            probabilities.append(each.maps[0])
+            truths.append(each.truth)
         if each.section in decoded:
             maps.append(each.maps)
             labels.append(each.label)
-    decoding = tune(maps, labels, target, best_threshold(images))
-    threshold = decoding.threshold
+    threshold = best_threshold(images)
+    rule = Decoding(threshold, peak=best_peak(probabilities, truths, threshold))
+    decoding = tune(maps, labels, target, rule)
     error = calibration_error(sum(images[1:], images[0]))
     return Validation(decoding, mean_iou(images, threshold), mean_iou(images, 0.5), error, shown)
 
@@ -105,7 +112,8 @@ def draw_validation(model: Model, outcome: Validation) -> bytes:
     panels = []
     for each in outcome.shown:
         probability = each.maps[0]
-        score = caption(confusion(np.asarray(probability >= outcome.threshold), each.truth))
+        found = find_pieces(probability, outcome.decoding) > 0
+        score = caption(confusion(found, each.truth))
         text = f"image {each.section.sample}, z {each.section.z}: {score} at {outcome.threshold:.2f}"
-        panels.append(Panel(each.raw, each.truth, probability, outcome.threshold, text))
+        panels.append(Panel(each.raw, each.truth, probability, found, text))
     return png(draw_sheet(panels))

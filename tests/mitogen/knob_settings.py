@@ -59,6 +59,7 @@ BODIES = {"section.pixel_nm": 14}
 LYSOSOMES = BODIES | {"lysosomes.density_per_um3": 5}
 LIPOFUSCIN = BODIES | {"lipofuscin.density_per_um3": 5}
 MULTIVESICULAR = BODIES | {"multivesicular.density_per_um3": 5}
+INNER = MULTIVESICULAR | {"section.pixel_nm": 5, "multivesicular.radius_nm": 300, "multivesicular.darkness": 0}
 WHORLS = BODIES | {"multilamellar.density_per_um3": 5}
 DROPLETS = BODIES | {"lipid.density_per_um3": 4}
 ENDOSOMES = BODIES | {"endosomes.density_per_um3": 5, "endosomes.radius_nm": 130}

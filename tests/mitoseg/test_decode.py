@@ -3,8 +3,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.filters import apply_hysteresis_threshold
 
-from mitoseg.decode import SEEDS, Decoding, decode, tune
+from mitoseg.decode import SEEDS, Decoding, decode, find_pieces, tune
 from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
 from mitoseg.targets import CLASSES, instance_planes, map_channels, to_maps
 
@@ -38,7 +39,7 @@ def f1(found: NDArray[np.int32], label: Labels) -> float:
 def test_touching_bodies_are_parted(shape: tuple[int, ...]) -> None:
     labels = [touching_discs(seed, shape) for seed in range(3)]
     maps = [seen(label) for label in labels]
-    decoding = tune(maps, labels, "instance", 0.5)
+    decoding = tune(maps, labels, "instance", Decoding(0.5))
     watershed = np.mean(
         [f1(decode(each, "instance", decoding), label) for each, label in zip(maps, labels, strict=True)]
     )
@@ -60,11 +61,27 @@ def test_numbers_have_no_gaps_and_small_ones_are_dropped() -> None:
     assert np.bincount(found.ravel())[1:].tolist() == [100, 100]
 
 
+def test_pieces_are_outlined_by_the_threshold_and_kept_for_their_peak() -> None:
+    probability = np.full((2, 20, 40), 0.1, np.float32)
+    probability[:, 2:8, 2:12] = 0.3  # a faint body
+    probability[1, 4, 4] = 0.9  # which one voxel is sure of
+    probability[:, 12:18, 2:12] = 0.59
+    found = find_pieces(probability, Decoding(0.25, peak=0.6))
+    assert found.dtype == np.int32
+    assert (found[:, 2:8, 2:12] == 1).all()
+    assert (found > 0).sum() == 120
+    assert find_pieces(probability, Decoding(0.25, peak=0.0)).max() == 2
+    assert find_pieces(probability, Decoding(0.25, peak=0.59)).max() == 2
+    # Skimage keeps what lies above its thresholds, not at them.
+    expected = apply_hysteresis_threshold(probability, 0.2, 0.59)
+    np.testing.assert_array_equal(find_pieces(probability, Decoding(0.25, peak=0.6)) > 0, expected)
+
+
 def test_nothing_and_everything() -> None:
     nothing, everything = np.zeros((3, 8, 8), np.float32), np.ones((3, 8, 8), np.float32)
     assert not decode(nothing, "instance", Decoding()).any()
     assert (decode(everything, "instance", Decoding()) == 1).all()
-    assert tune([nothing], [np.zeros((8, 8), np.uint16)], "instance", 0.5).seed in SEEDS
+    assert tune([nothing], [np.zeros((8, 8), np.uint16)], "instance", Decoding(0.5)).seed in SEEDS
 
 
 def test_compartments_are_joined_to_mitochondria() -> None:

@@ -12,7 +12,7 @@ from sklearn.metrics import jaccard_score
 from mitodata import DataError, RunError, Sample
 from mitodata.store import Dataset
 from mitoseg.config import FitConfig
-from mitoseg.decode import decode
+from mitoseg.decode import PEAK, decode, find_pieces
 from mitoseg.evaluate import evaluate, pick_shown
 from mitoseg.predict import load_model, predict_maps, predict_probability
 from mitoseg.report import format_table, write_report, write_tables
@@ -40,6 +40,7 @@ def test_tables_and_page(
     assert metrics["fresh-2"]["images"] == 3
     assert metrics["fresh-2"]["sections_in_file"] == 5
     assert metrics["fresh"]["threshold"] == model.threshold
+    assert metrics["fresh"]["peak"] == PEAK
     assert set(metrics["fresh"]["iou"]) == {"mean", "std", "pooled", "interval", "pooled_interval"}
     assert metrics["fresh"]["iou"]["mean"] > 0.85
     rows = read_rows(tmp_path / "fresh.csv")
@@ -103,7 +104,7 @@ def test_images_without_foreground_are_named_and_left_out(
 
 
 def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
-    model = replace(load_model(run), threshold=0.9)
+    model = load_model(run).read_by(0.9, 0)
     image = evaluate(model, [fresh_discs])[0].images[2]
     sample = Dataset(fresh_discs)[2]
     assert sample.mask is not None
@@ -160,11 +161,13 @@ def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
     found = tifffile.imread(maps)
     with Dataset(path) as file:
         mask = file[0].mask
+    pieces = find_pieces(found, model.rule)
     assert found.shape == (64, 64, 64)
     assert mask is not None
     for image in auto.images[:16]:
         assert image.place.z is not None
-        expected = jaccard_score(mask[image.place.z].ravel(), found[image.place.z].ravel() >= model.threshold)
+        # Pieces are those of the volume, not of the section.
+        expected = jaccard_score(mask[image.place.z].ravel(), pieces[image.place.z].ravel() > 0)
         assert image.values["iou"] == pytest.approx(expected)
     assert [auto.axes, single.axes] == ["zyx", "z"]
     # The sections of the second sample, which is a stack of flat voxels, are scored alike.

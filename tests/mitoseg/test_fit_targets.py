@@ -42,7 +42,12 @@ def test_fit_and_evaluate(target: str, dimensions: int, channels: int, volumes: 
     assert (tmp_path / "run" / "validation.png").exists()
     model = load_model(tmp_path / "run")
     assert model.decoding.threshold == model.threshold
-    assert set(load_checkpoint(tmp_path / "run" / "last.pt")["decoding"]) == {"threshold", "seed", "smallest_px"}
+    assert set(load_checkpoint(tmp_path / "run" / "last.pt")["decoding"]) == {
+        "threshold",
+        "seed",
+        "smallest_px",
+        "peak",
+    }
     maps = predict_maps(model, np.zeros((5, 40, 50), np.uint8), (8.0, 8.0, 8.0))
     assert maps.shape == (channels, 5, 40, 50)
     assert maps.min() >= 0

@@ -1,5 +1,6 @@
 """Instances across blocks, and the table of them, held to what scipy and scikit-image say of the whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops_table
 
+from mitoseg import numbering
+from mitoseg.decode import Decoding, find_pieces
 from mitoseg.inference import objects
 from mitoseg.inference.instances import cut, find_instances
 from mitoseg.inference.layer import Layer, Part, blocks
 from mitoseg.inference.objects import Table, measure_objects, table_text
 from mitoseg.inference.scratch import Scratch
+from mitoseg.numbering import number_pieces
 
 
 def label_blocks(
@@ -51,6 +55,24 @@ def test_small_components_are_dropped_whatever_blocks_cut(tmp_path: Path) -> Non
     found = label_blocks(mask, (1, 8, 5), tmp_path, smallest=16)
     np.testing.assert_array_equal(found[0, 2, 3:23], 1)
     assert (found > 0).sum() == 20
+
+
+def test_components_without_a_certain_voxel_are_dropped_whatever_blocks_cut(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    probability = ndimage.gaussian_filter(rng.random((9, 30, 30)), 1.0).astype(np.float32)
+    maps = (probability - probability.min()) / np.ptp(probability)
+    rule = Decoding(0.66, peak=0.8)
+    with Scratch(tmp_path / "x") as scratch:
+        stored = scratch.array("maps", (1, *maps.shape), np.float32)
+        stored[:] = maps[None]
+        for number, voxels in enumerate((150, 10**6)):
+            numbers = scratch.array(f"numbers{number}", maps.shape, np.uint32)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(numbering, "BLOCK_VOXELS", voxels)
+                count = number_pieces(stored, rule, numbers)
+            expected = find_pieces(maps, rule)
+            assert 1 < count == expected.max() < find_pieces(maps, replace(rule, peak=0.0)).max()
+            np.testing.assert_array_equal(numbers[:] > 0, expected > 0)
 
 
 def test_watersheds_of_blocks_are_united_where_most_agrees(tmp_path: Path) -> None:

@@ -35,7 +35,13 @@ def test_heat_gets_brighter() -> None:
 
 def test_sheets_take_sections_of_any_shape() -> None:
     panels = [
-        Panel(np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, np.float32), 0.5, "caption")
+        Panel(
+            np.zeros(shape, np.uint8),
+            np.zeros(shape, np.uint8),
+            np.zeros(shape, np.float32),
+            np.zeros(shape, bool),
+            "caption",
+        )
         for shape in ((30, 90), (90, 30), (1, 1))
     ]
     # 40 px each, but no more than twice as wide as high.
@@ -44,7 +50,7 @@ def test_sheets_take_sections_of_any_shape() -> None:
 
 def test_parts_have_square_pixels_and_a_scale_bar() -> None:
     section = np.full((20, 60), 100, np.uint8)
-    panel = Panel(section, 0 * section, np.zeros(section.shape, np.float32), 0.5, "", pixel_nm=(50.0, 5.0))
+    panel = Panel(section, 0 * section, np.zeros(section.shape, np.float32), section > 200, "", pixel_nm=(50.0, 5.0))
     parts = draw_parts(panel, 400)
     # 1000 x 300 nm.
     assert {part.size for part in parts.values()} == {(120, 400)}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -15,7 +14,7 @@ from PIL import Image
 
 from mitodata import DataError, RunError, Sample
 from mitodata.store import Dataset, validate
-from mitoseg.decode import decode
+from mitoseg.decode import decode, find_pieces
 from mitoseg.images import unique_names
 from mitoseg.inference.sources import expand, open_sources
 from mitoseg.predict import Model, load_model, predict_probability
@@ -57,7 +56,7 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
     assert set(np.unique(mask)) == {0, 255}
     probability = tifffile.imread(tmp_path / "out" / "a_probability.tif")
     np.testing.assert_allclose(probability, predict_probability(model, sample.raw, SIZE)[0], atol=1e-6)
-    np.testing.assert_array_equal(mask == 255, probability >= model.threshold)
+    np.testing.assert_array_equal(mask == 255, find_pieces(probability, model.rule) > 0)
     stack = tifffile.imread(masks[1])
     assert stack.shape == (3, 64, 64)
     np.testing.assert_array_equal(stack, tifffile.imread(masks[3]))
@@ -76,7 +75,7 @@ def test_results_of_all_formats_say_the_same_and_can_be_read_again(
     wish = Wish(kind=kind)
     written = segment(model, [file], tmp_path, wish)
     expected = predict_probability(model, volume.raw, volume.voxel_size_nm)
-    numbers = decode(expected[None], "semantic", replace(model.decoding, threshold=model.threshold))
+    numbers = decode(expected[None], "semantic", model.rule)
     if kind == "tiff":
         labels, probability = (tifffile.imread(tmp_path / f"v_{name}.tif") for name in ("instances", "probability"))
         again = next(open_sources(tmp_path / "v_mask.tif"))

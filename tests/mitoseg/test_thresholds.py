@@ -3,8 +3,9 @@ from math import isnan
 import numpy as np
 import pytest
 
+from mitoseg.decode import PEAK
 from mitoseg.metrics import count_probabilities
-from mitoseg.thresholds import best_threshold, mean_iou
+from mitoseg.thresholds import best_peak, best_threshold, mean_iou
 
 
 def test_the_best_threshold_is_the_middle_of_the_plateau() -> None:
@@ -34,3 +35,20 @@ def test_the_mean_leaves_out_images_without_foreground() -> None:
     empty = count_probabilities(np.array([0.2, 0.7, 0.1], np.float32), np.array([0, 0, 0], np.uint8))
     assert mean_iou([full, empty], 0.5) == 1
     assert isnan(mean_iou([empty], 0.5))
+
+
+def test_the_peak_drops_what_is_wrong_and_keeps_what_a_weak_model_found() -> None:
+    truth = np.zeros((20, 60), np.uint8)
+    truth[4:14, 4:14] = 1
+    truth[:, 50:] = 255
+    probability = np.zeros(truth.shape, np.float32)
+    probability[4:14, 4:14] = 0.3
+    probability[8, 8] = 0.9
+    probability[4:14, 24:30] = 0.35
+    probability[4:14, 52:58] = 0.95  # nobody knows
+    assert best_peak([probability], [truth], 0.2) == PEAK
+    weak = probability * np.float32(0.5)
+    assert best_peak([weak], [truth], 0.1) == pytest.approx(0.4)
+    assert best_peak([0 * probability], [truth], 0.1) == PEAK
+    truth[4:14, 24:30] = 1  # now both are right
+    assert best_peak([probability], [truth], 0.2) == pytest.approx(0.3)

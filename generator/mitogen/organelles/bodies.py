@@ -20,6 +20,8 @@ from mitogen.world import normal_at, point_on_sphere
 NODES = 9
 SPREAD = 0.35
 """Standard deviation of the logarithm of radii."""
+ASPECT = 2.0
+"""Largest ratio of length to width of the bodies that have no knob for it."""
 LOOKS = slice(8, 12)
 """Which of its numbers a body draws its looks from."""
 
@@ -54,10 +56,15 @@ PARTS = {
 
 
 @compiled
-def extent_of_body(u: NDArray[np.float64], radius_nm: float, quantiles: NDArray[np.float64]) -> tuple[float, float]:
-    """Length of the middle line and radius in nm of a body with numbers `u` in 0-1, of a kind with this mean radius."""
+def extent_of_body(
+    u: NDArray[np.float64], radius_nm: float, aspect: float, quantiles: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Length of the middle line and radius in nm of a body with numbers `u` in 0-1.
+
+    `radius_nm` is the mean of its kind, `aspect` the largest ratio of length to width there.
+    """
     r = radius_nm * np.exp(SPREAD * min(max(normal_at(u[0], quantiles), -2.0), 2.0))
-    return r * 2.0 * u[1] ** 2, r
+    return r * 2.0 * (aspect - 1.0) * u[1] ** 2, r
 
 
 @compiled
@@ -124,9 +131,7 @@ def draw_bodies(
         stain = _filling(canvas, which, at, s, look, drawn, fields)
         canvas.cover(inside(s, reach), np.maximum(stain, 0.0).astype(np.float32), at, PARTS[which])
         if which == Body.MULTIVESICULAR:
-            dark = drawn["cells.membrane_density"] * 0.9
-            inner = Granule(24.0, 0.25, 6.0, dark, drawn["cells.cytoplasm"], 60.0, 0.8)
-            _draw_within(canvas, at[s < -30], inner, key, PARTS[which])
+            _draw_within(canvas, at[s < -25], _inner_vesicles(drawn), key, PARTS[which])
         if which == Body.LIPOFUSCIN:
             # Dark grains, and pale drops of lipid that have no membrane.
             dark = drawn["cells.cytoplasm"] + 1.15 * drawn["lipofuscin.darkness"]
@@ -152,12 +157,12 @@ def _filling(
     if which == Body.ENDOSOME:
         return np.full(at.shape, drawn["endosomes.lumen_density"])
     if which == Body.MULTIVESICULAR:
-        return drawn["endosomes.lumen_density"] + 0.25 * look
+        return drawn["cells.cytoplasm"] + drawn["multivesicular.darkness"] + 0.25 * (look - 0.5)
     grain = canvas.grain.reshape(-1)[at]
     if which == Body.MULTILAMELLAR:
         # Whorls: membranes as in an onion, less regular towards the middle.
         period = drawn["multilamellar.period_nm"]
-        wavy = s + 5 * canvas.on_section(fields[0]).reshape(-1)[at]
+        wavy = s + max(5.0, 0.5 * period) * canvas.on_section(fields[0]).reshape(-1)[at]
         seen = np.exp(-((canvas.grid.pixel_nm / period) ** 2))
         stripes = 0.5 + 0.5 * seen * np.cos(2 * np.pi * wavy / period)
         whorl: NDArray[np.float64] = drawn["cells.cytoplasm"] * 0.8 + drawn["cells.membrane_density"] * 0.75 * stripes
@@ -171,6 +176,14 @@ def _filling(
         mottled = mottled + drawn["lysosomes.mottle"] * (0.6 * coarse + 0.4 * fine)
     stain: NDArray[np.float64] = np.maximum(drawn["cells.cytoplasm"] + mottled + 0.7 * grain, 0.05)
     return stain
+
+
+def _inner_vesicles(drawn: Mapping[str, float]) -> Granule:
+    """The vesicles in multivesicular bodies."""
+    radius = drawn["multivesicular.vesicle_radius_nm"]
+    lumen = max(0.0, drawn["cells.cytoplasm"] + drawn["multivesicular.vesicle_darkness"])
+    wall = 0.9 * drawn["cells.membrane_density"]
+    return Granule(radius, 0.25, 6.0, wall, lumen, 2.2 * radius, drawn["multivesicular.vesicle_occupancy"])
 
 
 def _draw_within(canvas: Canvas, at: NDArray[np.intp], granule: Granule, key: int, part: Part) -> None:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from mitodata import DataError, Sample
 from mitodata.store import Dataset
+from mitoseg.decode import find_pieces
 from mitoseg.evaluate.results import Place
 from mitoseg.inference.scratch import Scratch, ScratchArray
 from mitoseg.inference.source import Source
+from mitoseg.numbering import number_pieces
 from mitoseg.passes import choose_axes, predict_source
 from mitoseg.predict import Model, predict_maps
 
@@ -39,7 +41,7 @@ class Predictions:
         self._kept: dict[Place, NDArray[np.float32]] = {}
         self._room = KEPT_BYTES
         self._stack = ExitStack()
-        self._volume: tuple[int, ScratchArray] | None = None
+        self._volume: tuple[int, ScratchArray, ScratchArray] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +77,15 @@ class Predictions:
             self._room -= maps.nbytes
         return maps
 
+    def foreground(self, place: Place, maps: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """What counts as foreground in an image whose maps `of` gave just before, (Z, Y, X).
+
+        Of a volume seen across several axes, pieces are looked for in all of it; else in the image.
+        """
+        if self._volume is not None and self._volume[0] == place.sample:
+            return np.asarray(self._volume[2][_sections(place)] > 0)
+        return find_pieces(maps[0], self._model.rule) > 0
+
     def _whole(self, number: int, axes: str) -> ScratchArray:
         """The maps of a sample; the one before is forgotten."""
         if self._volume is None or self._volume[0] != number:
@@ -82,7 +93,10 @@ class Predictions:
             folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="mitoseg-")))
             scratch = self._stack.enter_context(Scratch(folder / "maps"))
             source = Source(self._file.path, "", _Grey(self._file, number), self._file.voxel_size_nm(number))
-            self._volume = (number, predict_source(self._model, source, scratch, axes=axes, turns=self._turns))
+            maps = predict_source(self._model, source, scratch, axes=axes, turns=self._turns)
+            pieces = scratch.array("pieces", source.shape, np.uint32)
+            number_pieces(maps, self._model.rule, pieces)
+            self._volume = (number, maps, pieces)
         return self._volume[1]
 
 

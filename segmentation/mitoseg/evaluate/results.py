@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mitodata.store import Provenance
+from mitoseg.decode import Decoding
 from mitoseg.evaluate.catalogue import ALSO_WITHOUT_FOREGROUND
 from mitoseg.evaluate.objects import ObjectResult
 from mitoseg.evaluate.summaries import Counts, Measured, measure
@@ -97,7 +98,7 @@ class DatasetResult:
         volumes: whether an image is a whole volume; else it is a section.
         panels: pictures of the worst, median and best images, worst first.
         provenance: where the images come from.
-        threshold: probability from which on a pixel is foreground.
+        rule: what counts as foreground.
         axes: slices across which axes of its volumes were looked at and averaged.
     """
 
@@ -108,13 +109,18 @@ class DatasetResult:
     volumes: bool
     panels: list[Panel]
     provenance: Provenance
-    threshold: float
+    rule: Decoding
     axes: str = "z"
 
     @property
     def synthetic(self) -> bool:
         """Whether the images were rendered."""
         return bool(self.provenance.recipe)
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on a pixel can be foreground."""
+        return self.rule.threshold
 
     @property
     def views(self) -> str:
@@ -178,6 +184,7 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
             "unit": "volume" if result.volumes else "section",
             "synthetic": result.synthetic,
             "threshold": result.threshold,
+            "peak": result.rule.peak,
             "axes": result.axes,
             "convention": CONVENTION,
         }

@@ -91,18 +91,21 @@ class _Scorer:
     turns: int
     axes: str
 
-    def find_objects(self, maps: NDArray[np.float32], sample: Sample) -> NDArray[np.int32]:
+    def find_objects(
+        self, maps: NDArray[np.float32], prediction: NDArray[np.bool_], sample: Sample
+    ) -> NDArray[np.int32]:
         """Predicted objects: as the network tells them apart if it was taught to, else connected pieces."""
         if self.model.config.target == "instance":
-            return decode(maps, "instance", replace(self.model.decoding, threshold=self.model.threshold))
-        return find_pieces(maps[0] >= self.model.threshold, sample.voxel_size_nm)
+            return decode(maps, "instance", self.model.rule, prediction)
+        return find_pieces(prediction, sample.voxel_size_nm)
 
-    def score(self, place: Place, name: str, sample: Sample, maps: NDArray[np.float32]) -> ImageResult:
+    def score(
+        self, place: Place, name: str, sample: Sample, maps: NDArray[np.float32], prediction: NDArray[np.bool_]
+    ) -> ImageResult:
         """Measure a section, or a volume as a whole."""
         truth, labels = _truth(sample)
         single = sample.is_2d
         probability = maps[0]
-        prediction = probability >= self.model.threshold
         found, expected = (prediction[0], truth[0]) if single else (prediction, truth)
         outlines = find_outlines(found, expected)
         spacing_nm = sample.voxel_size_nm[1:] if single else sample.voxel_size_nm
@@ -115,7 +118,7 @@ class _Scorer:
             compare_outlines(outlines, spacing_nm, tolerance_nm),
             count_errors(found, expected, outlines, spacing_nm, tolerance_nm),
             score_objects(
-                self.find_objects(maps, sample),
+                self.find_objects(maps, prediction, sample),
                 profiles(labels) if single else labels,
                 truth,
                 probability,
@@ -123,19 +126,27 @@ class _Scorer:
             ),
         )
 
-    def draw(self, title: str, image: ImageResult, sample: Sample, maps: NDArray[np.float32]) -> list[Panel]:
+    def draw(
+        self,
+        title: str,
+        image: ImageResult,
+        sample: Sample,
+        maps: NDArray[np.float32],
+        prediction: NDArray[np.bool_],
+    ) -> list[Panel]:
         """Panels of a section, or of the three middle planes of a volume."""
         truth, labels = _truth(sample)
         text = f"{title}: {image.name}, {caption(image.counts)} at threshold {self.model.threshold:.2f}"
-        objects = (labels, self.find_objects(maps, sample)) if self.model.config.target == "instance" else ()
-        volumes = (sample.raw, truth, maps[0], *objects)
+        apart = self.model.config.target == "instance"
+        objects = (labels, self.find_objects(maps, prediction, sample)) if apart else ()
+        volumes = (sample.raw, truth, maps[0], prediction, *objects)
         panels = []
         for axis, plane in enumerate(("xy",) if sample.is_2d else ("xy", "xz", "yz")):
-            raw, mask, probability, *ids = (np.take(volume, volume.shape[axis] // 2, axis) for volume in volumes)
+            raw, mask, probability, found, *ids = (np.take(volume, volume.shape[axis] // 2, axis) for volume in volumes)
             y_nm, x_nm = (edge for at, edge in enumerate(sample.voxel_size_nm) if at != axis)
-            score = caption(confusion(probability >= self.model.threshold, mask))
+            score = caption(confusion(found, mask))
             where = "" if sample.is_2d else f"; middle {plane} plane, {score}"
-            panel = Panel(raw, mask, probability, self.model.threshold, text + where, (y_nm, x_nm))
+            panel = Panel(raw, mask, probability, found, text + where, (y_nm, x_nm))
             panels.append(replace(panel, objects=(ids[0], ids[1])) if ids else panel)
         return panels
 
@@ -149,10 +160,13 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
             # tqdm shows nothing where there is no terminal (disable=None).
             for place in tqdm(everything[::every], desc=name, disable=None):
                 sample = read_image(file, place)
-                images.append(scorer.score(place, _name(file, place), sample, predictions.of(place, sample)))
+                maps = predictions.of(place, sample)
+                found = predictions.foreground(place, maps)
+                images.append(scorer.score(place, _name(file, place), sample, maps, found))
             for title, image in pick_shown(images):
                 sample = read_image(file, image.place)
-                panels += scorer.draw(title, image, sample, predictions.of(image.place, sample))
+                maps = predictions.of(image.place, sample)
+                panels += scorer.draw(title, image, sample, maps, predictions.foreground(image.place, maps))
         return DatasetResult(
             name,
             path,
@@ -161,7 +175,7 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
             volumes,
             panels,
             file.provenance,
-            scorer.model.threshold,
+            scorer.model.rule,
             predictions.axes,
         )
 

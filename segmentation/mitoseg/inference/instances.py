@@ -30,7 +30,14 @@ def cut(shape: tuple[int, ...], halo: tuple[int, ...], voxels: int) -> tuple[int
 
 
 def find_instances(
-    decode: Decoder, store: ScratchArray, edges: tuple[int, ...], halo: tuple[int, ...], *, exact: bool, smallest: int
+    decode: Decoder,
+    store: ScratchArray,
+    edges: tuple[int, ...],
+    halo: tuple[int, ...],
+    *,
+    exact: bool,
+    smallest: int,
+    certain: Callable[[Part], NDArray[np.bool_]] | None = None,
 ) -> int:
     """Number the instances of a volume, from 1 on without gaps, in the order in which they appear.
 
@@ -45,12 +52,14 @@ def find_instances(
         exact: `decode` gives connected components, which are one as soon as they share a voxel. Otherwise most of what
             both blocks have seen of them must agree.
         smallest: instances of fewer voxels are dropped.
+        certain: says which voxels of a part, (Z, Y, X), make the instance that they are in count; without any it is
+            dropped. None: all do.
 
     Returns:
         Their number.
     """
     shape = store.shape
-    sizes = [np.zeros(1, np.int64)]
+    sizes, sure = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
     links = [np.empty((0, 2), np.int64)]
     total = 0
     for block in blocks(shape, edges):
@@ -63,9 +72,12 @@ def find_instances(
         own = found[inner]
         count = max(int(found.max()) - total, 0)
         sizes.append(np.bincount(own[own > 0] - total - 1, minlength=count))
+        if certain is not None:
+            sure.append(np.bincount(own[(own > 0) & certain(block)] - total - 1, minlength=count))
         store[block] = own.astype(np.uint32)
         total += count
-    numbers = _unite(np.concatenate(links), np.concatenate(sizes), smallest)
+    voxels = np.concatenate(sizes)
+    numbers = _unite(np.concatenate(links), voxels, voxels if certain is None else np.concatenate(sure), smallest)
     for block in blocks(shape, edges):
         store[block] = numbers[store[block]]
     return int(numbers.max())
@@ -105,11 +117,13 @@ def _earlier(block: Part, outer: Part) -> NDArray[np.bool_]:
     return before
 
 
-def _unite(links: NDArray[np.int64], sizes: NDArray[np.int64], smallest: int) -> NDArray[np.uint32]:
-    """Final numbers of the provisional ones 0, 1, ... whose voxels are counted in `sizes`."""
+def _unite(
+    links: NDArray[np.int64], sizes: NDArray[np.int64], sure: NDArray[np.int64], smallest: int
+) -> NDArray[np.uint32]:
+    """Final numbers of the provisional ones 0, 1, ... whose voxels are counted in `sizes`, certain ones in `sure`."""
     graph = coo_array((np.ones(len(links), bool), (links[:, 0], links[:, 1])), shape=(len(sizes), len(sizes)))
     _, groups = connected_components(graph, directed=False)
-    kept = np.bincount(groups, sizes) >= max(smallest, 1)
+    kept = (np.bincount(groups, sizes) >= max(smallest, 1)) & (np.bincount(groups, sure) > 0)
     kept[groups[0]] = False
     used, first = np.unique(groups, return_index=True)
     final = np.zeros(len(used), np.uint32)

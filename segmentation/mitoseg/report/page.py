@@ -88,6 +88,7 @@ def write_report(
     page = environment.get_template("report.html").render(
         model=model,
         threshold=results[0].threshold,
+        rule=results[0].rule,
         results=results,
         groups=metric_groups(results),
         runs=over_runs([results, *others]) if others else {},
