@@ -42,7 +42,9 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
     done = mitoseg("evaluate", run, fresh_discs, "-o", tmp_path / "report", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == json.loads((tmp_path / "report" / "metrics.json").read_text())
-    done = mitoseg("predict", run, fresh_discs, "-o", tmp_path / "masks", "--outputs", "mask", "--turns", "4")
+    done = mitoseg(
+        "predict", run, fresh_discs, "-o", tmp_path / "masks", "--outputs", "mask", "--turns", "4", "--peak", "0"
+    )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6
 
@@ -65,6 +67,7 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
         (("evaluate", "{run}", "{discs}", "{tmp}/none.h5", "-o", "{tmp}/r"), "none.h5"),
         (("evaluate", "{run}", "{discs}", "-o", "{run}/last.pt"), "cannot be made"),
         (("evaluate", "{run}", "{discs}", "-o", "{tmp}/r", "--threshold", "2"), "--threshold"),
+        (("predict", "{run}", "{discs}", "-o", "{tmp}/r", "--peak", "2"), "--peak"),
         (("predict", "{run}", "{tmp}/none.png", "-o", "{tmp}/r"), "none.png: not found"),
         (("study", "leave-one-ot"), "did you mean leave-one-out?"),
         (("study", "leave-one-out"), "no file to score on; give --test epfl=FILE.h5"),

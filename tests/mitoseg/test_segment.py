@@ -11,6 +11,7 @@ import tifffile
 import zarr
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from mitodata import DataError, RunError, Sample
 from mitodata.store import Dataset, validate
@@ -65,6 +66,25 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
         assert file.imagej_metadata["spacing"] == pytest.approx(0.04)
         numerator, denominator = file.pages[0].tags["XResolution"].value
         assert numerator / denominator == pytest.approx(125)
+
+
+def test_pieces_below_the_peak_are_neither_mask_nor_instance(model: Model, volume: Sample, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+    probability = predict_probability(model, volume.raw, SIZE)
+    every, number = ndimage.label(probability >= 0.1)
+    peaks = sorted(ndimage.maximum(probability, every, range(1, number + 1)))
+    assert len(peaks) > 2
+    middle = float(np.mean(peaks[:2]))
+    for peak, pieces in ((0.0, len(peaks)), (middle, len(peaks) - 1)):
+        wish = Wish(("mask", "instances"), voxel_size_nm=SIZE)
+        segment(model.read_by(0.1, peak), [tmp_path / "a.tif"], tmp_path / str(peak), wish)
+        mask = tifffile.imread(tmp_path / str(peak) / "a_mask.tif") > 0
+        found, count = ndimage.label(mask)
+        assert count == pieces
+        large = np.bincount(found.ravel())[1:] >= model.decoding.smallest_px
+        assert tifffile.imread(tmp_path / str(peak) / "a_instances.tif").max() == large.sum()
+        if peak == 0:
+            np.testing.assert_array_equal(mask, probability >= np.float32(0.1))
 
 
 @pytest.mark.parametrize("kind", ["tiff", "h5", "zarr"])

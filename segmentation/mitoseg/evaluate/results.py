@@ -17,6 +17,8 @@ from mitoseg.evaluate.summaries import Counts, Measured, measure
 from mitoseg.metrics import (
     CONVENTION,
     BoundaryScores,
+    CompartmentCounts,
+    CompartmentShare,
     ConfusionCounts,
     ErrorCounts,
     PossibleIou,
@@ -24,6 +26,7 @@ from mitoseg.metrics import (
     ProbabilityCounts,
     Scores,
     calibration_error,
+    compartment_shares,
     possible_iou,
     presence,
     rank_scores,
@@ -53,6 +56,7 @@ class ImageResult:
         boundary: distances between outlines, in nm.
         errors: its wrong pixels by what they are part of.
         objects: its objects and what was found of them.
+        compartments: what of its compartments was predicted; None where the file does not name them.
     """
 
     place: Place
@@ -62,6 +66,7 @@ class ImageResult:
     boundary: BoundaryScores
     errors: ErrorCounts
     objects: ObjectResult
+    compartments: CompartmentCounts | None = None
 
     @property
     def scores(self) -> Scores:
@@ -148,6 +153,12 @@ class DatasetResult:
         return possible_iou(reduce(add, (image.counts for image in self.images)), self.errors)
 
     @cached_property
+    def compartments(self) -> dict[str, CompartmentShare]:
+        """What of each compartment was predicted, those with most false positives first; empty if none is named."""
+        counted = [image.compartments for image in self.images if image.compartments is not None]
+        return compartment_shares(reduce(add, counted), self.provenance.classes) if counted else {}
+
+    @cached_property
     def measured(self) -> dict[str, Measured]:
         """Every metric over all images: mean, standard deviation, pooled value, intervals; by name."""
         counts = [
@@ -177,6 +188,7 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
             "iou_by_threshold": _defined(result.threshold_curve()),
             "errors_px": asdict(result.errors),
             "pooled_iou_if": asdict(result.possible),
+            "compartments": {name: _defined(asdict(share)) for name, share in result.compartments.items()},
             "images": len(result.images),
             "images_with_foreground": result.presence.with_foreground,
             "images_falsely_found": result.presence.falsely_found,

@@ -19,6 +19,7 @@ from mitoseg.metrics import (
     caption,
     compare_outlines,
     confusion,
+    count_compartments,
     count_errors,
     count_probabilities,
     find_outlines,
@@ -124,6 +125,7 @@ class _Scorer:
                 probability,
                 sample.voxel_size_nm,
             ),
+            None if sample.compartment is None else count_compartments(prediction, truth, sample.compartment),
         )
 
     def draw(

@@ -9,6 +9,7 @@ pooled value of many images is the metric of the sum of their counts.
     count_probabilities -> rank_scores, threshold_curve, reliability
     find_outlines -> compare_outlines        boundary F1, Hausdorff distance
                   -> count_errors            wrong voxels: whole objects, rims of right ones, the rest
+                  -> count_compartments      what of each compartment of rendered tissue is predicted
     count_overlaps -> match_instances, instance_counts -> instance_scores
                    -> rank_detections -> detection_scores
                    -> partition_scores       variation of information, adapted Rand error
@@ -29,6 +30,12 @@ from mitoseg.metrics.boundaries import (
 )
 from mitoseg.metrics.calibration import Reliability, calibration_error, reliability
 from mitoseg.metrics.classes import ClassCounts, ClassScores, class_scores, count_classes
+from mitoseg.metrics.compartments import (
+    CompartmentCounts,
+    CompartmentShare,
+    compartment_shares,
+    count_compartments,
+)
 from mitoseg.metrics.counts import ConfusionCounts, Scores, confusion, scores
 from mitoseg.metrics.curves import (
     ProbabilityCounts,
@@ -70,6 +77,8 @@ __all__ = [
     "BoundaryScores",
     "ClassCounts",
     "ClassScores",
+    "CompartmentCounts",
+    "CompartmentShare",
     "ConfusionCounts",
     "DetectionScores",
     "Detections",
@@ -95,8 +104,10 @@ __all__ = [
     "caption",
     "class_scores",
     "compare_outlines",
+    "compartment_shares",
     "confusion",
     "count_classes",
+    "count_compartments",
     "count_errors",
     "count_overlaps",
     "count_probabilities",
