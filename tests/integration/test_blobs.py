@@ -13,7 +13,7 @@ from mitogen.farm import render_dataset
 from mitogen.job import Job
 from mitogen.recipe import open_recipe
 from mitoseg.config import make_config
-from mitoseg.decode import decode, tune
+from mitoseg.decode import Decoding, decode, tune
 from mitoseg.evaluate import evaluate
 from mitoseg.metrics import InstanceCounts, count_overlaps, instance_counts, instance_scores
 from mitoseg.predict import load_model
@@ -41,7 +41,7 @@ def test_what_a_fair_network_says_is_decoded_better_than_by_components(blobs: Pa
     for label in labels:
         planes = ndimage.gaussian_filter(instance_planes(label), (0, 1, 1))
         maps.append((planes + rng.normal(0, 0.05, planes.shape)).clip(0, 1).astype(np.float32))
-    decoding = tune(maps, labels, "instance", 0.5)
+    decoding = tune(maps, labels, "instance", Decoding(0.5))
     watershed = f1([decode(each, "instance", decoding) for each in maps], labels)
     components = f1([decode(each, "semantic", decoding) for each in maps], labels)
     assert watershed > 0.97

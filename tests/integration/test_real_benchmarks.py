@@ -37,10 +37,11 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
     (tmp_path / "seed-3" / "report-sections").mkdir(parents=True)
     found = seeds.read_scores(tmp_path)
     assert list(found) == [0, 2, 10]
-    page = seeds.page(found, argparse.Namespace(n_train=20, n_val=10, preset="mito"))
+    page = seeds.page(found, argparse.Namespace(n_train=20, n_fine=5, n_val=10, preset="mito"))
     assert f"| epfl | 165 | three axes |{' .700 +- .100 |' * len(seeds.METRICS)}" in page
     assert f"| sections | 10 | .400 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
     assert "10: 1,000 in 13 minutes" in page
+    assert "and 5 of 400 x 400 pixels of 5 nm" in page
 
 
 def test_a_worse_microscope_shows_the_same_tissue(benchmark: Callable[[str], ModuleType]) -> None:
