@@ -13,6 +13,9 @@ MINUTES ?= 13
 BIN := .venv/bin
 INSTALLED := .venv/installed-with-$(subst /,-,$(PYTHON))
 
+# No rules but those below: make would take `make setup` for a copy of setup.sh.
+MAKEFLAGS += --no-builtin-rules
+
 .PHONY: help demo real-is-there test test-all check clean
 
 help:

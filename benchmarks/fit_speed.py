@@ -20,6 +20,7 @@ from monai.data.dataloader import DataLoader
 from monai.data.dataset import Dataset
 from monai.data.utils import list_data_collate
 from monai.losses.dice import DiceCELoss
+from monai.networks.nets.basic_unet import UpCat
 from monai.transforms.compose import Compose
 from monai.transforms.croppad.dictionary import RandCropByPosNegLabeld
 from monai.transforms.intensity.dictionary import NormalizeIntensityd, ScaleIntensityd
@@ -92,8 +93,11 @@ def plain(config: FitConfig, pairs: list[dict[str, str]]) -> Step:
     loader = DataLoader(
         Dataset(pairs, load), batch_size=config.batch, shuffle=True, collate_fn=list_data_collate, drop_last=True
     )
-    # A plain loop leaves tensors in the order that torch makes them in.
+    # A plain loop leaves tensors in the order that torch makes them in, and the U-Net as MONAI makes it.
     network = build_model(config.model_copy(update={"channels_last": "off"}))
+    for module in network.modules():
+        if isinstance(module, UpCat):
+            module.is_pad = True
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
     loss_of = DiceCELoss(sigmoid=True)
 

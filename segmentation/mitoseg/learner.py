@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mitodata import RunError
 from mitoseg.checkpoint import load_checkpoint
@@ -24,8 +24,10 @@ from mitoseg.targets import split_planes
 from mitoseg.team import ALONE, Team
 from mitoseg.transforms import augment
 
-AverageFunction = Callable[[Tensor, Tensor, Tensor | int], Tensor]
-"""(averaged weight, new weight, averages taken so far) -> next averaged weight."""
+Weights = tuple[Tensor, ...] | list[Tensor]
+
+AverageFunction = Callable[[Weights, Weights, Tensor | int], None]
+"""(averaged weights, which change; new weights; averages taken so far)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Learner:
         self.device = pick_device(config.device)
         self.network = build_model(config).to(self.device)
         self.replica = team.replicate(self.network)
-        self.averaged = AveragedModel(self.network, avg_fn=warmed_average(config.ema_decay))
+        self.averaged = AveragedModel(self.network, multi_avg_fn=warmed_average(config.ema_decay))
         self.optimiser = make_optimiser(config, self.network.parameters())
         self.loss: Loss = make_loss(config)
         self.step = 0
@@ -190,8 +192,10 @@ def warmed_average(decay: float) -> AverageFunction:
     weights of the start are forgotten.
     """
 
-    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    function_of: Callable[[float], AverageFunction] = get_ema_multi_avg_fn
+
+    def average(averaged: Weights, current: Weights, count: Tensor | int) -> None:
         n = int(count)
-        return averaged.lerp(current, 1 - min(decay, (1 + n) / (10 + n)))
+        function_of(min(decay, (1 + n) / (10 + n)))(averaged, current, count)
 
     return average

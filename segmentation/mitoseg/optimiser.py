@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from math import cos, pi
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,12 +22,13 @@ LEAST = 0.01
 
 def make_optimiser(config: FitConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Make the optimiser of `config`."""
-    rate, decay = config.learning_rate, config.weight_decay
+    # Fused: all weights in one call, a fifth of the time of one call each.
+    common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "fused": True}
     if config.optimiser == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM, nesterov=True, weight_decay=decay)
+        return torch.optim.SGD(parameters, momentum=MOMENTUM, nesterov=True, **common)
     if config.optimiser == "adam":
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+        return torch.optim.Adam(parameters, **common)
+    return torch.optim.AdamW(parameters, **common)
 
 
 def learning_rate(config: FitConfig, used: float, validation: Sequence[float] = ()) -> float:

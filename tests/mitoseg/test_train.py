@@ -224,10 +224,10 @@ def test_learning_rate_rises_then_falls(tiny: FitConfig) -> None:
 
 
 def test_the_average_forgets_the_start() -> None:
-    average, value = warmed_average(0.999), torch.tensor(100.0)
+    average, values = warmed_average(0.999), [torch.tensor(100.0), torch.tensor([-100.0, 100.0])]
     for step in range(1, 200):
-        value = average(value, torch.tensor(1.0), step)
-    assert float(value) == pytest.approx(1, abs=1e-3)
+        average(values, [torch.tensor(1.0), torch.tensor([1.0, 2.0])], step)
+    assert torch.cat([value.flatten() for value in values]).tolist() == pytest.approx([1, 1, 2], abs=1e-3)
 
 
 def test_problems_are_said_in_one_line(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
