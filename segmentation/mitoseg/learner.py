@@ -191,7 +191,6 @@ def warmed_average(decay: float) -> AverageFunction:
     After n steps the decay is (1 + n) / (10 + n), so that about the last ninth of a short run counts and the random
     weights of the start are forgotten.
     """
-
     function_of: Callable[[float], AverageFunction] = get_ema_multi_avg_fn
 
     def average(averaged: Weights, current: Weights, count: Tensor | int) -> None:
