@@ -1,9 +1,10 @@
 """One recipe and one model for all tissues, learned from synthetic images only: real scores over several seeds.
 
-Each seed renders images of its own, fits from other weights, and chooses its threshold on synthetic images of its own.
-Every model is scored on sections by themselves, and as `mitoseg evaluate` does unless told otherwise: volumes across
-three axes where they can be. Run again after an interruption, it goes on where it was. Seeds may be run side by side,
-each by a call of its own: the page is written of all seeds that are in the folder by then.
+Each seed renders images of its own, fits from other weights, and chooses its threshold on synthetic images of its
+own. Every model is scored on sections by themselves, and looked at several times: volumes whose voxels are about
+cubes as `mitoseg evaluate` does unless told otherwise, across three axes; sections in four turns. Run again after an
+interruption, it goes on where it was. Seeds may be run side by side, each by a call of its own: the page is written
+of all seeds that are in the folder by then.
 """
 
 import argparse
@@ -15,12 +16,17 @@ from statistics import fmean, stdev
 from typing import Any
 
 from machine import conditions
+from mitodata.store import Dataset
+from mitoseg.targets import FLAT
 from pipeline import evaluate, fit, import_real, render, run_program
 from s0_figures import read_metrics
 from steps import Steps, write_text
 
 FINE = 1000
 """Added to the seeds of images of fine pixels: none has the tissue of another."""
+
+SCORED = "scored"
+"""File in the folder of a seed that is finished."""
 
 METRICS = {
     "iou": "IoU",
@@ -30,8 +36,10 @@ METRICS = {
     "calibration_error": "expected calibration error",
 }
 
-VIEWS = {"sections": ("z", "1"), "sections, 4 turns": ("z", "4"), "three axes": ("auto", "1")}
-"""How images are looked at: --axes and --turns of `mitoseg evaluate`. Where there are no three axes, by sections."""
+SINGLE, TURNS, AXES = "sections", "sections, 4 turns", "three axes"
+
+VIEWS = {SINGLE: ("z", "1"), TURNS: ("z", "4"), AXES: ("auto", "1")}
+"""How images are looked at: --axes and --turns of `mitoseg evaluate`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +77,7 @@ def main() -> None:
 def run_seed(seed: int, arguments: argparse.Namespace) -> None:
     """Render, fit and score with one seed."""
     place = arguments.folder / f"seed-{seed}"
+    (place / SCORED).unlink(missing_ok=True)
     train = [render(place / "train.h5", arguments.n_train, 2 * seed, arguments.preset, compartments=True)]
     if arguments.n_fine:
         others = render(
@@ -78,13 +87,22 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
     validation = render(place / "validation.h5", arguments.n_val, 2 * seed + 1, arguments.preset)
     fitted = fit(place / "unet", train, validation, arguments.minutes, seed)
     data = [validation, *(import_real(source, place) for source in arguments.real)]
-    reports = [
-        evaluate(report_of(place, views), fitted, data, arguments.every, turns, axes)
-        for views, (axes, turns) in VIEWS.items()
-    ]
     steps = Steps(place)
-    for step in (*train, *data, fitted, *reports):
+    for step in (*train, *data, fitted):
         steps.run(step)
+    cubes = [each for each in data if has_three_axes(each.result)]
+    seen = {SINGLE: data, TURNS: [each for each in data if each not in cubes], AXES: cubes}
+    for views, (axes, turns) in VIEWS.items():
+        if seen[views]:
+            steps.run(evaluate(report_of(place, views), fitted, seen[views], arguments.every, turns, axes))
+    (place / SCORED).touch()
+
+
+def has_three_axes(path: Path) -> bool:
+    """Whether `mitoseg evaluate` looks at the volumes of a file across three axes."""
+    with Dataset(path) as samples:
+        z, y, x = samples.voxel_size_nm(0)
+        return samples.shape(0)[0] > 1 and max(z, y, x) / min(z, y, x) < FLAT
 
 
 def report_of(place: Path, views: str) -> Path:
@@ -93,16 +111,17 @@ def report_of(place: Path, views: str) -> Path:
 
 
 def read_scores(folder: Path) -> dict[int, Scores]:
-    """What is there of all seeds whose last report is written."""
+    """What is there of all finished seeds."""
     scores = {}
     names = (place.name.removeprefix("seed-") for place in folder.glob("seed-*"))
     for seed in sorted(int(name) for name in names if name.isdecimal()):
         place = folder / f"seed-{seed}"
-        if not all((report_of(place, views) / "table.txt").exists() for views in VIEWS):
+        if not (place / SCORED).exists():
             continue
         with (place / "unet" / "metrics.csv").open(encoding="utf-8", newline="") as file:
             last = list(csv.DictReader(file))[-1]
-        metrics = {views: read_metrics(report_of(place, views)) for views in VIEWS}
+        reports = {views: report_of(place, views) for views in VIEWS}
+        metrics = {views: read_metrics(report) for views, report in reports.items() if report.exists()}
         scores[seed] = Scores(metrics, float(last["minutes"]), int(last["step"]))
     return scores
 
@@ -111,11 +130,12 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
     """The results as Markdown."""
     fits = ", ".join(f"{seed}: {one.steps:,} in {one.minutes:.0f} minutes" for seed, one in scores.items())
     (first, *_) = scores.values()
-    images = {name: known["images"] for name, known in first.metrics["sections"].items()}
+    images = {name: known["images"] for name, known in first.metrics[SINGLE].items()}
+    seen = {name: [views for views, known in first.metrics.items() if name in known] for name in images}
     together = [
         f"| {name} | {count} | {views} | {cells([one.metrics[views][name] for one in scores.values()])} |"
         for name, count in images.items()
-        for views in VIEWS
+        for views in seen[name]
     ]
     lines = [
         "# One recipe, one model, real tissue: several seeds",
@@ -124,10 +144,9 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
         *([f"and {arguments.n_fine} of 400 x 400 pixels of 5 nm"] if arguments.n_fine else []),
         f"with the default network; threshold chosen on synthetic images, at most 64 of {arguments.n_val}. No real",
         "image was used in either.",
-        "Means over images with foreground, of mitochondria. *Views*: each section by itself; the mean over it and its",
-        "mirror images (`--turns 4`); or, where the",
-        "voxels of a volume are about cubes, averaged over slices across all three axes, as `mitoseg evaluate` and",
-        "`predict` do unless told otherwise (VNC and the validation images have no such slices). Written by",
+        "Means over images with foreground, of mitochondria. *Views*: each section by itself; where the voxels of a",
+        "volume are about cubes, the mean over slices across all three axes, as `mitoseg evaluate` and `predict` do",
+        "unless told otherwise; elsewhere the mean over the section and its mirror images (`--turns 4`). Written by",
         "`benchmarks/seeds.py`.",
         "",
         f"Training steps of 8 patches, by seed: {fits}.",
@@ -145,7 +164,7 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
         lines += [f"## {'Synthetic validation' if name == 'validation' else name}, by seed", ""]
         lines += ["Mean +- standard deviation over images.", ""]
         lines += [f"| views | seed | threshold | {' | '.join(METRICS.values())} |", "|---" * (3 + len(METRICS)) + "|"]
-        for views in VIEWS:
+        for views in seen[name]:
             lines += rows(views, {seed: one.metrics[views][name] for seed, one in scores.items()})
         lines.append("")
     stated = conditions(0).replace("seed 0", f"seeds {', '.join(map(str, scores))}")

@@ -29,10 +29,13 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
             seeds.report_of(place, views).mkdir(parents=True)
             scores = {metric: {"mean": mean, "std": 0.05} for metric in seeds.METRICS}
             content = {"epfl": {"images": 165, "threshold": 0.4, **scores}}
+            if views != seeds.AXES:
+                content["vnc"] = {"images": 20, "threshold": 0.4, **scores}
             (seeds.report_of(place, views) / "metrics.json").write_text(json.dumps(content))
             (seeds.report_of(place, views) / "table.txt").write_text("done")
         (place / "unet").mkdir()
         (place / "unet" / "metrics.csv").write_text("step,minutes\n5,0.5\n1000,13.0\n")
+        (place / seeds.SCORED).touch()
     # A seed that is still running does not count.
     (tmp_path / "seed-3" / "report-sections").mkdir(parents=True)
     found = seeds.read_scores(tmp_path)
@@ -40,6 +43,8 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
     page = seeds.page(found, argparse.Namespace(n_train=20, n_fine=5, n_val=10, preset="mito"))
     assert f"| epfl | 165 | three axes |{' .700 +- .100 |' * len(seeds.METRICS)}" in page
     assert f"| sections | 10 | .400 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
+    assert "| vnc | 20 | sections, 4 turns |" in page
+    assert "| vnc | 20 | three axes |" not in page
     assert "10: 1,000 in 13 minutes" in page
     assert "and 5 of 400 x 400 pixels of 5 nm" in page
 
