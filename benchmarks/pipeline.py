@@ -45,11 +45,12 @@ def preview(dataset: Step) -> Step:
 
 
 def fit(run: Path, train: Sequence[Step], validation: Step, minutes: str, seed: int = 0) -> Step:
-    """Fit the default network to compartments; a stopped fit goes on where it was."""
+    """Fit the default network to compartments, with focal loss; a stopped fit goes on where it was."""
     files = (str(each.result) for each in train)
     command = ("mitoseg", "fit", *files, "--val", str(validation.result), "-o", str(run))
+    command = (*command, "--set", "target=compartments", "--set", "loss=dice_focal")
     return Step(
-        (*command, "--minutes", minutes, "--seed", str(seed), "--set", "target=compartments"),
+        (*command, "--minutes", minutes, "--seed", str(seed)),
         result=run / "validation.png",  # the last thing that a fit writes
         place=run,
         after=(*train, validation),

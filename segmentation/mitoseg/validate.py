@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from mitoseg.decode import Decoding, find_pieces, tune
 from mitoseg.metrics import calibration_error, caption, confusion, count_probabilities
 from mitoseg.pictures import Panel, draw_sheet, png
 from mitoseg.predict import Model, predict_maps
-from mitoseg.thresholds import best_peak, best_threshold, mean_iou
+from mitoseg.thresholds import best_rule, mean_iou
 
 PANELS = 6
 """Rows on the sheet of validation predictions."""
@@ -20,8 +21,8 @@ PANELS = 6
 DECODED = 12
 """Sections, at most, on which the threshold of seeds is chosen: decoding takes longer than predicting."""
 
-PEAKED = 32
-"""Sections, at most, on which the peak is chosen."""
+KEPT_PX = 2**26
+"""Pixels of sections, at most, on which threshold and peak are chosen: 320 MB with their probabilities."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +42,9 @@ class Validation:
 
     Attributes:
         decoding: the best thresholds, of foreground, its peak and seeds.
-        iou: mean foreground IoU at it, over the sections that have foreground.
-        iou_at_half: mean foreground IoU at .5, likewise.
+        iou: mean foreground IoU with threshold and peak, over the sections that have foreground; of many large ones,
+            over those that the two are chosen on.
+        iou_at_half: mean foreground IoU of all that is .5 or more, likewise.
         calibration_error: expected calibration error of all pixels together.
         shown: some of the predictions, to be drawn.
     """
@@ -63,23 +65,23 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> 
     """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them."""
     target = model.config.target
     decoded = set(spread(sections, DECODED)) if target == "instance" else set()
-    sheet, peaked = set(spread(sections, PANELS)), set(spread(sections, PEAKED))
+    largest_px = max(prod(files.shape(section)) for section in sections)
+    sheet, kept = set(spread(sections, PANELS)), set(spread(sections, max(1, KEPT_PX // largest_px)))
     images, maps, labels, shown, probabilities, truths = [], [], [], [], [], []
     for each in predict_sections(model, files, sections):
         images.append(count_probabilities(each.maps[0], each.truth))
         if each.section in sheet:
             shown.append(each)
-        if each.section in peaked:
+        if each.section in kept:
             probabilities.append(each.maps[0])
             truths.append(each.truth)
         if each.section in decoded:
             maps.append(each.maps)
             labels.append(each.label)
-    threshold = best_threshold(images)
-    rule = Decoding(threshold, peak=best_peak(probabilities, truths, threshold))
-    decoding = tune(maps, labels, target, rule)
+    threshold, peak, reached = best_rule(images, probabilities, truths)
+    decoding = tune(maps, labels, target, Decoding(threshold, peak=peak))
     error = calibration_error(sum(images[1:], images[0]))
-    return Validation(decoding, mean_iou(images, threshold), mean_iou(images, 0.5), error, shown)
+    return Validation(decoding, mean_iou(reached, threshold), mean_iou(images, 0.5), error, shown)
 
 
 def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Predicted]:

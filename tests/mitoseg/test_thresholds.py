@@ -2,10 +2,11 @@ from math import isnan
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from mitoseg.decode import PEAK
+from mitoseg.decode import PEAK, Decoding, find_pieces
 from mitoseg.metrics import count_probabilities
-from mitoseg.thresholds import best_peak, best_threshold, mean_iou
+from mitoseg.thresholds import best_peak, best_rule, best_threshold, mean_iou, reaching
 
 
 def test_the_best_threshold_is_the_middle_of_the_plateau() -> None:
@@ -52,3 +53,31 @@ def test_the_peak_drops_what_is_wrong_and_keeps_what_a_weak_model_found() -> Non
     assert best_peak([0 * probability], [truth], 0.1) == PEAK
     truth[4:14, 24:30] = 1  # now both are right
     assert best_peak([probability], [truth], 0.2) == pytest.approx(0.3)
+
+
+def test_what_reaches_the_peak_at_every_threshold_are_the_pieces_that_do() -> None:
+    noise = np.random.default_rng(0).normal(size=(64, 80))
+    smooth = ndimage.gaussian_filter(noise, 3)
+    probability = ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
+    for peak in (0.0, 0.6, 0.9):
+        levels = reaching(probability, peak)
+        for threshold in (0.1, 0.3, 0.5):
+            expected = find_pieces(probability, Decoding(threshold, peak=peak)) > 0
+            assert np.array_equal(levels >= np.float32(threshold), expected)
+    assert not reaching(0.5 * probability, 0.6).any()
+
+
+def test_with_a_peak_the_threshold_can_be_lower() -> None:
+    truth = np.zeros((20, 60), np.uint8)
+    truth[4:14, 4:14] = 1
+    probability = np.zeros(truth.shape, np.float32)
+    probability[4:14, 4:14] = 0.15  # the outline is faint
+    probability[6:12, 6:12] = 0.9
+    probability[2:18, 24:44] = 0.25  # nothing is there
+    counts = [count_probabilities(probability, truth)]
+    assert best_threshold(counts) > 0.25
+    threshold, peak, reached = best_rule(counts, [probability], [truth])
+    assert peak == PEAK
+    assert threshold < 0.15
+    assert mean_iou(reached, threshold) == 1
+    assert np.array_equal(find_pieces(probability, Decoding(threshold, peak=peak)) > 0, truth == 1)
