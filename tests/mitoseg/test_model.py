@@ -3,11 +3,13 @@ from importlib import import_module
 import pytest
 import torch
 from monai.networks import nets
+from monai.networks.nets.basic_unet import UpCat
 from torch import nn
 
 from mitodata import RunError
 from mitoseg.config import FitConfig, make_config
 from mitoseg.model import (
+    REDUCTION,
     StemUNet,
     build_model,
     fold_blocks,
@@ -38,6 +40,17 @@ def test_weights_of_the_2d_network_keep_their_names() -> None:
     assert isinstance(network, StemUNet)
     assert network.state_dict()["unet.conv_0.conv_0.conv.weight"].shape == (8, 4, 3, 3)
     assert len(network.state_dict()) == 82
+
+
+def test_what_the_2d_network_does_not_pad_needs_no_padding() -> None:
+    network, _ = made("network=tiny")
+    image = torch.randn(1, 1, 3 * REDUCTION, 2 * REDUCTION, generator=torch.Generator().manual_seed(0))
+    lean = network(image)
+    parts = [module for module in network.modules() if isinstance(module, UpCat)]
+    assert len(parts) == 4
+    for part in parts:
+        part.is_pad = True
+    assert torch.equal(network(image), lean)
 
 
 def test_strides_follow_the_voxels() -> None:
