@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mitodata.errors import MitoError
 from mitodata.importers import recognise
+from mitoseg.checkpoint import load_checkpoint
 from steps import Step
 
 
@@ -51,11 +52,12 @@ def fit(run: Path, train: Sequence[Step], validation: Step, minutes: str, seed: 
     command = (*command, "--set", "target=compartments", "--set", "loss=dice_focal")
     return Step(
         (*command, "--minutes", minutes, "--seed", str(seed)),
-        result=run / "validation.png",  # the last thing that a fit writes
+        result=run / "last.pt",
         place=run,
         after=(*train, validation),
         resume=("mitoseg", "fit", "--resume", "-o", str(run)),
         partial=run / "last.pt",
+        finished=is_finished,
     )
 
 
@@ -65,12 +67,22 @@ def fit_settings(run: Path, train: Step, study: str, minutes: str, seed: int = 0
     command = (*fit_it, *(word for change in changes for word in ("--set", change)))
     return Step(
         (*command, "--minutes", minutes, "--seed", str(seed)),
-        result=run / "validation.png",  # the last thing that a fit writes
+        result=run / "last.pt",
         place=run,
         after=(train,),
         resume=("mitoseg", "fit", "--resume", "-o", str(run)),
         partial=run / "last.pt",
+        finished=is_finished,
     )
+
+
+def is_finished(checkpoint: Path) -> bool:
+    """Whether a fit left this checkpoint at its end, and not when it was stopped or on its way.
+
+    Raises:
+        RunError: the checkpoint is damaged.
+    """
+    return checkpoint.exists() and bool(load_checkpoint(checkpoint)["finished"])
 
 
 def evaluate(

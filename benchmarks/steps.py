@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -27,12 +27,13 @@ class Step:
 
     Attributes:
         command: `mitogen` or `mitoseg` with its arguments.
-        result: file that is there once the command is finished, and not before.
+        result: file that is there, and `finished`, once the command is, and not before.
         place: file or folder that the command fills; the result itself, or the folder it is in.
         after: steps whose results it reads.
         resume: command that goes on with a stopped run; empty if the command itself does.
         partial: file that a stopped run leaves and `resume` goes on from.
         keep_output: write what the command prints to `result`, and show it.
+        finished: whether `result` is that of a finished command; by itself, whether it is there.
     """
 
     command: tuple[str, ...]
@@ -42,6 +43,7 @@ class Step:
     resume: tuple[str, ...] = ()
     partial: Path | None = None
     keep_output: bool = False
+    finished: Callable[[Path], bool] = Path.exists
 
     @property
     def key(self) -> list[str]:
@@ -70,7 +72,7 @@ class Steps:
             self._remove(step.place)
             made_by[name] = step.key
             self._write(made_by)
-        if step.result.exists():
+        if step.finished(step.result):
             print(f"done already: {shlex.join(step.command)}", flush=True)
             if step.keep_output:
                 print(step.result.read_text(encoding="utf-8"), end="", flush=True)
@@ -85,8 +87,8 @@ class Steps:
             sys.exit(code if code > 0 else 128 - code)
         if step.keep_output:
             write_text(step.result, text)
-        if not step.result.exists():
-            raise RunError(f"{step.result}: not there after: {shlex.join(command)}")
+        if not step.finished(step.result):
+            raise RunError(f"{step.result}: not there, or not finished, after: {shlex.join(command)}")
         print(f"({clock(time.monotonic() - began)}; {clock(time.monotonic() - self.started)} so far)", flush=True)
 
     def _remove(self, place: Path) -> None:

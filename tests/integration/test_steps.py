@@ -1,6 +1,7 @@
 """benchmarks/steps.py: what is finished is not repeated, what was stopped goes on, what is out of date starts over."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -50,6 +51,22 @@ def test_stopped_step_goes_on(steps: ModuleType) -> None:
     assert stopped.value.code == 130
     steps.Steps(Path()).run(step)
     assert (place / "done").read_text() == "resumed"
+
+
+def test_a_fit_that_was_stopped_after_a_validation_goes_on(steps: ModuleType) -> None:
+    pipeline = importlib.import_module("pipeline")
+    data = steps.Step(("python", "-c", ""), Path(), Path())
+    fitted = pipeline.fit(Path("run"), [data], data, "1")
+    save = "import sys, pathlib as p, mitoseg.checkpoint as c; p.Path('run').mkdir(exist_ok=True); "
+    save += (
+        "p.Path('run/validation.png').touch(); c.save_checkpoint(p.Path('run/last.pt'), {'finished': %s}); sys.exit(%s)"
+    )
+    fitted = replace(fitted, command=("python", "-c", save % (False, 130)), resume=("python", "-c", save % (True, 0)))
+    with pytest.raises(SystemExit):
+        steps.Steps(Path()).run(fitted)
+    assert not pipeline.is_finished(Path("run/last.pt"))
+    steps.Steps(Path()).run(fitted)
+    assert pipeline.is_finished(Path("run/last.pt"))
 
 
 def test_failure_keeps_its_exit_code(steps: ModuleType) -> None:
