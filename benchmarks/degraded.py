@@ -95,7 +95,7 @@ def main() -> None:
         "",
         "One model of synthetic training, real sections as they are and as a worse microscope would have shown them.",
         "Foreground IoU, mean +- standard deviation over sections; precision and recall of all pixels together;",
-        f"EPFL every {steps['epfl']}th section, VNC every {steps['vnc']}th; the threshold is the model's own.",
+        f"EPFL one section in {steps['epfl']}, VNC one in {steps['vnc']}; the threshold is the model's own.",
         "Written by `benchmarks/degraded.py`.",
         "",
         "| | " + " | ".join(f"{name.upper()} | precision, recall" for name in columns) + " |",

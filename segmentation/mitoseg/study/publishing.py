@@ -72,7 +72,7 @@ def notes_on(outcomes: Sequence[Outcome], planned: int) -> list[str]:
     """What a reader has to know about the numbers."""
     seeds = len({one.cell.seed for one in outcomes})
     tests = ", ".join(
-        f"{test.name} ({test.file.name}{f', every {test.every}th section' if test.every > 1 else ''})"
+        f"{test.name} ({test.file.name}{f', one section in {test.every}' if test.every > 1 else ''})"
         for test in outcomes[0].cell.tests
     )
     notes = [
