@@ -124,6 +124,27 @@ def _interrupt_deferred() -> Iterator[None]:
             signal.raise_signal(first)
 
 
+def _open_alone(path: Path, final: Path) -> int:
+    """Open `path` for writing, locked; not a file that another process has renamed or removed in the meantime.
+
+    Raises:
+        DataError: another process is writing `final`.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise DataError(f"{final}: another process is writing it") from None
+        except OSError:  # a file system without locks: two writers at once are then not noticed
+            return handle
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(path)):
+                return handle
+        os.close(handle)
+
+
 class _Stream:
     """The file as HDF5 sees it: it never fails.
 
@@ -135,14 +156,7 @@ class _Stream:
         self._path = path
         self._position = 0
         self._failure: OSError | None = None
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._handle)
-            raise DataError(f"{final}: another process is writing it") from None
-        except OSError:  # a file system without locks: two writers at once are then not noticed
-            pass
+        self._handle = _open_alone(path, final)
         os.ftruncate(self._handle, 0)
 
     def raise_failure(self) -> None:

@@ -208,9 +208,10 @@ def evaluate(
     from mitoseg.evaluate import as_json
     from mitoseg.evaluate import evaluate as evaluate_run
     from mitoseg.predict import load_model
-    from mitoseg.report import format_runs, format_table, write_report, write_tables
+    from mitoseg.report import format_runs, format_table, make_folder, write_report, write_tables
 
     models = [load_model(path) for path in (run, *others)]
+    make_folder(report)  # not after an hour of scoring
     used = [model.read_by(threshold, peak) for model in models]
     runs = [evaluate_run(model, data, every=every, turns=turns, axes=axes) for model in used]
     write_tables(report, runs[0], runs[1:])

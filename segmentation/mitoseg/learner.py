@@ -17,7 +17,7 @@ from mitoseg.config import FitConfig, parse_config
 from mitoseg.decode import Decoding
 from mitoseg.losses import Loss, make_loss
 from mitoseg.model import build_model, memory_format, mixed_precision, pick_device
-from mitoseg.optimiser import is_stalled, learning_rate, make_optimiser
+from mitoseg.optimiser import is_stalled, lay_out, learning_rate, make_optimiser
 from mitoseg.predict import Model
 from mitoseg.record import Row
 from mitoseg.targets import split_planes
@@ -174,6 +174,7 @@ class Learner:
             self.network.load_state_dict(content["network"])
             self.averaged.load_state_dict(content["averaged"])
             self.optimiser.load_state_dict(content["optimiser"])
+            lay_out(self.optimiser)
             self.step, self.seconds = content["step"], content["seconds"]
             self.rows = [Row(**row) for row in content["rows"]]
             self.losses = content["losses"]

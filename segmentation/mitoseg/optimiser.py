@@ -31,6 +31,18 @@ def make_optimiser(config: FitConfig, parameters: Iterable[nn.Parameter]) -> tor
     return torch.optim.AdamW(parameters, **common)
 
 
+def lay_out(optimiser: torch.optim.Optimizer) -> None:
+    """Bring what an optimiser remembers of each weight to the memory order of the weight.
+
+    The order depends on the machine, loading keeps the one that was saved, and fused optimisers take both for equal.
+    """
+    for weight in (weight for group in optimiser.param_groups for weight in group["params"]):
+        remembered = optimiser.state[weight]
+        for name, value in remembered.items():
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                remembered[name] = torch.empty_like(weight.detach()).copy_(value)
+
+
 def learning_rate(config: FitConfig, used: float, validation: Sequence[float] = ()) -> float:
     """Learning rate with `used` (0-1) of the budget gone and the scores `validation` reached so far.
 

@@ -16,7 +16,7 @@ from mitoseg.decode import Decoding
 from mitoseg.inference.axis import Axis, Span
 from mitoseg.inference.stream import Predictor, SectionReader, Tile, Windows, stream_tile, whole
 from mitoseg.inference.views import average_views
-from mitoseg.model import REDUCTION, build_model, memory_format, pick_device
+from mitoseg.model import FEATURES, REDUCTION, build_model, memory_format, pick_device
 from mitoseg.preprocess import GreyScale, measure_grey, normalise, working_volume
 from mitoseg.targets import map_channels, to_maps
 
@@ -76,7 +76,8 @@ def load_model(run: Path | str, device: str = "auto") -> Model:
     target = pick_device(device)
     content = load_checkpoint(path, target)
     try:
-        config = parse_config(content["config"], str(path))
+        # Fitted on a GPU, it may be used without one.
+        config = parse_config(content["config"], str(path)).model_copy(update={"device": target.type})
         network = build_model(config).to(target)
         network.load_state_dict(content["weights"])
         threshold = float(content["threshold"])
@@ -136,7 +137,7 @@ def plan_windows(model: Model, shape: tuple[int, int, int], voxel_size_nm: Voxel
     """
     working = working_volume(shape, voxel_size_nm, model.config)
     z, y, x = (1, *model.config.patch_shape)[-3:]
-    if model.config.dimensions == 2:
+    if model.config.dimensions == 2 and model.config.network in FEATURES:  # of others only patches are known to fit
         y, x = (_window_side(side, length) for side, length in ((y, working[1]), (x, working[2])))
     axes = [Axis.of(*lengths) for lengths in zip(shape, working, (z, y, x), strict=True)]
     batch = 1 if _device(model).type == "cpu" else WINDOWS

@@ -49,12 +49,15 @@ def best_rule(
 
     Args:
         images: counts of all images.
-        probabilities: of foreground in some of the images (at least one), (Y, X) in [0, 1].
+        probabilities: of foreground in the images or in parts of them, (Y, X) in [0, 1].
         truths: the same shapes: 0, 1, 255 = ignore.
 
     Returns:
-        Threshold, peak, and counts of those images without what does not reach the peak.
+        Threshold, peak, and counts of those parts without what does not reach the peak. If no part has foreground, the
+        threshold that is best for the images, no peak, and `images`.
     """
+    if not any((truth == 1).any() for truth in truths):
+        return best_threshold(images), 0.0, list(images)
     peak = best_peak(probabilities, truths, best_threshold(images))
     counts = [
         count_probabilities(reaching(probability, peak), truth)

@@ -12,7 +12,7 @@ from typing import Any
 from mitodata import RunError
 from mitoseg.checkpoint import remove_unfinished, save_checkpoint, write_atomic
 from mitoseg.config import BUDGETS, FitConfig, parse_config
-from mitoseg.data import FitData, Sources, make_loader, open_data, open_rendered
+from mitoseg.data import FitData, Sources, make_loader, open_data, open_rendered, read_batches
 from mitoseg.events import Events
 from mitoseg.learner import Budget, Learner
 from mitoseg.progress import Progress
@@ -198,7 +198,7 @@ class Session:
         learner, config = self.learner, self.learner.config
         stop_at = None if self.budget.steps is None else self.budget.steps * config.batch
         part = (self.team.rank, self.team.size)
-        batches = iter(make_loader(self.data.patches, learner.step * config.batch, stop_at, part))
+        batches = read_batches(make_loader(self.data.patches, learner.step * config.batch, stop_at, part))
         saved = time.monotonic()
         with ExitStack() as stack:
             progress = stack.enter_context(Progress(f"fit {self.run.name}", silent=not self.team.leads))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ DECODED = 12
 """Sections, at most, on which the threshold of seeds is chosen: decoding takes longer than predicting."""
 
 KEPT_PX = 2**24
-"""Pixels of sections, at most, on which threshold and peak are chosen: a quarter of a minute, and 80 MB."""
+"""Pixels of all sections together, at most, on which threshold and peak are chosen: a quarter of a minute."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,8 @@ class Validation:
 
     Attributes:
         decoding: the best thresholds, of foreground, its peak and seeds.
-        iou: mean foreground IoU with threshold and peak, over the sections that have foreground; of many large ones,
-            over those that the two are chosen on.
+        iou: mean foreground IoU with threshold and peak, over the sections that have foreground; of large ones, over
+            the parts that the two are chosen on.
         iou_at_half: mean foreground IoU of all that is .5 or more, likewise.
         calibration_error: expected calibration error of all pixels together.
         shown: some of the predictions, to be drawn.
@@ -65,16 +65,15 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> 
     """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them."""
     target = model.config.target
     decoded = set(spread(sections, DECODED)) if target == "instance" else set()
-    largest_px = max(prod(files.shape(section)) for section in sections)
-    sheet, kept = set(spread(sections, PANELS)), set(spread(sections, max(1, KEPT_PX // largest_px)))
+    sheet = set(spread(sections, PANELS))
     images, maps, labels, shown, probabilities, truths = [], [], [], [], [], []
-    for each in predict_sections(model, files, sections):
+    for number, each in enumerate(predict_sections(model, files, sections)):
         images.append(count_probabilities(each.maps[0], each.truth))
         if each.section in sheet:
             shown.append(each)
-        if each.section in kept:
-            probabilities.append(each.maps[0])
-            truths.append(each.truth)
+        part = part_of(number, each.truth.shape, KEPT_PX // len(sections))
+        probabilities.append(each.maps[0][part].copy())
+        truths.append(each.truth[part].copy())
         if each.section in decoded:
             maps.append(each.maps)
             labels.append(each.label)
@@ -82,6 +81,18 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> 
     decoding = tune(maps, labels, target, Decoding(threshold, peak=peak))
     error = calibration_error(sum(images[1:], images[0]))
     return Validation(decoding, mean_iou(reached, threshold), mean_iou(images, 0.5), error, shown)
+
+
+def part_of(number: int, shape: tuple[int, ...], limit_px: int) -> tuple[slice, slice]:
+    """A window of at most `limit_px` of a section (y, x), all of it if it is no larger; of each number another one."""
+    y, x = shape
+    height = min(y, max(isqrt(limit_px), limit_px // x))
+    width = min(x, max(limit_px // height, 1))
+    # Multiples of two irrational numbers, modulo 1: the windows cover the sections evenly (Roberts, R2 sequence).
+    top, left = (
+        int(number * step % 1 * (free + 1)) for step, free in ((0.7548777, y - height), (0.5698403, x - width))
+    )
+    return slice(top, top + height), slice(left, left + width)
 
 
 def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Predicted]:

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import subprocess
@@ -60,6 +61,29 @@ def test_two_writers_do_not_meet(tmp_path: Path, make_sample: MakeSample) -> Non
 
     write_dataset(tmp_path / "a.h5", samples(), Provenance())
     assert Dataset(tmp_path / "a.h5").name(0) == "image 0"
+
+
+def test_a_writer_that_comes_late_leaves_the_finished_file_alone(
+    tmp_path: Path, make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, lock, renamed = tmp_path / "a.h5", fcntl.flock, []
+
+    def rename_first(handle: int, how: int) -> None:
+        """Between opening and locking, the writer before renames what was opened."""
+        if not renamed:
+            renamed.append((tmp_path / ".a.h5.partial").rename(path))
+            with path.open("r+b") as finished:
+                finished.write(b"finished")
+        lock(handle, how)
+
+    def samples() -> Iterator[Sample]:
+        yield make_sample(1)
+        assert path.read_bytes() == b"finished"
+        yield make_sample(2)
+
+    monkeypatch.setattr(fcntl, "flock", rename_first)
+    write_dataset(path, samples(), Provenance(), overwrite=True)
+    assert Dataset(path).name(0) == "image 1"
 
 
 def test_impossible_names(tmp_path: Path, make_sample: MakeSample) -> None:

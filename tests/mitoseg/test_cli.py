@@ -54,6 +54,7 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
     [
         (("fit", "-o", "{tmp}/run"), "expected one, such as train.h5"),
         (("fit", "{discs}", "--recipe", "mito", "-o", "{tmp}/run"), "or both"),
+        (("evaluate", "{run}", "{tmp}/none.h5", "-o", "{discs}"), "cannot be made or written"),
         (("fit", "--recipe", "mitto", "-o", "{tmp}/run"), "did you mean mito"),
         (("fit", "{tmp}/none.h5", "-o", "{tmp}/run"), "none.h5"),
         (("fit", "{tmp}", "-o", "{tmp}/run"), "Error: "),

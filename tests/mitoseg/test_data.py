@@ -1,9 +1,10 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,11 +12,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from torch import Tensor
+from torch.utils.data import DataLoader
 
-from mitodata import DataError, Sample
-from mitodata.store import Provenance, write_dataset
+from mitodata import DataError, RunError, Sample
+from mitodata.store import Dataset, Provenance, write_dataset
 from mitoseg.config import FitConfig
-from mitoseg.data import Patches, Section, SectionFiles, make_loader, slices, split_sections, spread, window_px
+from mitoseg.data import (
+    Patches,
+    Section,
+    SectionFiles,
+    make_loader,
+    read_batches,
+    slices,
+    split_sections,
+    spread,
+    window_px,
+)
 from mitoseg.preprocess import measure_grey
 
 
@@ -211,3 +224,35 @@ def test_unlabelled_files_are_refused(make_file: Callable[..., Path]) -> None:
     path = make_file(Sample(np.zeros((1, 8, 8), np.uint8), (8.0, 8.0, 8.0)))
     with pytest.raises(DataError, match="no labels"):
         SectionFiles([path])
+
+
+def test_many_files_together_keep_no_more_in_memory_than_one(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+
+    def opened(path: Path, cache_bytes: int) -> Dataset:
+        kept.append(cache_bytes)
+        return Dataset(path, cache_bytes)
+
+    monkeypatch.setattr("mitoseg.data.files.Dataset", opened)
+    SectionFiles([discs])
+    (alone,) = kept
+    SectionFiles(4 * [discs])
+    assert sum(kept[1:]) == alone
+
+
+def test_what_goes_wrong_in_a_worker_is_one_line(discs: Path, tiny: FitConfig) -> None:
+    files = SectionFiles([discs])  # has no compartments
+    patches = Patches(files, files.sections(), tiny.model_copy(update={"workers": 1, "target": "compartments"}))
+    with pytest.raises(DataError, match="has no compartments") as caught:
+        next(read_batches(make_loader(patches, 0, 16)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_worker_that_dies_is_said_in_one_line() -> None:
+    def loader() -> Iterator[Tensor]:
+        yield torch.zeros(1)
+        raise RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly\nmore")
+
+    with pytest.raises(RunError, match=r"pid\(s\) 7.*workers=0") as caught:
+        list(read_batches(cast("DataLoader[Tensor]", loader())))
+    assert "\n" not in str(caught.value)

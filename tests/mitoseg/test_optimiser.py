@@ -1,9 +1,11 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
 
 from mitoseg.config import make_config
-from mitoseg.optimiser import is_stalled, learning_rate, make_optimiser
+from mitoseg.optimiser import is_stalled, lay_out, learning_rate, make_optimiser
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
@@ -15,6 +17,29 @@ def test_optimisers_go_downhill(name: str) -> None:
         torch.autograd.backward(weight**2)
         optimiser.step()
     assert abs(float(weight.detach())) < 0.5
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_a_run_goes_on_where_weights_lie_in_another_order(name: str) -> None:
+    config = make_config((f"optimiser={name}", "learning_rate=0.1"))
+    values = torch.randn(4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    orders = (torch.contiguous_format, torch.channels_last)
+    plain, moved = (nn.Parameter(values.clone(memory_format=order)) for order in orders)
+    before, after = (make_optimiser(config, [weight]) for weight in (plain, moved))
+
+    def step(weight: nn.Parameter, optimiser: torch.optim.Optimizer) -> None:
+        optimiser.zero_grad()
+        torch.autograd.backward((weight * weight * values.abs()).sum())
+        optimiser.step()
+
+    step(plain, before)
+    with torch.no_grad():
+        moved.copy_(plain)
+    after.load_state_dict(deepcopy(before.state_dict()))
+    lay_out(after)
+    step(plain, before)
+    step(moved, after)
+    assert torch.allclose(plain, moved, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "last"), [("cosine", 0.01), ("poly", 0.01), ("constant", 1.0), ("plateau", 1.0)])

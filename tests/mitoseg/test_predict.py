@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,19 @@ def test_windows_are_up_to_two_patches_wide_and_no_wider_than_the_image(probe: M
     patch = probe.config.patch_px
     sides = [plan_windows(probe, (1, side, 3 * patch), (10.0, 10.0, 10.0)).size for side in (5, patch + 1, 9 * patch)]
     assert sides == [(1, patch, 2 * patch), (1, patch + 32, 2 * patch), (1, 2 * patch, 2 * patch)]
+
+
+def test_windows_of_other_networks_are_patches(probe: Model) -> None:
+    # Those are the only size that was tried when the network was made: some do not take every other.
+    other = replace(probe, config=probe.config.model_copy(update={"network": "AttentionUnet"}))
+    for side in (5, 100, 900):
+        assert plan_windows(other, (1, side, 300), (10.0, 10.0, 10.0)).size == (1, 64, 64)
+
+
+def test_what_was_fitted_on_a_gpu_is_used_without_one(run: Path, tmp_path: Path) -> None:
+    content = load_checkpoint(run / "last.pt")
+    save_checkpoint(tmp_path / "last.pt", {**content, "config": {**content["config"], "device": "cuda"}})
+    assert load_model(tmp_path, "cpu").config.device == "cpu"
 
 
 def test_windows_leave_no_seams(probe: Model) -> None:

@@ -1,5 +1,6 @@
 """Intervals, effect sizes and their ranking, against numbers that are known."""
 
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 
@@ -127,6 +128,15 @@ def test_holm_and_intervals() -> None:
     assert interval([]).seeds == 0
     assert isnan(interval([0.5]).low)
     assert interval([0.4, 0.5, 0.6, nan]) == Interval(0.5, *map(pytest.approx, (0.2515862, 0.7484138)), 3)
+
+
+def test_pictures_are_drawn_where_nothing_has_a_score() -> None:
+    outcomes, layout = left_out({"a": 0.1}, noise=0.01)
+    for scored in ([], [one for one in outcomes if one.cell.condition.levels]):
+        kept = {id(one) for one in scored}
+        unknown = {name: dict.fromkeys(METRICS, nan) for name in ("epfl", REAL, GAP)}
+        known = [one if id(one) in kept else replace(one, scores={**one.scores, **unknown}) for one in outcomes]
+        assert draw_scores(known, layout).startswith(b"\x89PNG")
 
 
 def test_pictures_are_drawn_for_every_design() -> None:

@@ -7,6 +7,7 @@ from scipy import ndimage
 from mitoseg.decode import PEAK, Decoding, find_pieces
 from mitoseg.metrics import count_probabilities
 from mitoseg.thresholds import best_peak, best_rule, best_threshold, mean_iou, reaching
+from mitoseg.validate import part_of
 
 
 def test_the_best_threshold_is_the_middle_of_the_plateau() -> None:
@@ -81,3 +82,24 @@ def test_with_a_peak_the_threshold_can_be_lower() -> None:
     assert threshold < 0.15
     assert mean_iou(reached, threshold) == 1
     assert np.array_equal(find_pieces(probability, Decoding(threshold, peak=peak)) > 0, truth == 1)
+
+
+def test_without_foreground_in_the_parts_the_images_decide() -> None:
+    image = count_probabilities(np.array([0.2, 0.6, 0.9], np.float32), np.array([0, 1, 1], np.uint8))
+    part = np.full((8, 8), 0.8, np.float32)
+    threshold, peak, counts = best_rule([image], [part], [np.zeros((8, 8), np.uint8)])
+    assert threshold == best_threshold([image])
+    assert (peak, counts) == (0, [image])
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (4096, 4096), (100, 5000), (5000, 100), (1, 1)])
+def test_parts_of_sections_are_small_and_lie_everywhere(shape: tuple[int, int]) -> None:
+    limit = 512 * 512
+    seen = np.zeros(shape, bool)
+    for number in range(64):
+        part = part_of(number, shape, limit)
+        size = seen[part].size
+        assert min(limit, seen.size) * 0.9 < size <= limit
+        seen[part] = True
+    assert seen.mean() > 0.6
+    assert part_of(3, (500, 500), limit) == (slice(0, 500), slice(0, 500))

@@ -1,7 +1,7 @@
 """What a network learns from: labelled sections, split without leaks, and patches of them."""
 
 from mitoseg.data.files import Section, SectionFiles
-from mitoseg.data.loader import make_loader
+from mitoseg.data.loader import make_loader, read_batches
 from mitoseg.data.patches import Patches, window_px
 from mitoseg.data.rendered import RenderedPatches, render_validation, resolve_recipe
 from mitoseg.data.sources import FitData, Sources, open_data, open_rendered
@@ -18,6 +18,7 @@ __all__ = [
     "make_loader",
     "open_data",
     "open_rendered",
+    "read_batches",
     "render_validation",
     "resolve_recipe",
     "slices",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import DataError, Sample, VoxelSize
+from mitodata.opening import CHUNK_CACHE_BYTES
 from mitodata.store import Dataset
 
 Geometry = tuple[tuple[int, int, int], VoxelSize]
@@ -27,6 +28,10 @@ class Section:
     depth: int = 1
 
 
+LEAST_CACHE_BYTES = 2**20
+"""What each file may keep unpacked, however many there are: a few blocks."""
+
+
 class SectionFiles:
     """Labelled files seen as one sequence of sections; files are opened when first read, in each process by itself."""
 
@@ -36,7 +41,9 @@ class SectionFiles:
         Raises:
             DataError: a file is missing, damaged, unlabelled or empty.
         """
-        self.files = [Dataset(path) for path in paths]
+        # Together they keep no more in memory than one of them would.
+        cache_bytes = max(LEAST_CACHE_BYTES, CHUNK_CACHE_BYTES // max(len(paths), 1))
+        self.files = [Dataset(path, cache_bytes) for path in paths]
         self._geometry: dict[tuple[int, int], Geometry] = {}
         for path, file in zip(paths, self.files, strict=True):
             if not len(file):

@@ -1,6 +1,7 @@
 """Batches of patches, made by worker processes or in the process that trains."""
 
 import itertools
+import re
 import signal
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
+from mitodata import MitoError, RunError
 from mitoseg.data.patches import Patches
 from mitoseg.data.rendered import RenderedPatches
 
@@ -52,6 +54,27 @@ def make_loader(
         worker_init_fn=leave_signals,
         pin_memory=torch.cuda.is_available(),
     )
+
+
+def read_batches(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
+    """The batches of a loader; what goes wrong in its workers is said as if it had gone wrong here.
+
+    Raises:
+        DataError: a file is damaged, or lacks what the target needs.
+        RunError: a worker died, or memory shared with it does not suffice.
+    """
+    try:
+        yield from loader
+    except MitoError as error:
+        # Workers hand over a text of many lines: "Caught DataError in DataLoader worker process 0." and a traceback.
+        last = str(error).rstrip().rpartition("\n")[2]
+        name, colon, message = last.partition("Error: ")
+        raise type(error)(message if colon and "\n" in str(error) and " " not in name else str(error)) from error
+    except RuntimeError as error:
+        if not re.search("DataLoader worker|shared memory", str(error)):
+            raise
+        first = str(error).partition("\n")[0]
+        raise RunError(f"a process that reads patches died: {first}; take fewer workers (--set workers=0)") from error
 
 
 def leave_signals(worker: int) -> None:

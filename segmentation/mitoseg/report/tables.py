@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,20 @@ from mitoseg.checkpoint import write_atomic
 from mitoseg.evaluate import METRICS, DatasetResult, as_json
 from mitoseg.metrics import reliability, threshold_curve
 from mitoseg.report.runs import over_runs
+
+
+def make_folder(report: Path) -> None:
+    """Make the folder of a report.
+
+    Raises:
+        RunError: it cannot be made, or nothing can be written there.
+    """
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=report):
+            pass
+    except OSError as error:
+        raise RunError(f"{report}: cannot be made or written: {error.strerror or error}; expected a folder") from error
 
 
 def write_tables(
@@ -33,10 +48,7 @@ def write_tables(
     Raises:
         RunError: the folder cannot be made or written.
     """
-    try:
-        report.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{report}: cannot be made: {error.strerror or error}; expected a folder") from error
+    make_folder(report)
     content = json.dumps(as_json(results), indent=2, allow_nan=False)
     write_atomic(report / "metrics.json", (content + "\n").encode())
     if others:

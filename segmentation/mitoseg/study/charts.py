@@ -56,8 +56,9 @@ def _draw_rows(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
     table = summarise(outcomes, layout.conditions)
     names = columns_of(outcomes)
     by = REAL if REAL in names else names[1]
-    first, *others = [name for name, row in table.items() if row[by].seeds]
-    order = [first, *sorted(others, key=lambda name: table[name][by].mean)]
+    first = next(iter(table))
+    scored = [name for name, row in table.items() if row[by].seeds and name != first]
+    order = [first, *sorted(scored, key=lambda name: table[name][by].mean)]
     figure = Figure(figsize=(11, 1.5 + 0.36 * len(order)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
     shown = [name for name in names if name != GAP]
@@ -68,7 +69,8 @@ def _draw_rows(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
     for place, condition in enumerate(order):
         _point(right, table[condition][GAP], place, FIXED[GAP], None)
     for axes, name in ((left, by), (right, GAP)):
-        axes.axvline(table[first][name].mean, color="0.8", zorder=0)
+        if table[first][name].seeds:
+            axes.axvline(table[first][name].mean, color="0.8", zorder=0)
         axes.grid(axis="y", color="0.94")
     left.set_yticks(range(len(order)), order)
     left.invert_yaxis()
