@@ -142,7 +142,7 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
         "",
         f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`)",
         *([f"and {arguments.n_fine} of 400 x 400 pixels of 5 nm"] if arguments.n_fine else []),
-        f"with the default network; threshold chosen on synthetic images, at most 64 of {arguments.n_val}. No real",
+        f"with the default network; threshold chosen on {arguments.n_val} synthetic images (at most 256). No real",
         "image was used in either.",
         "Means over images with foreground, of mitochondria. *Views*: each section by itself; where the voxels of a",
         "volume are about cubes, the mean over slices across all three axes, as `mitoseg evaluate` and `predict` do",

@@ -147,7 +147,11 @@ class FitConfig(BaseModel):
         default=None, gt=0, description="training steps, whatever the amount of data; give this or epochs or minutes"
     )
     validations: int = Field(default=6, ge=1, le=1000, description="validations in a run")
-    validation_images: int = Field(default=64, ge=1, description="sections a validation looks at, spread evenly")
+    validation_images: int = Field(
+        default=64,
+        ge=1,
+        description="sections a validation looks at, spread evenly; the last one, up to 4 times as many",
+    )
     workers: int = Field(
         default=0, ge=0, le=64, description="processes that read patches; 0 reads in the training process"
     )

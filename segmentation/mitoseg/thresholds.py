@@ -14,8 +14,9 @@ from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
 STEPS = 100
 """Thresholds tried are 1/STEPS, 2/STEPS, ... below 1."""
 
-PLATEAU = 0.001
-"""IoUs closer than this to the best count as equally good; the middle of their thresholds is taken."""
+PLATEAU = 0.005
+"""IoUs closer than this to the best count as equally good; the middle of their thresholds is taken. The top is flat:
+with other images of the same kind (64 of them) the best threshold moves by .05 to .12."""
 
 
 def mean_iou(images: Sequence[ProbabilityCounts], threshold: float) -> float:

@@ -229,7 +229,8 @@ class Session:
                     self._save()
                     saved = time.monotonic()
             learner.finished = True
-            if learner.rows and learner.rows[-1].step == learner.step:  # just validated, the budget ended meanwhile
+            validated = learner.rows and learner.rows[-1].step == learner.step
+            if validated and len(self.data.last) == len(self.data.validation):  # the budget ended meanwhile
                 self._save()
             else:
                 self._validate(progress, events)
@@ -243,7 +244,8 @@ class Session:
         """Let the leader validate and write all down; what is found decides for all how they go on."""
         learner, began = self.learner, self._clock()
         if self.team.leads:
-            outcome = validate(learner.model(), self.data.files, self.data.validation)
+            sections = self.data.last if learner.finished else self.data.validation
+            outcome = validate(learner.model(), self.data.files, sections)
             learner.decoding = outcome.decoding
             learner.rows.append(self._row(outcome, began))
         learner.decoding, learner.rows = self.team.tell((learner.decoding, learner.rows))
@@ -262,8 +264,9 @@ class Session:
             progress.report(row.text())
         self.mark = (learner.step, self._clock())
         self.waited_s = 0.0
-        # What this validation took, the last one will take again.
-        reserve_s = self.team.tell(1.1 * (self.mark[1] - began))
+        # What this validation took, the last one will take again, for more sections.
+        more = len(self.data.last) / len(self.data.validation)
+        reserve_s = self.team.tell(1.1 * more * (self.mark[1] - began))
         self.budget = replace(self.budget, reserve_s=reserve_s)
 
     def _row(self, outcome: Validation, began: float) -> Row:

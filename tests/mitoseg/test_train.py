@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,13 @@ import torch
 from mitodata import DataError, RunError, Sample
 from mitoseg.checkpoint import load_checkpoint
 from mitoseg.config import FitConfig, parse_config
+from mitoseg.data import Section, SectionFiles
 from mitoseg.learner import Learner, warmed_average
 from mitoseg.optimiser import learning_rate
+from mitoseg.predict import Model
 from mitoseg.stopping import stop_politely
 from mitoseg.train import fit, resume_settings
+from mitoseg.validate import Validation, validate
 
 
 def read_rows(run: Path) -> list[dict[str, str]]:
@@ -256,3 +259,18 @@ def test_a_loss_that_explodes_is_named(tiny: FitConfig) -> None:
 def test_sessions_end_with_a_validation(run: Path) -> None:
     last = read_rows(run)[-1]
     assert int(last["step"]) == load_checkpoint(run / "last.pt")["step"]
+
+
+def test_the_last_validation_looks_at_more(
+    tmp_path: Path, discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+
+    def counted(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Validation:
+        looked_at.append(len(sections))
+        return validate(model, files, sections)
+
+    monkeypatch.setattr("mitoseg.train.validate", counted)
+    few = tiny.model_copy(update={"validation_images": 2, "epochs": None, "steps": 2})
+    fit([discs], tmp_path / "run", few, val_fraction=0.5)
+    assert looked_at == [2, 8]

@@ -12,6 +12,9 @@ from mitoseg.data.patches import Patches
 from mitoseg.data.rendered import RenderedPatches, render_validation
 from mitoseg.data.splits import Split, slices, split_sections, spread
 
+LAST = 4
+"""The last validation, which decides for good, looks at up to so many times as many sections as those on the way."""
+
 
 class Sources(TypedDict):
     """Arguments of `mitoseg.train.fit` that say where its images come from."""
@@ -30,12 +33,14 @@ class FitData:
         patches: to learn from.
         files: what `validation` lies in.
         validation: single slices.
+        last: more of them, for the last validation.
         notes: what the user should know about them, one line each.
     """
 
     patches: Patches | RenderedPatches
     files: SectionFiles
     validation: list[Section]
+    last: list[Section]
     notes: list[str]
 
     def close(self) -> None:
@@ -63,10 +68,11 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
     single = list(slices(split.training))
     if not _any_foreground(files, single):
         raise DataError(f"{training[0]}: no foreground in {len(single)} training sections; expected some to learn from")
-    held_out = spread(list(slices(split.held_out)), config.validation_images)
+    all_held_out = list(slices(split.held_out))
+    held_out, last = (spread(all_held_out, times * config.validation_images) for times in (1, LAST))
     _check_foreground(held_out_files, held_out)
     patches = Patches(files, split.training if config.dimensions == 3 else single, config)
-    return FitData(patches, held_out_files, held_out, split.notes)
+    return FitData(patches, held_out_files, held_out, last, split.notes)
 
 
 def open_rendered(recipe: str, held_out: Path, validation: Sequence[Path], config: FitConfig) -> FitData:
@@ -80,9 +86,9 @@ def open_rendered(recipe: str, held_out: Path, validation: Sequence[Path], confi
         validation = [held_out]
         render_validation(recipe, held_out, config)
     files = SectionFiles(validation)
-    sections = spread(files.sections(), config.validation_images)
+    sections, last = (spread(files.sections(), times * config.validation_images) for times in (1, LAST))
     _check_foreground(files, sections)
-    return FitData(patches, files, sections, [])
+    return FitData(patches, files, sections, last, [])
 
 
 def _check_once(training: Sequence[Path], validation: Sequence[Path]) -> None:
