@@ -63,18 +63,24 @@ def read_batches(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
         DataError: a file is damaged, or lacks what the target needs.
         RunError: a worker died, or memory shared with it does not suffice.
     """
+    problem: MitoError | None = None
+    batches = iter(loader)
     try:
-        yield from loader
+        yield from batches
     except MitoError as error:
         # Workers hand over a text of many lines: "Caught DataError in DataLoader worker process 0." and a traceback.
         last = str(error).rstrip().rpartition("\n")[2]
         name, colon, message = last.partition("Error: ")
-        raise type(error)(message if colon and "\n" in str(error) and " " not in name else str(error)) from error
+        problem = type(error)(message if colon and "\n" in str(error) and " " not in name else str(error))
     except RuntimeError as error:
         if not re.search("DataLoader worker|shared memory", str(error)):
             raise
         first = str(error).partition("\n")[0]
-        raise RunError(f"a process that reads patches died: {first}; take fewer workers (--set workers=0)") from error
+        problem = RunError(f"a process that reads patches died: {first}; take fewer workers (--set workers=0)")
+    # An error that is still held would hold the workers, which take no signal, and the program would wait for them.
+    del batches
+    if problem:
+        raise problem
 
 
 def leave_signals(worker: int) -> None:
