@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -198,9 +198,10 @@ class Session:
         learner, config = self.learner, self.learner.config
         stop_at = None if self.budget.steps is None else self.budget.steps * config.batch
         part = (self.team.rank, self.team.size)
-        batches = read_batches(make_loader(self.data.patches, learner.step * config.batch, stop_at, part))
+        loader = make_loader(self.data.patches, learner.step * config.batch, stop_at, part)
         saved = time.monotonic()
         with ExitStack() as stack:
+            batches = stack.enter_context(closing(read_batches(loader)))
             progress = stack.enter_context(Progress(f"fit {self.run.name}", silent=not self.team.leads))
             events = stack.enter_context(Events(self.run / "tensorboard", learner.step)) if self.team.leads else None
             for note in self.data.notes:

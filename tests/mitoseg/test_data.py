@@ -3,6 +3,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 from typing import cast
 
@@ -246,6 +247,17 @@ def test_what_goes_wrong_in_a_worker_is_one_line(discs: Path, tiny: FitConfig) -
     with pytest.raises(DataError, match="has no compartments") as caught:
         next(read_batches(make_loader(patches, 0, 16)))
     assert "\n" not in str(caught.value)
+    assert not active_children(), "the program would wait for them at its end, for they take no signal"
+
+
+def test_workers_end_when_the_batches_are_closed(discs: Path, tiny: FitConfig) -> None:
+    files = SectionFiles([discs])
+    patches = Patches(files, files.sections(), tiny.model_copy(update={"workers": 1}))
+    batches = read_batches(make_loader(patches, 0, None))
+    next(batches)
+    assert active_children()
+    batches.close()
+    assert not active_children()
 
 
 def test_a_worker_that_dies_is_said_in_one_line() -> None:

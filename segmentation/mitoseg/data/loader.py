@@ -3,7 +3,7 @@
 import itertools
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 from torch import Tensor
@@ -56,7 +56,7 @@ def make_loader(
     )
 
 
-def read_batches(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
+def read_batches(loader: DataLoader[Tensor]) -> Generator[Tensor]:
     """The batches of a loader; what goes wrong in its workers is said as if it had gone wrong here.
 
     Raises:
@@ -72,13 +72,17 @@ def read_batches(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
         last = str(error).rstrip().rpartition("\n")[2]
         name, colon, message = last.partition("Error: ")
         problem = type(error)(message if colon and "\n" in str(error) and " " not in name else str(error))
+        # torch keeps an error of a worker in the frame that raised it: a ring that would hold the workers.
+        error.with_traceback(None)
     except RuntimeError as error:
         if not re.search("DataLoader worker|shared memory", str(error)):
             raise
         first = str(error).partition("\n")[0]
         problem = RunError(f"a process that reads patches died: {first}; take fewer workers (--set workers=0)")
-    # An error that is still held would hold the workers, which take no signal, and the program would wait for them.
-    del batches
+        error.with_traceback(None)
+    finally:
+        # Workers take no signal, and the program waits for them at its end: they have to go with their iterator.
+        del batches
     if problem:
         raise problem
 
