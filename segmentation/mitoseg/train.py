@@ -15,6 +15,7 @@ from mitoseg.config import BUDGETS, FitConfig, parse_config
 from mitoseg.data import FitData, Sources, make_loader, open_data, open_rendered, read_batches
 from mitoseg.events import Events
 from mitoseg.learner import Budget, Learner
+from mitoseg.locking import alone_in
 from mitoseg.progress import Progress
 from mitoseg.record import Row, read_settings, write_environment, write_history, write_settings
 from mitoseg.stopping import Stop, stop_politely
@@ -91,12 +92,8 @@ def fit(
                 raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
             learner.finished = False
         sources = Sources(training=training, validation=validation, val_fraction=val_fraction, recipe=recipe)
-        data = open_in_turn(sources, run, config, team)
-        try:
-            with stop_politely() as stop, _memory(config):
-                Session(learner, data, run, stop).work()
-        finally:
-            data.close()
+        with open_in_turn(sources, run, config, team) as data, stop_politely() as stop, _memory(config):
+            Session(learner, data, run, stop).work()
     row = learner.rows[-1]
     return FitResult(run, learner.step, row.minutes, row.threshold, row.val_iou, team.leads)
 
@@ -120,41 +117,46 @@ def _memory(config: FitConfig) -> Iterator[None]:
         ) from error
 
 
-def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> FitData:
-    """Open the data of a run, the leader first: it renders what is missing and writes down the settings.
+@contextmanager
+def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> Iterator[FitData]:
+    """Open the data of a run, the leader first: it keeps others out, renders what is missing, writes the settings down.
 
     Raises:
-        MitoError: as `open_data` and `open_rendered`.
+        MitoError: as `open_data` and `open_rendered`; or another process works in the folder.
     """
-    if not team.leads:
-        team.tell(None)
-    if sources["recipe"]:
-        make_folder(run)
-        data = open_rendered(sources["recipe"], run / "validation.h5", sources["validation"], config)
-    else:
-        data = open_data(sources["training"], sources["validation"], sources["val_fraction"], config)
-    if team.leads:
-        make_folder(run)
-        remove_unfinished(run)
-        kept: dict[str, Any] = {**sources, "config": config.model_dump()}
-        for name in ("training", "validation"):
-            kept[name] = [str(Path(path).resolve()) for path in kept[name]]
-        write_settings(run, kept)
-        write_environment(run, config.device, team.size)
-        team.tell(None)
-    return data
+    with ExitStack() as stack:
+        if not team.leads:
+            team.tell(None)
+        if sources["recipe"]:
+            claim_folder(run, team, stack)
+            data = open_rendered(sources["recipe"], run / "validation.h5", sources["validation"], config)
+        else:
+            data = open_data(sources["training"], sources["validation"], sources["val_fraction"], config)
+            claim_folder(run, team, stack)
+        stack.callback(data.close)
+        if team.leads:
+            remove_unfinished(run)
+            kept: dict[str, Any] = {**sources, "config": config.model_dump()}
+            for name in ("training", "validation"):
+                kept[name] = [str(Path(path).resolve()) for path in kept[name]]
+            write_settings(run, kept)
+            write_environment(run, config.device, team.size)
+            team.tell(None)
+        yield data
 
 
-def make_folder(run: Path) -> None:
-    """Make the folder of a run.
+def claim_folder(run: Path, team: Team, stack: ExitStack) -> None:
+    """Make the folder of a run, and keep other processes out of it.
 
     Raises:
-        RunError: it cannot be made.
+        RunError: it cannot be made, or another process works in it.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{run}: cannot be made: {error.strerror or error}; expected a folder") from error
+    if team.leads:
+        stack.enter_context(alone_in(run))
 
 
 def resume_settings(run: Path) -> tuple[FitConfig, Sources]:

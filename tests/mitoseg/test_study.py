@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mitodata.errors import MitoError, RunError
+from mitoseg.locking import LOCK, alone_in
 from mitoseg.study import cells as cells_module
 from mitoseg.study import running
 from mitoseg.study.cells import make_cells, open_tests
@@ -160,6 +161,14 @@ def test_a_stopped_study_goes_on_where_it_was(
     longer = study(head.replace("[4, 6]", "[4, 6, 8]"))
     assert [cell.condition.name for cell in missing_cells(longer.cells, longer.folder)] == ["images = 8"] * 2
     assert len(list((opened.folder / "renders").glob("*.h5"))) == 2 * (2 + 1)
+
+
+def test_two_processes_do_not_run_one_study(study: Callable[..., Study]) -> None:
+    opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4]')
+    opened.folder.mkdir()
+    with alone_in(opened.folder), pytest.raises(RunError, match="another process is at work here"):
+        run_study(opened, 1)
+    assert [path.name for path in opened.folder.iterdir()] == [LOCK]
 
 
 def test_a_study_that_teaches_compartments_renders_them(study: Callable[..., Study]) -> None:

@@ -18,6 +18,7 @@ from mitoseg.checkpoint import load_checkpoint
 from mitoseg.config import FitConfig, parse_config
 from mitoseg.data import Section, SectionFiles
 from mitoseg.learner import Learner, warmed_average
+from mitoseg.locking import LOCK, alone_in
 from mitoseg.optimiser import learning_rate
 from mitoseg.predict import Model
 from mitoseg.stopping import stop_politely
@@ -49,7 +50,7 @@ def test_a_simple_task_is_learned_and_everything_is_left_in_the_folder(run: Path
     assert content["threshold"] == float(rows[-1]["threshold"])
     names = {path.name for path in run.iterdir()}
     files = {"config.json", "environment.json", "metrics.csv", "training.png", "validation.png", "last.pt", "best.pt"}
-    assert names == {*files, "tensorboard"}
+    assert names == {*files, "tensorboard", LOCK}
     settings = json.loads((run / "config.json").read_text())
     assert settings["config"]["network"] == "tiny"
     assert "torch" in settings["software"]
@@ -121,7 +122,14 @@ def test_a_run_killed_before_its_first_save_starts_again(tmp_path: Path, discs: 
         (tmp_path / name).unlink()
     (tmp_path / ".last.pt.abcd1234").write_bytes(b"half")
     assert fit([discs], tmp_path, tiny, resume=True).steps == steps
-    assert not list(tmp_path.glob(".*"))
+    assert not list(tmp_path.glob(".last*"))
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    with alone_in(tmp_path), pytest.raises(RunError, match="another process is at work here"):
+        fit([discs], tmp_path, tiny)
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+    fit([discs], tmp_path, tiny)
 
 
 def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitodata.errors import RunError
+from mitoseg.locking import alone_in
 from mitoseg.study.cells import Cell, chunks_of, make_cells, open_tests
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import Plan, given_tests, read_plan
@@ -70,24 +71,26 @@ def run_study(study: Study, workers: int, scheduler: str | None = None) -> Path:
         The path of the page.
 
     Raises:
-        RunError: a cell failed (the others are finished first), or the folder cannot be written.
+        RunError: a cell failed (the others are finished first), the folder cannot be written, or another process runs
+            the study.
         KeyboardInterrupt: stopped; its message says how to go on.
     """
     try:
         study.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{study.folder}: cannot be made: {error.strerror or error}; expected a folder") from error
-    missing = missing_cells(study.cells, study.folder)
-    failures = []
-    if missing:
-        try:
-            with cluster(scheduler) if scheduler else local(min(workers, len(missing))) as submit:
-                failures = run_cells(missing, study.folder, submit, keep_models=study.plan.contents.keep_models)
-        except KeyboardInterrupt:
-            left = len(missing_cells(study.cells, study.folder))
-            raise KeyboardInterrupt(f"stopped, {left} cells left; the same command goes on from here") from None
-    outcomes = read_outcomes(study.cells, study.folder)
-    page = publish(study.folder, study.plan, study.layout, outcomes, len(study.cells)) if outcomes else None
+    with alone_in(study.folder):
+        missing = missing_cells(study.cells, study.folder)
+        failures = []
+        if missing:
+            try:
+                with cluster(scheduler) if scheduler else local(min(workers, len(missing))) as submit:
+                    failures = run_cells(missing, study.folder, submit, keep_models=study.plan.contents.keep_models)
+            except KeyboardInterrupt:
+                left = len(missing_cells(study.cells, study.folder))
+                raise KeyboardInterrupt(f"stopped, {left} cells left; the same command goes on from here") from None
+        outcomes = read_outcomes(study.cells, study.folder)
+        page = publish(study.folder, study.plan, study.layout, outcomes, len(study.cells)) if outcomes else None
     if failures or page is None:
         first = failures[0]
         raise RunError(
