@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import conditions
+from mitoseg.config_files import study_config
 from pipeline import evaluate, fit_settings, import_real, run_program
 from steps import Step, Steps, write_text
 
@@ -48,21 +49,25 @@ def main() -> None:
     rows = []
     for name in arguments.settings or ["best-2d", "best-3d"]:
         fitted = fit_settings(folder / name, training, name, arguments.minutes, arguments.seed, arguments.changes)
-        report = evaluate(folder / f"{name}-report", fitted, [test], arguments.every, arguments.turns)
-        for step in (training, test, fitted, report):
+        reports = {
+            title: evaluate(folder / f"{name}-report-{axes}", fitted, [test], arguments.every, arguments.turns, axes)
+            for axes, title in views(name).items()
+        }
+        for step in (training, test, fitted, *reports.values()):
             steps.run(step)
-        rows.append(row(name, report, fitted))
+        rows += [row(name, title, report, fitted) for title, report in reports.items()]
     lines = [
         "# Supervised on EPFL: studies S1, S3 and S4",
         "",
         f"Learned from slices {TRAINING} of the EPFL training volume, scored on slices {TEST}; the slices between are",
         "seen by nobody. Mean +- standard deviation over test slices. The threshold was chosen on the last training",
-        "slices. In 3D the test slices are scored as one volume. Written by `benchmarks/supervised.py`.",
+        "slices. In 3D the test slices are scored as one volume. A 2D network is scored twice: slice by slice, and on",
+        "the mean of what it says of slices across z, y and x. Written by `benchmarks/supervised.py`.",
         *([f"Settings changed: {', '.join(arguments.changes)}."] if arguments.changes else []),
         *([f"Averaged over {arguments.turns} turns and mirror images."] if arguments.turns != "1" else []),
         "",
-        f"| settings | minutes | {' | '.join(TITLES.values())} | pooled Dice | the study |",
-        "|---" * (len(TITLES) + 4) + "|",
+        f"| settings | views | minutes | {' | '.join(TITLES.values())} | pooled Dice | the study |",
+        "|---" * (len(TITLES) + 5) + "|",
         *rows,
         "",
         "The studies split at random, so that neighbours of test slices were learned from: their numbers are easier to",
@@ -76,7 +81,12 @@ def main() -> None:
     print(f"\n{arguments.output}")
 
 
-def row(name: str, report: Step, fitted: Step) -> str:
+def views(name: str) -> dict[str, str]:
+    """What `--axes` of an evaluation may be for these settings -> how it is called."""
+    return {"z": "slices", "zyx": "three axes"} if study_config(name).dimensions == 2 else {"z": "volume"}
+
+
+def row(name: str, title: str, report: Step, fitted: Step) -> str:
     """One line of the table."""
     metrics: dict[str, dict[str, Any]] = json.loads((report.place / "metrics.json").read_text(encoding="utf-8"))
     (scores,) = metrics.values()
@@ -84,7 +94,7 @@ def row(name: str, report: Step, fitted: Step) -> str:
         minutes = float(list(csv.DictReader(file))[-1]["minutes"])
     values = [" +- ".join(number(scores[metric][part]) for part in ("mean", "std")) for metric in TITLES]
     pooled = number(scores["dice"]["pooled"])
-    return f"| {name} | {minutes:.1f} | {' | '.join(values)} | {pooled} | {STUDIES.get(name, '')} |"
+    return f"| {name} | {title} | {minutes:.1f} | {' | '.join(values)} | {pooled} | {STUDIES.get(name, '')} |"
 
 
 def number(value: float) -> str:
