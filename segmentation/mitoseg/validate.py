@@ -25,6 +25,18 @@ KEPT_PX = 2**24
 """Pixels of all sections together, at most, on which threshold and peak are chosen: a quarter of a minute."""
 
 
+READ_VOXELS = 2**26
+"""Voxels that a 3D network looks at, at most: of larger volumes it sees a block around each section."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Sections of one sample that are predicted together, and what is read for them: slices, rows and columns."""
+
+    sections: Sequence[Section]
+    window: tuple[slice, slice, slice]
+
+
 @dataclass(frozen=True, eq=False)
 class Predicted:
     """One section with its truth and what the network says: raw, truth, label (Y, X); maps (C, Y, X)."""
@@ -96,20 +108,37 @@ def part_of(number: int, shape: tuple[int, ...], limit_px: int) -> tuple[slice, 
 
 
 def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Predicted]:
-    """Predict `sections`; with a 3D network those of a sample together, from the first to the last.
+    """Predict `sections`; with a 3D network those of a sample together, or of a large one a part of each.
 
     Raises:
         DataError: a sample has no labels.
     """
-    for together in _volumes(sections) if model.config.dimensions == 3 else [[section] for section in sections]:
-        first, last = together[0].z, together[-1].z
-        sample = files.read_window(together[0], (slice(first, last + 1), slice(None), slice(None)))
+    for block in _blocks(model, files, sections):
+        sample = files.read_window(block.sections[0], block.window)
         if sample.label is None or sample.mask is None:
             raise DataError(f"{sample.name or 'sample'}: has no labels; expected label and mask")
         maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
-        for section in together:
-            z = section.z - first
+        for section in block.sections:
+            z = section.z - block.window[0].start
             yield Predicted(section, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z])
+
+
+def _blocks(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Block]:
+    if model.config.dimensions == 2:
+        for section in sections:
+            yield Block([section], (slice(section.z, section.z + 1), slice(None), slice(None)))
+        return
+    context = model.config.patch_z_px // 2
+    for together in _volumes(sections):
+        shape = files.shape(together[0])
+        first, last = together[0].z, together[-1].z
+        if (last + 1 - first) * shape[0] * shape[1] <= READ_VOXELS:
+            yield Block(together, (slice(first, last + 1), slice(None), slice(None)))
+            continue
+        for number, section in enumerate(together):
+            z = slice(max(section.z - context, 0), min(section.z + context + 1, files.depth(section)))
+            share = READ_VOXELS // (len(together) * (z.stop - z.start))
+            yield Block([section], (z, *part_of(number, shape, max(share, 1))))
 
 
 def _volumes(sections: Sequence[Section]) -> list[list[Section]]:
