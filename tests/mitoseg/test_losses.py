@@ -1,8 +1,10 @@
 import pytest
 import torch
+from monai.losses.focal_loss import FocalLoss
 
 from mitoseg.config import make_config
 from mitoseg.losses import make_loss
+from mitoseg.targets import CLASSES
 
 NAMES = ("dice_ce", "bce", "weighted_bce", "dice", "dice_focal", "focal", "tversky")
 
@@ -29,3 +31,16 @@ def test_right_is_cheaper_than_wrong_and_everything_ignored_is_finite(name: str)
     assert right < 0.01
     assert loss(10 - 20 * target, target, valid) > 0.5
     assert torch.isfinite(loss(target, target, torch.zeros_like(target)))
+
+
+def test_focal_loss_of_exclusive_classes_is_monais() -> None:
+    generator = torch.Generator().manual_seed(0)
+    classes = len(CLASSES)
+    logits = (4 * torch.randn(2, classes, 8, 8, generator=generator)).requires_grad_()
+    truth = torch.eye(classes)[torch.randint(0, classes, (2, 8, 8), generator=generator)].movedim(-1, 1)
+    valid = torch.ones(2, 1, 8, 8)
+    ours = make_loss(make_config(("target=compartments",), loss="focal"))(logits, truth, valid)
+    theirs = FocalLoss(reduction="none", gamma=2.0, use_softmax=True)(logits, truth).sum(1).mean()
+    torch.testing.assert_close(ours, theirs)
+    slopes = [torch.autograd.grad(loss, logits)[0] for loss in (ours, theirs)]
+    torch.testing.assert_close(*slopes)
