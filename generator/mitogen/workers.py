@@ -42,7 +42,7 @@ class Workers(Generic[W]):
             count: how many processes, or "auto" for one a core.
         """
         context = multiprocessing.get_context("spawn")
-        self.count: int = _cores() if count == "auto" else count
+        self.count: int = cores() if count == "auto" else count
         # Without a lock: a worker that is killed while it holds one would keep everybody waiting for it.
         self._stop = context.RawValue(ctypes.c_bool, False)
         self._pool = ProcessPoolExecutor(
@@ -98,7 +98,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

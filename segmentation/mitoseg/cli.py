@@ -1,5 +1,6 @@
 """The `mitoseg` command: fit, evaluate, predict, study."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ FIT_EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg fit train.h5 --val val.h5 -o runs/first --minutes 13\n"
     "mitoseg fit train.h5 -o runs/small --epochs 5 --set network=small --set augment.noise=0\n"
-    "mitoseg fit --recipe mito -o runs/endless --minutes 60 --set workers=2\n"
+    "mitoseg fit --recipe mito -o runs/endless --minutes 60\n"
     "mitoseg fit epfl.h5 -o runs/s1 --study s1 --val-fraction 0.25\n"
-    "mitoseg fit train.h5 -o runs/mine --config mine.toml --set network=SegResNet\n"
+    "mitoseg fit train.h5 -o runs/mine --config mine.toml --network SegResNet\n"
     "mitoseg fit --resume -o runs/first\n"
     "torchrun --nproc-per-node 4 -m mitoseg fit train.h5 -o runs/four --epochs 20\n"
 )
@@ -113,6 +114,7 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
 @click.option(
     "--config", "config_file", type=FILES, metavar="FILE.toml", help="Settings from a file, over the study's."
 )
+@click.option("--network", metavar="NAME", help="tiny, small, base, large, or any network of MONAI, such as SegResNet.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting; see --settings.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings and data.")
 @click.option(
@@ -134,10 +136,17 @@ def fit(
     seed: int | None,
     study: str | None,
     config_file: Path | None,
+    network: str | None,
     overrides: tuple[str, ...],
     resume: bool,
 ) -> None:
-    """Train a network on the labelled HDF5 files TRAIN, or on images rendered as it goes."""
+    """Train a network on the labelled HDF5 files TRAIN, or on images rendered as it goes.
+
+    Images that were rendered with compartments are learned with them, by focal loss, unless --study, --config or
+    --set target=... say otherwise. With --recipe all cores but one render.
+    """
+    if network:
+        overrides = (f"network={network}", *overrides)
     if resume and (train or recipe or validation or seed is not None or study or config_file or overrides):
         raise click.UsageError("--resume takes data and settings from the run; only --epochs or --minutes can change")
     if not resume and bool(train) == bool(recipe):
@@ -145,7 +154,7 @@ def fit(
 
     from mitoseg.config import choose_budget, make_config
     from mitoseg.config_files import load_config, study_config
-    from mitoseg.data import Sources, resolve_recipe
+    from mitoseg.data import Sources, resolve_recipe, settings_for
     from mitoseg.train import fit as fit_run
     from mitoseg.train import resume_settings
 
@@ -156,7 +165,11 @@ def fit(
         sources = Sources(training=train, validation=validation, val_fraction=val_fraction, recipe=rendered)
         base = study_config(study) if study else None
         base = load_config(config_file, base) if config_file else base
-        config = make_config(overrides, base, seed=seed)
+        asked = study or config_file or any(text.partition("=")[0].strip() == "target" for text in overrides)
+        suited = {} if asked else settings_for(train, rendered)
+        config = make_config(overrides, base, seed=seed, **suited)
+        if "target" in suited and int(os.environ.get("RANK", 0)) == 0:
+            click.echo("target: compartments, by focal loss, since the images have them (--set target=...)", err=True)
     result = fit_run(run=run, config=choose_budget(config, epochs, minutes), resume=resume, **sources)
     if result.leads:
         click.echo(

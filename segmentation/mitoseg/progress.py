@@ -13,7 +13,7 @@ LINE_EVERY_S = 60.0
 
 
 class Progress:
-    """Shows the share of a budget that is used up, the loss, images a second and the time left, on stderr."""
+    """Shows on stderr what share of a budget is used up, loss, score of the last validation, images/s and time left."""
 
     def __init__(self, title: str, *, silent: bool = False) -> None:
         self.silent = silent
@@ -23,6 +23,7 @@ class Progress:
         self.first: float | None = None
         self.images = 0
         self.loss = 0.0
+        self.score: float | None = None
         self.bar = tqdm(
             total=1.0, desc=title, disable=not self.terminal, bar_format="{desc}: {percentage:3.0f}%|{bar}|{postfix}"
         )
@@ -43,7 +44,9 @@ class Progress:
         self.images += images
         # The mean of about the last twenty steps.
         self.loss += 0.05 * (loss - self.loss)
-        text = f"loss {self.loss:.3f}, {self.images / max(now - self.started, 1e-9):.1f} images/s, {self._left(used)}"
+        score = "" if self.score is None else f"validation IoU {self.score:.3f}, "
+        rate = self.images / max(now - self.started, 1e-9)
+        text = f"loss {self.loss:.3f}, {score}{rate:.1f} images/s, {self._left(used)}"
         if self.terminal:
             self.bar.n = min(used, 1.0)
             self.bar.set_postfix_str(text)

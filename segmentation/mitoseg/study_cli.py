@@ -72,13 +72,12 @@ def run(
 
     Run it again after a stop, or after adding levels or seeds: what is done already is not done again.
     """
-    from mitoseg.study.running import cores
     from mitoseg.study.study import open_study, run_study
 
     opened = open_study(name, dict(tests), folder)
     click.echo(opened.describe(), err=True)
     if not only_plan:
-        page = run_study(opened, workers or cores(), scheduler)
+        page = run_study(opened, workers, scheduler)
         click.echo((opened.folder / "table.md").read_text(encoding="utf-8"), nl=False)
         click.echo(f"report: {page}", err=True)
 

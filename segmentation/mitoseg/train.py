@@ -206,6 +206,7 @@ class Session:
             batches = stack.enter_context(closing(read_batches(loader)))
             progress = stack.enter_context(Progress(f"fit {self.run.name}", silent=not self.team.leads))
             events = stack.enter_context(Events(self.run / "tensorboard", learner.step)) if self.team.leads else None
+            progress.score = learner.rows[-1].val_iou if learner.rows else None
             for note in self.data.notes:
                 progress.report(note)
             while True:
@@ -254,6 +255,7 @@ class Session:
         learner.decoding, learner.rows = self.team.tell((learner.decoding, learner.rows))
         learner.losses = []
         row = learner.rows[-1]
+        progress.score = row.val_iou
         if events:
             # The checkpoint comes last: what it says is done has been written.
             if row.val_iou > learner.best_iou:

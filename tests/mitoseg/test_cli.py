@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mitogen.farm import render_dataset
+from mitogen.job import Job
+from mitogen.recipe import open_recipe
 from mitoseg.cli import main
 
 
@@ -47,6 +50,24 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6
+
+
+def test_images_with_compartments_are_learned_with_them(discs: Path, fresh_discs: Path, tmp_path: Path) -> None:
+    train = tmp_path / "train.h5"
+    render_dataset(Job(open_recipe("mito"), shape=(1, 128, 128), parts=True), train, 4, workers=1, progress=False)
+    quick = ("--network", "tiny", "--set", "patch_px=64", "--set", "steps=1", "--val", fresh_discs)
+
+    def learned(name: str, *more: str | Path) -> tuple[str, str]:
+        done = mitoseg("fit", train, "-o", tmp_path / name, *quick, *more)
+        assert done.returncode == 0, done.stderr
+        config = json.loads((tmp_path / name / "config.json").read_text())["config"]
+        assert config["network"] == "tiny"
+        assert (config["target"] == "compartments") == ("target: compartments" in done.stderr)
+        return config["target"], config["loss"]
+
+    assert learned("all") == ("compartments", "dice_focal")
+    assert learned("told", "--set", "target=semantic") == ("semantic", "dice_ce")
+    assert learned("some", discs) == ("semantic", "dice_ce")
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,10 @@ def test_objects_are_found_missed_and_false() -> None:
     assert objects.true_size == pytest.approx([0.0064] * 3)  # 100 pixels of 64 nm2, in um2
     assert sorted(objects.false_size) == pytest.approx([0.00256, 0.0064])
     assert objects.values["object_f1_50"] == pytest.approx(2 / 6)
+    assert objects.values["object_precision_50"] == pytest.approx(1 / 3)
+    assert objects.values["object_recall_50"] == pytest.approx(1 / 3)
+    assert objects.values["object_accuracy_50"] == pytest.approx(1 / 5)
+    assert objects.values["matched_iou_50"] == pytest.approx(0.9)
     assert objects.values["panoptic_quality_50"] == pytest.approx(0.9 * 2 / 6)
     assert objects.values["object_f1_75"] == objects.values["object_f1_50"]
     # In a volume sizes are volumes.

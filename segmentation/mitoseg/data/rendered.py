@@ -12,6 +12,8 @@ from mitogen.farm import render_dataset
 from mitogen.job import Job, job_of, render_image
 from mitogen.parts import class_names
 from mitogen.recipe import Recipe, draw, open_recipe, parse_recipe
+from mitogen.scenes import WITH_COMPARTMENTS
+from mitogen.workers import cores
 from mitoseg.config import FitConfig
 from mitoseg.data.patches import make_window, patch_shape, window_px
 from mitoseg.preprocess import measure_grey, working_volume
@@ -60,6 +62,16 @@ def resolve_recipe(name: str) -> str:
         RecipeError: there is none of that name, or it is wrong.
     """
     return open_recipe(name).to_toml()
+
+
+def can_name_compartments(recipe: str) -> bool:
+    """Whether images of a recipe, as TOML, know more than which pixel is of which instance."""
+    return parse_recipe(recipe).scene in WITH_COMPARTMENTS
+
+
+def spare_cores() -> int:
+    """Processes that can render while another one trains; at least one."""
+    return max(1, cores() - 1)
 
 
 def render_validation(recipe: str, path: Path, config: FitConfig) -> None:

@@ -42,8 +42,13 @@ METRICS = {
     "calibration_error": Metric(
         "Calibration error", PROBABILITIES, "mean difference of probability and share of foreground, 15 bins", "lower"
     ),
+    "object_precision_50": Metric("Object precision at .5", OBJECTS, "share of the predicted objects that are matched"),
+    "object_recall_50": Metric("Object recall at .5", OBJECTS, "share of the true objects that are matched"),
     "object_f1_50": Metric("Object F1 at .5", OBJECTS, "objects matched one to one with an IoU of at least .5"),
     "object_f1_75": Metric("Object F1 at .75", OBJECTS, "the same at .75"),
+    "object_accuracy_50": Metric("Object accuracy at .5", OBJECTS, "matched, over matched, false and missed objects"),
+    "object_accuracy_75": Metric("Object accuracy at .75", OBJECTS, "the same at .75"),
+    "matched_iou_50": Metric("Matched IoU at .5", OBJECTS, "mean IoU of the matched pairs"),
     "panoptic_quality_50": Metric("Panoptic quality at .5", OBJECTS, "object F1 times the mean IoU of matched pairs"),
     "panoptic_quality_75": Metric("Panoptic quality at .75", OBJECTS, "the same at .75"),
     "object_ap": Metric("Object AP", OBJECTS, "COCO's average precision, mean over IoU .50, .55, ... .95"),

@@ -68,8 +68,13 @@ def object_values(counts: dict[float, InstanceCounts]) -> dict[str, float]:
     """The metrics that follow from numbers of matched objects."""
     half, strict = instance_scores(counts[0.5]), instance_scores(counts[0.75])
     return {
+        "object_precision_50": half.precision,
+        "object_recall_50": half.recall,
         "object_f1_50": half.f1,
         "object_f1_75": strict.f1,
+        "object_accuracy_50": half.accuracy,
+        "object_accuracy_75": strict.accuracy,
+        "matched_iou_50": half.mean_matched_iou,
         "panoptic_quality_50": half.panoptic_quality,
         "panoptic_quality_75": strict.panoptic_quality,
     }

@@ -1,7 +1,6 @@
 """Running a study: what is missing is rendered, then fitted and scored, on local processes or on a Dask cluster."""
 
 import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from tqdm import tqdm
 
 from mitodata.errors import MitoError, RunError
-from mitogen.workers import Workers
+from mitogen.workers import Workers, cores
 from mitoseg.study.cells import Cell, Chunk, chunks_of, read_result, render_chunk, run_cell
 
 T = TypeVar("T")
@@ -102,11 +101,6 @@ def cluster(address: str) -> Iterator[Submit]:
     with client:
         executor = client.get_executor(pure=False)
         yield lambda function, *arguments: executor.submit(function, 1, *arguments)
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _work(

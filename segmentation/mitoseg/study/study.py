@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitodata.errors import RunError
+from mitogen.workers import cores
 from mitoseg.locking import alone_in
 from mitoseg.study.cells import Cell, chunks_of, make_cells, open_tests
 from mitoseg.study.designs import Layout, lay_out
@@ -59,12 +60,12 @@ def open_study(name: str, tests: Mapping[str, Path], folder: Path | None = None)
     return Study(plan, layout, cells, folder or Path("studies") / plan.name)
 
 
-def run_study(study: Study, workers: int, scheduler: str | None = None) -> Path:
+def run_study(study: Study, workers: int | None, scheduler: str | None = None) -> Path:
     """Run what is missing of a study and write its tables and its page.
 
     Args:
         study: what to run.
-        workers: local processes, which share the cores.
+        workers: local processes, which share the cores; one a core if None.
         scheduler: address of a Dask cluster that does the work instead.
 
     Returns:
@@ -84,7 +85,7 @@ def run_study(study: Study, workers: int, scheduler: str | None = None) -> Path:
         failures = []
         if missing:
             try:
-                with cluster(scheduler) if scheduler else local(min(workers, len(missing))) as submit:
+                with cluster(scheduler) if scheduler else local(min(workers or cores(), len(missing))) as submit:
                     failures = run_cells(missing, study.folder, submit, keep_models=study.plan.contents.keep_models)
             except KeyboardInterrupt:
                 left = len(missing_cells(study.cells, study.folder))
