@@ -14,9 +14,11 @@ import pytest
 from PIL import Image
 
 from mitodata import Sample
+from mitoseg.config import make_config
 from mitoseg.evaluate import evaluate
 from mitoseg.predict import load_model
 from mitoseg.report import format_runs, write_report, write_tables
+from mitoseg.train import fit
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -90,6 +92,28 @@ def test_parts_lie_beside_the_page(report: Path) -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 @pytest.mark.parametrize("width", [1400, 420])
 def test_browser_shows_all_of_it(report: Path, tmp_path: Path, width: int) -> None:
+    probe = look_at(report, tmp_path, width)
+    assert int(re.search(r'"images":(\d+)', probe).group(1)) > 50  # type: ignore[union-attr]
+    before, after = re.search(r'"before":"([\d.]+)","after":"([\d.]+)"', probe).groups()  # type: ignore[union-attr]
+    assert float(before) < float(after), "worst first; after two clicks best first"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_browser_shows_instances_of_volumes(
+    make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    texts = ("network=tiny", "patch_px=64", "patch_z_px=16", "batch=2", "target=instance", "dimensions=3")
+    volumes = make_file(*(draw(seed, (16, 64, 64)) for seed in range(3)), name="volumes")
+    fit([volumes], tmp_path / "run", make_config(texts, steps=2, validations=1), val_fraction=0.3)
+    model, page = load_model(tmp_path / "run"), tmp_path / "page"
+    results = evaluate(model, [volumes])
+    write_tables(page, results)
+    assert "um3" in write_report(page, results, model).read_text()
+    assert int(re.search(r'"images":(\d+)', look_at(page, tmp_path, 1400)).group(1)) > 10  # type: ignore[union-attr]
+
+
+def look_at(report: Path, tmp_path: Path, width: int) -> str:
+    """What a browser finds on a page that is whole, alone, and no wider than its window."""
     errors = '<script>window.errors = []; addEventListener("error", e => errors.push(e.message), true);</script>'
     page = tmp_path / "page.html"
     text = (report / "index.html").read_text().replace("<head>", "<head>" + errors)
@@ -104,9 +128,7 @@ def test_browser_shows_all_of_it(report: Path, tmp_path: Path, width: int) -> No
     assert '"broken":0,"requests":[]' in probe, probe
     assert '"errors":[]' in probe, probe
     assert '"wide":0' in probe, f"the page is wider than the window: {probe}"
-    assert int(re.search(r'"images":(\d+)', probe).group(1)) > 50  # type: ignore[union-attr]
-    before, after = re.search(r'"before":"([\d.]+)","after":"([\d.]+)"', probe).groups()  # type: ignore[union-attr]
-    assert float(before) < float(after), "worst first; after two clicks best first"
+    return probe
 
 
 def test_several_runs_have_a_table_of_their_own(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
