@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from mitodata import RunError
+from mitodata import RunError, Sample
 from mitogen.farm import render_dataset
 from mitogen.job import Job, job_of, render_image
 from mitogen.parts import class_names
@@ -48,11 +48,15 @@ class RenderedPatches(TorchDataset[Tensor]):
 
     def __getitem__(self, number: int) -> Tensor:
         """Make patch `number`, the same whichever process makes it: of the kind that `Patches` gives."""
-        shape = rendered_shape(self.recipe, self.seed, number, self.window, self.config)
-        sample = render_image(self.recipe, self.seed, number, shape, self.config.target == "compartments")
+        sample = self.sample(number)
         greys = [measure_grey(section) for section in sample.raw]
-        size = working_volume(shape, sample.voxel_size_nm, self.config)
+        size = working_volume(sample.raw.shape, sample.voxel_size_nm, self.config)
         return make_window(sample, greys, size, self.window, self.config, class_names())
+
+    def sample(self, number: int) -> Sample:
+        """Render the image that patch `number` is made of."""
+        shape = rendered_shape(self.recipe, self.seed, number, self.window, self.config)
+        return render_image(self.recipe, self.seed, number, shape, self.config.target == "compartments")
 
 
 def resolve_recipe(name: str) -> str:
@@ -62,6 +66,16 @@ def resolve_recipe(name: str) -> str:
         RecipeError: there is none of that name, or it is wrong.
     """
     return open_recipe(name).to_toml()
+
+
+def first_rendered(recipe: str, config: FitConfig, count: int = 6) -> list[Sample]:
+    """Render the images that the first `count` patches of a fit are made of.
+
+    Raises:
+        MitoError: the recipe is wrong, or an image cannot be rendered.
+    """
+    patches = RenderedPatches(recipe, config)
+    return [patches.sample(number) for number in range(count)]
 
 
 def can_name_compartments(recipe: str) -> bool:

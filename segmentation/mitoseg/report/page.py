@@ -14,16 +14,17 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, select_autoescape
 from PIL import Image
 
-from mitodata import DataError, RunError
+from mitodata import RunError
 from mitoseg.checkpoint import write_atomic
 from mitoseg.evaluate import METRICS, DatasetResult, Measured
 from mitoseg.metrics import CONVENTION
 from mitoseg.pictures import draw_panel, draw_parts, png
 from mitoseg.predict import Model
 from mitoseg.report import charts, probabilities
-from mitoseg.report.provenance import RunRecord, describe_file, read_run, settings_of
+from mitoseg.report.provenance import read_run, settings_of
 from mitoseg.report.runs import over_runs
-from mitoseg.report.sheets import draw_sheet, read_triples
+from mitoseg.report.sets import ImageSet, image_sets
+from mitoseg.report.sheets import draw_sheet
 from mitoseg.report.table import COLUMNS
 
 FIGURES = "figures"
@@ -100,7 +101,7 @@ def write_report(
         thresholds=figures.add("threshold", charts.draw_thresholds(results, model.threshold)),
         training=figures.add("training", charts.draw_training(run.history)),
         datasets=[describe_result(result, figures) for result in results],
-        sets=[describe_set(role, path, figures) for path, role in roles(run, results).items()],
+        sets=[describe_set(one, figures) for one in image_sets(run, model.config, [one.path for one in results])],
         run=run,
         settings=settings_of(model.config),
         software=software(),
@@ -150,29 +151,13 @@ def describe_result(result: DatasetResult, figures: Figures) -> dict[str, object
     }
 
 
-def roles(run: RunRecord, results: Sequence[DatasetResult]) -> dict[Path, str]:
-    """What each file was used for; a validation file that was scored is shown once."""
-    used: dict[Path, list[str]] = {}
-    for role, paths in (
-        ("Training", run.training),
-        ("Validation", run.validation),
-        ("Test", [result.path for result in results]),
-    ):
-        for path in paths:
-            used.setdefault(path.resolve(), []).append(role)
-    return {path: " and ".join(dict.fromkeys(names)).capitalize() for path, names in used.items()}
-
-
-def describe_set(role: str, path: Path, figures: Figures) -> dict[str, object]:
-    """A set of images with its sample sheet; a file that is no longer there is named."""
-    try:
-        about = describe_file(path)
-        triples = read_triples(path)
-    except DataError as error:
-        return {"role": role, "path": path, "missing": str(error)}
-    figures.add(f"samples-{role.lower().replace(' ', '-')}-{path.stem}", png(draw_sheet(triples)))
-    pictures = [(one.name, [embed(one.image), embed(one.mask), embed(one.overlay)]) for one in triples]
-    return {"role": role, "path": path, "about": about, "triples": pictures}
+def describe_set(images: ImageSet, figures: Figures) -> dict[str, object]:
+    """A set of images with its sample sheet."""
+    if images.triples:
+        name = f"samples-{images.role.lower().replace(' ', '-')}-{Path(images.name).stem.replace(' ', '-')}"
+        figures.add(name, png(draw_sheet(images.triples)))
+    pictures = [(one.name, [embed(one.image), embed(one.mask), embed(one.overlay)]) for one in images.triples]
+    return {"set": images, "pictures": pictures}
 
 
 def number(value: float, digits: int = 3) -> str:

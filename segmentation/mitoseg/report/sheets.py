@@ -34,14 +34,19 @@ class Triple:
     overlay: Image.Image
 
 
-def read_triples(path: Path, count: int = SAMPLES) -> list[Triple]:
+def read_triples(path: Path, sections: Sequence[tuple[int, int]] | None = None, count: int = SAMPLES) -> list[Triple]:
     """Draw `count` sections of a labelled file, evenly spread, none of them picked for its looks.
+
+    Args:
+        path: the file.
+        sections: numbers of samples and z of those that may be drawn; all if None.
+        count: how many are drawn, if there are as many.
 
     Raises:
         DataError: the file is missing, damaged or unlabelled.
     """
     with Dataset(path) as file:
-        places = [(sample, z) for sample in range(len(file)) for z in range(file.shape(sample)[0])]
+        places = sections or [(sample, z) for sample in range(len(file)) for z in range(file.shape(sample)[0])]
         # The middles of equal parts: of a volume neither its first nor its last section.
         chosen = sorted({(2 * part + 1) * len(places) // (2 * count) for part in range(count)})
         triples = []
@@ -50,6 +55,23 @@ def read_triples(path: Path, count: int = SAMPLES) -> list[Triple]:
             name = section.name or f"image {number}"
             triples.append(_draw(section, f"{name} z {z}" if file.shape(number)[0] > 1 else name))
         return triples
+
+
+def draw_triples(samples: Sequence[Sample]) -> list[Triple]:
+    """Draw the middle sections of labelled samples."""
+    middles = [(sample, sample.raw.shape[0] // 2) for sample in samples]
+    return [
+        _draw(
+            Sample(
+                sample.raw[z : z + 1],
+                sample.voxel_size_nm,
+                None if sample.label is None else sample.label[z : z + 1],
+                None if sample.mask is None else sample.mask[z : z + 1],
+            ),
+            f"image {number}",
+        )
+        for number, (sample, z) in enumerate(middles)
+    ]
 
 
 def draw_sheet(triples: Sequence[Triple]) -> Image.Image:
