@@ -77,10 +77,6 @@ class SectionFiles:
         """Names of the values of the compartments of the file a section is in."""
         return self.files[section.file].provenance.classes
 
-    def all_name_compartments(self) -> bool:
-        """Whether every file has a map of compartments, with mitochondria among them."""
-        return all("matrix" in file.provenance.classes.values() for file in self.files)
-
     def path(self, section: Section) -> Path:
         """The file a section is in."""
         return self.files[section.file].path

@@ -61,9 +61,18 @@ def settings_for(training: Sequence[Path], recipe: str) -> dict[str, object]:
         DataError: a file is missing, damaged or unlabelled.
     """
     suited: dict[str, object] = {"workers": spare_cores()} if recipe else {}
-    if can_name_compartments(recipe) if recipe else SectionFiles(training).all_name_compartments():
+    if can_name_compartments(recipe) if recipe else _all_name_compartments(training):
         suited |= {"target": "compartments", "loss": "dice_focal"}
     return suited
+
+
+def _all_name_compartments(paths: Sequence[Path]) -> bool:
+    """Whether every file has a map of compartments, with mitochondria among them."""
+    files = SectionFiles(paths)
+    try:
+        return all("matrix" in file.provenance.classes.values() for file in files.files)
+    finally:
+        files.close()
 
 
 def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction: float, config: FitConfig) -> FitData:
