@@ -14,7 +14,7 @@ from PIL import Image
 
 from mitodata.errors import DataError
 from mitodata.store import software
-from mitogen.distributions import Distribution
+from mitogen.distributions import Choice, Distribution
 from mitogen.knob import Knob
 from mitogen.lookup import find_knobs
 from mitogen.progress import Progress
@@ -47,7 +47,17 @@ class Entry:
     def values(self) -> list[tuple[str, bool]]:
         """The value under each image, and whether the recipe itself may draw it."""
         low, high = self.drawn.support
-        return [(f"{value:g}", low <= value <= high) for value in self.strip.values]
+        own = self.drawn.values if isinstance(self.drawn, Choice) else None
+        return [(f"{value:g}", value in own if own else low <= value <= high) for value in self.strip.values]
+
+    @property
+    def unit(self) -> str:
+        """Its unit as people write it; empty for pure numbers."""
+        return (
+            ""
+            if self.knob.unit in ("", "1")
+            else self.knob.unit.replace("um", "\u00b5m").translate({0x32: 0xB2, 0x33: 0xB3})
+        )
 
     @property
     def default(self) -> str:

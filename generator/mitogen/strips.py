@@ -14,20 +14,21 @@ import numpy as np
 from PIL import Image
 
 from mitodata.sample import Sample
-from mitogen.distributions import Distribution, LogNormal, LogUniform
+from mitogen.distributions import Choice, Distribution, LogNormal, LogUniform
 from mitogen.job import Renderer, RenderError, render_image
 from mitogen.knob import Knob
 from mitogen.pictures import cut_plane, grey, outlined, png
 from mitogen.recipe import Recipe
 from mitogen.workers import go_on
 
-ABUNDANCE = ("density_per_um3", "share", "occupancy", "volume_fraction")
+ABUNDANCE = ("density_per_um3", "density_per_um2", "share", "occupancy", "volume_fraction")
 """Knobs of these names say how much there is of what their section is about."""
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "cristae": ("mitochondria.volume_fraction",),
     "nuclei": ("somata.density_per_um3",),
     "synapses": ("boutons.share",),
+    "t_bars": ("boutons.share",),
     "cells.dark_cytoplasm": ("cells.dark_share",),
     "imaging.astigmatism_deg": ("imaging.astigmatism_px", "imaging.defocus_px"),
     "imaging.astigmatism_px": ("imaging.defocus_px",),
@@ -45,7 +46,7 @@ UNSEEN = 0.5
 """Change along a strip below which nothing is to be seen."""
 
 _CLEAR = 10.0  # root mean square of grey levels from which on a difference is as good as any larger one
-_DENSITY = "density_per_um3"
+_DENSITIES = ("density_per_um3", "density_per_um2")
 _CANDIDATES = 12
 _TYPICAL_COVER = 0.15
 _SLICES, _SLICE_PX = 48, 2  # of a volume
@@ -113,6 +114,11 @@ class Studio:
     def medians(self) -> Recipe:
         """The recipe with every knob at its median: the same numbers for every image."""
         return self.recipe.override({name: value.ppf(0.5) for name, value in self.recipe.values.items()})
+
+    @property
+    def pixel_nm(self) -> float:
+        """Edge of a pixel where it is not that which is turned, nm."""
+        return self.recipe.values["section.pixel_nm"].ppf(0.5)
 
     def render(self, setting: Setting, knob: str = "", value: float = 0.0) -> Sample:
         """Render one image: a section, or the xz plane of a volume as if it were one.
@@ -186,14 +192,18 @@ def draw_strip(studio: Studio, name: str, fields: Sequence[int]) -> Strip:
 def span(knob: Knob, distribution: Distribution, count: int) -> tuple[float, ...]:
     """Choose the values of a strip: over somewhat more than the recipe draws, or all that is allowed of a fixed knob.
 
-    Values are spaced by equal factors where the recipe draws so; a knob that may be 0 then starts with 0.
+    Values are spaced by equal factors where the recipe draws so; a knob that may be 0 then starts with 0. Of a choice
+    they are those to choose from and more like them; of a fixed knob what it is fixed to is one of them.
 
     Returns:
         `count` ascending numbers within the allowed range, rounded to about a hundredth of the span.
     """
     low, high = distribution.support
+    if isinstance(distribution, Choice) and not isclose(low, high):
+        return _like(distribution.values, knob.high, count)
+    own = low if isclose(low, high) else None
     by_factors = isinstance(distribution, LogNormal | LogUniform)
-    if isclose(low, high):
+    if own is not None:
         low, high = knob.low, knob.high
         by_factors = low > 0 and high > _WIDE * low
     elif by_factors:
@@ -210,8 +220,25 @@ def span(knob: Knob, distribution: Distribution, count: int) -> tuple[float, ...
     else:
         numbers = [*(np.geomspace if by_factors else np.linspace)(low, high, count)]
     digits = 2 - floor(log10(high - low))
-    rounded = (float(f"{number:.3g}") if by_factors else round(float(number), digits) for number in numbers)
-    return tuple(min(max(number, knob.low), knob.high) for number in rounded)
+    rounded = [float(f"{number:.3g}") if by_factors else round(float(number), digits) for number in numbers]
+    if own is not None:
+        nearest = min(range(count), key=lambda place: abs(rounded[place] - own))
+        rounded[nearest] = own
+    return tuple(sorted(min(max(number, knob.low), knob.high) for number in rounded))
+
+
+def _like(values: Sequence[float], highest: float, count: int) -> tuple[float, ...]:
+    """`count` ascending numbers: `values`, or some of them; then further ones at the last distance, or between them."""
+    numbers = sorted(set(values))
+    if len(numbers) > count:
+        numbers = [numbers[round(place)] for place in np.linspace(0, len(numbers) - 1, count)]
+    step = numbers[-1] - numbers[-2]
+    while len(numbers) < count and numbers[-1] + step <= highest:
+        numbers.append(round(numbers[-1] + step, 6))
+    while len(numbers) < count:
+        wide = max(range(len(numbers) - 1), key=lambda place: numbers[place + 1] - numbers[place])
+        numbers.insert(wide + 1, (numbers[wide] + numbers[wide + 1]) / 2)
+    return tuple(numbers)
 
 
 def _choose(studio: Studio, name: str, values: Sequence[float], fields: Sequence[int]) -> _Trial:
@@ -246,12 +273,17 @@ def _supply(recipe: Recipe, name: str) -> dict[str, float]:
 
 
 def _siblings(recipe: Recipe, name: str) -> dict[str, float]:
-    """Turn up the knobs whose names begin like this one's, as imaging.folds for imaging.fold_width_nm."""
+    """Turn up the knobs whose names begin like this one's, as imaging.folds for imaging.fold_width_nm.
+
+    One that the recipe never draws near nothing says how, not whether, and stays at its median.
+    """
     stem = name[: name.index(".") + 1 + _STEM]
     return {
         other: plenty(recipe.knobs[other], recipe.values[other])
         for other in recipe.values
-        if other != name and other.startswith(stem)
+        if other != name
+        and other.startswith(stem)
+        and recipe.values[other].support[0] <= max(recipe.knobs[other].low, 0)
     }
 
 
@@ -260,7 +292,7 @@ def plenty(knob: Knob, distribution: Distribution) -> float:
     low, high = distribution.support
     if isclose(low, high):
         high = (knob.low + knob.high) / 2
-    elif knob.name.endswith(_DENSITY):
+    elif knob.name.endswith(_DENSITIES):
         high = sqrt(distribution.ppf(0.95) * knob.high)
     elif (knob.low, knob.high) == (0, 1):
         high = (distribution.ppf(0.95) + 1) / 2
@@ -269,7 +301,7 @@ def plenty(knob: Knob, distribution: Distribution) -> float:
 
 def _is_rare(knob: Knob, distribution: Distribution) -> bool:
     """Whether the knob is a number of things in a volume, or a share of them of which the recipe draws few."""
-    return knob.name.endswith(_DENSITY) or ((knob.low, knob.high) == (0, 1) and distribution.support[1] < 1 / 3)
+    return knob.name.endswith(_DENSITIES) or ((knob.low, knob.high) == (0, 1) and distribution.support[1] < 1 / 3)
 
 
 def _picture(sample: Sample, setting: Setting, outlines: bool) -> Image.Image:

@@ -143,6 +143,9 @@ def draw_scale_bar(image: Image.Image, pixel_nm: float) -> None:
     draw.text((left, bottom - 8), text, fill="white", stroke_width=2, stroke_fill="black", anchor="ls", font=font(14))
 
 
+COLOURS = "overlay: green found, pink false, blue missed; probability: black 0 over red and yellow to white 1"
+
+
 def draw_panel(panel: Panel, height_px: int = 320) -> Image.Image:
     """Draw the parts side by side, with the caption below."""
     parts = list(draw_parts(panel, height_px).values())
@@ -157,10 +160,15 @@ def draw_panel(panel: Panel, height_px: int = 320) -> Image.Image:
 
 
 def draw_sheet(panels: Sequence[Panel], height_px: int = 200) -> Image.Image:
-    """Draw panels (at least one) under each other."""
+    """Draw panels (at least one) under each other, below the names of their parts and of the colours."""
     rows = [draw_panel(panel, height_px) for panel in panels]
-    sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
-    top = 0
+    top = 2 * CAPTION_PX
+    sheet = Image.new("RGB", (max(row.width for row in rows), top + sum(row.height for row in rows)), "white")
+    head, left = ImageDraw.Draw(sheet), 2
+    for name, part in draw_parts(panels[0], height_px).items():
+        head.text((left, 1), name, fill="black", font=font(13))
+        left += part.width + 4
+    head.text((2, CAPTION_PX + 1), COLOURS, fill="black", font=font(13))
     for row in rows:
         sheet.paste(row, (0, top))
         top += row.height

@@ -156,11 +156,11 @@ def plot_history(rows: Sequence[Row]) -> bytes:
     loss_axes, score_axes = figure.subplots(1, 2)
     minutes = [row.minutes for row in rows]
     loss_axes.plot(minutes, [row.train_loss for row in rows], "o-", color="tab:orange")
-    loss_axes.set(xlabel="minutes", ylabel="training loss", ylim=(0, None))
+    loss_axes.set(xlabel="minutes", ylabel="training loss", ylim=(0, 1.08 * max(row.train_loss for row in rows) or 1))
     score_axes.plot(minutes, [row.val_iou for row in rows], "o-", label="at the best threshold")
     score_axes.plot(minutes, [row.val_iou_at_half for row in rows], ".--", label="at .5")
     score_axes.set(xlabel="minutes", ylabel="validation IoU", ylim=(0, 1))
-    score_axes.legend(loc="lower right", fontsize="small")
+    score_axes.legend(loc="best", fontsize="small")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

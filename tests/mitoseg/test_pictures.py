@@ -45,7 +45,7 @@ def test_sheets_take_sections_of_any_shape() -> None:
         for shape in ((30, 90), (90, 30), (1, 1))
     ]
     # 40 px each, but no more than twice as wide as high.
-    assert draw_sheet(panels, 40).height == 27 + 40 + 40 + 3 * 18
+    assert draw_sheet(panels, 40).height == 2 * 18 + 27 + 40 + 40 + 3 * 18
 
 
 def test_parts_have_square_pixels_and_a_scale_bar() -> None:

@@ -10,7 +10,7 @@ from mitodata import Sample
 from mitodata.errors import RunError
 from mitodata.store import Provenance, write_dataset
 from mitoseg.predict import load_model
-from mitoseg.study.explanation import Explanation, explain, format_explanation, locate, regress
+from mitoseg.study.explanation import Explanation, _thirds, explain, format_explanation, locate, regress
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +90,13 @@ def test_what_cannot_be_explained_is_said(run: Path, rendered: Path, discs: Path
         explain(model, discs)
     with pytest.raises(RunError, match="every knob has the same value"):
         regress({}, np.zeros(40))
+
+
+def test_thirds_of_a_knob_that_is_mostly_one_value() -> None:
+    error = np.arange(9, dtype=float)
+    assert _thirds(np.arange(9.0), error) == (1.0, 7.0)
+    low, high = _thirds(np.array([0, 0, 0, 0, 0, 0, 1, 2, 3.0]), error)
+    assert np.isnan(low)  # six are lowest
+    assert high == 7.0
+    assert np.isnan(_thirds(np.zeros(9), error)).all()
+    assert np.isnan(_thirds(np.arange(2.0), error[:2])).all()

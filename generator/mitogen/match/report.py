@@ -85,8 +85,8 @@ def draw_sheet(match: Match) -> Picture.Image:
     drawn = {one.knob.name: match.matched.values[one.knob.name] for one in match.ranges}
     before, _, after = match.distances()
     rows: list[tuple[str, Sequence[Image]]] = [
-        (f"real: {match.target.name}", match.target.examples),
-        (f"before: distance {before:.2f}", render_crops(match.studio, {}, shown)),
+        (f"real: {match.target.name}, crops of {_crop_nm(match)}", match.target.examples),
+        (f"before: distance {before:.2f} (0: alike in all statistics)", render_crops(match.studio, {}, shown)),
         (f"matched: distance {after:.2f}", render_crops(match.studio, drawn, shown)),
     ]
     step = _SHOWN_PX + _GAP_PX
@@ -99,6 +99,13 @@ def draw_sheet(match: Match) -> Picture.Image:
             tile = Picture.fromarray(np.ascontiguousarray(crop)).resize((_SHOWN_PX, _SHOWN_PX))
             sheet.paste(tile, (_GAP_PX + column * step, top + _CAPTION_PX))
     return sheet
+
+
+def _crop_nm(match: Match) -> str:
+    """Size of the crops that are shown."""
+    z, y, _ = match.target.voxel_size_nm
+    height, width = match.target.examples[0].shape
+    return f"{width * y / 1000:.3g} x {height * y / 1000:.3g} um, {z:.3g} nm thick"
 
 
 def _what(match: Match) -> str:
@@ -124,6 +131,8 @@ def _distances(match: Match) -> Iterator[str]:
     yield f"  before                       {before:.2f}"
     yield f"  at the best values           {at_best:.2f}"
     yield f"  drawn around them, as saved  {after:.2f}"
+    if after >= before:
+        yield "no nearer than before: search longer (--trials), or keep the recipe that it began with"
 
 
 def _differences(match: Match) -> Iterator[str]:

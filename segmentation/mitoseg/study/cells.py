@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from functools import cache
 from hashlib import file_digest, sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -186,6 +187,7 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
     from mitoseg.predict import load_model
     from mitoseg.train import fit
 
+    code = code_hash()  # before anybody changes the files
     go_on()  # a pool has a cell or two in its queue that cannot be taken back when the study is stopped
     torch.set_num_threads(threads)
     run = folder / "runs" / cell.key
@@ -213,7 +215,7 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
         "steps": fitted.steps,
         "minutes": fitted.minutes,
         "software": software(),
-        "code": code_hash(),
+        "code": code,
     }
     place = result_path(folder, cell)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -234,8 +236,9 @@ def read_result(folder: Path, cell: Cell) -> dict[str, Any] | None:
     return result if isinstance(result, dict) and result.get("key") == cell.key and "scores" in result else None
 
 
+@cache
 def code_hash() -> str:
-    """Eight digits that change with the program."""
+    """Eight digits that change with the program; of a process that asked early, with the one that it runs."""
     digest = sha256()
     for package in ("mitodata", "mitogen", "mitoseg"):
         _add(digest, files(package))

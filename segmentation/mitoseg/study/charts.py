@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
 FIXED = {SYNTHETIC: "0.55", REAL: "black", GAP: "tab:red"}
 FEW_COLUMNS = 3
+MOST_TICKS = 8
+BESIDE = 0.02
+"""Distance of the first set from the last at a level, relative to the range of all levels."""
+
 AXIS = "IoU, mean over images"
 
 
@@ -44,7 +48,7 @@ def draw_ranking(effects: Sequence[Effect], title: str) -> bytes:
     axes.axvline(0, color="0.8", zorder=0)
     labels = [effect.title for effect in shown]
     axes.set_yticks(range(len(shown)), labels, fontsize="small")
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(shown), 1) - 0.5, -0.5)
     axes.set_xlabel(f"change of the IoU, {title}")
     return _png(figure)
 
@@ -97,15 +101,15 @@ def _draw_factors(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
             axes.set_visible(True)
         names = [name for name in columns_of(outcomes) if name != GAP]
         for place, name in enumerate(names):
-            # Where levels are names, sets lie side by side; on a scale they lie where the number is.
-            shift = 0.0 if is_numeric(levels) else 0.3 * (place / max(len(names) - 1, 1) - 0.5)
-            _series(above, outcomes, layout, factor, (name, _colour(name, place), shift))
+            # Sets lie side by side, on a scale hardly beside the number, so that their bars do not hide one another.
+            beside = place / max(len(names) - 1, 1) - 0.5
+            _series(above, outcomes, layout, factor, (name, _colour(name, place), beside))
         _series(below, outcomes, layout, factor, (GAP, FIXED[GAP], 0.0))
         above.set_ylabel(AXIS)
-        below.set_ylabel("gap")
+        below.set_ylabel("gap: synthetic\nminus real")
         below.set_xlabel(factor.removeprefix("mitogen:"))
-        _scale(above, levels)
-        _scale(below, levels)
+        _scale(above, levels, (-0.02, 1.02))
+        _scale(below, levels, (-1.02, 1.02))
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
     return _png(figure)
@@ -114,10 +118,10 @@ def _draw_factors(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
 def _series(
     axes: "Axes", outcomes: Sequence[Outcome], layout: Layout, factor: str, style: tuple[str, str, float]
 ) -> None:
-    """One set (name, colour, shift) against a factor's levels: mean over the other factors, interval over seeds."""
-    name, colour, shift = style
+    """One set (name, colour, where beside) against a factor's levels: mean over other factors, interval over seeds."""
+    name, colour, beside = style
     levels = layout.factors[factor]
-    places = [place + shift for place in _places(levels)]
+    places = _places(levels, 0.0 if layout.random else beside)
     if layout.random:
         by_label = {level.label: place for level, place in zip(levels, places, strict=True)}
         x = [by_label[one.cell.condition.levels[factor].label] for one in outcomes]
@@ -142,19 +146,33 @@ def _interval_at(outcomes: Sequence[Outcome], layout: Layout, factor: str, level
     return interval([sum(scores) / len(scores) for scores in values.values()])
 
 
-def _places(levels: Sequence[Level]) -> list[float]:
-    return [level.number if is_numeric(levels) else float(place) for place, level in enumerate(levels)]
+def _places(levels: Sequence[Level], beside: float) -> list[float]:
+    """Where a set is drawn at each level, `beside` (-.5 to .5) of all sets that are drawn there."""
+    if not is_numeric(levels):
+        return [place + 0.3 * beside for place in range(len(levels))]
+    numbers = [level.number for level in levels]
+    if _by_factors(numbers):
+        return [number * (max(numbers) / min(numbers)) ** (BESIDE * beside) for number in numbers]
+    return [number + (max(numbers) - min(numbers)) * BESIDE * beside for number in numbers]
 
 
-def _scale(axes: "Axes", levels: Sequence[Level]) -> None:
+def _by_factors(numbers: Sequence[float]) -> bool:
+    return min(numbers) > 0 and max(numbers) / min(numbers) >= LOG_FROM
+
+
+def _scale(axes: "Axes", levels: Sequence[Level], possible: tuple[float, float]) -> None:
     numbers = [level.number for level in levels]
     if not is_numeric(levels):
         axes.set_xticks(range(len(levels)), [level.label for level in levels])
         axes.set_xlim(-0.5, len(levels) - 0.5)
-    elif min(numbers) > 0 and max(numbers) / min(numbers) >= LOG_FROM:
+    elif _by_factors(numbers):
         axes.set_xscale("log")
         axes.set_xticks(numbers, [level.label for level in levels])
         axes.minorticks_off()
+    elif len(numbers) <= MOST_TICKS:
+        axes.set_xticks(numbers, [level.label for level in levels])
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, possible[0]), min(top, possible[1]))
     axes.grid(axis="y", color="0.94")
 
 

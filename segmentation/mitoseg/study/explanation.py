@@ -230,9 +230,15 @@ def _compare(
 
 
 def _thirds(values: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean error of the images in the lowest and in the highest third of `values`."""
-    low, high = np.quantile(values, [1 / 3, 2 / 3])
-    return float(error[values <= low].mean()), float(error[values >= high].mean())
+    """Mean error of the images in the lowest and in the highest third of `values`; nan where a tie spans the limit."""
+    order = np.argsort(values, kind="stable")
+    third = len(order) // 3
+    if third == 0:
+        return nan, nan
+    ranked = values[order]
+    low = nan if ranked[third - 1] == ranked[third] else float(error[order[:third]].mean())
+    high = nan if ranked[-third - 1] == ranked[-third] else float(error[order[-third:]].mean())
+    return low, high
 
 
 def format_explanation(explanation: Explanation, shown: int = 15) -> str:
@@ -254,11 +260,15 @@ def format_explanation(explanation: Explanation, shown: int = 15) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {knob.name} | {knob.rho:+.2f} | {knob.p_holm:.3f} | {knob.weight:+.2f} | {knob.importance:.3f} | "
-        f"{knob.low:.3f} | {knob.high:.3f} |"
+        f"| {knob.name} | {knob.rho:+.2f} | {knob.p_holm:.3f} | {knob.weight:+.2g} | {knob.importance:.3f} | "
+        f"{_number(knob.low)} | {_number(knob.high)} |"
         for knob in explanation.knobs[:shown]
     ]
     return "\n".join([*lines, "", *(_real_lines(explanation, explanation.real) if explanation.real else [])])
+
+
+def _number(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.3f}"
 
 
 def _real_lines(explanation: Explanation, real: RealReport) -> list[str]:
