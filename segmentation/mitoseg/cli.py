@@ -168,7 +168,7 @@ def fit(
         asked = study or config_file or any(text.partition("=")[0].strip() == "target" for text in overrides)
         suited = {} if asked else settings_for(train, rendered)
         config = make_config(overrides, base, seed=seed, **suited)
-        if "target" in suited and int(os.environ.get("RANK", 0)) == 0:
+        if "target" in suited and os.environ.get("RANK", "0") == "0":  # of a team, one says so
             click.echo("target: compartments, by focal loss, since the images have them (--set target=...)", err=True)
     result = fit_run(run=run, config=choose_budget(config, epochs, minutes), resume=resume, **sources)
     if result.leads:
