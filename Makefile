@@ -36,7 +36,7 @@ real-is-there:
 
 # Tests of one file share what they make, so a file stays with one worker.
 test: $(INSTALLED)
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-all: $(INSTALLED)
 	$(BIN)/pytest -m 'slow or not slow'
