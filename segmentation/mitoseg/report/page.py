@@ -3,6 +3,7 @@
 import base64
 import io
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -154,7 +155,7 @@ def describe_result(result: DatasetResult, figures: Figures) -> dict[str, object
 def describe_set(images: ImageSet, figures: Figures) -> dict[str, object]:
     """A set of images with its sample sheet."""
     if images.triples:
-        name = f"samples-{images.role.lower().replace(' ', '-')}-{Path(images.name).stem.replace(' ', '-')}"
+        name = re.sub("[ %,]+", "-", f"samples-{images.role.lower()}-{Path(images.name).stem}")
         figures.add(name, png(draw_sheet(images.triples)))
     pictures = [(one.name, [embed(one.image), embed(one.mask), embed(one.overlay)]) for one in images.triples]
     return {"set": images, "pictures": pictures}
