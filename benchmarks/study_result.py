@@ -10,9 +10,9 @@ from pathlib import Path
 
 from machine import conditions
 from mitodata import RunError
+from mitogen.workers import cores
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
-from mitoseg.study.running import cores
 from mitoseg.study.study import open_study, run_study
 from pipeline import run_program
 from steps import write_text

@@ -1,4 +1,4 @@
-"""benchmarks/seeds.py and degraded.py: what they write of known scores, and what they do to a section."""
+"""Benchmarks on real tissue: what they write of known scores, and what they do to sections and runs."""
 
 import argparse
 import importlib
@@ -9,8 +9,13 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
-from mitodata import Sample
+from mitodata import RunError, Sample
+from mitodata.store import Provenance, write_dataset
+from mitoseg.checkpoint import load_checkpoint, save_checkpoint
+from mitoseg.config import make_config
+from mitoseg.model import build_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,3 +72,48 @@ def test_a_worse_microscope_shows_the_same_tissue(benchmark: Callable[[str], Mod
     assert np.array_equal(same.raw, raw)
     noisy = degraded.change(sample, "noise of 15 grey levels", np.random.default_rng(0))
     assert noisy.raw[0, :20].std() == pytest.approx(15, rel=0.1)
+
+
+def test_only_batch_statistics_are_adapted_and_labels_do_not_reach_them(
+    benchmark: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    adaptation = benchmark("norm_adaptation")
+    run = new_run(tmp_path / "run", "batch")
+    before = load_checkpoint(run / "last.pt")["weights"]
+    rng = np.random.default_rng(0)
+    raw = rng.integers(0, 255, (2, 96, 96), dtype=np.uint8)
+    coarse = np.repeat(np.repeat(raw[:, ::8, ::8], 8, axis=1), 8, axis=2)
+    label = (raw > 200).astype(np.uint16)
+    found = {}
+    for name, grey, labels in (("labelled", raw, label), ("bare", raw, None), ("coarse", coarse, None)):
+        mask = None if labels is None else (labels > 0).astype(np.uint8)
+        write_dataset(tmp_path / f"{name}.h5", [Sample(grey, (10.0, 10.0, 10.0), labels, mask)], Provenance("test"))
+        adaptation.adapt(run, tmp_path / f"{name}.h5", tmp_path / name)
+        found[name] = load_checkpoint(tmp_path / name / "last.pt")["weights"]
+    kept = [name for name in before if "running" not in name and "num_batches" not in name]
+    assert all(torch.equal(before[name], weights[name]) for weights in found.values() for name in kept)
+    means = [name for name in before if name.endswith("running_mean")]
+    assert means
+    for name in means:
+        assert torch.equal(found["labelled"][name], found["bare"][name])
+        assert not torch.allclose(found["bare"][name], before[name])
+    assert any(not torch.allclose(found["bare"][name], found["coarse"][name]) for name in means)
+
+
+def test_a_network_without_batch_statistics_is_not_adapted(
+    benchmark: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    run = new_run(tmp_path / "run", "instance")
+    with pytest.raises(RunError, match="norm=batch"):
+        benchmark("norm_adaptation").adapt(run, tmp_path / "none.h5", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def new_run(folder: Path, norm: str) -> Path:
+    """A run whose network has learned nothing."""
+    folder.mkdir()
+    config = make_config((f"norm={norm}", "network=tiny", "patch_px=64"))
+    torch.manual_seed(0)
+    content = {"config": config.model_dump(), "weights": build_model(config).state_dict(), "threshold": 0.5}
+    save_checkpoint(folder / "last.pt", content)
+    return folder
