@@ -15,7 +15,8 @@ from mitogen.job import RenderError
 from mitogen.knob import Knob, knob_table
 from mitogen.recipe import Recipe
 from mitogen.scenes import SCENES
-from mitogen.strips import NEEDS, UNSEEN, Setting, Studio, draw_strip, fields_for, plenty, span
+from mitogen.spans import plenty, span
+from mitogen.strips import NEEDS, UNSEEN, Setting, Studio, draw_strip, fields_for
 
 STANDIN = Path(__file__).parent / "standin"
 KNOBS = knob_table(
