@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from mitodata import DataError, RunError, VoxelSize
 from mitoseg.inference.axis import Span
-from mitoseg.inference.layer import Layer, Part
+from mitoseg.inference.layer import Layer, Part, strips
 from mitoseg.inference.memory import SPARE, fit_memory
 from mitoseg.inference.scratch import Scratch, ScratchArray
 from mitoseg.inference.smoothing import neighbours, smooth_slices
@@ -30,9 +30,6 @@ DEEP = 0.5
 
 Reader = Callable[[Part], NDArray[np.uint8]]
 """A part of the volume, (Z, Y, X) uint8."""
-
-STRIP_PX = 2**24
-"""Pixels of a section that are looked at together where only their grey levels count."""
 
 BUFFER_BYTES = 2**26
 """Slices that are added to those of other axes are collected up to this size: one alone touches too many chunks."""
@@ -126,14 +123,14 @@ def predict_source(
     single = axes == "z"
     maps = scratch.array("maps", (map_channels(model.config.target), *source.shape), np.float32, cubes=not single)
     # Slices across y or x would unpack all of the file again and again.
-    read, depth = (source.read, source.depth) if single else (_copy(source, scratch).__getitem__, 1)
-    greys = _measure_greys(read, source.shape, depth)
+    read, packed = (source.read, source.packed) if single else (_copy(source, scratch).__getitem__, (1, 1))
+    greys = _measure_greys(read, source.shape, packed)
     steps = tqdm(total=sum(each.slices for each in passes), desc=source.path.name, disable=None, leave=False)
     with steps:
         for each in passes:
             for tile in each.tiles:
                 together = 1 if single else _together(each, tile)
-                slices = _Slices(read, each, max(depth, together))
+                slices = _Slices(read, each, max(packed[0], together))
                 found = predict_tile(model, each.windows, tile, normalised(slices.read, greys, each.axis), turns=turns)
                 found = smooth_slices(found, each.sigma) if each.sigma else found
                 for start, stack in _stacks(found, together):
@@ -184,21 +181,17 @@ def _copy(source: Source, scratch: Scratch) -> ScratchArray:
     """Copy the grey levels to where they can be read along any axis."""
     copy = scratch.array("raw", source.shape, np.uint8, cubes=True)
     layer = Layer("raw", source.shape, np.dtype(np.uint8), source.voxel_size_nm, source.read)
-    for z, slab in layer.slabs(source.depth):
+    for z, slab in layer.slabs(source.packed[0]):
         copy[z] = slab
     return copy
 
 
-def _measure_greys(read: Reader, shape: tuple[int, int, int], depth: int) -> list[GreyScale]:
+def _measure_greys(read: Reader, shape: tuple[int, int, int], packed: tuple[int, int]) -> list[GreyScale]:
     """The grey scale of every section (across z), each from all of its pixels."""
-    length, height, width = shape
-    rows = max(1, STRIP_PX // (width * depth))
-    counts = np.zeros((length, 256), np.int64)
-    for y in range(0, height, rows):
-        for z in range(0, length, depth):
-            strips = read((slice(z, min(z + depth, length)), slice(y, min(y + rows, height)), slice(0, width)))
-            for place, strip in enumerate(strips, start=z):
-                counts[place] += np.bincount(strip.ravel(), minlength=256)
+    counts = np.zeros((shape[0], 256), np.int64)
+    for part in strips(shape, packed):
+        for place, strip in enumerate(read(part), start=part[0].start):
+            counts[place] += np.bincount(strip.ravel(), minlength=256)
     return [grey_of_counts(section) for section in counts]
 
 

@@ -1,5 +1,6 @@
 """Image files as other programs write them, and damaged ones: read as they look, or refused in one line."""
 
+import tracemalloc
 import warnings
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 from mitodata import DataError, Sample
 from mitodata.store import Provenance, write_dataset
 from mitoseg.images import PICTURES
+from mitoseg.inference import layer
 from mitoseg.inference.sources import KINDS, expand, open_sources
 from mitoseg.metrics import ProbabilityCounts
 from mitoseg.report.probabilities import draw_curves, draw_histogram, draw_reliability
@@ -137,6 +139,26 @@ def test_grey_levels_of_any_size(scale: float, tmp_path: Path) -> None:
     np.testing.assert_allclose(read(tmp_path / "b.tif").astype(int), read(tmp_path / "a.tif"), atol=1)
     tifffile.imwrite(tmp_path / "c.tif", np.array([[-1.7e308, 1.7e308]] * 2))
     refuse(tmp_path / "c.tif", r"values from -1\.7e\+308 to 1\.7e\+308")
+
+
+@pytest.mark.parametrize("chunks", [(1, 64, 128), (2, 256, 256), (1, 1024, 1024)])
+def test_a_large_section_of_many_grey_levels_is_stretched_strip_by_strip(
+    chunks: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = np.random.default_rng(2).integers(300, 60000, (2, 1024, 1024)).astype(np.uint16)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("raw", data=stored, chunks=chunks)
+    low, high = np.percentile(stored, (0.1, 99.9), method="inverted_cdf").astype(float)
+    monkeypatch.setattr(layer, "STRIP_PX", 2**13)
+    tracemalloc.start()
+    grey = read(tmp_path / "a.h5", "raw")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    expected = ((stored - low) * (255 / (high - low))).clip(0, 255).round()
+    assert np.abs(grey - expected).max() <= 1
+    assert (grey == expected).mean() > 0.999
+    # What is stored, what comes of it, and little beside; as a whole in float64 it was five times as much.
+    assert most < stored.nbytes + grey.nbytes + 3e6
 
 
 @pytest.mark.parametrize("pixels", ["", PIXELS])

@@ -13,6 +13,9 @@ from mitodata import VoxelSize
 SLAB_VOXELS = 2**21
 """Voxels that are copied at a time, at least a section."""
 
+STRIP_PX = 2**20
+"""Pixels that are looked at together where only their grey levels count."""
+
 Part = tuple[slice, slice, slice]
 
 
@@ -52,3 +55,15 @@ def blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> Iterator[Part]:
     for corner in starts:
         z, y, x = (slice(a, min(a + e, n)) for a, e, n in zip(corner, edges, shape, strict=True))
         yield z, y, x
+
+
+def strips(shape: tuple[int, int, int], packed: tuple[int, int] = (1, 1)) -> Iterator[Part]:
+    """Cover a volume (Z, Y, X) with whole rows, about `STRIP_PX` pixels at a time and never less than is packed.
+
+    Args:
+        shape: (z, y, x) of the volume, px.
+        packed: sections and rows that are read together.
+    """
+    depth, rows = packed
+    number = max(1, STRIP_PX // (shape[2] * depth))
+    return blocks(shape, (depth, -(-number // rows) * rows, shape[2]))

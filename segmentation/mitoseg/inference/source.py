@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from mitodata import DataError, VoxelSize
-from mitoseg.inference.layer import Part
+from mitoseg.inference.layer import Part, strips
 
 UNKNOWN: VoxelSize = (0.0, 0.0, 0.0)
 """The voxel size of what carries none."""
@@ -64,11 +64,11 @@ class Source:
         return (z, y, x)
 
     @cached_property
-    def depth(self) -> int:
-        """Sections that are best read together, because the file packs them together."""
-        chunks = getattr(self.array, "chunks", None) or (1,)
-        spatial = chunks[len(self.lead) :]
-        return int(spatial[0]) if len(spatial) == 3 else 1
+    def packed(self) -> tuple[int, int]:
+        """Sections, and rows of each, that are best read together, because the file packs them together."""
+        chunks = getattr(self.array, "chunks", None) or (1,) * len(self.array.shape)
+        z, y, _ = (1, *chunks[len(self.lead) :])[-3:]
+        return int(z), int(y)
 
     def read(self, part: Part) -> NDArray[np.uint8]:
         """Read a part as grey levels, (Z, Y, X) uint8.
@@ -80,11 +80,12 @@ class Source:
         if self.levels is None:
             return found.astype(np.uint8, copy=False)
         low, high = self.levels
-        # Float32 cannot hold every grey level of float64; in place, since one copy is large already.
-        stretched = found.astype(np.float64)
-        stretched -= low
-        stretched *= 255 / max(high - low, 1e-9)
-        return np.asarray(stretched.clip(0, 255, out=stretched).round(out=stretched), np.uint8)
+        grey = np.empty(found.shape, np.uint8)
+        for strip in strips(found.shape):
+            # Float32 cannot hold every grey level of float64.
+            stretched = (found[strip].astype(np.float64) - low) * (255 / max(high - low, 1e-9))
+            grey[strip] = stretched.clip(0, 255).round()
+        return grey
 
     def read_stored(self, part: Part) -> NDArray[Any]:
         """Read a part as it is stored: (Z, Y, X)."""

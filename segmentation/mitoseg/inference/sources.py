@@ -12,6 +12,7 @@ from mitodata import DataError, VoxelSize
 from mitodata.sample import voxel_size_problem
 from mitoseg.images import HDF5, PICTURES, RESULTS, TIFF
 from mitoseg.inference.formats import open_picture, open_samples, open_zarr
+from mitoseg.inference.layer import strips
 from mitoseg.inference.source import UNKNOWN, Source
 from mitoseg.inference.tiff import open_tiff
 
@@ -96,7 +97,7 @@ def open_sources(path: Path, voxel_size_nm: VoxelSize | None = None, dataset: st
 def measure_levels(source: Source) -> tuple[float, float]:
     """The 0.1th and 99.9th percentile of the grey levels: between them lies what is worth seeing.
 
-    Read section by section. Exact for integers of up to 16 bits; otherwise to a 65,536th of their range.
+    Read strip by strip. Exact for integers of up to 16 bits; otherwise to a 65,536th of their range.
 
     Raises:
         DataError: values that are not finite.
@@ -105,8 +106,8 @@ def measure_levels(source: Source) -> tuple[float, float]:
     bins = int(high - low) + 1 if source.array.dtype.kind in "bui" and high - low < 2**16 else 2**16
     width = max(high - low, 1e-9) / max(bins - 1, 1)
     counts = np.zeros(bins, np.int64)
-    for section in _sections(source):
-        places = ((section.astype(np.float64) - low) / width).round().astype(np.int64)
+    for strip in _strips(source):
+        places = ((strip.astype(np.float64) - low) / width).round().astype(np.int64)
         counts += np.bincount(places.ravel(), minlength=bins)
     total = np.cumsum(counts)
     first, last = np.searchsorted(total, np.array([0.001, 0.999]) * total[-1])
@@ -116,19 +117,20 @@ def measure_levels(source: Source) -> tuple[float, float]:
 def _measure_extremes(source: Source) -> tuple[float, float]:
     """The lowest and the highest grey level."""
     low, high = float("inf"), float("-inf")
-    for section in _sections(source):
+    for strip in _strips(source):
         # A minimum of several numbers may pass over one that is none.
-        if not np.isfinite(section).all():
+        if not np.isfinite(strip).all():
             raise DataError(f"{source.path}: holds values that are not finite; expected grey levels")
-        low, high = min(low, float(section.min())), max(high, float(section.max()))
+        low, high = min(low, float(strip.min())), max(high, float(strip.max()))
     if not np.isfinite(high - low):
         raise DataError(f"{source.path}: holds values from {low:g} to {high:g}; expected grey levels below 1e308 apart")
     return low, high
 
 
-def _sections(source: Source) -> Iterator[NDArray[Any]]:
-    y, x = slice(0, source.shape[1]), slice(0, source.shape[2])
-    return (source.read_stored((slice(z, z + 1), y, x)) for z in range(source.shape[0]))
+def _strips(source: Source) -> Iterator[NDArray[Any]]:
+    for part in strips(source.shape, source.packed):
+        stored = source.read_stored(part)  # of a section that is packed as a whole, the whole
+        yield from (stored[strip] for strip in strips(stored.shape))
 
 
 def _check_shape(source: Source) -> None:
