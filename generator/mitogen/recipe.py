@@ -18,7 +18,7 @@ import tomli_w
 
 from mitodata.errors import RecipeError
 from mitogen.distributions import Distribution
-from mitogen.kinds import Kind, check_kinds, parse_kinds, pick_kind
+from mitogen.kinds import Kind, check_kinds, find_kind, parse_kinds, pick_kind
 from mitogen.knob import Knob, did_you_mean
 from mitogen.lookup import Scenes, unknown_knob
 from mitogen.scenes import DEFAULT_SCENE, SCENES
@@ -77,6 +77,14 @@ class Recipe:
         return replace(
             self, description=description or self.description, values={**self.values, **changed}, kinds=kinds
         )
+
+    def alone(self, kind: str) -> "Recipe":
+        """Return the recipe that renders nothing but one of its kinds.
+
+        Raises:
+            RecipeError: there is no such kind.
+        """
+        return replace(self, values={**self.values, **find_kind(self.kinds, kind).values}, kinds=())
 
     def to_toml(self) -> str:
         """Write the whole recipe, every knob resolved; reading it again gives an equal recipe and the same text."""

@@ -21,10 +21,13 @@ from mitodata import DataError, Sample
 from mitodata.errors import MitoError, RecipeError
 from mitodata.store import Provenance, write_dataset
 from mitogen.cli import cli, main
-from mitogen.distributions import Fixed, LogUniform
+from mitogen.distributions import Fixed, LogUniform, Uniform
+from mitogen.kinds import Kind
 from mitogen.match import Match, Settings, look_at_real, match_recipe, matching
 from mitogen.match.look import Studio
+from mitogen.match.matching import FAVOURED, favoured
 from mitogen.match.ranges import candidates, named_ranges, range_of
+from mitogen.match.report import summary
 from mitogen.match.search import finished, open_study, search
 from mitogen.recipe import Recipe, load_recipe, parse_recipe
 from mitogen.render import render
@@ -90,6 +93,47 @@ def test_a_darker_and_noisier_recipe_is_recovered(recipe: Recipe, real: Path, tm
         assert low < found.best[name] < high
     others = set(recipe.values) - set(KNOBS) - {"section.pixel_nm", "section.thickness_nm", "section.spacing_nm"}
     assert all(found.matched.values[name] == recipe.values[name] for name in others)
+
+
+@pytest.mark.usefixtures("here")
+def test_of_a_recipe_with_kinds_the_nearest_is_matched_and_favoured(
+    recipe: Recipe, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real images are of white 165 and noise 17."""
+    pale = Kind("pale", 0.5, {"imaging.white": Uniform(225, 245), "cells.grain_nm": Fixed(9)})
+    dark = Kind("dark", 0.25, {"imaging.white": Uniform(150, 190)})
+    mixed = replace(recipe, kinds=(pale, dark))
+    target, settings = look_at_real(real), replace(QUICK, trials=24, crops=2)
+    found = match_recipe(mixed, target, tmp_path / "j", settings)
+    assert found.kind == "dark"
+    assert list(found.kinds) == ["dark", "pale"]
+    assert found.kinds["dark"] < found.kinds["pale"]
+    new_pale, new_dark = found.matched.kinds
+    assert new_dark.share == FAVOURED
+    assert new_pale.share == pytest.approx(0.5 * (1 - FAVOURED) / 0.75)
+    assert new_pale.values == pale.values
+    assert set(new_dark.values) == set(KNOBS)
+    assert found.best["imaging.white"] == pytest.approx(165, abs=12)
+    low, high = new_dark.values["imaging.white"].support
+    assert high - low <= 0.5 * 40 * 1.01  # half of what this kind drew, not of what the recipe did
+    for name in KNOBS:  # beyond the kind all is as it was
+        assert found.matched.values[name] == recipe.values[name]
+    before, at_best, after = found.distances()
+    assert max(at_best, after) < before
+    assert parse_recipe(found.matched.to_toml()) == found.matched
+    text = summary(found)
+    assert "pale" in text
+    assert "0.25 -> 0.6" in text
+    monkeypatch.setattr(matching, "rank_kinds", lambda *_: pytest.fail("ranked again"))
+    assert same(match_recipe(mixed, target, tmp_path / "j", settings), found)
+
+
+def test_a_kind_that_is_all_of_a_recipe_stays_so(recipe: Recipe) -> None:
+    only = replace(recipe, kinds=(Kind("only", 1.0, {}),))
+    (kind,) = favoured(only, "only", {"imaging.white": Fixed(200)}).kinds
+    assert kind == Kind("only", 1.0, {"imaging.white": Fixed(200)})
+    with pytest.raises(RecipeError, match="kind 'other': not in the recipe; expected one of only"):
+        only.alone("other")
 
 
 @pytest.mark.usefixtures("here")

@@ -26,12 +26,15 @@ class Studio:
     seed: int
     size_px: int
 
-    def job(self, values: Mapping[str, object]) -> Job:
-        """The rendering job with these knobs set."""
-        return Job(self.recipe.override(values), self.seed, (1, self.size_px, self.size_px))
+    def job(self, values: Mapping[str, object], kind: str | None = None) -> Job:
+        """The rendering job with these knobs set, of the whole recipe or of one of its kinds."""
+        recipe = self.recipe if kind is None else self.recipe.alone(kind)
+        return Job(recipe.override(values), self.seed, (1, self.size_px, self.size_px))
 
 
-def render_crops(studio: Studio, values: Mapping[str, object], images: Sequence[int]) -> list[Image]:
+def render_crops(
+    studio: Studio, values: Mapping[str, object], images: Sequence[int], kind: str | None = None
+) -> list[Image]:
     """Render images by number, (Y, X) uint8 each; labels are rendered too, and dropped here.
 
     Raises:
@@ -40,14 +43,16 @@ def render_crops(studio: Studio, values: Mapping[str, object], images: Sequence[
     crops = []
     for image in images:
         go_on()
-        crops += [sample.raw[0] for sample in studio.job(values).samples([image])]
+        crops += [sample.raw[0] for sample in studio.job(values, kind).samples([image])]
     return crops
 
 
-def appearance_with(studio: Studio, values: Mapping[str, object], images: Sequence[int]) -> Appearance:
-    """Say what images of these numbers look like with these knobs set.
+def appearance_with(
+    studio: Studio, values: Mapping[str, object], images: Sequence[int], kind: str | None = None
+) -> Appearance:
+    """Say what images of these numbers look like with these knobs set, of the whole recipe or of one of its kinds.
 
     Raises:
         RenderError: one failed.
     """
-    return appearance_of(render_crops(studio, values, images))
+    return appearance_of(render_crops(studio, values, images, kind))

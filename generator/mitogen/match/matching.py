@@ -4,23 +4,31 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import inf
 from pathlib import Path
 from typing import Literal
 
 from mitodata.errors import MitoError
+from mitogen.distributions import Distribution
 from mitogen.gap.appearance import Appearance
 from mitogen.gap.comparison import appearance_distance
 from mitogen.job import RenderError
+from mitogen.kinds import favour, find_kind
 from mitogen.match.look import Studio, appearance_with
 from mitogen.match.ranges import Range, candidates, named_ranges
-from mitogen.match.search import Values, chosen_knobs, finished, open_study, search
+from mitogen.match.search import Values, chosen_kind, chosen_knobs, finished, open_study, search
 from mitogen.match.target import Target
 from mitogen.progress import Progress
 from mitogen.recipe import Recipe
 from mitogen.workers import Workers
+
+FAVOURED = 0.6
+"""Share of the images that the kind of tissue nearest to the real images gets at least."""
+
+
+_VERSION = 2  # of the way to search; 1 knew no kinds
 
 
 @dataclass(frozen=True)
@@ -64,15 +72,18 @@ class Match:
     Attributes:
         target: what was matched.
         studio: where images are rendered; its recipe is the one to begin with, at the voxel size of the real images.
-        matched: the recipe with each matched knob drawn around its best value.
+        kinds: distance of each kind of tissue in the recipe, the nearest first; empty if it has none.
+        matched: the recipe with each matched knob drawn around its best value, in the nearest kind if there are kinds.
         best: that value by name.
         ranges: of these knobs.
         trials: how many settings were tried.
-        before, at_best, after: looks of fresh images by the recipe, by the best values alone, and by `matched`.
+        before, at_best, after: looks of fresh images by the recipe, by the best values alone, and by what `matched`
+            draws around them; the latter two of the nearest kind.
     """
 
     target: Target
     studio: Studio
+    kinds: Mapping[str, float]
     matched: Recipe
     best: Values
     ranges: Sequence[Range]
@@ -80,6 +91,11 @@ class Match:
     before: Appearance
     at_best: Appearance
     after: Appearance
+
+    @property
+    def kind(self) -> str | None:
+        """The kind that was matched; None if the recipe has none."""
+        return next(iter(self.kinds), None)
 
     def distances(self) -> tuple[float, float, float]:
         """How far the recipe, the best values, and `matched` are from the real images, without labels."""
@@ -93,6 +109,9 @@ def match_recipe(
     recipe: Recipe, target: Target, storage: Path, settings: Settings, workers: int | Literal["auto"] = "auto"
 ) -> Match:
     """Search for the values of some knobs with which images look most like real ones, and draw around them.
+
+    Of a recipe with kinds of tissue, the kind that looks most like the real images is matched, and gets more of the
+    images; the others stay as they are.
 
     The result depends on the recipe, the images, the settings and the version of mitogen, not on the number of workers
     nor on whether the search was stopped and continued (unless by `minutes`).
@@ -116,33 +135,55 @@ def match_recipe(
     z, y, _ = target.voxel_size_nm
     geometry = {"section.spacing_nm": z, "section.thickness_nm": z, "section.pixel_nm": y}
     studio = Studio(recipe.override(geometry, where=target.name), settings.seed, target.size_px)
-    asked = named_ranges(studio.recipe, settings.knobs)
+    named_ranges(studio.recipe, settings.knobs)  # before the first image is rendered
     study = open_study(storage, _fingerprint(studio, target, settings))
     try:
         with Workers(studio, workers) as pool:
-            names = chosen_knobs(study, lambda: [one.knob.name for one in asked or screen(pool, studio, settings)])
-            ranges = named_ranges(studio.recipe, names)
-            middle = {one.knob.name: _middle(studio.recipe, one) for one in ranges}
+            kinds = chosen_kind(study, lambda: rank_kinds(pool, studio, target, settings))
+            kind = next(iter(kinds), None)
+            recipe = studio.recipe if kind is None else studio.recipe.alone(kind)
+            asked = named_ranges(recipe, settings.knobs)
+            names = chosen_knobs(
+                study, lambda: [one.knob.name for one in asked or screen(pool, recipe, kind, settings)]
+            )
+            ranges = named_ranges(recipe, names)
+            middle = {one.knob.name: _middle(recipe, one) for one in ranges}
 
             def judge(trials: Sequence[Mapping[str, float]]) -> list[float]:
-                looks = [pool.submit(appearance_with, values, range(settings.crops)) for values in trials]
+                looks = [pool.submit(appearance_with, values, range(settings.crops), kind) for values in trials]
                 return [appearance_distance(look.result(), target.appearance) for look in looks]
 
             best = search(study, ranges, middle, judge, (settings.seed, settings.trials, until)).params
             drawn = {one.knob.name: one.widened(best[one.knob.name], settings.width) for one in ranges}
             fresh = range(settings.crops, settings.crops + settings.fresh)
-            looks = [pool.submit(appearance_with, values, fresh) for values in ({}, best, drawn)]
+            looks = [pool.submit(appearance_with, {}, fresh)]
+            looks += [pool.submit(appearance_with, values, fresh, kind) for values in (best, drawn)]
             before, at_best, after = (look.result() for look in looks)
     except KeyboardInterrupt:
         done = f"{finished(study)} of {settings.trials} trials are kept in {storage}"
         raise KeyboardInterrupt(f"stopped; {done}; the same command goes on from there") from None
     except BrokenProcessPool as error:
         raise RenderError(f"a worker was killed, perhaps for want of memory; {storage} keeps the trials") from error
-    matched = studio.recipe.override(drawn)
-    return Match(target, studio, matched, best, ranges, finished(study), before, at_best, after)
+    matched = studio.recipe.override(drawn) if kind is None else favoured(studio.recipe, kind, drawn)
+    return Match(target, studio, kinds, matched, best, ranges, finished(study), before, at_best, after)
 
 
-def screen(pool: Workers[Studio], studio: Studio, settings: Settings) -> list[Range]:
+def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, settings: Settings) -> dict[str, float]:
+    """Measure how far each kind of tissue in the recipe is from the real images; the nearest first."""
+    images = range(2 * settings.crops)
+    looks = {kind.name: pool.submit(appearance_with, {}, images, kind.name) for kind in studio.recipe.kinds}
+    far = {name: appearance_distance(look.result(), target.appearance) for name, look in looks.items()}
+    return dict(sorted(far.items(), key=lambda pair: pair[1]))
+
+
+def favoured(recipe: Recipe, kind: str, drawn: Mapping[str, Distribution]) -> Recipe:
+    """Return the recipe with some knobs of a kind changed, and more of its images of that kind."""
+    old = find_kind(recipe.kinds, kind)
+    new = replace(old, share=max(old.share, FAVOURED), values={**old.values, **drawn})
+    return replace(recipe, kinds=favour(recipe.kinds, new))
+
+
+def screen(pool: Workers[Studio], recipe: Recipe, kind: str | None, settings: Settings) -> list[Range]:
     """Find the knobs that change the look most from one end of their range to the other, one at a time.
 
     Returns:
@@ -150,8 +191,8 @@ def screen(pool: Workers[Studio], studio: Studio, settings: Settings) -> list[Ra
     """
     images = range(-(-settings.crops // 2))
     ends = [
-        (one, [pool.submit(appearance_with, {one.knob.name: end}, images) for end in (one.low, one.high)])
-        for one in candidates(studio.recipe)
+        (one, [pool.submit(appearance_with, {one.knob.name: end}, images, kind) for end in (one.low, one.high)])
+        for one in candidates(recipe)
     ]
     change = {}
     with Progress("knob", len(ends)) as bar:
@@ -169,5 +210,6 @@ def _middle(recipe: Recipe, one: Range) -> float:
 
 def _fingerprint(studio: Studio, target: Target, settings: Settings) -> str:
     """Hash what a distance, and the choice of knobs, depend on."""
-    parts = [studio.job({}).fingerprint(), target.fingerprint(), settings.knobs, settings.most, settings.crops]
+    looks = [_VERSION, studio.job({}).fingerprint(), target.fingerprint()]
+    parts = [*looks, settings.knobs, settings.most, settings.crops]
     return sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """What a match is shown as: lines for a terminal, a sheet of crops, and the recipe as a file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os.path import realpath
 from pathlib import Path
 
@@ -9,9 +9,11 @@ from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
 from mitodata.errors import DataError
+from mitogen.distributions import Distribution
 from mitogen.gap.appearance import Image
 from mitogen.gap.comparison import compare_appearances
 from mitogen.gap.table import number
+from mitogen.kinds import find_kind
 from mitogen.match.look import render_crops
 from mitogen.match.matching import Match
 from mitogen.match.search import check_journal
@@ -25,7 +27,8 @@ _SHOWN_PX = 256
 
 def summary(match: Match) -> str:
     """Write for a terminal what was matched, how close it came, and what still differs."""
-    return "\n".join((_what(match), "", *_knobs(match), "", *_distances(match), "", *_differences(match)))
+    parts = (_kinds(match), _knobs(match), _distances(match), _differences(match))
+    return "\n".join((_what(match), *(line for part in parts if (lines := list(part)) for line in ("", *lines))))
 
 
 def check_output(output: Path, journal: Path, real: Path, overwrite: bool) -> None:
@@ -68,8 +71,9 @@ def write_match(match: Match, output: Path, base: str) -> Path:
         DataError: a file cannot be written.
     """
     before, _, after = match.distances()
+    of_kind = "" if match.kind is None else f" of {match.kind}"
     description = (
-        f"{base}, matched without labels to {match.target.name}: {len(match.ranges)} knobs, distance "
+        f"{base}, matched without labels to {match.target.name}: {len(match.ranges)} knobs{of_kind}, distance "
         f"{before:.2f} -> {after:.2f}"
     )
     recipe = match.matched.override({}, description=description)
@@ -82,12 +86,14 @@ def write_match(match: Match, output: Path, base: str) -> Path:
 def draw_sheet(match: Match) -> Picture.Image:
     """Lay crops out in three rows: real, before, after."""
     shown = range(len(match.target.examples))
-    drawn = {one.knob.name: match.matched.values[one.knob.name] for one in match.ranges}
+    after_values = _matched_values(match)
+    drawn = {one.knob.name: after_values[one.knob.name] for one in match.ranges}
+    of_kind = "" if match.kind is None else f", {match.kind}"
     before, _, after = match.distances()
     rows: list[tuple[str, Sequence[Image]]] = [
         (f"real: {match.target.name}, crops of {_crop_nm(match)}", match.target.examples),
         (f"before: distance {before:.2f} (0: alike in all statistics)", render_crops(match.studio, {}, shown)),
-        (f"matched: distance {after:.2f}", render_crops(match.studio, drawn, shown)),
+        (f"matched{of_kind}: distance {after:.2f}", render_crops(match.studio, drawn, shown, match.kind)),
     ]
     step = _SHOWN_PX + _GAP_PX
     sheet = Picture.new("L", (_GAP_PX + len(shown) * step, _GAP_PX + len(rows) * (step + _CAPTION_PX)), 255)
@@ -117,11 +123,28 @@ def _what(match: Match) -> str:
     )
 
 
+def _matched_values(match: Match) -> Mapping[str, Distribution]:
+    """What is drawn where the recipe was matched."""
+    return (match.matched if match.kind is None else match.matched.alone(match.kind)).values
+
+
+def _kinds(match: Match) -> Iterator[str]:
+    if match.kind is None:
+        return
+    yield "kinds of tissue, distance without labels, and share of the images:"
+    width = max(map(len, match.kinds))
+    for name, distance in match.kinds.items():
+        was, now = (find_kind(recipe.kinds, name).share for recipe in (match.studio.recipe, match.matched))
+        yield f"  {name:{width}}  {distance:6.2f}  {was:.2g} -> {now:.2g}"
+    yield f"matched in {match.kind}:"
+
+
 def _knobs(match: Match) -> Iterator[str]:
     width = max(len(one.knob.name) for one in match.ranges)
+    begun = match.studio.recipe if match.kind is None else match.studio.recipe.alone(match.kind)
     for one in match.ranges:
         name = one.knob.name
-        was, now = (recipe.values[name].text() for recipe in (match.studio.recipe, match.matched))
+        was, now = (values[name].text() for values in (begun.values, _matched_values(match)))
         yield f"{name:{width}}  {was} -> {now}"
 
 
@@ -131,6 +154,8 @@ def _distances(match: Match) -> Iterator[str]:
     yield f"  before                       {before:.2f}"
     yield f"  at the best values           {at_best:.2f}"
     yield f"  drawn around them, as saved  {after:.2f}"
+    if match.kind is not None:
+        yield f"  (the latter two of {match.kind} alone)"
     if after >= before:
         yield "no nearer than before: search longer (--trials), or keep the recipe that it began with"
 

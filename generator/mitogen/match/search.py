@@ -24,7 +24,7 @@ Judge = Callable[[Sequence[Mapping[str, float]]], Sequence[float]]
 """Gives the distance for each of some settings of knobs."""
 
 _NAME = "match"
-_SETTINGS, _KNOBS = "settings", "knobs"
+_SETTINGS, _KNOBS, _KINDS = "settings", "knobs", "kinds"
 _FIRST_LINE_BYTES = 2**16
 
 
@@ -94,6 +94,13 @@ def chosen_knobs(study: optuna.Study, choose: Callable[[], Sequence[str]]) -> li
     if _KNOBS not in study.user_attrs:
         study.set_user_attr(_KNOBS, list(choose()))
     return list(study.user_attrs[_KNOBS])
+
+
+def chosen_kind(study: optuna.Study, rank: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+    """Return the distances of the kinds, the nearest first; `rank` is asked once, at the beginning of the study."""
+    if _KINDS not in study.user_attrs:
+        study.set_user_attr(_KINDS, list(rank().items()))
+    return dict(study.user_attrs[_KINDS])
 
 
 def search(
