@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import inf
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from mitodata.errors import MitoError
@@ -72,7 +73,8 @@ class Match:
     Attributes:
         target: what was matched.
         studio: where images are rendered; its recipe is the one to begin with, at the voxel size of the real images.
-        kinds: distance of each kind of tissue in the recipe, the nearest first; empty if it has none.
+        kinds: mean distance of single images of each kind of tissue in the recipe, the nearest first; empty if it has
+            none.
         matched: the recipe with each matched knob drawn around its best value, in the nearest kind if there are kinds.
         best: that value by name.
         ranges: of these knobs.
@@ -169,10 +171,20 @@ def match_recipe(
 
 
 def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, settings: Settings) -> dict[str, float]:
-    """Measure how far each kind of tissue in the recipe is from the real images; the nearest first."""
+    """Measure how far each kind of tissue in the recipe is from the real images; the nearest first.
+
+    It is the mean over single images: images of a kind that is of no look in particular may agree with the real ones
+    on average, and none of them by itself.
+    """
     images = range(2 * settings.crops)
-    looks = {kind.name: pool.submit(appearance_with, {}, images, kind.name) for kind in studio.recipe.kinds}
-    far = {name: appearance_distance(look.result(), target.appearance) for name, look in looks.items()}
+    looks = {
+        kind.name: [pool.submit(appearance_with, {}, [image], kind.name) for image in images]
+        for kind in studio.recipe.kinds
+    }
+    far = {
+        name: fmean(appearance_distance(look.result(), target.appearance) for look in some)
+        for name, some in looks.items()
+    }
     return dict(sorted(far.items(), key=lambda pair: pair[1]))
 
 

@@ -131,7 +131,7 @@ def _matched_values(match: Match) -> Mapping[str, Distribution]:
 def _kinds(match: Match) -> Iterator[str]:
     if match.kind is None:
         return
-    yield "kinds of tissue, distance without labels, and share of the images:"
+    yield "kinds of tissue, mean distance of single images, and share:"
     width = max(map(len, match.kinds))
     for name, distance in match.kinds.items():
         was, now = (find_kind(recipe.kinds, name).share for recipe in (match.studio.recipe, match.matched))
