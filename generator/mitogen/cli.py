@@ -242,6 +242,7 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
     epilog=examples(
         "mitogen import epfl folder/with/training.tif -o epfl.h5",
         "mitogen import pairs folder --voxel-size 50 5 5 -o mine.h5",
+        "mitogen import images stack.tif --voxel-size 50 5 5 -o unlabelled.h5",
         "mitogen import hdf5 cremi.h5 --raw volumes/raw --label volumes/labels/mito --voxel-size 40 4 4 -o a.h5",
     ),
 )
@@ -259,8 +260,9 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
 def import_real(source: str, path: Path, output: Path, **options: Any) -> None:
     """Turn real images into a dataset file.
 
-    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (folders images/ and masks/), dsb2018 or hdf5; PATH is the folder
-    or file. Where only masks exist, instances are their connected components.
+    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (folders images/ and masks/), dsb2018, hdf5, or images (a folder
+    or a TIFF stack without masks); PATH is the folder or file. Where only masks exist, instances are their connected
+    components.
     """
     from mitodata.importers import import_to_file
     from mitodata.store import Dataset

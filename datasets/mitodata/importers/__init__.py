@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from mitodata.errors import DataError
+from mitodata.importers.bare import IMAGES
 from mitodata.importers.dsb2018 import DSB2018
 from mitodata.importers.epfl import EPFL
 from mitodata.importers.hdf5 import HDF5
@@ -21,7 +22,7 @@ from mitodata.writer import write_dataset, write_volume
 __all__ = ["IMPORTERS", "Importer", "import_dataset", "import_to_file", "recognise"]
 
 IMPORTERS: dict[str, Importer] = {
-    importer.name: importer for importer in (EPFL, VNC, KASTHURI, MITOEM, DSB2018, PAIRS, HDF5)
+    importer.name: importer for importer in (EPFL, VNC, KASTHURI, MITOEM, DSB2018, PAIRS, HDF5, IMAGES)
 }
 """Every format by name, in the order in which `recognise` tries them: the particular before the general."""
 

@@ -31,7 +31,7 @@ def locate(path: Path, fits: Callable[[Path], bool], wanted: str) -> Path:
         if found:
             return found[0]
         level = [child for folder in level for child in subfolders(folder)]
-    raise DataError(f"{path}: found no {wanted}")
+    raise DataError(f"{path}: not found in there: {wanted}")
 
 
 def subfolders(folder: Path) -> Iterator[Path]:

@@ -17,7 +17,7 @@ _EXPECTS = "im%04i.png, with seg%04i.tif where there are labels (folders may be 
 def _find(path: Path, options: Options) -> list[Stack]:
     images, labels = _files(path, "im", (".png",)), _files(path, "seg", (".tif", ".tiff"))
     if not images:
-        raise DataError(f"{path}: found no {_EXPECTS}")
+        raise DataError(f"{path}: not found in there: {_EXPECTS}")
     if options.split:
         labels = [label for label in labels if options.split in label.parent.name.lower()]
         if not labels:

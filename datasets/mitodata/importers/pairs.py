@@ -17,7 +17,7 @@ def _find(path: Path, _: Options) -> list[Stack]:
     folder = locate(path, _fits, _EXPECTS)
     images, masks = _child(folder, _IMAGES), _child(folder, _MASKS)
     if images is None or masks is None:
-        raise DataError(f"{folder}: found no {_EXPECTS}")
+        raise DataError(f"{folder}: expected {_EXPECTS}")
     pairs = match(image_files(images), image_files(masks), lambda file: file.stem)
     return [
         Stack(
