@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100},
     epilog=examples(
-        "mitogen render --n 1000 -o train.h5      a thousand images of 256 x 256 with instance labels",
-        "mitogen preview train.h5 -o train.png    look at some of them",
-        "mitogen gap train.h5 real.h5             how it differs from real tissue, in numbers",
-        "mitogen match real.h5 -o matched.toml    a recipe whose images look like real ones",
-        "mitogen recipe explain KNOB              what can be changed",
+        "mitogen render --n 1000 --labels compartments -o train.h5    images of 256 x 256 to train on",
+        "mitogen preview train.h5 -o train.png                        look at some of them",
+        "mitogen gap train.h5 real.h5                                 how it differs from real tissue",
+        "mitogen match real.h5 -o matched.toml                        a recipe that looks like real images",
+        "mitogen recipe explain KNOB                                  what can be changed",
     ),
 )
 @click.version_option(package_name="mitogen-em", prog_name="mitogen")
@@ -51,7 +51,7 @@ def cli() -> None:
 
 @cli.command(
     epilog=examples(
-        "mitogen render --n 1000 -o train.h5",
+        "mitogen render --n 1000 --labels compartments -o train.h5",
         "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.volume_fraction=0.2 -o dense.h5",
         "mitogen render --shape 64 256 256 --voxel-size 5 5 5 -o volume.h5",
         "mitogen render --like train.h5 --only 417 -o one.h5    one image again, byte for byte",

@@ -14,7 +14,7 @@ from mitogen.options import COUNT, FILE, OUTPUT, PIXEL, SEED, SET_HELP, examples
     epilog=examples(
         "mitogen match real.h5 --from mito -o matched.toml",
         "mitogen match real.h5 -o matched.toml --knob imaging --knob cells.membrane_nm --trials 400",
-        "mitogen render --recipe matched.toml --n 1000 -o train.h5    what it is for",
+        "mitogen render --recipe matched.toml --n 1000 --size 400 --labels compartments -o train.h5    what it is for",
     )
 )
 @click.argument("real", type=FILE, metavar="REAL.h5")

@@ -68,6 +68,10 @@ def test_images_with_compartments_are_learned_with_them(discs: Path, fresh_discs
     assert learned("all") == ("compartments", "dice_focal")
     assert learned("told", "--set", "target=semantic") == ("semantic", "dice_ce")
     assert learned("some", discs) == ("semantic", "dice_ce")
+    assert "teaches more" not in mitoseg("fit", discs, "-o", tmp_path / "bare", *quick).stderr
+    train.unlink()
+    render_dataset(Job(open_recipe("mito"), shape=(1, 128, 128)), train, 4, workers=1, progress=False)
+    assert "render --labels compartments teaches more" in mitoseg("fit", train, "-o", tmp_path / "plain", *quick).stderr
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,20 @@ def _all_name_compartments(paths: Sequence[Path]) -> bool:
         files.close()
 
 
+def lack_compartments(training: Sequence[Path]) -> bool:
+    """Whether every file was rendered without compartments that its recipe could have named.
+
+    Raises:
+        DataError: a file is missing, damaged or unlabelled.
+    """
+    files = SectionFiles(training)
+    try:
+        made_by = [file.provenance for file in files.files]
+    finally:
+        files.close()
+    return all(each.recipe and not each.classes and can_name_compartments(each.recipe) for each in made_by)
+
+
 def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction: float, config: FitConfig) -> FitData:
     """Open the files of a run and choose its sections.
 
