@@ -11,10 +11,12 @@ from typing import Any
 
 import h5py
 import numpy as np
+import optuna
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna.trial import TrialState
 from PIL import Image
 
 from mitodata import DataError, Sample
@@ -264,6 +266,49 @@ def test_the_search_finds_the_bottom_of_a_bowl(tmp_path: Path) -> None:
     assert study.trials[0].params == start
     assert finished(study) == 80
     assert bowl([best.params])[0] < 0.15, (best.params, bottom)
+
+
+def bumps(trials: Sequence[Mapping[str, float]]) -> list[float]:
+    return [abs(one["imaging.white"] - 230) + abs(np.sin(7 * one["imaging.noise"])) for one in trials]
+
+
+def tried(study: optuna.Study) -> list[Mapping[str, float]]:
+    return [trial.params for trial in study.trials if trial.state == TrialState.COMPLETE]
+
+
+def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(tmp_path: Path) -> None:
+    ranges, start = named_ranges(load_recipe("mito"), KNOBS), {"imaging.white": 160.0, "imaging.noise": 9.0}
+    whole, parts = open_study(tmp_path / "whole", "x"), open_study(tmp_path / "parts", "x")
+    search(whole, ranges, start, bumps, (0, 24, np.inf))
+    for count in (1, 10, 11, 24):
+        search(parts, ranges, start, bumps, (0, count, np.inf))
+        assert finished(parts) == count
+    assert tried(parts) == tried(whole)
+
+
+@pytest.mark.parametrize(("name", "stop_at"), [("tell", 10), ("ask", 14)])
+def test_stopped_in_the_middle_of_a_round_it_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, stop_at: int
+) -> None:
+    ranges, start = named_ranges(load_recipe("mito"), KNOBS), {"imaging.white": 160.0, "imaging.noise": 9.0}
+    whole, storage = open_study(tmp_path / "whole", "x"), tmp_path / "stopped"
+    search(whole, ranges, start, bumps, (0, 20, np.inf))
+    calls, method = [], getattr(optuna.Study, name)
+
+    def stop(*args: Any, **more: Any) -> object:
+        calls.append(args)
+        if len(calls) == stop_at:
+            raise KeyboardInterrupt
+        return method(*args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, name, stop)
+        with pytest.raises(KeyboardInterrupt):
+            search(open_study(storage, "x"), ranges, start, bumps, (0, 20, np.inf))
+    again = open_study(storage, "x")
+    assert finished(again) < 20
+    search(again, ranges, start, bumps, (0, 20, np.inf))
+    assert tried(again) == tried(whole)
 
 
 def test_time_ends_a_search_after_a_round(tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ def match_recipe(
     study = open_study(storage, _fingerprint(studio, target, settings))
     try:
         with Workers(studio, workers) as pool:
-            kinds = chosen_kind(study, lambda: rank_kinds(pool, studio, target, settings))
+            seen = 2 * settings.crops
+            kinds = chosen_kind(study, lambda: rank_kinds(pool, studio, target, range(seen)))
             kind = next(iter(kinds), None)
             recipe = studio.recipe if kind is None else studio.recipe.alone(kind)
             asked = named_ranges(recipe, settings.knobs)
@@ -157,7 +158,7 @@ def match_recipe(
 
             best = search(study, ranges, middle, judge, (settings.seed, settings.trials, until)).params
             drawn = {one.knob.name: one.widened(best[one.knob.name], settings.width) for one in ranges}
-            fresh = range(settings.crops, settings.crops + settings.fresh)
+            fresh = range(seen, seen + settings.fresh)
             looks = [pool.submit(appearance_with, {}, fresh)]
             looks += [pool.submit(appearance_with, values, fresh, kind) for values in (best, drawn)]
             before, at_best, after = (look.result() for look in looks)
@@ -170,13 +171,12 @@ def match_recipe(
     return Match(target, studio, kinds, matched, best, ranges, finished(study), before, at_best, after)
 
 
-def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, settings: Settings) -> dict[str, float]:
+def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, images: Sequence[int]) -> dict[str, float]:
     """Measure how far each kind of tissue in the recipe is from the real images; the nearest first.
 
     It is the mean over single images: images of a kind that is of no look in particular may agree with the real ones
     on average, and none of them by itself.
     """
-    images = range(2 * settings.crops)
     looks = {
         kind.name: [pool.submit(appearance_with, {}, [image], kind.name) for image in images]
         for kind in studio.recipe.kinds

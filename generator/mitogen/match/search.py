@@ -126,18 +126,20 @@ def search(
     space: dict[str, BaseDistribution] = {
         one.knob.name: FloatDistribution(*one.ends, log=one.by_factors) for one in ranges
     }
-    if not study.trials:
+    if not study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)):
         study.enqueue_trial(start)
     with Progress("trial", trials, finished(study)) as bar:
         while finished(study) < trials and (time.monotonic() < until or not finished(study)):
             batch = _left_over(study, space)
-            while len(batch) < min(ROUND, trials - finished(study)):
-                study.sampler = _sampler(seed, len(study.trials), len(ranges))
+            # All of a round are chosen before the first is judged, also those that come after the last one asked for.
+            while not batch or (finished(study) + len(batch)) % ROUND:
+                study.sampler = _sampler(seed, finished(study) + len(batch), len(ranges))
                 trial = study.ask(space)
                 batch[trial.number] = dict(trial.params)
-            for number, distance in zip(batch, judge(list(batch.values())), strict=True):
+            numbers = list(batch)[: trials - finished(study)]
+            for number, distance in zip(numbers, judge([batch[number] for number in numbers]), strict=True):
                 study.tell(number, distance)
-            bar.advance(len(batch))
+            bar.advance(len(numbers))
     return study.best_trial
 
 
@@ -147,7 +149,7 @@ def finished(study: optuna.Study) -> int:
 
 
 def _left_over(study: optuna.Study, space: Mapping[str, BaseDistribution]) -> dict[int, Values]:
-    """What was chosen, but not judged, when the search was stopped."""
+    """What was chosen, but not judged, when the search was stopped or had enough."""
     left: dict[int, Values] = {}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if set(trial.params) == set(space):
