@@ -122,6 +122,33 @@ def test_a_large_section_is_read_in_windows(write: Write) -> None:
     assert len(many) == 2 * 21
 
 
+def test_sizes_in_nm_are_those_of_each_image(write: Write) -> None:
+    """The same discs in pixels of 5 nm and of 10 nm, together and apart."""
+
+    def disc(pixel_nm: float) -> Sample:
+        side = round(1000 / pixel_nm)
+        y, x = (np.mgrid[:side, :side] + 0.5) * pixel_nm - 500
+        label = (np.hypot(y, x) < 200)[None].astype(np.uint16)
+        raw = np.where(label > 0, 60, 180).astype(np.uint8)
+        return Sample(raw, (50.0, pixel_nm, pixel_nm), label, label.astype(np.uint8))
+
+    both = measure(write("both.h5", [disc(5), disc(10), disc(5)]))
+    fine = measure(write("fine.h5", [disc(5)]))
+    other = replace(fine, pixel_nm=both.pixel_nm)
+    for name in ("size.area_um2", "size.major_nm", "size.minor_nm", "number.per_um2"):
+        assert both.values()[name] == pytest.approx(fine.values()[name], rel=0.01), name
+    assert both.values()["size.area_um2"] == pytest.approx(np.pi * 0.04, rel=0.01)
+    assert "on average" in both.describe()
+    assert "pixels differ within both.h5; --pixel-size" in scale_warning(both, other)
+    assert scale_warning(fine, fine) == ""
+
+
+def test_the_file_that_is_too_small_is_named(write: Write) -> None:
+    large, small = write("large.h5", [tissue((1, 64, 64))]), write("small.h5", [tissue((1, 12, 90))])
+    with pytest.raises(DataError, match=r"small\.h5: an image of 12 x 90 px; expected at least 16 x 16"):
+        measure_pair(large, small, Sampling())
+
+
 def test_resampling_makes_pixel_sizes_alike(write: Write) -> None:
     fine = write("fine.h5", [tissue((1, 256, 256), pixel_nm=5)])
     coarse = write("coarse.h5", [tissue((1, 128, 128), pixel_nm=10)])
@@ -180,7 +207,7 @@ def test_constant_and_tiny_images(write: Write) -> None:
         assert all(np.isfinite([row.difference, row.tolerance]).all() for row in rows)
     assert np.isfinite([appearance_distance(*pair) for pair in ((one.appearance, other.appearance),) * 2]).all()
     assert "images too small" in left_out(one, other)["spectrum.low"]
-    with pytest.raises(DataError, match="no image of at least 16 x 16 pixels"):
+    with pytest.raises(DataError, match="expected at least 16 x 16"):
         measure(write("s.h5", [Sample(np.zeros((1, 12, 40), np.uint8), (5, 5, 5))]))
 
 
@@ -223,7 +250,7 @@ def test_command_without_labels(write: Write, file: Path, tmp_path: Path) -> Non
 def test_command_refuses_in_one_line(write: Write, file: Path, tmp_path: Path) -> None:
     small = write("s.h5", [Sample(np.zeros((1, 12, 40), np.uint8), (5, 5, 5))])
     for arguments, message in (
-        ([str(file), str(small)], "no image of at least 16 x 16 pixels"),
+        ([str(file), str(small)], "expected at least 16 x 16"),
         ([str(file), str(file), "--pixel-size", "0.1"], "cannot be made 0.1 nm"),
         ([str(file), str(file), "-o", str(file / "x")], "cannot be written"),
     ):

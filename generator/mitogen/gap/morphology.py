@@ -28,7 +28,7 @@ _SIZES = (
 
 @dataclass(frozen=True, eq=False)
 class Morphology:
-    """What is labelled in one or several sections of the same pixel size.
+    """What is labelled in one or several sections.
 
     Attributes:
         sections: how many.
@@ -36,21 +36,22 @@ class Morphology:
         boundary: (16, 256) int64, grey histograms of the pixels at each of `STEPS`, and in the last row of those deeper
             inside.
         shapes: (N, 3) float64, one profile a row: area in px, major and minor axis in px.
-        pixel_nm: edge lengths (y, x) of a pixel.
+        edges_nm: (N,) float64, the edge of a square pixel of the section of each profile.
+        known_um2: area of the pixels whose truth is known.
     """
 
     sections: int
     pixels: int
     boundary: NDArray[np.int64]
     shapes: NDArray[np.float64]
-    pixel_nm: tuple[float, float]
+    edges_nm: NDArray[np.float64]
+    known_um2: float
 
     def values(self) -> dict[str, float | None]:
         """Return the statistics by the names they have in `mitogen.gap.comparison`; None where there is none."""
         rim = self.boundary[OUTSIDE_PX : OUTSIDE_PX + RIM_PX].sum(axis=0)
         whole = self.boundary[OUTSIDE_PX:].sum(axis=0)
         profile = {profile_name(step): _grey(self.boundary[row])[0] for row, step in enumerate(STEPS)}
-        pixel_um2 = self.pixel_nm[0] * self.pixel_nm[1] / 1e6
         return {
             "mito.area_fraction": float(whole.sum() / self.pixels) if self.pixels else None,
             "mito.grey": _grey(whole)[0],
@@ -59,9 +60,9 @@ class Morphology:
             "mito.inside_grey": _grey(self.boundary[_DEEP])[0],
             "mito.inside_std": _grey(self.boundary[_DEEP])[1],
             **profile,
-            **_shape_values(self.shapes, float(np.sqrt(pixel_um2) * 1000)),
+            **_shape_values(self.shapes, self.edges_nm),
             "number.per_section": len(self.shapes) / self.sections if self.sections else None,
-            "number.per_um2": len(self.shapes) / (self.pixels * pixel_um2) if self.pixels else None,
+            "number.per_um2": len(self.shapes) / self.known_um2 if self.pixels else None,
         }
 
 
@@ -70,12 +71,15 @@ def outline(
 ) -> Morphology:
     """Measure one section; `raw`, `label` and `mask` are (Y, X), as in `mitodata.Sample`, `pixel_nm` is (y, x)."""
     known = mask != IGNORE
+    pixels, shapes = int(np.count_nonzero(known)), profile_shapes(np.where(known, label, 0))
+    pixel_nm2 = pixel_nm[0] * pixel_nm[1]
     return Morphology(
         sections=1,
-        pixels=int(np.count_nonzero(known)),
+        pixels=pixels,
         boundary=boundary_histograms(raw, mask),
-        shapes=profile_shapes(np.where(known, label, 0)),
-        pixel_nm=pixel_nm,
+        shapes=shapes,
+        edges_nm=np.full(len(shapes), np.sqrt(pixel_nm2)),
+        known_um2=pixels * pixel_nm2 / 1e6,
     )
 
 
@@ -85,13 +89,14 @@ def profile_name(step: int) -> str:
 
 
 def pool_morphologies(each: Sequence[Morphology]) -> Morphology:
-    """Put single sections (at least one) together; pixel sizes are averaged."""
+    """Put single sections (at least one) together, whose pixel sizes may differ."""
     return Morphology(
         sections=sum(one.sections for one in each),
         pixels=sum(one.pixels for one in each),
         boundary=np.sum([one.boundary for one in each], axis=0),
         shapes=np.concatenate([one.shapes for one in each]),
-        pixel_nm=(float(np.mean([one.pixel_nm[0] for one in each])), float(np.mean([one.pixel_nm[1] for one in each]))),
+        edges_nm=np.concatenate([one.edges_nm for one in each]),
+        known_um2=sum(one.known_um2 for one in each),
     )
 
 
@@ -150,12 +155,12 @@ def profile_shapes(label: NDArray[np.integer]) -> NDArray[np.float64]:
     return np.stack([area, 4 * np.sqrt(half + spread), 4 * np.sqrt(np.maximum(half - spread, 1 / 12))], axis=1)
 
 
-def _shape_values(shapes: NDArray[np.float64], pixel_nm: float) -> dict[str, float | None]:
+def _shape_values(shapes: NDArray[np.float64], edges_nm: NDArray[np.float64]) -> dict[str, float | None]:
     if not len(shapes):
         return dict.fromkeys(_SIZES)
-    area, major, minor = (float(median) for median in np.median(shapes, axis=0))
+    units = np.stack([edges_nm**2 / 1e6, edges_nm, edges_nm], axis=1)
+    sizes = (float(median) for each in (shapes, shapes * units) for median in np.median(each, axis=0))
     aspect = shapes[:, 1] / shapes[:, 2]
-    sizes = (area, major, minor, area * pixel_nm**2 / 1e6, major * pixel_nm, minor * pixel_nm)
     forms = (float(np.median(aspect)), float(np.quantile(aspect, 0.9)), float(np.mean(1 - 1 / aspect)))
     return dict(zip(_SIZES, (*sizes, *forms), strict=True))
 

@@ -12,7 +12,7 @@ from mitodata.store import Dataset
 from mitogen.gap.comparison import appearance_distance, compare, left_out
 from mitogen.gap.plots import draw_plots
 from mitogen.gap.sections import Sampling, common_sampling
-from mitogen.gap.statistics import Statistics, measure
+from mitogen.gap.statistics import SAME, Statistics, measure
 from mitogen.gap.table import COLUMNS, as_csv, as_json, format_left_out, format_table, table_cells
 
 PAGE = "index.html"
@@ -31,10 +31,11 @@ def measure_pair(synthetic: Path, real: Path, sampling: Sampling) -> tuple[Stati
 
 
 def scale_warning(synthetic: Statistics, real: Statistics) -> str:
-    """Say in one line that pixel sizes differ by more than 1 %; empty if they do not."""
+    """Say in one line that pixel sizes differ by more than 1 %, within a file or between them; empty if they do not."""
     pairs = list(zip(synthetic.pixel_nm, real.pixel_nm, strict=True))
-    if all(abs(a - b) <= 0.01 * b for a, b in pairs):
-        return ""
+    if all(abs(a - b) <= SAME * b for a, b in pairs):
+        mixed = [one.path.name for one in (synthetic, real) if one.mixed]
+        return f"pixels differ within {' and '.join(mixed)}; --pixel-size resamples to one size" if mixed else ""
     sizes = " and ".join(f"{y:.4g} x {x:.4g} nm" for y, x in (synthetic.pixel_nm, real.pixel_nm))
     target = max(max(pair) for pair in pairs)
     return (

@@ -12,6 +12,7 @@ from skimage.transform import resize
 
 from mitodata.errors import DataError
 from mitodata.sample import Sample, VoxelSize
+from mitogen.gap.appearance import SMALLEST_PX
 
 LARGEST_PX = 1024
 """Edge of the largest window: more of one section is read as several windows."""
@@ -140,8 +141,17 @@ def resample(section: Section, factors: tuple[float, float], shape: tuple[int, i
 
 
 def common_sampling(a: Images, b: Images, sampling: Sampling) -> Sampling:
-    """Choose windows of one size for two datasets, so that the edge of the picture cuts both alike."""
+    """Choose windows of one size for two datasets, so that the edge of the picture cuts both alike.
+
+    Raises:
+        DataError: a file is damaged, or holds an image that is too small for any window.
+    """
     sizes = [smallest_section_px(dataset, sampling) for dataset in (a, b)]
+    for dataset, (y, x) in zip((a, b), sizes, strict=True):
+        if min(y, x) < SMALLEST_PX:
+            raise DataError(
+                f"{dataset.path}: an image of {y} x {x} px; expected at least {SMALLEST_PX} x {SMALLEST_PX}"
+            )
     height, width = np.min(sizes, axis=0)
     return replace(sampling, window_px=(int(height), int(width)))
 

@@ -11,6 +11,9 @@ from mitogen.gap.appearance import SMALLEST_PX, Appearance, Image, look_at, pool
 from mitogen.gap.morphology import Morphology, outline, pool_morphologies
 from mitogen.gap.sections import Sampling, Section, chosen_sections, read_sections
 
+SAME = 0.01
+"""Pixels that differ by no more than this share are of one size."""
+
 _EXAMPLES = 4
 
 
@@ -21,6 +24,7 @@ class Statistics:
     Attributes:
         path: the file.
         pixel_nm: mean edge lengths (y, x) of a pixel in nm.
+        mixed: whether edge lengths differ by more than 1 % between images.
         window_px: (height, width) of the windows; None if they differ.
         appearance: what is measured without labels.
         morphology: what labels add; None if nothing is labelled.
@@ -29,6 +33,7 @@ class Statistics:
 
     path: Path
     pixel_nm: tuple[float, float]
+    mixed: bool
     window_px: tuple[int, int] | None
     appearance: Appearance
     morphology: Morphology | None
@@ -43,6 +48,7 @@ class Statistics:
         size = "" if self.window_px is None else f" of {self.window_px[0]} x {self.window_px[1]} px"
         y, x = self.pixel_nm
         pixel = f"{y:.4g} nm" if abs(y - x) < 1e-6 * x else f"{y:.4g} x {x:.4g} nm"
+        pixel += " on average" * self.mixed
         labels = "" if self.morphology else ", no labels"
         return f"{self.path.name}: {self.appearance.images} images{size}, {pixel} per pixel{labels}"
 
@@ -86,6 +92,7 @@ def _measure(path: Path, sections: Iterable[Section], shown: Sequence[tuple[int,
     return Statistics(
         path=path,
         pixel_nm=(y, x),
+        mixed=any(max(edges) > (1 + SAME) * min(edges) for edges in zip(*pixels, strict=True)),
         window_px=(height, width) if len(sizes) == 1 else None,
         appearance=pool_appearances(looks),
         morphology=pool_morphologies(outlines) if outlines else None,
