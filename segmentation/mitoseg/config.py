@@ -138,7 +138,7 @@ class FitConfig(BaseModel):
     )
     channels_last: Switch = Field(default="auto", description="memory order of images; auto is the faster one")
     epochs: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="passes over the data; give this or minutes"
+        default=None, gt=0, le=1e6, allow_inf_nan=False, description="passes over the data; give this or minutes"
     )
     minutes: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="wall time with validation, minutes; give this or epochs"

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -57,6 +57,14 @@ class Row:
             f"validation IoU {self.val_iou:.3f} at {self.threshold:.2f} ({self.val_iou_at_half:.3f} at .5), "
             f"{self.images_per_s:.1f} images/s"
         )
+
+
+def add_row(rows: list[Row], row: Row) -> None:
+    """Append a validation; one of the same step takes the place of the last, and keeps what that says of learning."""
+    if rows and rows[-1].step == row.step:
+        before = rows.pop()
+        row = replace(row, train_loss=before.train_loss, images_per_s=before.images_per_s, waiting=before.waiting)
+    rows.append(row)
 
 
 def write_environment(run: Path, device: str, processes: int) -> None:

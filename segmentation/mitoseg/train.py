@@ -17,7 +17,7 @@ from mitoseg.events import Events
 from mitoseg.learner import Budget, Learner
 from mitoseg.locking import alone_in
 from mitoseg.progress import Progress
-from mitoseg.record import Row, read_settings, write_environment, write_history, write_settings
+from mitoseg.record import Row, add_row, read_settings, write_environment, write_history, write_settings
 from mitoseg.stopping import Stop, stop_politely
 from mitoseg.team import Team, gather_team
 from mitoseg.validate import Validation, draw_validation, validate
@@ -90,6 +90,8 @@ def fit(
             saved = learner.restore(run / "last.pt")
             if learner.finished and saved == config:
                 raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
+            if learner.finished and learner.stalled:
+                raise RunError(f"{run}: ended early, no longer improving; a larger budget changes nothing: fit it anew")
             learner.finished = False
         sources = Sources(training=training, validation=validation, val_fraction=val_fraction, recipe=recipe)
         with open_in_turn(sources, run, config, team) as data, stop_politely() as stop, _memory(config):
@@ -199,8 +201,7 @@ class Session:
         """
         learner, config = self.learner, self.learner.config
         stop_at = None if self.budget.steps is None else self.budget.steps * config.batch
-        part = (self.team.rank, self.team.size)
-        loader = make_loader(self.data.patches, learner.step * config.batch, stop_at, part)
+        loader = make_loader(self.data.patches, learner.step * config.batch, stop_at, (self.team.rank, self.team.size))
         saved = time.monotonic()
         with ExitStack() as stack:
             batches = stack.enter_context(closing(read_batches(loader)))
@@ -251,7 +252,7 @@ class Session:
             sections = self.data.last if learner.finished else self.data.validation
             outcome = validate(learner.model(), self.data.files, sections)
             learner.decoding = outcome.decoding
-            learner.rows.append(self._row(outcome, began))
+            add_row(learner.rows, self._row(outcome, began))
         learner.decoding, learner.rows = self.team.tell((learner.decoding, learner.rows))
         learner.losses = []
         row = learner.rows[-1]
@@ -271,8 +272,7 @@ class Session:
         self.waited_s = 0.0
         # What this validation took, the last one will take again, for more sections.
         more = len(self.data.last) / len(self.data.validation)
-        reserve_s = self.team.tell(1.1 * more * (self.mark[1] - began))
-        self.budget = replace(self.budget, reserve_s=reserve_s)
+        self.budget = replace(self.budget, reserve_s=self.team.tell(1.1 * more * (self.mark[1] - began)))
 
     def _row(self, outcome: Validation, began: float) -> Row:
         learner = self.learner

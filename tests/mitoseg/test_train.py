@@ -138,6 +138,12 @@ def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path, discs: Path, t
     result = fit([discs], tmp_path, config)
     assert result.steps <= 12
     assert load_checkpoint(tmp_path / "last.pt")["finished"]
+    with (tmp_path / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["step"] for row in rows}) == len(rows)  # the last validation takes the place of the one before
+    assert float(rows[-1]["train_loss"]) > 0
+    with pytest.raises(RunError, match="ended early, no longer improving"):
+        fit([discs], tmp_path, config.model_copy(update={"steps": 80}), resume=True)
 
 
 FITTED = ("network", "working_voxel_nm", "patch_px", "batch", "learning_rate")
