@@ -88,7 +88,8 @@ def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> li
 
     Raises:
         DataError: a file cannot be read, or there is no voxel size.
-        RunError: the folder cannot be made or written, results exist already, or memory does not suffice.
+        RunError: the folder cannot be made or written, results exist already, two images would have results of one
+            name, or memory does not suffice.
     """
     paths = expand(paths)
     names = dict(zip(unique_names(paths), paths, strict=True))
@@ -99,6 +100,8 @@ def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> li
             for source in open_sources(path, wish.voxel_size_nm, wish.dataset):
                 targets = _targets(folder / f"{name}{source.suffix}", path, wish)
                 _check_free(targets, wish)
+                for target in set(targets.values()).intersection(written):
+                    raise RunError(f"{target}: holds results of another image of this call already; name them apart")
                 _segment_source(model, source, targets, wish)
                 written += targets.values()
     return written

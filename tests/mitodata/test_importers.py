@@ -206,6 +206,18 @@ def test_mitoem_keeps_instances_and_leaves_out_unlabelled_sections(tmp_path: Pat
         read("mitoem", tmp_path)
 
 
+def test_a_source_is_not_replaced_by_what_comes_of_it(tmp_path: Path) -> None:
+    source = tmp_path / "src.h5"
+    with h5py.File(source, "w") as file:
+        file["raw"] = raw()
+    before = source.read_bytes()
+    (tmp_path / "link.h5").symlink_to(source)
+    for output in (source, tmp_path / "link.h5"):
+        with pytest.raises(DataError, match="is to hold the source and the dataset"):
+            import_to_file("hdf5", source, output, voxel_size_nm=(40, 5, 5), raw="raw", overwrite=True)
+    assert source.read_bytes() == before
+
+
 def test_images_without_masks(tmp_path: Path) -> None:
     folder = tmp_path / "scans"
     save(folder / "a10.png", raw()[0])

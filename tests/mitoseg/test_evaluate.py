@@ -61,6 +61,22 @@ def test_tables_and_page(
     assert format_table(results).splitlines()[1].startswith("fresh ")
 
 
+def test_no_table_takes_the_place_of_another(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    """Also where files are called as tables are, and an image is a single pixel."""
+    speck = Sample(
+        np.zeros((1, 1, 1), np.uint8), (8.0, 8.0, 8.0), *[np.ones((1, 1, 1), t) for t in (np.uint16, np.uint8)]
+    )
+    model = load_model(run)
+    results = evaluate(model, [make_file(draw(50), speck, name=name) for name in ("runs", "one", "one-curve")])
+    write_tables(tmp_path, results, [results])
+    write_report(tmp_path, results, model)
+    assert len(read_rows(tmp_path / "runs-images.csv")) == len(read_rows(tmp_path / "one-curve-images.csv")) == 2
+    assert "run 2" in read_rows(tmp_path / "runs.csv")[0]
+    assert "threshold" in read_rows(tmp_path / "one-curve.csv")[0]
+
+
 def test_images_without_foreground_are_named_and_left_out(
     run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
 ) -> None:

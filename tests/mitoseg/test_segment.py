@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mitodata import DataError, RunError, Sample
+from mitodata.store import Provenance, write_dataset
 from mitodata.store import Dataset, validate
 from mitoseg.decode import decode, find_pieces
 from mitoseg.images import unique_names
@@ -157,6 +158,15 @@ def test_a_volume_in_tiles_is_the_volume_in_one_piece(
         for z, maps in predict_tile(model, windows, Tile.of(windows, part), read):
             found[z, slice(*part[0]), slice(*part[1])] = maps[0]
     np.testing.assert_allclose(found, predict_probability(model, raw, (8.0, 5.0, 5.0)), atol=1e-4)
+
+
+def test_two_images_whose_results_have_one_name_are_told_apart(model: Model, volume: Sample, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "x.h5", [volume, volume], Provenance())
+    tifffile.imwrite(tmp_path / "x-0000.tif", volume.raw, photometric="minisblack")
+    wish = Wish(("mask",), voxel_size_nm=SIZE, overwrite=True)
+    with pytest.raises(RunError, match=r"x-0000_mask\.tif: holds results of another image of this call already"):
+        segment(model, [tmp_path / "x.h5", tmp_path / "x-0000.tif"], tmp_path / "out", wish)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"x-0000_mask.tif", "x-0001_mask.tif"}
 
 
 def test_results_are_not_overwritten_unasked(model: Model, volume: Sample, tmp_path: Path) -> None:

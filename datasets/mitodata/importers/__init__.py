@@ -82,8 +82,10 @@ def import_to_file(
         options: see `import_dataset`.
 
     Raises:
-        DataError: as `import_dataset`, or the file exists or cannot be written.
+        DataError: as `import_dataset`, or the file exists, is the source, or cannot be written.
     """
+    if Path(output).resolve() == Path(path).resolve():
+        raise DataError(f"{output}: is to hold the source and the dataset; choose another name")
     importer, stacks, size = _prepare(source, Path(path), voxel_size_nm, options)
     stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
     whole = importer.volume if as_volume is None else as_volume

@@ -26,7 +26,7 @@ def draw_map(panel: Panel) -> bytes:
     for axes, (title, values, colour_map, low, high) in zip(figure.subplots(1, 3), parts, strict=True):
         shown = axes.imshow(values, cmap=colour_map, vmin=low, vmax=high, aspect=aspect)
         if title.startswith("image"):
-            if (panel.truth == 1).any():
+            if (panel.truth == 1).any() and min(panel.truth.shape) > 1:
                 axes.contour(panel.truth == 1, levels=[0.5], colors="#ffd400", linewidths=1)
         else:
             figure.colorbar(shown, ax=axes, shrink=0.85)

@@ -54,13 +54,19 @@ def write_tables(
     if others:
         _write_runs(report / "runs.csv", [results, *others])
     for result in results:
-        _write_images(report / f"{result.name}.csv", result)
-        _write_objects(report / f"{result.name}-objects.csv", result)
+        stem = file_stem(result.name)
+        _write_images(report / f"{stem}.csv", result)
+        _write_objects(report / f"{stem}-objects.csv", result)
         pooled = result.probabilities
         curve, diagram = threshold_curve(pooled), reliability(pooled)
-        _write_columns(report / f"{result.name}-curve.csv", vars(curve))
+        _write_columns(report / f"{stem}-curve.csv", vars(curve))
         columns = {name: values for name, values in vars(diagram).items() if isinstance(values, np.ndarray)}
-        _write_columns(report / f"{result.name}-reliability.csv", columns)
+        _write_columns(report / f"{stem}-reliability.csv", columns)
+
+
+def file_stem(name: str) -> str:
+    """What the tables of a dataset are called: as it is, unless that could be the name of another table."""
+    return f"{name}-images" if name == "runs" or name.endswith(("-curve", "-objects", "-reliability")) else name
 
 
 def _write_runs(path: Path, runs: Sequence[Sequence[DatasetResult]]) -> None:
