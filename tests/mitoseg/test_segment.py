@@ -14,8 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mitodata import DataError, RunError, Sample
-from mitodata.store import Provenance, write_dataset
-from mitodata.store import Dataset, validate
+from mitodata.store import Dataset, Provenance, validate, write_dataset
 from mitoseg.decode import decode, find_pieces
 from mitoseg.images import unique_names
 from mitoseg.inference.sources import expand, open_sources
