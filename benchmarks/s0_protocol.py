@@ -98,7 +98,7 @@ def page(report: Step, fitted: Step, real: Step, figures: dict[str, str], argume
         "Mean +- standard deviation over images with foreground, which is mitochondria. Nothing but synthetic images",
         "was used to train, to choose the threshold or to decide when to stop. Written by `benchmarks/s0_protocol.py`.",
         "",
-        "| | synthetic validation: study | ours | real: study | ours, five crops | ours, whole volume |",
+        "| | synthetic: study | synthetic: ours | real: study | real: ours, five crops | real: ours, whole volume |",
         "|---|---|---|---|---|---|",
     ]
     for name, title in TITLES.items():
