@@ -37,6 +37,15 @@ def explain_knobs(name: str, scenes: Scenes = SCENES) -> str:
     return "\n\n".join("\n".join(_explain(knob, scenes)) for knob in find_knobs(name, scenes))
 
 
+def list_sections(scenes: Scenes = SCENES) -> str:
+    """List the knobs of every section by their short names, one section a line."""
+    sections: dict[str, dict[str, None]] = {}
+    for name in (name for table in scenes.values() for name in table):
+        section, _, short = name.partition(".")
+        sections.setdefault(section, {})[short] = None
+    return "\n".join(f"{section}: {', '.join(shorts)}" for section, shorts in sections.items())
+
+
 def _explain(knob: Knob, scenes: Scenes) -> Iterator[str]:
     yield knob.describe()
     having = {scene: table[knob.name] for scene, table in scenes.items() if knob.name in table}

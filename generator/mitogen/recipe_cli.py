@@ -36,12 +36,15 @@ def show(name: str, overrides: tuple[str, ...]) -> None:
 @recipes.command(
     epilog=examples("mitogen recipe explain mitochondria.radius_nm", "mitogen recipe explain mitochondria")
 )
-@click.argument("knob")
-def explain(knob: str) -> None:
-    """Say what a knob (or every knob of a section) means, its unit, range and default."""
-    from mitogen.lookup import explain_knobs
+@click.argument("knob", required=False)
+def explain(knob: str | None) -> None:
+    """Say what a knob (or every knob of a section) means, its unit, range and default.
 
-    click.echo(explain_knobs(knob))
+    Without KNOB, list all by section. The default is that of the program; presets differ (`mitogen recipe show`).
+    """
+    from mitogen.lookup import explain_knobs, list_sections
+
+    click.echo(explain_knobs(knob) if knob else list_sections())
 
 
 @recipes.command("validate")

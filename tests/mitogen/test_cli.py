@@ -156,6 +156,9 @@ def test_recipe_commands(run: Program, tmp_path: Path) -> None:
     assert run("recipe", "validate", "mine.toml")[1].startswith("mine.toml: fine")
     assert "allowed 1 to 200 nm" in run("recipe", "explain", "section.thickness_nm")[1]
     assert "section.thickness_nm" in run("recipe", "explain", "section")[1]
+    listed = run("recipe", "explain")[1]
+    assert "\nimaging: " in listed
+    assert "radius_nm" in next(line for line in listed.splitlines() if line.startswith("mitochondria: "))
     assert "only in scene blobs" in run("recipe", "explain", "blobs.radius_nm")[1]
     code, output, _ = run("recipe", "diff", "mito", "mine.toml")
     changed = [line.split() for line in output.splitlines()]
