@@ -11,6 +11,7 @@ from pathlib import Path
 from machine import conditions
 from mitodata import RunError
 from mitogen.workers import cores
+from mitoseg.study.cells import unique
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
 from mitoseg.study.study import open_study, run_study
@@ -36,7 +37,7 @@ def main() -> None:
         outcomes = read_outcomes(study.cells, study.folder)
         if not outcomes:
             raise RunError(f"{study.folder}: no cell has ended yet; run without --as-it-is")
-        publish(study.folder, study.plan, study.layout, outcomes, len(study.cells))
+        publish(study.folder, study.plan, study.layout, outcomes, len(unique(study.cells)))
     else:
         run_study(study, arguments.workers)
     outcomes = read_outcomes(study.cells, study.folder)

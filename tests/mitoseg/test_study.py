@@ -18,10 +18,10 @@ from mitodata.errors import MitoError, RunError
 from mitoseg.locking import LOCK, alone_in
 from mitoseg.study import cells as cells_module
 from mitoseg.study import running
-from mitoseg.study.cells import make_cells, open_tests
+from mitoseg.study.cells import Cell, make_cells, open_tests
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import given_tests, read_plan, ready_names
-from mitoseg.study.results import read_outcomes
+from mitoseg.study.results import METRICS, read_outcomes
 from mitoseg.study.running import missing_cells, run_cells
 from mitoseg.study.study import Study, open_study, run_study
 
@@ -59,6 +59,15 @@ def names(study: Study) -> list[str]:
     return [condition.name for condition in study.layout.conditions]
 
 
+def write_result(study: Study, cell: Cell, iou: float) -> None:
+    """A result as if the cell had been run."""
+    scores = {name: {metric: {"mean": iou} for metric in METRICS} for name in ("synthetic", "held")}
+    result = {"key": cell.key, "scores": scores, "threshold": 0.5, "minutes": 1.0, "code": "none"}
+    path = cells_module.result_path(study.folder, cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result))
+
+
 def at_once(function: Callable[..., None], *arguments: object) -> "Future[None]":
     """Do the work here and now."""
     future: Future[None] = Future()
@@ -88,9 +97,36 @@ def test_designs(study: Callable[..., Study]) -> None:
     more = study('design = "random"\nsamples = 7\n[factors]\nimages = { uniform = [4, 9] }\npreset = ["mito", "s0"]')
     assert len({condition.setup.images.images for condition in some.layout.conditions}) > 1
     # More samples leave the first ones as they were.
-    assert [cell.key for cell in more.cells if cell.seed == 0][:5] == [
-        cell.key for cell in some.cells if cell.seed == 0
-    ]
+    first = [cell.key for cell in some.cells if cell.seed == 0]
+    assert [cell.key for cell in more.cells if cell.seed == 0][: len(first)] == first
+
+
+def test_a_random_search_draws_nothing_twice(study: Callable[..., Study]) -> None:
+    opened = study(
+        'design = "random"\nsamples = 40\nseeds = [0]\n[factors]\nimages = [4, 8]\n"augment.noise" = [0.0, 0.4]'
+    )
+    assert len(opened.cells) == len({cell.key for cell in opened.cells}) == 4
+    assert names(opened)[0] == "sample 0"
+    assert {factor: len(levels) for factor, levels in opened.layout.factors.items()} == {
+        "images": 2,
+        "augment.noise": 2,
+    }
+
+
+def test_the_same_fit_is_one_observation(study: Callable[..., Study]) -> None:
+    opened = study(
+        'design = "leave-one-out"\nseeds = [0, 1]\n[factors]\nspeed = { workers = 1 }\n'
+        'myelin = { "mitogen:myelin.density_per_um3" = 0 }'
+    )
+    assert names(opened) == ["baseline", "without speed", "without myelin"]
+    for cell in opened.cells:
+        write_result(opened, cell, 0.5)
+    outcomes = read_outcomes(opened.cells, opened.folder)
+    assert [one.cell.condition.name for one in outcomes] == ["baseline", "without myelin"] * 2
+    run_study(opened, 1)
+    said = (opened.folder / "table.md").read_text()
+    assert "4 of 4 cells have ended" in said
+    assert "without speed has the same settings as baseline" in said
 
 
 def test_named_levels_and_levels_that_are_ranges(study: Callable[..., Study]) -> None:
@@ -218,6 +254,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(
         ('design = "latin"\n[factors]\nimages = [4]', "design: got 'latin'"),
         ('design = "grid"\nseed = [1]\n[factors]\nimages = [4]', "seed: unknown; did you mean seeds?"),
         ('design = "grid"\nseeds = []\n[factors]\nimages = [4]', "seeds"),
+        ('design = "grid"\nseeds = [0, 0, 1]\n[factors]\nimages = [4]', "got [0, 0, 1]; expected each seed once"),
         ('design = "grid"\n[factors]\nimages = [4', "not valid TOML"),
     ],
 )

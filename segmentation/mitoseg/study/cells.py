@@ -33,9 +33,6 @@ CHUNK = 100
 HELD_OUT_FROM = 1_000_000
 """Number of the first image that is held out: the same seed, never an image of the training set."""
 
-NOT_IN_KEY = ("device", "workers")
-"""Settings of a fit that change how fast it is, not what comes out."""
-
 
 @dataclass(frozen=True)
 class Test:
@@ -80,16 +77,13 @@ class Cell:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything its scores depend on, as plain values; the version of the program apart."""
-        job, images = self.job, self.condition.setup.images
+        content = self.condition.setup.content
         return {
             "format": FORMAT,
             "schema_version": SCHEMA_VERSION,
-            "recipe": job.recipe.to_toml(),
-            "data_seed": job.seed,
-            "shape": list(job.shape),
-            "images": images.images,
-            "validation_images": images.validation_images,
-            "fit": {name: value for name, value in self.config.model_dump().items() if name not in NOT_IN_KEY},
+            **content,
+            "data_seed": self.job.seed,
+            "fit": {**content["fit"], "seed": self.seed},
             "tests": {test.name: {"sha256": test.content, "every": test.every} for test in self.tests},
         }
 
@@ -117,6 +111,14 @@ class Chunk:
 def make_cells(layout: Layout, seeds: Sequence[int], tests: Sequence[Test]) -> list[Cell]:
     """All cells of a study, one seed after the other, so that a part of them is a smaller study."""
     return [Cell(condition, seed, tests) for seed in seeds for condition in layout.conditions]
+
+
+def unique(cells: Sequence[Cell]) -> list[Cell]:
+    """Each key once: cells whose settings are the same are one fit, whatever their conditions are called."""
+    first: dict[str, Cell] = {}
+    for cell in cells:
+        first.setdefault(cell.key, cell)
+    return list(first.values())
 
 
 def open_tests(tests: Mapping[str, TestSet]) -> list[Test]:

@@ -1,5 +1,6 @@
 """From factors to conditions: full grid, one factor at a time, leave one out, random search."""
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -113,17 +114,19 @@ def _random(contents: Contents, folder: Path, where: str) -> Layout:
     for name, value in contents.factors.items():
         is_range = isinstance(value, dict) and len(value) == 1 and next(iter(value)) in KINDS
         choices[name] = _range(name, value, where) if is_range else _levels(name, value, where)
-    drawn: dict[str, list[Level]] = {name: [] for name in choices}
-    conditions = []
+    samples = []
     for sample in range(contents.samples):
+        levels = {}
         for place, (name, choice) in enumerate(choices.items()):
             # Each sample and each factor has a stream of its own: more samples leave the first ones as they were.
             u = float(np.random.default_rng(np.random.SeedSequence(0, spawn_key=(sample, place))).random())
-            drawn[name].append(_draw(name, choice, max(u, 1e-12)))
-        levels = {name: values[-1] for name, values in drawn.items()}
-        conditions.append(_condition(contents, levels, folder, where, f"sample {sample}"))
-    references = {name: values[0].label for name, values in drawn.items()}
-    return Layout(conditions, {name: _in_order(values) for name, values in drawn.items()}, references, random=True)
+            levels[name] = _draw(name, choice, max(u, 1e-12))
+        samples.append(_condition(contents, levels, folder, where, f"sample {sample}"))
+    known = twins(samples)  # a sample that was drawn before would be the same fit, not another observation
+    conditions = [one for one in samples if one.name not in known]
+    factors = {name: _in_order([one.levels[name] for one in conditions]) for name in choices}
+    references = {name: level.label for name, level in conditions[0].levels.items()}
+    return Layout(conditions, factors, references, random=True)
 
 
 DESIGNS: Mapping[str, Callable[[Contents, Path, str], Layout]] = {
@@ -132,6 +135,13 @@ DESIGNS: Mapping[str, Callable[[Contents, Path, str], Layout]] = {
     "leave-one-out": _leave_one_out,
     "random": _random,
 }
+
+
+def twins(conditions: Sequence[Condition]) -> dict[str, str]:
+    """Name of each condition whose settings are those of an earlier one -> name of that one."""
+    first: dict[str, str] = {}
+    owners = {one.name: first.setdefault(json.dumps(one.setup.content, sort_keys=True), one.name) for one in conditions}
+    return {name: owner for name, owner in owners.items() if name != owner}
 
 
 def _levels(name: str, value: object, where: str) -> list[Level]:

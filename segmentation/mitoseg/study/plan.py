@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mitodata.errors import RunError
 
@@ -48,6 +48,13 @@ class Contents(BaseModel):
     base: dict[str, Any] = Field(default_factory=dict)
     factors: dict[str, Any] = Field(min_length=1)
     tests: dict[str, TestSet] = Field(min_length=1)
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("expected each seed once: the same seed gives the same fit, not another one")
+        return seeds
 
 
 @dataclass(frozen=True)
@@ -137,4 +144,5 @@ def _problem(error: ValidationError) -> str:
         near = difflib.get_close_matches(str(place[-1]), [*Contents.model_fields, *TestSet.model_fields], n=1)
         return f"{name}: unknown{f'; did you mean {near[0]}?' if near else ''}"
     got = "" if first["type"] == "missing" else f"got {first['input']!r}; "
-    return f"{name}: {got}{first['msg'][0].lower()}{first['msg'][1:]}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}: {got}{message[0].lower()}{message[1:]}"

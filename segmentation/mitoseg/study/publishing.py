@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from mitoseg.checkpoint import write_atomic
 from mitoseg.study.charts import draw_ranking, draw_scores
-from mitoseg.study.designs import Layout
+from mitoseg.study.designs import Layout, twins
 from mitoseg.study.effects import Effect, rank_effects
 from mitoseg.study.plan import Plan
 from mitoseg.study.results import GAP, Outcome, as_csv, as_markdown, cells_csv, columns_of, summarise, write_csv
@@ -26,7 +26,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
         plan: the study file.
         layout: its conditions.
         outcomes: of the cells that have ended, at least one.
-        planned: how many cells it has in all.
+        planned: how many cells it has in all, each once.
 
     Returns:
         The path of the page.
@@ -41,7 +41,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
     judged = names[-1]
     markdown = as_markdown(table)
     pictures = {"scores.png": draw_scores(outcomes, layout), "ranking.png": draw_ranking(rankings[judged], judged)}
-    notes = notes_on(outcomes, planned)
+    notes = notes_on(outcomes, layout, planned)
     texts = {
         "table.csv": as_csv(table),
         "cells.csv": cells_csv(outcomes, list(layout.factors)),
@@ -68,7 +68,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
     return folder / PAGE
 
 
-def notes_on(outcomes: Sequence[Outcome], planned: int) -> list[str]:
+def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[str]:
     """What a reader has to know about the numbers."""
     seeds = len({one.cell.seed for one in outcomes})
     tests = ", ".join(
@@ -87,6 +87,10 @@ def notes_on(outcomes: Sequence[Outcome], planned: int) -> list[str]:
         notes.append(
             f"With {seeds} seeds only large effects can be told from chance; what is not significant is not zero."
         )
+    notes += [
+        f"{name} has the same settings as {first}: it is no other fit, and is counted there only."
+        for name, first in twins(layout.conditions).items()
+    ]
     versions = {one.code for one in outcomes}
     if len(versions) > 1:
         notes.append(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from mitoseg.study.cells import SYNTHETIC, Cell, read_result
+from mitoseg.study.cells import SYNTHETIC, Cell, read_result, unique
 from mitoseg.study.designs import Condition
 
 REAL = "real"
@@ -68,9 +68,9 @@ class Outcome:
 
 
 def read_outcomes(cells: Sequence[Cell], folder: Path) -> list[Outcome]:
-    """The outcomes of those cells that have a result, in their order."""
+    """The outcomes of those cells that have a result, in their order; cells that are the same count once."""
     outcomes = []
-    for cell in cells:
+    for cell in unique(cells):
         result = read_result(folder, cell)
         if result is None:
             continue

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from mitodata.errors import MitoError, RunError
 from mitogen.workers import Workers, cores
-from mitoseg.study.cells import Cell, Chunk, chunks_of, read_result, render_chunk, run_cell
+from mitoseg.study.cells import Cell, Chunk, chunks_of, read_result, render_chunk, run_cell, unique
 
 T = TypeVar("T")
 
@@ -43,8 +43,7 @@ class Failure:
 
 def missing_cells(cells: Sequence[Cell], folder: Path) -> list[Cell]:
     """The cells without a result, each key once."""
-    unique = {cell.key: cell for cell in cells}
-    return [cell for cell in unique.values() if read_result(folder, cell) is None]
+    return [cell for cell in unique(cells) if read_result(folder, cell) is None]
 
 
 def run_cells(cells: Sequence[Cell], folder: Path, submit: Submit, *, keep_models: bool = False) -> list[Failure]:

@@ -27,6 +27,9 @@ REFUSED = {
     "minutes": "would make results depend on the machine; expected steps or epochs",
 }
 
+NOT_IN_KEY = ("device", "workers")
+"""Settings of a fit that change how fast it is, not what comes out."""
+
 
 class Images(BaseModel):
     """What is rendered for a cell."""
@@ -55,6 +58,18 @@ class Setup:
     recipe: Recipe
     images: Images
     config: FitConfig
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything that scores depend on, as plain values; but for the seed, the test sets and the program."""
+        return {
+            "recipe": self.recipe.to_toml(),
+            "data_seed": self.images.data_seed,
+            "shape": [1, self.images.size_px, self.images.size_px],
+            "images": self.images.images,
+            "validation_images": self.images.validation_images,
+            "fit": self.config.model_dump(exclude=set(NOT_IN_KEY)),
+        }
 
 
 def resolve(settings: Mapping[str, object], folder: Path, where: str) -> Setup:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mitodata.errors import RunError
 from mitogen.workers import cores
 from mitoseg.locking import alone_in
-from mitoseg.study.cells import Cell, chunks_of, make_cells, open_tests
+from mitoseg.study.cells import Cell, chunks_of, make_cells, open_tests, unique
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish
@@ -91,7 +91,7 @@ def run_study(study: Study, workers: int | None, scheduler: str | None = None) -
                 left = len(missing_cells(study.cells, study.folder))
                 raise KeyboardInterrupt(f"stopped, {left} cells left; the same command goes on from here") from None
         outcomes = read_outcomes(study.cells, study.folder)
-        page = publish(study.folder, study.plan, study.layout, outcomes, len(study.cells)) if outcomes else None
+        page = publish(study.folder, study.plan, study.layout, outcomes, len(unique(study.cells))) if outcomes else None
     if failures or page is None:
         first = failures[0]
         raise RunError(
