@@ -112,7 +112,8 @@ def explain(model: Model, data: Path, real: Path | None = None) -> Explanation:
 
     Raises:
         DataError: a file is missing or damaged.
-        RunError: `data` has no drawn knobs, holds volumes, or has too few images with foreground.
+        RunError: `data` has no drawn knobs, holds volumes, or has too few images with foreground; or the error is the
+            same in all of them.
     """
     with Dataset(data) as dataset:
         params, is_2d = dataset.params, dataset.is_2d
@@ -137,7 +138,7 @@ def regress(drawn: Columns, error: NDArray[np.float64]) -> tuple[float, float, l
     Importances are measured on images that the forest has not seen: those of the training images are large for noise.
 
     Raises:
-        RunError: no knob varies.
+        RunError: no knob varies, or the error does not.
     """
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
@@ -149,6 +150,11 @@ def regress(drawn: Columns, error: NDArray[np.float64]) -> tuple[float, float, l
 
     if not drawn:
         raise RunError("every knob has the same value in all images; expected a set rendered from ranges")
+    if np.ptp(error) == 0:
+        raise RunError(
+            f"all {len(error)} images have the same error (1 - IoU), {error[0]:.3f}: there is nothing to explain; "
+            "expected a model that does better on some images than on others"
+        )
     x = np.column_stack(list(drawn.values()))
     folds = KFold(5, shuffle=True, random_state=0)
     ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 16)))
@@ -160,7 +166,7 @@ def regress(drawn: Columns, error: NDArray[np.float64]) -> tuple[float, float, l
         predicted[unseen] = forest.predict(x[unseen])
         shuffled = permutation_importance(forest, x[unseen], error[unseen], n_repeats=2, random_state=0)
         importance += shuffled.importances_mean / folds.get_n_splits()
-    weights = ridge.fit(x, error)[-1].coef_ / (error.std() or 1.0)
+    weights = ridge.fit(x, error)[-1].coef_ / (error.std())
     tests = [stats.spearmanr(values, error) for values in drawn.values()]
     corrected = holm([float(test.pvalue) for test in tests])
     reports = [
