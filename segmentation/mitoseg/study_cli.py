@@ -113,9 +113,13 @@ def explain(run: Path, data: Path, real: Path | None, as_text: bool) -> None:
     import json
     from dataclasses import asdict
 
+    from mitoseg.evaluate.results import defined
     from mitoseg.predict import load_model
     from mitoseg.study.explanation import explain as explain_run
     from mitoseg.study.explanation import format_explanation
 
     found = explain_run(load_model(run), data, real)
-    click.echo(json.dumps(asdict(found), indent=2) if as_text else format_explanation(found), nl=as_text)
+    if as_text:
+        click.echo(json.dumps(defined(asdict(found)), indent=2, allow_nan=False))
+    else:
+        click.echo(format_explanation(found), nl=False)

@@ -1,16 +1,29 @@
 """Where a model fails: planted causes are found, chance is called chance."""
 
+import json
 from collections.abc import Callable
+from math import nan
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from mitodata import Sample
 from mitodata.errors import RunError
 from mitodata.store import Provenance, write_dataset
 from mitoseg.predict import load_model
-from mitoseg.study.explanation import Explanation, _thirds, explain, format_explanation, locate, regress
+from mitoseg.study.explanation import (
+    Explanation,
+    KnobReport,
+    RealReport,
+    _thirds,
+    explain,
+    format_explanation,
+    locate,
+    regress,
+)
+from mitoseg.study_cli import study
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +105,19 @@ def test_what_cannot_be_explained_is_said(run: Path, rendered: Path, discs: Path
         regress({}, np.zeros(40))
     with pytest.raises(RunError, match=r"all 60 images have the same error \(1 - IoU\), 1\.000"):
         explain(model.read_by(threshold=1.0), rendered)  # finds nothing
+
+
+def test_json_has_no_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    knob = KnobReport("imaging.folds", 0.1, 0.5, 0.0, 0.0, nan, 0.4)
+    real = RealReport(3, 0.5, 0.4, 0.6, 0.0, {"noise": (nan, 50.0)})
+    found = Explanation(60, 0.5, 0.1, 0.1, [knob], real)
+    monkeypatch.setattr("mitoseg.predict.load_model", lambda run: None)
+    monkeypatch.setattr("mitoseg.study.explanation.explain", lambda *arguments: found)
+    printed = CliRunner().invoke(study, ["explain", "run", "many.h5", "--json"], catch_exceptions=False).stdout
+    assert "NaN" not in printed
+    read = json.loads(printed)
+    assert read["knobs"][0]["low"] is None
+    assert read["real"]["places"] == {"noise": [None, 50.0]}
 
 
 def test_thirds_of_a_knob_that_is_mostly_one_value() -> None:

@@ -184,11 +184,11 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
     """
     return {
         result.name: {
-            **{name: _defined(asdict(value)) for name, value in result.measured.items()},
-            "iou_by_threshold": _defined(result.threshold_curve()),
+            **{name: defined(asdict(value)) for name, value in result.measured.items()},
+            "iou_by_threshold": defined(result.threshold_curve()),
             "errors_px": asdict(result.errors),
             "pooled_iou_if": asdict(result.possible),
-            "compartments": {name: _defined(asdict(share)) for name, share in result.compartments.items()},
+            "compartments": {name: defined(asdict(share)) for name, share in result.compartments.items()},
             "images": len(result.images),
             "images_with_foreground": result.presence.with_foreground,
             "images_falsely_found": result.presence.falsely_found,
@@ -204,9 +204,10 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
     }
 
 
-def _defined(value: object) -> object:
+def defined(value: object) -> object:
+    """Plain values for JSON, which has no nan: None where there is one."""
     if isinstance(value, dict):
-        return {name: _defined(part) for name, part in value.items()}
-    if isinstance(value, tuple):
-        return [_defined(part) for part in value]
+        return {name: defined(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [defined(part) for part in value]
     return None if isinstance(value, float) and isnan(value) else value
