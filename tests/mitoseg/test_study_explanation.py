@@ -1,6 +1,7 @@
 """Where a model fails: planted causes are found, chance is called chance."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from math import nan
 from pathlib import Path
@@ -8,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy.spatial.distance import cdist
 
 from mitodata import Sample
 from mitodata.errors import RunError
 from mitodata.store import Provenance, write_dataset
 from mitoseg.predict import load_model
 from mitoseg.study.explanation import (
+    NEAREST,
     Explanation,
     KnobReport,
     RealReport,
+    _compare,
     _thirds,
     explain,
     format_explanation,
@@ -95,6 +99,23 @@ def _haziest(path: Path) -> set[int]:
 
     with Dataset(path) as dataset:
         return set(np.argsort(dataset.params["imaging.haze"])[-20:].tolist())
+
+
+def test_where_real_tissue_lies_takes_no_table_of_all_distances() -> None:
+    rng = np.random.default_rng(0)
+    a, b, error = rng.normal(size=(1500, 8)), rng.normal(0, 1.5, (30, 8)), rng.uniform(size=1500)
+    a[:, 7] = 3.0  # says nothing
+    tracemalloc.start()
+    found = _compare([f"s{number}" for number in range(8)], a, b, error)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1500**2  # a byte a pair
+    # The same as from all distances.
+    own, theirs = ((one[:, :7] - a[:, :7].mean(axis=0)) / a[:, :7].std(axis=0) for one in (a, b))
+    between, distances = cdist(own, own) + np.diag(np.full(1500, np.inf)), cdist(theirs, own)
+    near = np.unique(np.argsort(distances, axis=1)[:, :NEAREST])
+    assert found.error_near == pytest.approx(error[near].mean())
+    assert found.outside == (distances.min(axis=1) > np.quantile(between.min(axis=1), 0.95)).mean() > 0
 
 
 def test_what_cannot_be_explained_is_said(run: Path, rendered: Path, discs: Path, tmp_path: Path) -> None:

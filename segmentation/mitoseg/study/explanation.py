@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.spatial import KDTree
 
 from mitodata.errors import DataError, RunError
 from mitodata.store import Dataset
@@ -192,7 +193,7 @@ def locate(
         pixel_nm: pixel size that both are brought to.
 
     Raises:
-        DataError: a file is missing or damaged, or images are too small.
+        DataError: a file is missing or damaged, images are too small, or all synthetic ones look the same.
     """
     with Dataset(data) as synthetic, Dataset(real) as tissue:
         sampling = common_sampling(synthetic, tissue, Sampling(images=len(synthetic), pixel_nm=pixel_nm))
@@ -206,6 +207,8 @@ def locate(
     ours = [looks[int(place)] for place in places]
     names = [name for name in ours[0] if all(one[name] is not None for one in (*ours, *found))]
     a, b = (np.array([[one[name] for name in names] for one in group], float) for group in (ours, found))
+    if not a.std(axis=0).any():
+        raise DataError(f"{data}: all images look the same; expected a set rendered from ranges")
     return _compare(names, a, b, error)
 
 
@@ -216,15 +219,14 @@ def _compare(
     kept = a.std(axis=0) > 0
     centre, scale = a[:, kept].mean(axis=0), a[:, kept].std(axis=0)
     own, theirs = (a[:, kept] - centre) / scale, (b[:, kept] - centre) / scale
-    between = np.linalg.norm(own[:, None] - own[None], axis=2)
-    np.fill_diagonal(between, np.inf)
-    distances = np.linalg.norm(theirs[:, None] - own[None], axis=2)
-    count = min(NEAREST, len(own))
-    near = np.unique(np.argsort(distances, axis=1)[:, :count])
+    tree = KDTree(own)  # a table of all distances would grow with the square of N
+    distances, nearest = tree.query(theirs, k=min(NEAREST, len(own)))
+    between = np.asarray(tree.query(own, k=2)[0])[:, 1]  # the nearest of all is the image itself
+    near = np.unique(nearest)
     rng = np.random.default_rng(0)
     by_chance = [error[rng.choice(len(error), len(near), replace=False)].mean() for _ in range(2000)]
     low, high = np.quantile(by_chance, [0.025, 0.975])
-    outside = distances.min(axis=1) > np.quantile(between.min(axis=1), 0.95)
+    outside = np.asarray(distances)[:, 0] > np.quantile(between, 0.95)
     places = {
         name: (
             float(stats.spearmanr(a[:, k], error).statistic) if kept[k] else nan,
