@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mitodata.errors import MitoError, RunError
+from mitoseg.config import FitConfig
 from mitoseg.locking import LOCK, alone_in
 from mitoseg.study import cells as cells_module
-from mitoseg.study import running
+from mitoseg.study import running, settings
 from mitoseg.study.cells import Cell, make_cells, open_tests
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import given_tests, read_plan, ready_names
@@ -241,6 +243,12 @@ def test_a_cell_that_fails_does_not_stop_the_others(
         ('design = "grid"\n[factors]\n"mitogen:cristae.contrast" = [1, 7]', "7 is outside the allowed 0 to 2"),
         ('design = "grid"\n[factors]\n"augment.noise" = [0, -1]', "augment.noise: got -1"),
         ('design = "grid"\n[factors]\nimages = [0]', "images: got 0"),
+        ('design = "grid"\n[factors]\nnetwork = ["tinny"]', "network = tinny: network: got 'tinny'"),
+        ('design = "grid"\n[factors]\nnetwork_arguments = [{ features = 8 }]', "network tiny, which takes none"),
+        (
+            'design = "grid"\n[factors]\nlook = { flat = { network = "UNet", network_arguments = { strydes = [2] } } }',
+            "did you mean strides?",
+        ),
         ('design = "grid"\n[factors]\npreset = ["mitoo"]', "preset mitoo: unknown; did you mean mito?"),
         ('design = "grid"\n[factors]\nminutes = [1]', "depend on the machine"),
         ('design = "grid"\n[factors]\nseed = [1]', "comes from the study's seeds"),
@@ -266,6 +274,24 @@ def test_mistakes_are_found_before_anything_is_run(
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_is_built_once_and_with_weights_only_where_it_must(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def build(config: FitConfig) -> None:
+        built.append((config.network, torch.empty(1).device.type))
+        if built[-1] == ("small", "meta"):
+            raise RunError("looks at its weights")
+
+    monkeypatch.setattr("mitoseg.model.build_model", build)
+    settings._try_network.cache_clear()
+    head = 'design = "grid"\n[factors]\nimages = [4, 8]\nnetwork = ["tiny", "small"]\nbatch = [2, 4]'
+    assert len(names(study(head, BASE.replace('network = "tiny"', "").replace("batch = 2", "")))) == 8
+    assert built == [("tiny", "meta"), ("small", "meta"), ("small", "cpu")]
+    settings._try_network.cache_clear()
 
 
 @pytest.mark.parametrize(

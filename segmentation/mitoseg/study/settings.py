@@ -7,6 +7,7 @@ the fit (`network`, `augment.noise`; see `mitoseg fit --settings`).
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,20 @@ REFUSED = {
 
 NOT_IN_KEY = ("device", "workers")
 """Settings of a fit that change how fast it is, not what comes out."""
+
+NETWORK = {
+    "network",
+    "network_arguments",
+    "norm",
+    "dropout",
+    "dimensions",
+    "target",
+    "working_voxel_nm",
+    "working_slice_nm",
+    "patch_px",
+    "patch_z_px",
+}
+"""Settings of a fit that decide whether its network can be built."""
 
 
 class Images(BaseModel):
@@ -81,7 +96,8 @@ def resolve(settings: Mapping[str, object], folder: Path, where: str) -> Setup:
         where: what messages begin with.
 
     Raises:
-        RunError: a name is unknown, with the nearest known one; a value is impossible; or there is no budget.
+        RunError: a name is unknown, with the nearest known one; a value is impossible; there is no budget; or the
+            network cannot be built.
     """
     for name in settings:
         check_name(name, where)
@@ -95,6 +111,10 @@ def resolve(settings: Mapping[str, object], folder: Path, where: str) -> Setup:
     config = parse_config(_tree(settings), where)
     if config.steps is None and config.epochs is None:
         raise RunError(f"{where}: no budget; expected steps = NUMBER (or epochs) under [base]")
+    try:
+        _try_network(config.model_dump_json(include=NETWORK))
+    except RunError as error:
+        raise RunError(f"{where}: {error}") from error
     return Setup(recipe, images, config)
 
 
@@ -153,6 +173,21 @@ def _images(settings: Mapping[str, object], where: str) -> Images:
     except ValidationError as error:
         first = error.errors()[0]
         raise RunError(f"{where}: {first['loc'][0]}: got {first['input']!r}; {first['msg'].lower()}") from error
+
+
+@cache
+def _try_network(settings: str) -> None:
+    """Build a network once for all conditions that have it; `settings` are those of `NETWORK`, in JSON."""
+    import torch
+
+    from mitoseg.model import build_model
+
+    config = FitConfig.model_validate_json(settings)
+    try:
+        with torch.device("meta"):  # without weights
+            build_model(config)
+    except RunError:  # some networks of MONAI look at values while they are built
+        build_model(config)
 
 
 def _tree(settings: Mapping[str, object]) -> dict[str, Any]:
