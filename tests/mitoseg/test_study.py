@@ -20,6 +20,7 @@ from mitoseg.config import FitConfig
 from mitoseg.locking import LOCK, alone_in
 from mitoseg.study import cells as cells_module
 from mitoseg.study import running, settings
+from mitoseg.study import study as study_module
 from mitoseg.study.cells import Cell, make_cells, open_tests
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import given_tests, read_plan, ready_names
@@ -199,6 +200,39 @@ def test_a_stopped_study_goes_on_where_it_was(
     longer = study(head.replace("[4, 6]", "[4, 6, 8]"))
     assert [cell.condition.name for cell in missing_cells(longer.cells, longer.folder)] == ["images = 8"] * 2
     assert len(list((opened.folder / "renders").glob("*.h5"))) == 2 * (2 + 1)
+
+
+def test_what_is_left_is_run_with_as_many_threads(study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = study('design = "grid"\nseeds = [0, 1, 2]\n[factors]\nimages = [4]')
+    told: list[int] = []
+
+    class Here:
+        """A pool of no processes."""
+
+        def __init__(self, threads: int, count: int) -> None:
+            told.append(threads)
+
+        def __enter__(self) -> "Here":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def submit(self, *call: Any) -> "Future[None]":
+            return at_once(*call)
+
+    monkeypatch.setattr(running, "Workers", Here)
+    monkeypatch.setattr(running, "render_chunk", lambda *arguments: None)
+    monkeypatch.setattr(running, "run_cell", lambda threads, cell, *arguments: write_result(opened, cell, 0.5))
+    for module in (running, study_module):
+        monkeypatch.setattr(module, "cores", lambda: 8)
+    for workers in (2, None):
+        for left in (3, 1):
+            for cell in opened.cells[:left]:
+                cells_module.result_path(opened.folder, cell).unlink(missing_ok=True)
+            run_study(opened, workers)
+            assert not missing_cells(opened.cells, opened.folder)
+    assert told == [4, 4, 1, 1]
 
 
 def test_two_processes_do_not_run_one_study(study: Callable[..., Study]) -> None:

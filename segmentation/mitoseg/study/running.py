@@ -69,7 +69,11 @@ def run_cells(cells: Sequence[Cell], folder: Path, submit: Submit, *, keep_model
 
 @contextmanager
 def local(workers: int) -> Iterator[Submit]:
-    """Processes of this machine, which share its cores; stopped, they do not finish what they are at."""
+    """Processes of this machine, which share its cores; stopped, they do not finish what they are at.
+
+    How many threads each has depends on `workers` alone, not on how much there is left to do: rounding differs with it,
+    and a study that goes on must end as one that was not stopped. Processes start when there is work for them.
+    """
     threads = max(1, cores() // workers)
     with Workers(threads, workers) as pool:
         try:

@@ -85,7 +85,7 @@ def run_study(study: Study, workers: int | None, scheduler: str | None = None) -
         failures = []
         if missing:
             try:
-                with cluster(scheduler) if scheduler else local(min(workers or cores(), len(missing))) as submit:
+                with cluster(scheduler) if scheduler else local(workers or cores()) as submit:
                     failures = run_cells(missing, study.folder, submit, keep_models=study.plan.contents.keep_models)
             except KeyboardInterrupt:
                 left = len(missing_cells(study.cells, study.folder))
