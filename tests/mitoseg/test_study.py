@@ -288,6 +288,10 @@ def test_a_cell_that_fails_does_not_stop_the_others(
         ('design = "grid"\n[factors]\nseed = [1]', "comes from the study's seeds"),
         ('design = "grid"\n[factors]\nimages = 4', "expected a list of values"),
         ('design = "grid"\n[factors]\nimages = [4, 4]', "level 4 is there twice"),
+        (
+            'design = "one-at-a-time"\n[factors]\nlook = { baseline = { preset = "s0" }, other = { images = 8 } }',
+            "factors: look: level baseline: is what the base is called; expected another name",
+        ),
         ('design = "leave-one-out"\n[factors]\nmyelin = [0]', "expected a table of the settings"),
         ('design = "leave-one-out"\n[factors]\nmyelin = { "mitogen:myelin.density" = 9 }', "9 is outside"),
         ('design = "grid"\n[factors]\n"mitogen:imaging.noise" = [{ unifrm = [0, 1] }]', "did you mean uniform?"),

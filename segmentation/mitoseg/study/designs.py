@@ -92,6 +92,10 @@ def _one_at_a_time(contents: Contents, folder: Path, where: str) -> Layout:
     references, conditions = {}, [base]
     for name, value in contents.factors.items():
         levels = _levels(name, value, where)
+        if isinstance(value, dict) and BASELINE in value:
+            raise RunError(
+                f"{where}: factors: {name}: level {BASELINE}: is what the base is called; expected another name"
+            )
         own = BASELINE if isinstance(value, dict) else _label(value_of(name, base.setup))
         # A level that is the base itself is the baseline, not a second fit of the same thing.
         new = [level for level in levels if level.label != own]
