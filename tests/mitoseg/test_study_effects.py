@@ -123,6 +123,22 @@ def test_too_few_cells_say_so() -> None:
     assert isnan(rank_effects(here, layout, REAL)[-1].difference)
 
 
+def test_one_seed_says_nothing_about_chance() -> None:
+    rng = np.random.default_rng(3)
+    x, y = [Level(str(n), float(n), {}) for n in range(5)], [Level(name, nan, {}) for name in "abc"]
+    grid = [
+        outcome({"x": one, "y": two}, seed, rng.normal(0.5 + 0.1 * one.number, 0.01))
+        for seed in (0, 1)
+        for one in x
+        for two in y
+    ]
+    layout = Layout([one.cell.condition for one in grid[:15]], {"x": x, "y": y}, {"x": "0", "y": "a"})
+    for effect in rank_effects(grid[:15], layout, REAL):
+        assert not isnan(effect.difference)
+        assert all(map(isnan, (effect.low, effect.high, effect.p, effect.p_holm)))
+    assert all(effect.p >= 0 for effect in rank_effects(grid, layout, REAL))
+
+
 def test_holm_and_intervals() -> None:
     assert holm([0.01, 0.04, 0.03, nan]) == pytest.approx([0.03, 0.06, 0.06, nan], nan_ok=True)
     assert interval([]).seeds == 0

@@ -67,7 +67,8 @@ class _Fit:
 def rank_effects(outcomes: Sequence[Outcome], layout: Layout, name: str) -> list[Effect]:
     """Rank what factors do to the score on the set `name`, largest absolute effect first.
 
-    Effects for which there are too few cells have nan for what cannot be said, and come last.
+    Effects for which there are too few cells have nan for what cannot be said, and come last; with one seed, all have
+    nan for interval and p.
     """
     scored = [one for one in outcomes if not isnan(one.scores[name][METRIC])]
     scatter = pooled_std(scored, name)
@@ -183,7 +184,8 @@ def _coefficient(outcomes: Sequence[Outcome], name: str, column: Column, others:
     if rank == np.linalg.matrix_rank(rest):
         return None
     solution = np.linalg.lstsq(matrix, y, rcond=None)[0]
-    freedom = len(y) - rank
+    # With one seed, what is left over is interactions and bends as much as noise, and nothing tells them apart.
+    freedom = len(y) - rank if len({one.cell.seed for one in outcomes}) > 1 else 0
     noise = float(np.sum((y - matrix @ solution) ** 2)) / freedom if freedom > 0 else nan
     variance = float(np.linalg.pinv(matrix.T @ matrix)[0, 0])
     return _Fit(float(solution[0]), sqrt(noise * variance) if freedom > 0 else nan, freedom)
