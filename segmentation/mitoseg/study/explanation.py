@@ -167,7 +167,7 @@ def regress(drawn: Columns, error: NDArray[np.float64]) -> tuple[float, float, l
         predicted[unseen] = forest.predict(x[unseen])
         shuffled = permutation_importance(forest, x[unseen], error[unseen], n_repeats=2, random_state=0)
         importance += shuffled.importances_mean / folds.get_n_splits()
-    weights = ridge.fit(x, error)[-1].coef_ / (error.std())
+    weights = ridge.fit(x, error)[-1].coef_ / error.std()
     tests = [stats.spearmanr(values, error) for values in drawn.values()]
     corrected = holm([float(test.pvalue) for test in tests])
     reports = [
