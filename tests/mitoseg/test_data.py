@@ -227,6 +227,25 @@ def test_unlabelled_files_are_refused(make_file: Callable[..., Path]) -> None:
         SectionFiles([path])
 
 
+def test_of_many_files_few_are_open(
+    make_file: Callable[..., Path], draw: Callable[..., Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitoseg.data.files.MOST_OPEN", 2)
+    samples = [draw(seed) for seed in range(5)]
+    files = SectionFiles([make_file(sample, name=f"file{seed}") for seed, sample in enumerate(samples)])
+
+    def open_now() -> int:
+        return sum(file._file is not None for file in files.files)
+
+    assert open_now() <= 2
+    for _ in range(2):
+        for section, sample in zip(files.sections(), samples, strict=True):
+            assert np.array_equal(files.read(section)[0], sample.raw[0])
+            assert open_now() <= 2
+    files.close()
+    assert open_now() == 0
+
+
 def test_many_files_together_keep_no_more_in_memory_than_one(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[int] = []
 

@@ -32,6 +32,10 @@ LEAST_CACHE_BYTES = 2**20
 """What each file may keep unpacked, however many there are: a few blocks."""
 
 
+MOST_OPEN = 128
+"""Files that are open at once; systems often allow a process no more than 256."""
+
+
 class SectionFiles:
     """Labelled files seen as one sequence of sections; files are opened when first read, in each process by itself."""
 
@@ -45,11 +49,23 @@ class SectionFiles:
         cache_bytes = max(LEAST_CACHE_BYTES, CHUNK_CACHE_BYTES // max(len(paths), 1))
         self.files = [Dataset(path, cache_bytes) for path in paths]
         self._geometry: dict[tuple[int, int], Geometry] = {}
-        for path, file in zip(paths, self.files, strict=True):
+        self._recent: dict[int, None] = {}
+        for number, path in enumerate(paths):
+            file = self.file(number)
             if not len(file):
                 raise DataError(f"{path}: holds no images; expected at least one")
             if not file.labelled:
                 raise DataError(f"{path}: has no labels; expected a dataset with label and mask")
+
+    def file(self, number: int) -> Dataset:
+        """A file by its number, to be read now: of very many, the one that was not read for longest is closed."""
+        self._recent.pop(number, None)
+        self._recent[number] = None
+        if len(self._recent) > MOST_OPEN:
+            oldest = next(iter(self._recent))
+            del self._recent[oldest]
+            self.files[oldest].close()
+        return self.files[number]
 
     def sections(self) -> list[Section]:
         """All slices one by one, in the order of the files."""
@@ -57,7 +73,8 @@ class SectionFiles:
 
     def runs(self) -> list[Section]:
         """Every sample with all its slices, in the order of the files."""
-        samples = ((number, sample) for number, file in enumerate(self.files) for sample in range(len(file)))
+        numbers = range(len(self.files))
+        samples = ((number, sample) for number in numbers for sample in range(len(self.file(number))))
         return [Section(*key, 0, self._geometry_of(*key)[0][0]) for key in samples]
 
     def shape(self, section: Section) -> tuple[int, int]:
@@ -75,7 +92,7 @@ class SectionFiles:
 
     def classes(self, section: Section) -> Mapping[int, str]:
         """Names of the values of the compartments of the file a section is in."""
-        return self.files[section.file].provenance.classes
+        return self.file(section.file).provenance.classes
 
     def path(self, section: Section) -> Path:
         """The file a section is in."""
@@ -92,7 +109,7 @@ class SectionFiles:
 
     def read_window(self, section: Section, window: tuple[slice, slice, slice]) -> Sample:
         """Read a window (z, y, x) of the sample a section is in; z counts from the sample's first slice."""
-        sample = self.files[section.file].read(section.sample, window)
+        sample = self.file(section.file).read(section.sample, window)
         if sample.mask is None:
             raise DataError(f"{self.path(section)}: sample {section.sample} has no labels")
         return sample
@@ -104,9 +121,10 @@ class SectionFiles:
 
     def _geometry_of(self, file: int, sample: int) -> Geometry:
         # One entry a file where all samples are alike: with a million of them it must stay small.
-        key = (file, 0 if self.files[file].uniform else sample)
+        opened = self.file(file)
+        key = (file, 0 if opened.uniform else sample)
         if key not in self._geometry:
-            self._geometry[key] = (self.files[file].shape(key[1]), self.files[file].voxel_size_nm(key[1]))
+            self._geometry[key] = (opened.shape(key[1]), opened.voxel_size_nm(key[1]))
         return self._geometry[key]
 
 

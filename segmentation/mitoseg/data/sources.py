@@ -70,7 +70,7 @@ def _all_name_compartments(paths: Sequence[Path]) -> bool:
     """Whether every file has a map of compartments, with mitochondria among them."""
     files = SectionFiles(paths)
     try:
-        return all("matrix" in file.provenance.classes.values() for file in files.files)
+        return all("matrix" in file.provenance.classes.values() for file in map(files.file, range(len(paths))))
     finally:
         files.close()
 
@@ -83,7 +83,7 @@ def lack_compartments(training: Sequence[Path]) -> bool:
     """
     files = SectionFiles(training)
     try:
-        made_by = [file.provenance for file in files.files]
+        made_by = [files.file(number).provenance for number in range(len(training))]
     finally:
         files.close()
     return all(each.recipe and not each.classes and can_name_compartments(each.recipe) for each in made_by)

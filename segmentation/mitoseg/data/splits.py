@@ -121,7 +121,7 @@ def _joined(sections: Sequence[Section]) -> list[Section]:
 
 def _likeness(files: SectionFiles, samples: Sequence[Section]) -> float:
     """Median correlation of neighbouring images of one file; 0 if it was rendered or their shapes differ."""
-    if files.files[samples[0].file].provenance.recipe:
+    if files.file(samples[0].file).provenance.recipe:
         return 0.0
     found = []
     for first in spread(samples[:-1], _PAIRS):
