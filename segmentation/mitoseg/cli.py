@@ -154,7 +154,7 @@ def fit(
 
     from mitoseg.config import choose_budget, make_config
     from mitoseg.config_files import load_config, study_config
-    from mitoseg.data import Sources, lack_compartments, resolve_recipe, settings_for
+    from mitoseg.data import Sources, resolve_recipe, settings_for
     from mitoseg.train import fit as fit_run
     from mitoseg.train import resume_settings
 
@@ -168,13 +168,8 @@ def fit(
         asked = study or config_file or any(text.partition("=")[0].strip() == "target" for text in overrides)
         suited = {} if asked else settings_for(train, rendered)
         config = make_config(overrides, base, seed=seed, **suited)
-        if not asked and os.environ.get("RANK", "0") == "0":  # of a team, one says so
-            if "target" in suited:
-                click.echo(
-                    "target: compartments, by focal loss, since the images have them (--set target=...)", err=True
-                )
-            elif train and lack_compartments(train):
-                click.echo("target: foreground; mitogen render --labels compartments teaches more", err=True)
+        if "target" in suited and os.environ.get("RANK", "0") == "0":  # of a team, one says so
+            click.echo("target: compartments, by focal loss, since the images have them (--set target=...)", err=True)
     result = fit_run(run=run, config=choose_budget(config, epochs, minutes), resume=resume, **sources)
     if result.leads:
         click.echo(

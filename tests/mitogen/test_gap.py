@@ -207,7 +207,7 @@ def test_constant_and_tiny_images(write: Write) -> None:
         assert all(np.isfinite([row.difference, row.tolerance]).all() for row in rows)
     assert np.isfinite([appearance_distance(*pair) for pair in ((one.appearance, other.appearance),) * 2]).all()
     assert "images too small" in left_out(one, other)["spectrum.low"]
-    with pytest.raises(DataError, match="expected at least 16 x 16"):
+    with pytest.raises(DataError, match="no image of at least 16 x 16 pixels"):
         measure(write("s.h5", [Sample(np.zeros((1, 12, 40), np.uint8), (5, 5, 5))]))
 
 

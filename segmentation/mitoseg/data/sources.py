@@ -75,20 +75,6 @@ def _all_name_compartments(paths: Sequence[Path]) -> bool:
         files.close()
 
 
-def lack_compartments(training: Sequence[Path]) -> bool:
-    """Whether every file was rendered without compartments that its recipe could have named.
-
-    Raises:
-        DataError: a file is missing, damaged or unlabelled.
-    """
-    files = SectionFiles(training)
-    try:
-        made_by = [files.file(number).provenance for number in range(len(training))]
-    finally:
-        files.close()
-    return all(each.recipe and not each.classes and can_name_compartments(each.recipe) for each in made_by)
-
-
 def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction: float, config: FitConfig) -> FitData:
     """Open the files of a run and choose its sections.
 
@@ -111,7 +97,10 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
     held_out, last = (spread(all_held_out, times * config.validation_images) for times in (1, LAST))
     _check_foreground(held_out_files, held_out)
     patches = Patches(files, split.training if config.dimensions == 3 else single, config)
-    return FitData(patches, held_out_files, held_out, last, split.notes)
+    notes = split.notes
+    if config.target == "semantic" and _lack_compartments(files):
+        notes = [*notes, "target: foreground; mitogen render --labels compartments teaches more"]
+    return FitData(patches, held_out_files, held_out, last, notes)
 
 
 def open_rendered(recipe: str, held_out: Path, validation: Sequence[Path], config: FitConfig) -> FitData:
@@ -128,6 +117,12 @@ def open_rendered(recipe: str, held_out: Path, validation: Sequence[Path], confi
     sections, last = (spread(files.sections(), times * config.validation_images) for times in (1, LAST))
     _check_foreground(files, sections)
     return FitData(patches, files, sections, last, [])
+
+
+def _lack_compartments(files: SectionFiles) -> bool:
+    """Whether every file was rendered without compartments that its recipe could have named."""
+    made_by = [files.file(number).provenance for number in range(len(files.files))]
+    return all(each.recipe and not each.classes and can_name_compartments(each.recipe) for each in made_by)
 
 
 def _check_once(training: Sequence[Path], validation: Sequence[Path]) -> None:
