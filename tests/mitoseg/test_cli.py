@@ -85,6 +85,7 @@ def test_images_with_compartments_are_learned_with_them(discs: Path, fresh_discs
         (("fit", "{tmp}", "-o", "{tmp}/run"), "Error: "),
         (("fit", "{discs}", "-o", "{tmp}/run", "--epochs", "1", "--minutes", "1"), "both given"),
         (("fit", "{discs}", "-o", "{tmp}/run", "--set", "netwrk=tiny"), "did you mean network?"),
+        (("fit", "{discs}", "-o", "{tmp}/run", "--epochs", "1e308"), "epochs"),
         (("fit", "{discs}", "-o", "{tmp}/run", "--resume"), "--resume takes data and settings from the run"),
         (("fit", "-o", "{tmp}/run", "--resume"), "not found"),
         (("evaluate", "{tmp}/none", "{discs}", "-o", "{tmp}/r"), "none: not found"),
