@@ -17,10 +17,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from machine import conditions
 from mitodata import DataError, RunError
-from mitodata.store import Dataset
+from mitodata.unlabelled import Unlabelled
 from mitoseg.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.predict import load_model, predict_maps
-from pipeline import evaluate, import_real, is_finished, render, run_program
+from pipeline import evaluate, fit_step, import_real, render, run_program
 from s0_figures import read_metrics
 from steps import Step, Steps, write_text
 
@@ -31,10 +31,10 @@ def main() -> None:
     """Parse, fit both networks, adapt one, score, write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--real", type=Path, action="append", required=True, metavar="FOLDER", help="may be repeated")
-    parser.add_argument("--images", type=int, default=1000, metavar="N", help="training images")
-    parser.add_argument("--steps", type=int, default=1200, metavar="N", help="of each fit")
+    parser.add_argument("--images", type=int, default=800, metavar="N", help="training images")
+    parser.add_argument("--steps", type=int, default=800, metavar="N", help="of each fit")
     parser.add_argument("--network", default="small")
-    parser.add_argument("--every", type=int, default=6, metavar="K", help="adapt to and score only every Kth section")
+    parser.add_argument("--every", type=int, default=8, metavar="K", help="adapt to and score only every Kth section")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--folder", type=Path, default=Path("runs/norm-adaptation"), help="where data and runs are kept"
@@ -80,22 +80,14 @@ def fit_norm(norm: str, train: Step, validation: Step, arguments: argparse.Names
     place = arguments.folder / norm
     settings = (f"norm={norm}", f"network={arguments.network}", f"steps={arguments.steps}")
     changes = (word for setting in settings for word in ("--set", setting))
-    files = (str(train.result), "--val", str(validation.result))
-    return Step(
-        ("mitoseg", "fit", *files, "-o", str(place), *changes, "--seed", str(arguments.seed)),
-        result=place / "last.pt",
-        place=place,
-        after=(train, validation),
-        resume=("mitoseg", "fit", "--resume", "-o", str(place)),
-        partial=place / "last.pt",
-        finished=is_finished,
-    )
+    command = ("mitoseg", "fit", str(train.result), "--val", str(validation.result), "-o", str(place), *changes)
+    return fit_step(place, (*command, "--seed", str(arguments.seed)), (train, validation))
 
 
 def adapt(run: Path, data: Path, target: Path, every: int = 1) -> None:
     """Copy a run to `target`, its batch statistics replaced by those of every `every`th section of `data`.
 
-    Only grey levels are read. Every window counts the same.
+    Every window counts the same; labels are not opened.
 
     Raises:
         RunError: the network keeps no batch statistics.
@@ -108,7 +100,7 @@ def adapt(run: Path, data: Path, target: Path, every: int = 1) -> None:
         layer.reset_running_stats()
         layer.momentum = None  # the plain mean over all that goes through
         layer.train()
-    with Dataset(data) as samples:
+    with Unlabelled(data) as samples:
         for number in range(len(samples)):
             for z in range(0, samples.shape(number)[0], every):
                 section = samples.read(number, (slice(z, z + 1), slice(None), slice(None)))

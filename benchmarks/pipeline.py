@@ -50,26 +50,23 @@ def fit(run: Path, train: Sequence[Step], validation: Step, minutes: str, seed: 
     files = (str(each.result) for each in train)
     command = ("mitoseg", "fit", *files, "--val", str(validation.result), "-o", str(run))
     command = (*command, "--set", "target=compartments", "--set", "loss=dice_focal")
-    return Step(
-        (*command, "--minutes", minutes, "--seed", str(seed)),
-        result=run / "last.pt",
-        place=run,
-        after=(*train, validation),
-        resume=("mitoseg", "fit", "--resume", "-o", str(run)),
-        partial=run / "last.pt",
-        finished=is_finished,
-    )
+    return fit_step(run, (*command, "--minutes", minutes, "--seed", str(seed)), (*train, validation))
 
 
 def fit_settings(run: Path, train: Step, study: str, minutes: str, seed: int = 0, changes: Sequence[str] = ()) -> Step:
     """Fit with the settings of a study and some changes KEY=VALUE; a share of `train` is held out for validation."""
     fit_it = ("mitoseg", "fit", str(train.result), "--val-fraction", "0.15", "-o", str(run), "--study", study)
     command = (*fit_it, *(word for change in changes for word in ("--set", change)))
+    return fit_step(run, (*command, "--minutes", minutes, "--seed", str(seed)), (train,))
+
+
+def fit_step(run: Path, command: tuple[str, ...], after: tuple[Step, ...]) -> Step:
+    """A fit in the folder `run`; stopped, it goes on where it was."""
     return Step(
-        (*command, "--minutes", minutes, "--seed", str(seed)),
+        command,
         result=run / "last.pt",
         place=run,
-        after=(train,),
+        after=after,
         resume=("mitoseg", "fit", "--resume", "-o", str(run)),
         partial=run / "last.pt",
         finished=is_finished,
