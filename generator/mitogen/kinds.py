@@ -11,7 +11,7 @@ what differs in a share of the images, for instance those that look like a fly's
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mitodata.errors import RecipeError
 from mitogen.distributions import Distribution
@@ -49,17 +49,6 @@ def find_kind(kinds: Sequence[Kind], name: str) -> Kind:
         if kind.name == name:
             return kind
     raise RecipeError(f"kind {name!r}: not in the recipe; expected one of {', '.join(kind.name for kind in kinds)}")
-
-
-def favour(kinds: Sequence[Kind], changed: Kind) -> tuple[Kind, ...]:
-    """Put `changed` in the place of the kind of its name; all others shrink by one factor to make room.
-
-    Raises:
-        RecipeError: there is no such kind.
-    """
-    old = find_kind(kinds, changed.name).share
-    factor = (1 - changed.share) / (1 - old) if old < 1 else 1.0
-    return tuple(changed if kind.name == changed.name else replace(kind, share=kind.share * factor) for kind in kinds)
 
 
 def parse_kinds(table: object, fit: Fit, where: str) -> tuple[Kind, ...]:

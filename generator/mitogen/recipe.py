@@ -78,12 +78,14 @@ class Recipe:
             self, description=description or self.description, values={**self.values, **changed}, kinds=kinds
         )
 
-    def alone(self, kind: str) -> "Recipe":
-        """Return the recipe that renders nothing but one of its kinds.
+    def alone(self, kind: str | None) -> "Recipe":
+        """Return the recipe that renders nothing but one of its kinds; None: the recipe as it is.
 
         Raises:
             RecipeError: there is no such kind.
         """
+        if kind is None:
+            return self
         return replace(self, values={**self.values, **find_kind(self.kinds, kind).values}, kinds=())
 
     def to_toml(self) -> str:

@@ -28,8 +28,7 @@ class Studio:
 
     def job(self, values: Mapping[str, object], kind: str | None = None) -> Job:
         """The rendering job with these knobs set, of the whole recipe or of one of its kinds."""
-        recipe = self.recipe if kind is None else self.recipe.alone(kind)
-        return Job(recipe.override(values), self.seed, (1, self.size_px, self.size_px))
+        return Job(self.recipe.alone(kind).override(values), self.seed, (1, self.size_px, self.size_px))
 
 
 def render_crops(
@@ -40,10 +39,10 @@ def render_crops(
     Raises:
         RenderError: one failed.
     """
-    crops = []
+    crops, job = [], studio.job(values, kind)
     for image in images:
         go_on()
-        crops += [sample.raw[0] for sample in studio.job(values, kind).samples([image])]
+        crops += [sample.raw[0] for sample in job.samples([image])]
     return crops
 
 

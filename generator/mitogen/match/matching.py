@@ -16,10 +16,10 @@ from mitogen.distributions import Distribution
 from mitogen.gap.appearance import Appearance
 from mitogen.gap.comparison import appearance_distance
 from mitogen.job import RenderError
-from mitogen.kinds import favour, find_kind
+from mitogen.kinds import find_kind
 from mitogen.match.look import Studio, appearance_with
 from mitogen.match.ranges import Range, candidates, named_ranges
-from mitogen.match.search import Values, chosen_kind, chosen_knobs, finished, open_study, search
+from mitogen.match.search import Values, chosen_once, finished, open_study, search
 from mitogen.match.target import Target
 from mitogen.progress import Progress
 from mitogen.recipe import Recipe
@@ -142,12 +142,12 @@ def match_recipe(
     try:
         with Workers(studio, workers) as pool:
             seen = 2 * settings.crops
-            kinds = chosen_kind(study, lambda: rank_kinds(pool, studio, target, range(seen)))
+            kinds = dict(chosen_once(study, "kinds", lambda: rank_kinds(pool, studio, target, range(seen))))
             kind = next(iter(kinds), None)
-            recipe = studio.recipe if kind is None else studio.recipe.alone(kind)
+            recipe = studio.recipe.alone(kind)
             asked = named_ranges(recipe, settings.knobs)
-            names = chosen_knobs(
-                study, lambda: [one.knob.name for one in asked or screen(pool, recipe, kind, settings)]
+            names = chosen_once(
+                study, "knobs", lambda: [one.knob.name for one in asked or screen(pool, recipe, kind, settings)]
             )
             ranges = named_ranges(recipe, names)
             middle = {one.knob.name: _middle(recipe, one) for one in ranges}
@@ -171,7 +171,7 @@ def match_recipe(
     return Match(target, studio, kinds, matched, best, ranges, finished(study), before, at_best, after)
 
 
-def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, images: Sequence[int]) -> dict[str, float]:
+def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, images: Sequence[int]) -> list[tuple[str, float]]:
     """Measure how far each kind of tissue in the recipe is from the real images; the nearest first.
 
     It is the mean over single images: images of a kind that is of no look in particular may agree with the real ones
@@ -185,14 +185,20 @@ def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, images: Se
         name: fmean(appearance_distance(look.result(), target.appearance) for look in some)
         for name, some in looks.items()
     }
-    return dict(sorted(far.items(), key=lambda pair: pair[1]))
+    return sorted(far.items(), key=lambda pair: pair[1])
 
 
 def favoured(recipe: Recipe, kind: str, drawn: Mapping[str, Distribution]) -> Recipe:
-    """Return the recipe with some knobs of a kind changed, and more of its images of that kind."""
+    """Return the recipe with some knobs of a kind changed, and more of its images of that kind.
+
+    The shares of all others, and what is of no kind, shrink by one factor to make room.
+    """
     old = find_kind(recipe.kinds, kind)
-    new = replace(old, share=max(old.share, FAVOURED), values={**old.values, **drawn})
-    return replace(recipe, kinds=favour(recipe.kinds, new))
+    share = max(old.share, FAVOURED)
+    factor = (1 - share) / (1 - old.share) if old.share < 1 else 1.0
+    new = replace(old, share=share, values={**old.values, **drawn})
+    kinds = (new if one is old else replace(one, share=one.share * factor) for one in recipe.kinds)
+    return replace(recipe, kinds=tuple(kinds))
 
 
 def screen(pool: Workers[Studio], recipe: Recipe, kind: str | None, settings: Settings) -> list[Range]:

@@ -125,7 +125,7 @@ def _what(match: Match) -> str:
 
 def _matched_values(match: Match) -> Mapping[str, Distribution]:
     """What is drawn where the recipe was matched."""
-    return (match.matched if match.kind is None else match.matched.alone(match.kind)).values
+    return match.matched.alone(match.kind).values
 
 
 def _kinds(match: Match) -> Iterator[str]:
@@ -141,11 +141,10 @@ def _kinds(match: Match) -> Iterator[str]:
 
 def _knobs(match: Match) -> Iterator[str]:
     width = max(len(one.knob.name) for one in match.ranges)
-    begun = match.studio.recipe if match.kind is None else match.studio.recipe.alone(match.kind)
+    before, after = match.studio.recipe.alone(match.kind).values, _matched_values(match)
     for one in match.ranges:
         name = one.knob.name
-        was, now = (values[name].text() for values in (begun.values, _matched_values(match)))
-        yield f"{name:{width}}  {was} -> {now}"
+        yield f"{name:{width}}  {before[name].text()} -> {after[name].text()}"
 
 
 def _distances(match: Match) -> Iterator[str]:

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
@@ -24,7 +25,7 @@ Judge = Callable[[Sequence[Mapping[str, float]]], Sequence[float]]
 """Gives the distance for each of some settings of knobs."""
 
 _NAME = "match"
-_SETTINGS, _KNOBS, _KINDS = "settings", "knobs", "kinds"
+_SETTINGS = "settings"
 _FIRST_LINE_BYTES = 2**16
 
 
@@ -89,18 +90,11 @@ def _is_record(line: bytes) -> bool:
     return isinstance(record, dict) and "op_code" in record
 
 
-def chosen_knobs(study: optuna.Study, choose: Callable[[], Sequence[str]]) -> list[str]:
-    """Return the names of the knobs that the study searches; `choose` is asked once, at its beginning."""
-    if _KNOBS not in study.user_attrs:
-        study.set_user_attr(_KNOBS, list(choose()))
-    return list(study.user_attrs[_KNOBS])
-
-
-def chosen_kind(study: optuna.Study, rank: Callable[[], Mapping[str, float]]) -> dict[str, float]:
-    """Return the distances of the kinds, the nearest first; `rank` is asked once, at the beginning of the study."""
-    if _KINDS not in study.user_attrs:
-        study.set_user_attr(_KINDS, list(rank().items()))
-    return dict(study.user_attrs[_KINDS])
+def chosen_once(study: optuna.Study, what: str, choose: Callable[[], Sequence[Any]]) -> list[Any]:
+    """Return what was chosen at the beginning of the study; `choose` is asked once, for what JSON can hold."""
+    if what not in study.user_attrs:
+        study.set_user_attr(what, list(choose()))
+    return list(study.user_attrs[what])
 
 
 def search(
