@@ -31,7 +31,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         raise RunError(
             f"{folder}: another process is at work here; wait for it or stop it, or choose another folder"
         ) from error
-    except NotImplementedError:
+    except NotImplementedError:  # what filelock raises where the file system has no locks
         pass
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error

@@ -93,8 +93,8 @@ def test_parts_lie_beside_the_page(report: Path) -> None:
 @pytest.mark.parametrize("width", [1400, 420])
 def test_browser_shows_all_of_it(report: Path, tmp_path: Path, width: int) -> None:
     probe = look_at(report, tmp_path, width)
-    assert int(re.search(r'"images":(\d+)', probe).group(1)) > 50  # type: ignore[union-attr]
-    before, after = re.search(r'"before":"([\d.]+)","after":"([\d.]+)"', probe).groups()  # type: ignore[union-attr]
+    assert int(groups(r'"images":(\d+)', probe)[0]) > 50
+    before, after = groups(r'"before":"([\d.]+)","after":"([\d.]+)"', probe)
     assert float(before) < float(after), "worst first; after two clicks best first"
 
 
@@ -109,7 +109,14 @@ def test_browser_shows_instances_of_volumes(
     results = evaluate(model, [volumes])
     write_tables(page, results)
     assert "um3" in write_report(page, results, model).read_text()
-    assert int(re.search(r'"images":(\d+)', look_at(page, tmp_path, 1400)).group(1)) > 10  # type: ignore[union-attr]
+    assert int(groups(r'"images":(\d+)', look_at(page, tmp_path, 1400))[0]) > 10
+
+
+def groups(pattern: str, text: str) -> tuple[str, ...]:
+    """The groups of a pattern that has to be there."""
+    match = re.search(pattern, text)
+    assert match, text
+    return match.groups()
 
 
 def look_at(report: Path, tmp_path: Path, width: int) -> str:
@@ -122,9 +129,8 @@ def look_at(report: Path, tmp_path: Path, width: int) -> str:
     command += [f"--window-size={width},900", "--virtual-time-budget=10000", "--dump-dom", f"file://{page}"]
     environment = {**os.environ, "HOME": str(tmp_path)}
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=True).stdout
-    found = re.search(r'data-probe="([^"]*)"', shown)
-    assert found, "the page was not loaded to its end"
-    probe = found.group(1).replace("&quot;", '"')
+    (probe,) = groups(r'data-probe="([^"]*)"', shown)  # else the page was not loaded to its end
+    probe = probe.replace("&quot;", '"')
     assert '"broken":0,"requests":[]' in probe, probe
     assert '"errors":[]' in probe, probe
     assert '"wide":0' in probe, f"the page is wider than the window: {probe}"

@@ -27,6 +27,7 @@ from mitoseg.report.runs import over_runs
 from mitoseg.report.sets import ImageSet, image_sets
 from mitoseg.report.sheets import draw_sheet
 from mitoseg.report.table import COLUMNS
+from mitoseg.report.tables import file_stem
 
 FIGURES = "figures"
 """Folder of the pictures, beside the page."""
@@ -86,7 +87,7 @@ def write_report(
     environment = Environment(
         loader=PackageLoader("mitoseg.report"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": number, "share": lambda value: number(value, 3)}
+    environment.filters |= {"number": number, "share": lambda value: number(value, 3), "stem": file_stem}
     page = environment.get_template("report.html").render(
         model=model,
         threshold=results[0].threshold,
