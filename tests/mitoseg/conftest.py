@@ -1,15 +1,18 @@
 """Tiny tissue that a network learns in seconds: dark discs are foreground, pale discs are not."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from study_file import BASE
 
 from mitodata import Sample
 from mitodata.store import Provenance, write_dataset
 from mitoseg.config import FitConfig, make_config
+from mitoseg.study.study import Study, open_study
 from mitoseg.train import fit
 
 
@@ -78,3 +81,18 @@ def run(tmp_path_factory: pytest.TempPathFactory, discs: Path, fresh_discs: Path
     folder = tmp_path_factory.mktemp("runs") / "discs"
     fit([discs], folder, tiny.model_copy(update={"epochs": 30.0}), validation=[fresh_discs])
     return folder
+
+
+@pytest.fixture
+def study(tmp_path: Path, fresh_discs: Path) -> Callable[..., Study]:
+    """Write a study file and open it."""
+    shutil.copy(fresh_discs, tmp_path / "held.h5")
+
+    def make(head: str, base: str = BASE, tests: str = 'held = { file = "held.h5", every = 3 }') -> Study:
+        path = tmp_path / "mine.toml"
+        path.write_text(
+            f"{head.partition('[factors]')[0]}\n{base}\n[factors]{head.partition('[factors]')[2]}\n[tests]\n{tests}\n"
+        )
+        return open_study(str(path), {}, tmp_path / "out")
+
+    return make
