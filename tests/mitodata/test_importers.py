@@ -206,53 +206,6 @@ def test_mitoem_keeps_instances_and_leaves_out_unlabelled_sections(tmp_path: Pat
         read("mitoem", tmp_path)
 
 
-def test_a_source_is_not_replaced_by_what_comes_of_it(tmp_path: Path) -> None:
-    source = tmp_path / "src.h5"
-    with h5py.File(source, "w") as file:
-        file["raw"] = raw()
-    before = source.read_bytes()
-    (tmp_path / "link.h5").symlink_to(source)
-    for output in (source, tmp_path / "link.h5"):
-        with pytest.raises(DataError, match="is to hold the source and the dataset"):
-            import_to_file("hdf5", source, output, voxel_size_nm=(40, 5, 5), raw="raw", overwrite=True)
-    assert source.read_bytes() == before
-
-
-def test_images_without_masks(tmp_path: Path) -> None:
-    folder = tmp_path / "scans"
-    save(folder / "a10.png", raw()[0])
-    save(folder / "a9.tif", raw()[1][:20].astype(np.uint16) * 200)
-    tifffile.imwrite(tmp_path / "stack.tif", raw(), photometric="minisblack")
-    tifffile.imwrite(tmp_path / "page.tif", raw()[0])
-    found = read("images", folder, voxel_size_nm=(40, 5, 5))
-    assert [(sample.name, sample.raw.shape[1]) for sample in found] == [("a9.tif", 20), ("a10.png", raw().shape[1])]
-    assert np.array_equal(found[1].raw, raw()[:1])
-    for path, options, expected in (
-        (tmp_path / "stack.tif", {"as_volume": True}, raw()),
-        (tmp_path / "page.tif", {}, raw()[:1]),
-        (folder / "a10.png", {}, raw()[:1]),
-    ):
-        import_to_file("images", path, tmp_path / "out.h5", voxel_size_nm=(40, 5, 5), overwrite=True, **options)
-        assert validate(tmp_path / "out.h5") == []
-        with Dataset(tmp_path / "out.h5") as dataset:
-            assert not dataset.labelled
-            assert np.array_equal(dataset[0].raw, expected)
-
-
-def test_images_without_masks_are_never_taken_for_labelled_ones(tmp_path: Path) -> None:
-    save(tmp_path / "scans/a.png", raw()[0])
-    with pytest.raises(DataError, match="say images"):
-        recognise(tmp_path / "scans")
-    (tmp_path / "notes.txt").write_text("no image")
-    for path, message in (
-        (tmp_path / "notes.txt", "unknown kind"),
-        (tmp_path / "no.tif", "no such"),
-        (tmp_path, "holds no image"),
-    ):
-        with pytest.raises(DataError, match=message):
-            read("images", path, voxel_size_nm=(40, 5, 5))
-
-
 def test_pairs_of_any_kind(tmp_path: Path) -> None:
     pairs(tmp_path)
     samples = read("pairs", tmp_path, voxel_size_nm=(40, 5, 5))
