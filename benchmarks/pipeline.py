@@ -82,8 +82,21 @@ def is_finished(checkpoint: Path) -> bool:
     return checkpoint.exists() and bool(load_checkpoint(checkpoint)["finished"])
 
 
+def tune(fitted: Step, images: Step) -> Step:
+    """Choose the thresholds of a fit again, on other images; what that prints is kept beside the run."""
+    target = fitted.place.with_name(fitted.place.name + "-tuned.txt")
+    command = ("mitoseg", "tune", str(fitted.place), str(images.result))
+    return Step(command, target, target, after=(fitted, images), keep_output=True)
+
+
 def evaluate(
-    report: Path, fitted: Step, datasets: Sequence[Step], every: str = "1", turns: str = "1", axes: str = "auto"
+    report: Path,
+    fitted: Step,
+    datasets: Sequence[Step],
+    every: str = "1",
+    turns: str = "1",
+    axes: str = "auto",
+    tuned: Step | None = None,
 ) -> Step:
     """Score on every `every`th section of all `datasets`; the table that is printed is kept beside the page."""
     files = (str(dataset.result) for dataset in datasets)
@@ -94,7 +107,7 @@ def evaluate(
         ("mitoseg", "evaluate", str(fitted.place), *files, "-o", str(report), *how),
         result=report / "table.txt",
         place=report,
-        after=(fitted, *datasets),
+        after=(tuned or fitted, *datasets),
         keep_output=True,
     )
 

@@ -1,10 +1,10 @@
 """One recipe and one model for all tissues, learned from synthetic images only: real scores over several seeds.
 
-Each seed renders images of its own, fits from other weights, and chooses its threshold on synthetic images of its
-own. Every model is scored on sections by themselves, and looked at several times: volumes whose voxels are about
-cubes as `mitoseg evaluate` does unless told otherwise, across three axes; sections in four turns. Run again after an
-interruption, it goes on where it was. Seeds may be run side by side, each by a call of its own: the page is written
-of all seeds that are in the folder by then.
+Each seed renders images of its own, fits from other weights, and chooses its thresholds on synthetic images of its
+own: after the fit once more, on many. Every model is scored on sections by themselves, and looked at several times:
+volumes whose voxels are about cubes as `mitoseg evaluate` does unless told otherwise, across three axes; sections in
+four turns. Run again after an interruption, it goes on where it was. Seeds may be run side by side, each by a call of
+its own: the page is written of all seeds that are in the folder by then.
 """
 
 import argparse
@@ -18,12 +18,15 @@ from typing import Any
 from machine import conditions
 from mitodata.store import Dataset
 from mitoseg.targets import FLAT
-from pipeline import evaluate, fit, import_real, render, run_program
+from pipeline import evaluate, fit, import_real, render, run_program, tune
 from s0_figures import read_metrics
 from steps import Steps, write_text
 
 FINE = 1000
 """Added to the seeds of images of fine pixels: none has the tissue of another."""
+
+MORE = 2000
+"""Added to the seeds of images that the thresholds are chosen on after the fit."""
 
 SCORED = "scored"
 """File in the folder of a seed that is finished."""
@@ -59,6 +62,7 @@ def main() -> None:
     parser.add_argument("--n-train", type=int, default=2400, metavar="N", help="training images")
     parser.add_argument("--n-fine", type=int, default=2000, metavar="N", help="further ones, of 400 px of 5 nm")
     parser.add_argument("--n-val", type=int, default=200, metavar="N", help="synthetic validation images")
+    parser.add_argument("--n-tune", type=int, default=1000, metavar="N", help="further ones, for thresholds")
     parser.add_argument("--minutes", default="60", help="wall time of each fit")
     parser.add_argument("--every", default="1", metavar="K", help="score only every Kth section")
     parser.add_argument("--seed", type=int, action="append", default=[], dest="seeds", help="may be repeated [0, 1, 2]")
@@ -86,15 +90,17 @@ def run_seed(seed: int, arguments: argparse.Namespace) -> None:
         train.append(others)
     validation = render(place / "validation.h5", arguments.n_val, 2 * seed + 1, arguments.preset)
     fitted = fit(place / "unet", train, validation, arguments.minutes, seed)
+    more = render(place / "more.h5", arguments.n_tune, MORE + seed, arguments.preset)
+    tuned = tune(fitted, more)
     data = [validation, *(import_real(source, place) for source in arguments.real)]
     steps = Steps(place)
-    for step in (*train, *data, fitted):
+    for step in (*train, *data, fitted, more, tuned):
         steps.run(step)
     cubes = [each for each in data if has_three_axes(each.result)]
     seen = {SINGLE: data, TURNS: [each for each in data if each not in cubes], AXES: cubes}
     for views, (axes, turns) in VIEWS.items():
         if seen[views]:
-            steps.run(evaluate(report_of(place, views), fitted, seen[views], arguments.every, turns, axes))
+            steps.run(evaluate(report_of(place, views), fitted, seen[views], arguments.every, turns, axes, tuned))
     (place / SCORED).touch()
 
 
@@ -142,8 +148,8 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
         "",
         f"Learned from {arguments.n_train} synthetic images of 256 x 256 pixels (preset `{arguments.preset}`)",
         *([f"and {arguments.n_fine} of 400 x 400 pixels of 5 nm"] if arguments.n_fine else []),
-        f"with the default network; threshold chosen on {arguments.n_val} synthetic images (at most 256). No real",
-        "image was used in either.",
+        f"with the default network; thresholds, by the thickness of sections, chosen on {arguments.n_tune} further",
+        "synthetic images (`mitoseg tune`). No real image was used in either.",
         "Means over images with foreground, of mitochondria. *Views*: each section by itself; where the voxels of a",
         "volume are about cubes, the mean over slices across all three axes, as `mitoseg evaluate` and `predict` do",
         "unless told otherwise; elsewhere the mean over the section and its mirror images (`--turns 4`). Written by",

@@ -13,6 +13,9 @@ from mitodata.sample import Sample, VoxelSize
 FORMAT_NAME = "mitodata"
 """Root attribute `format` of every file of ours; how a foreign HDF5 file is told apart."""
 
+THICKNESS = "section.thickness_nm"
+"""The knob that is the thickness of the sections of a rendered image."""
+
 SCHEMA_VERSION = 2
 """Root attribute `schema_version`; readers accept this and older ones. 2 added `compartment`."""
 
@@ -184,6 +187,17 @@ def sample_shape(file: h5py.File, index: int) -> tuple[int, int, int]:
 def sample_voxel_size(file: h5py.File, index: int) -> VoxelSize:
     """Return the voxel size (z, y, x) of a sample in nm."""
     return voxel_size_of(sample_images(file, index)["raw"])
+
+
+def sample_thickness(file: h5py.File, index: int) -> float:
+    """Return the thickness of a sample's sections in nm: of a rendered single section as drawn, else a voxel's edge.
+
+    Single sections share one voxel size in a file, whatever was drawn for each.
+    """
+    knobs = read_knobs(file) if sample_shape(file, index)[0] == 1 else ()
+    if THICKNESS not in knobs:
+        return sample_voxel_size(file, index)[0]
+    return float(file["params"][index, knobs.index(THICKNESS)])
 
 
 def voxel_size_of(image: h5py.Dataset) -> VoxelSize:

@@ -25,6 +25,7 @@ from mitodata.layout import (
     sample_count,
     sample_images,
     sample_shape,
+    sample_thickness,
     sample_voxel_size,
     software,
 )
@@ -134,6 +135,12 @@ class Dataset:
         index = self._number(index)
         with self._errors():
             return sample_voxel_size(self._open(), index)
+
+    def thickness_nm(self, index: int) -> float:
+        """Return the thickness of a sample's sections in nm: of a rendered single section the one drawn for it."""
+        index = self._number(index)
+        with self._errors():
+            return sample_thickness(self._open(), index)
 
     def name(self, index: int) -> str:
         """Return where a sample came from; may be empty."""

@@ -1,4 +1,4 @@
-"""The `mitoseg` command: fit, evaluate, predict, study."""
+"""The `mitoseg` command: fit, tune, evaluate, predict, study."""
 
 import os
 from pathlib import Path
@@ -28,6 +28,11 @@ FIT_EXAMPLES = (
     "mitoseg fit train.h5 -o runs/mine --config mine.toml --network SegResNet\n"
     "mitoseg fit --resume -o runs/first\n"
     "torchrun --nproc-per-node 4 -m mitoseg fit train.h5 -o runs/four --epochs 20\n"
+)
+TUNE_EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitogen render --n 1000 --seed 2 -o more.h5 && mitoseg tune runs/first more.h5\n"
+    "mitogen render --recipe matched.toml --n 200 -o matched.h5 && mitoseg tune runs/first matched.h5\n"
 )
 EVALUATE_EXAMPLES = (
     "\b\nExamples:\n"
@@ -63,7 +68,7 @@ TURNS = click.option(
 THRESHOLD = click.option(
     "--threshold",
     type=Measure(0, 1),
-    help="Probability from which on a pixel can be foreground. [default: the one chosen in the fit]",
+    help="Probability from which on a pixel can be foreground. [default: the one chosen for sections as thick]",
 )
 PEAK = click.option(
     "--peak",
@@ -174,8 +179,23 @@ def fit(
     if result.leads:
         click.echo(
             f"{result.run}: {result.steps} steps in {result.minutes:.1f} min, validation IoU {result.val_iou:.3f} "
-            f"at threshold {result.threshold:.2f}"
+            f"at threshold {result.decoding.summary}"
         )
+
+
+@cli.command(epilog=TUNE_EXAMPLES)
+@click.argument("run", type=FILES)
+@click.argument("data", nargs=-1, required=True, type=FILES)
+def tune(run: Path, data: tuple[Path, ...]) -> None:
+    """Choose the thresholds of RUN again on the labelled HDF5 files DATA, which it has not learned from.
+
+    For more images than the fit looked at, or for those of one tissue: render a recipe that was matched to it. The
+    weights stay; what was chosen before is replaced.
+    """
+    from mitoseg.retune import tune_run
+
+    outcome = tune_run(run, data)
+    click.echo(f"{run}: IoU {outcome.iou:.3f} at threshold {outcome.decoding.summary}")
 
 
 @cli.command(epilog=EVALUATE_EXAMPLES)

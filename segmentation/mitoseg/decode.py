@@ -36,12 +36,31 @@ class Decoding:
             each connected core is one instance. For the target `instance` only.
         smallest_px: instances of fewer voxels are dropped.
         peak: probability that a connected piece of foreground must reach somewhere; 0 for none.
+        by_thickness: (thickness of a section in nm, best threshold for such sections), thickness rising; empty where
+            `threshold` is meant for all.
     """
 
     threshold: float = 0.5
     seed: float = 0.3
     smallest_px: int = 16
     peak: float = PEAK
+    by_thickness: tuple[tuple[float, float], ...] = ()
+
+    def at(self, thickness_nm: float) -> "Decoding":
+        """How maps of sections so thick are read: with one threshold, interpolated over the logarithm of thickness."""
+        if not self.by_thickness:
+            return self
+        known, thresholds = zip(*self.by_thickness, strict=True)
+        threshold = float(np.interp(np.log(thickness_nm), np.log(known), thresholds))
+        return replace(self, threshold=round(threshold, 2), by_thickness=())
+
+    @property
+    def summary(self) -> str:
+        """The threshold, or those of the thinnest and the thickest sections."""
+        if not self.by_thickness:
+            return f"{self.threshold:.2f}"
+        ends = (self.by_thickness[0], self.by_thickness[-1])
+        return " to ".join(f"{threshold:.2f} ({thickness:.3g} nm)" for thickness, threshold in ends)
 
 
 def find_pieces(probability: NDArray[np.float32], decoding: Decoding) -> NDArray[np.int32]:

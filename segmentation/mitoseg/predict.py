@@ -38,9 +38,10 @@ class Model:
     Attributes:
         network: in evaluation mode, on its device.
         config: the settings it was trained with.
-        threshold: probability from which on a pixel is foreground, chosen on the validation set.
+        threshold: probability from which on a pixel is foreground, chosen on the validation set for all its images.
         name: where it came from.
-        decoding: how its maps become instances, chosen on the validation set.
+        decoding: how its maps become instances, chosen on the validation set; it may know thresholds by the thickness
+            of sections, which go before.
     """
 
     network: nn.Module
@@ -57,7 +58,7 @@ class Model:
     def read_by(self, threshold: float | None = None, peak: float | None = None) -> "Model":
         """The same network, its maps read by another threshold or peak (see `Decoding`); None: as it is."""
         rule = self.rule
-        rule = replace(rule, threshold=rule.threshold if threshold is None else threshold)
+        rule = rule if threshold is None else replace(rule, threshold=threshold, by_thickness=())
         rule = replace(rule, peak=rule.peak if peak is None else peak)
         return replace(self, threshold=rule.threshold, decoding=rule)
 

@@ -30,9 +30,9 @@ class Row:
         minutes: wall time so far.
         learning_rate: of the last step.
         train_loss: mean since the row before.
-        val_iou: mean foreground IoU over the validation sections, averaged weights, at `threshold`.
+        val_iou: mean foreground IoU over the validation sections, averaged weights, with the thresholds chosen.
         val_iou_at_half: the same at a threshold of .5.
-        threshold: the best one on these sections.
+        threshold: the best one for all these sections together.
         val_calibration_error: expected calibration error of the probabilities.
         images_per_s: patches a second of training time since the row before.
         waiting: share of that time in which the network waited for patches; with workers = 0, in which it made them.
@@ -54,7 +54,7 @@ class Row:
         """One line for people."""
         return (
             f"{self.minutes:.1f} min, step {self.step}, epoch {self.epoch:.1f}: loss {self.train_loss:.3f}, "
-            f"validation IoU {self.val_iou:.3f} at {self.threshold:.2f} ({self.val_iou_at_half:.3f} at .5), "
+            f"validation IoU {self.val_iou:.3f} ({self.val_iou_at_half:.3f} at .5), threshold {self.threshold:.2f}, "
             f"{self.images_per_s:.1f} images/s"
         )
 

@@ -154,7 +154,8 @@ def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish
     with Scratch(next(iter(targets.values()))) as scratch:
         maps = predict_source(model, source, scratch, axes=wish.axes, turns=wish.turns, memory=wish.memory)
         pieces = scratch.array("pieces", source.shape, np.uint32)
-        number_pieces(maps, model.rule, pieces, wish.memory)
+        rule = model.rule.at(source.voxel_size_nm[0])
+        number_pieces(maps, rule, pieces, wish.memory)
 
         def probability(part: Part) -> NDArray[np.float32]:
             return np.asarray(maps[(0, *part)])
@@ -166,7 +167,7 @@ def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish
         }
         if "table" in targets or "everything" in targets:
             numbers = scratch.array("instances", source.shape, np.uint32)
-            count = number_instances(maps, pieces, model.config.target, model.rule, numbers, wish.memory)
+            count = number_instances(maps, pieces, model.config.target, rule, numbers, wish.memory)
             dtype = np.uint16 if count < 2**16 else np.uint32
             layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
         if "table" in targets:

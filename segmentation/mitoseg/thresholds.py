@@ -1,14 +1,14 @@
 """From probabilities to a mask: the threshold and the peak with the best foreground IoU."""
 
 from collections.abc import Sequence
-from math import nan
+from math import ceil, nan
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import reconstruction
 
-from mitoseg.decode import PEAK
+from mitoseg.decode import PEAK, Decoding
 from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
 
 STEPS = 100
@@ -19,9 +19,20 @@ PLATEAU = 0.005
 with other images of the same kind (64 of them) the best threshold moves by .05 to .12."""
 
 
-def mean_iou(images: Sequence[ProbabilityCounts], threshold: float) -> float:
-    """Mean foreground IoU at `threshold` over the images that have foreground; nan if none has."""
-    reached = [scores(image.confusion(threshold)).iou for image in images if image.has_foreground]
+ALIKE = 0.15
+"""Sections whose thickness differs by this factor (e to the power of it) are alike: standard deviation of the weights
+with which they count for each other's threshold."""
+
+ENOUGH = 80
+"""Sections, in the sum of their weights, on which a threshold is chosen; if they are fewer, less alike ones count."""
+
+
+def mean_iou(images: Sequence[ProbabilityCounts], thresholds: float | Sequence[float]) -> float:
+    """Mean foreground IoU at a threshold, or at one for each image, over those with foreground; nan if none has."""
+    each = np.broadcast_to(thresholds, len(images))
+    reached = [
+        scores(image.confusion(float(at))).iou for image, at in zip(images, each, strict=True) if image.has_foreground
+    ]
     return float(np.mean(reached)) if reached else nan
 
 
@@ -31,10 +42,58 @@ def best_threshold(images: Sequence[ProbabilityCounts]) -> float:
     Other than in `mean_iou`, images without foreground weigh in, by what is wrongly found in them. They do not count as
     perfect where nothing is found: a weak model would be best at a threshold that finds nothing anywhere.
     """
-    tried = np.arange(1, STEPS) / STEPS
-    pooled = sum(images[1:], images[0])
-    reached = np.array([scores(pooled.confusion(float(threshold))).iou for threshold in tried])
-    good = tried[reached >= reached.max() - PLATEAU]
+    return _best(_outcomes(images).sum(axis=0))
+
+
+def best_by_thickness(
+    images: Sequence[ProbabilityCounts], thickness_nm: Sequence[float]
+) -> tuple[tuple[float, float], ...]:
+    """The best threshold for sections of each thickness: that of images of sections about as thick.
+
+    Networks are less sure of outlines in some sections than in others (docs/decisions/0011-thickness.md).
+    For each thickness all pixels count together, those of an image by a Gaussian of the logarithm of the ratio of
+    thicknesses, `ALIKE` wide, and wider where fewer than `ENOUGH` images would count.
+
+    Args:
+        images: at least one.
+        thickness_nm: of the sections of each.
+
+    Returns:
+        (thickness in nm, threshold), thickness rising; empty if all sections are about as thick or few.
+    """
+    logs = np.log(np.asarray(thickness_nm, np.float64))
+    low, high = float(logs.min()), float(logs.max())
+    if high - low < 2 * ALIKE or len(images) < 2 * ENOUGH:
+        return ()
+    outcomes = _outcomes(images)
+    places = np.linspace(low, high, 1 + ceil((high - low) / ALIKE))
+    return tuple((float(np.exp(place)), _best(np.tensordot(_weights(logs, place), outcomes, 1))) for place in places)
+
+
+def _weights(logs: NDArray[np.float64], place: float) -> NDArray[np.float64]:
+    """How much each image counts for the threshold at a place."""
+    width = ALIKE
+    while True:
+        weights = np.exp(-0.5 * ((logs - place) / width) ** 2)
+        if weights.sum() >= ENOUGH:
+            return np.asarray(weights)
+        width *= 1.5
+
+
+def _outcomes(images: Sequence[ProbabilityCounts]) -> NDArray[np.float64]:
+    """True and false positives and false negatives of each image at all thresholds that are tried: (N, T, 3)."""
+    confusions = [[image.confusion(step / STEPS) for step in range(1, STEPS)] for image in images]
+    return np.array(
+        [[(one.true_positive, one.false_positive, one.false_negative) for one in image] for image in confusions],
+        np.float64,
+    )
+
+
+def _best(outcomes: NDArray[np.float64]) -> float:
+    """The middle of the thresholds whose IoU is about the best; nothing found where nothing is counts as right."""
+    union = outcomes.sum(axis=-1)
+    reached = np.divide(outcomes[:, 0], union, out=np.ones(len(union)), where=union > 0)
+    good = np.arange(1, STEPS)[reached >= reached.max() - PLATEAU] / STEPS
     return float(np.round(np.median(good) * STEPS) / STEPS)
 
 
@@ -42,29 +101,33 @@ def best_rule(
     images: Sequence[ProbabilityCounts],
     probabilities: Sequence[NDArray[np.float32]],
     truths: Sequence[NDArray[np.uint8]],
-) -> tuple[float, float, list[ProbabilityCounts]]:
-    """The threshold and the peak with the highest foreground IoU of all pixels together.
+    thickness_nm: Sequence[float],
+) -> tuple[Decoding, list[ProbabilityCounts]]:
+    """The thresholds and the peak with the highest foreground IoU of all pixels together.
 
     The peak is chosen at the threshold that is best without one, then the threshold again: with a peak it can be lower,
-    because what a low one finds wrongly is mostly faint all through.
+    because what a low one finds wrongly is mostly faint all through. With the peak in place thresholds are chosen by
+    the thickness of sections, too.
 
     Args:
         images: counts of all images.
         probabilities: of foreground in the images or in parts of them, (Y, X) in [0, 1].
         truths: the same shapes: 0, 1, 255 = ignore.
+        thickness_nm: of the sections of each.
 
     Returns:
-        Threshold, peak, and counts of those parts without what does not reach the peak. If no part has foreground, the
+        The rule, and counts of those parts without what does not reach the peak. If no part has foreground, the
         threshold that is best for the images, no peak, and `images`.
     """
     if not any((truth == 1).any() for truth in truths):
-        return best_threshold(images), 0.0, list(images)
+        return Decoding(best_threshold(images), peak=0.0), list(images)
     peak = best_peak(probabilities, truths, best_threshold(images))
     counts = [
         count_probabilities(reaching(probability, peak), truth)
         for probability, truth in zip(probabilities, truths, strict=True)
     ]
-    return best_threshold(counts), peak, counts
+    rule = Decoding(best_threshold(counts), peak=peak, by_thickness=best_by_thickness(counts, thickness_nm))
+    return rule, counts
 
 
 def reaching(probability: NDArray[np.float32], peak: float) -> NDArray[np.float32]:

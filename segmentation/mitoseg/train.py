@@ -13,6 +13,7 @@ from mitodata import RunError
 from mitoseg.checkpoint import remove_unfinished, save_checkpoint, write_atomic
 from mitoseg.config import BUDGETS, FitConfig, parse_config
 from mitoseg.data import FitData, Sources, make_loader, open_data, open_rendered, read_batches
+from mitoseg.decode import Decoding
 from mitoseg.events import Events
 from mitoseg.learner import Budget, Learner
 from mitoseg.locking import alone_in
@@ -34,7 +35,7 @@ class FitResult:
         run: its folder.
         steps: training steps.
         minutes: wall time.
-        threshold: the threshold chosen on the validation sections.
+        decoding: the thresholds chosen on the validation sections.
         val_iou: mean foreground IoU over them.
         leads: whether this process is the one that reports, of those that trained together.
     """
@@ -42,9 +43,14 @@ class FitResult:
     run: Path
     steps: int
     minutes: float
-    threshold: float
+    decoding: Decoding
     val_iou: float
     leads: bool = True
+
+    @property
+    def threshold(self) -> float:
+        """The best one for all validation sections together."""
+        return self.decoding.threshold
 
 
 def fit(
@@ -97,7 +103,7 @@ def fit(
         with open_in_turn(sources, run, config, team) as data, stop_politely() as stop, _memory(config):
             Session(learner, data, run, stop).work()
     row = learner.rows[-1]
-    return FitResult(run, learner.step, row.minutes, row.threshold, row.val_iou, team.leads)
+    return FitResult(run, learner.step, row.minutes, learner.decoding, row.val_iou, team.leads)
 
 
 @contextmanager

@@ -21,8 +21,8 @@ PANELS = 6
 DECODED = 12
 """Sections, at most, on which the threshold of seeds is chosen: decoding takes longer than predicting."""
 
-KEPT_PX = 2**24
-"""Pixels of all sections together, at most, on which threshold and peak are chosen: a quarter of a minute."""
+KEPT_PX = 2**26
+"""Pixels of all sections together, at most, on which threshold and peak are chosen: a minute, and 350 MB."""
 
 
 READ_VOXELS = 2**26
@@ -39,13 +39,14 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """One section with its truth and what the network says: raw, truth, label (Y, X); maps (C, Y, X)."""
+    """One section with its truth and what the network says: raw, truth, label (Y, X); maps (C, Y, X); its thickness."""
 
     section: Section
     raw: NDArray[np.uint8]
     truth: NDArray[np.uint8]
     label: NDArray[np.integer]
     maps: NDArray[np.float32]
+    thickness_nm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Validation:
 
     Attributes:
         decoding: the best thresholds, of foreground, its peak and seeds.
-        iou: mean foreground IoU with threshold and peak, over the sections that have foreground; of large ones, over
+        iou: mean foreground IoU with thresholds and peak, over the sections that have foreground; of large ones, over
             the parts that the two are chosen on.
         iou_at_half: mean foreground IoU of all that is .5 or more, likewise.
         calibration_error: expected calibration error of all pixels together.
@@ -69,7 +70,7 @@ class Validation:
 
     @property
     def threshold(self) -> float:
-        """Of foreground, 0-1."""
+        """Of foreground, 0-1: the best one for all sections together."""
         return self.decoding.threshold
 
 
@@ -78,7 +79,7 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> 
     target = model.config.target
     decoded = set(spread(sections, DECODED)) if target == "instance" else set()
     sheet = set(spread(sections, PANELS))
-    images, maps, labels, shown, probabilities, truths = [], [], [], [], [], []
+    images, maps, labels, shown, probabilities, truths, thickness_nm = [], [], [], [], [], [], []
     for number, each in enumerate(predict_sections(model, files, sections)):
         images.append(count_probabilities(each.maps[0], each.truth))
         if each.section in sheet:
@@ -86,13 +87,15 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> 
         part = part_of(number, each.truth.shape, KEPT_PX // len(sections))
         probabilities.append(each.maps[0][part].copy())
         truths.append(each.truth[part].copy())
+        thickness_nm.append(each.thickness_nm)
         if each.section in decoded:
             maps.append(each.maps)
             labels.append(each.label)
-    threshold, peak, reached = best_rule(images, probabilities, truths)
-    decoding = tune(maps, labels, target, Decoding(threshold, peak=peak))
+    rule, reached = best_rule(images, probabilities, truths, thickness_nm)
+    decoding = tune(maps, labels, target, rule)
     error = calibration_error(sum(images[1:], images[0]))
-    return Validation(decoding, mean_iou(reached, threshold), mean_iou(images, 0.5), error, shown)
+    iou = mean_iou(reached, [decoding.at(each).threshold for each in thickness_nm])
+    return Validation(decoding, iou, mean_iou(images, 0.5), error, shown)
 
 
 def part_of(number: int, shape: tuple[int, ...], limit_px: int) -> tuple[slice, slice]:
@@ -118,9 +121,10 @@ def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Secti
         if sample.label is None or sample.mask is None:
             raise DataError(f"{sample.name or 'sample'}: has no labels; expected label and mask")
         maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
+        thickness_nm = files.file(block.sections[0].file).thickness_nm(block.sections[0].sample)
         for section in block.sections:
             z = section.z - block.window[0].start
-            yield Predicted(section, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z])
+            yield Predicted(section, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z], thickness_nm)
 
 
 def _blocks(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Block]:
@@ -154,8 +158,9 @@ def draw_validation(model: Model, outcome: Validation) -> bytes:
     panels = []
     for each in outcome.shown:
         probability = each.maps[0]
-        found = find_pieces(probability, outcome.decoding) > 0
+        rule = outcome.decoding.at(each.thickness_nm)
+        found = find_pieces(probability, rule) > 0
         score = caption(confusion(found, each.truth))
-        text = f"image {each.section.sample}, z {each.section.z}: {score} at {outcome.threshold:.2f}"
+        text = f"image {each.section.sample}, z {each.section.z}: {score} at {rule.threshold:.2f}"
         panels.append(Panel(each.raw, each.truth, probability, found, text))
     return png(draw_sheet(panels))

@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from mitoseg.decode import PEAK, Decoding, find_pieces
-from mitoseg.metrics import count_probabilities
-from mitoseg.thresholds import best_peak, best_rule, best_threshold, mean_iou, reaching
+from mitoseg.metrics import ProbabilityCounts, count_probabilities
+from mitoseg.thresholds import best_by_thickness, best_peak, best_rule, best_threshold, mean_iou, reaching
 from mitoseg.validate import part_of
 
 
@@ -77,19 +77,49 @@ def test_with_a_peak_the_threshold_can_be_lower() -> None:
     probability[2:18, 24:44] = 0.25  # nothing is there
     counts = [count_probabilities(probability, truth)]
     assert best_threshold(counts) > 0.25
-    threshold, peak, reached = best_rule(counts, [probability], [truth])
-    assert peak == PEAK
-    assert threshold < 0.15
-    assert mean_iou(reached, threshold) == 1
-    assert np.array_equal(find_pieces(probability, Decoding(threshold, peak=peak)) > 0, truth == 1)
+    rule, reached = best_rule(counts, [probability], [truth], [5.0])
+    assert rule.peak == PEAK
+    assert rule.threshold < 0.15
+    assert not rule.by_thickness
+    assert mean_iou(reached, rule.threshold) == 1
+    assert np.array_equal(find_pieces(probability, rule) > 0, truth == 1)
 
 
 def test_without_foreground_in_the_parts_the_images_decide() -> None:
     image = count_probabilities(np.array([0.2, 0.6, 0.9], np.float32), np.array([0, 1, 1], np.uint8))
     part = np.full((8, 8), 0.8, np.float32)
-    threshold, peak, counts = best_rule([image], [part], [np.zeros((8, 8), np.uint8)])
-    assert threshold == best_threshold([image])
-    assert (peak, counts) == (0, [image])
+    rule, counts = best_rule([image], [part], [np.zeros((8, 8), np.uint8)], [5.0])
+    assert rule == Decoding(best_threshold([image]), peak=0.0)
+    assert counts == [image]
+
+
+def outlines(level: float, count: int) -> list[ProbabilityCounts]:
+    """Images in which all that is at least `level` is foreground."""
+    probability = np.linspace(0, 0.999, 500, dtype=np.float32)
+    return [count_probabilities(probability, (probability >= level).astype(np.uint8)) for _ in range(count)]
+
+
+def test_sections_of_each_thickness_get_the_threshold_that_is_best_for_them() -> None:
+    rng = np.random.default_rng(3)
+    thin, thick = rng.uniform(5, 8, 300), rng.uniform(40, 60, 300)
+    images, thickness_nm = [*outlines(0.4, 300), *outlines(0.15, 300)], [*thin, *thick]
+    rule = Decoding(best_threshold(images), by_thickness=best_by_thickness(images, thickness_nm))
+    assert rule.at(5).threshold == rule.at(1).threshold == pytest.approx(0.4, abs=0.02)
+    assert rule.at(50).threshold == rule.at(500).threshold == pytest.approx(0.15, abs=0.02)
+    assert 0.15 < rule.at(18).threshold < 0.4
+    assert rule.at(50).by_thickness == ()
+    assert mean_iou(images, [rule.at(each).threshold for each in thickness_nm]) > mean_iou(images, rule.threshold)
+    known = [thickness for thickness, _ in rule.by_thickness]
+    assert known == sorted(known)
+    assert rule.summary.startswith("0.4")
+    assert rule.summary.endswith("nm)")
+
+
+def test_few_images_or_equal_sections_share_a_threshold() -> None:
+    images = [*outlines(0.4, 100), *outlines(0.15, 100)]
+    assert best_by_thickness(images, [*[5.0] * 100, *[50.0] * 100])
+    assert best_by_thickness(images, [5.0] * 200) == ()
+    assert best_by_thickness(images[90:110], [*[5.0] * 10, *[50.0] * 10]) == ()
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (4096, 4096), (100, 5000), (5000, 100), (1, 1)])

@@ -4,7 +4,7 @@ from mitoseg.data.files import Section, SectionFiles
 from mitoseg.data.loader import make_loader, read_batches
 from mitoseg.data.patches import Patches, window_px
 from mitoseg.data.rendered import RenderedPatches, first_rendered, render_validation, resolve_recipe
-from mitoseg.data.sources import FitData, Sources, open_data, open_rendered, settings_for
+from mitoseg.data.sources import FitData, Sources, any_foreground, open_data, open_rendered, settings_for
 from mitoseg.data.splits import Split, slices, split_sections, spread
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "SectionFiles",
     "Sources",
     "Split",
+    "any_foreground",
     "first_rendered",
     "make_loader",
     "open_data",

@@ -91,7 +91,7 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
         held_out_files = files
         split = split_sections(files, val_fraction, config.seed)
     single = list(slices(split.training))
-    if not _any_foreground(files, single):
+    if not any_foreground(files, single):
         raise DataError(f"{training[0]}: no foreground in {len(single)} training sections; expected some to learn from")
     all_held_out = list(slices(split.held_out))
     held_out, last = (spread(all_held_out, times * config.validation_images) for times in (1, LAST))
@@ -140,12 +140,13 @@ def _check_once(training: Sequence[Path], validation: Sequence[Path]) -> None:
 
 
 def _check_foreground(files: SectionFiles, held_out: Sequence[Section]) -> None:
-    if not _any_foreground(files, held_out):
+    if not any_foreground(files, held_out):
         raise DataError(
             f"{files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold can be "
             "chosen; give --val FILE with some, or a larger --val-fraction"
         )
 
 
-def _any_foreground(files: SectionFiles, sections: Sequence[Section]) -> bool:
+def any_foreground(files: SectionFiles, sections: Sequence[Section]) -> bool:
+    """Whether any of the sections has foreground."""
     return any((files.read(section)[1] == 1).any() for section in sections)

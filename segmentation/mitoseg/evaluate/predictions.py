@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mitodata import DataError, Sample
 from mitodata.store import Dataset
-from mitoseg.decode import find_pieces
+from mitoseg.decode import Decoding, find_pieces
 from mitoseg.evaluate.results import Place
 from mitoseg.inference.scratch import Scratch, ScratchArray
 from mitoseg.inference.source import Source
@@ -84,7 +84,11 @@ class Predictions:
         """
         if self._volume is not None and self._volume[0] == place.sample:
             return np.asarray(self._volume[2][_sections(place)] > 0)
-        return find_pieces(maps[0], self._model.rule) > 0
+        return find_pieces(maps[0], self.rule(place)) > 0
+
+    def rule(self, place: Place) -> Decoding:
+        """How the maps of an image are read."""
+        return self._model.rule.at(self._file.thickness_nm(place.sample))
 
     def _whole(self, number: int, axes: str) -> ScratchArray:
         """The maps of a sample; the one before is forgotten."""
@@ -95,7 +99,7 @@ class Predictions:
             source = Source(self._file.path, "", _Grey(self._file, number), self._file.voxel_size_nm(number))
             maps = predict_source(self._model, source, scratch, axes=axes, turns=self._turns)
             pieces = scratch.array("pieces", source.shape, np.uint32)
-            number_pieces(maps, self._model.rule, pieces)
+            number_pieces(maps, self.rule(Place(number)), pieces)
             self._volume = (number, maps, pieces)
         return self._volume[1]
 

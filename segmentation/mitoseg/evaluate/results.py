@@ -56,6 +56,7 @@ class ImageResult:
         boundary: distances between outlines, in nm.
         errors: its wrong pixels by what they are part of.
         objects: its objects and what was found of them.
+        threshold: probability from which on its pixels can be foreground.
         compartments: what of its compartments was predicted; None where the file does not name them.
     """
 
@@ -66,11 +67,12 @@ class ImageResult:
     boundary: BoundaryScores
     errors: ErrorCounts
     objects: ObjectResult
+    threshold: float
     compartments: CompartmentCounts | None = None
 
     @property
     def scores(self) -> Scores:
-        """Its pixel metrics at the threshold."""
+        """Its pixel metrics at its threshold."""
         return scores(self.counts)
 
     @cached_property
@@ -124,8 +126,19 @@ class DatasetResult:
 
     @property
     def threshold(self) -> float:
-        """Probability from which on a pixel can be foreground."""
-        return self.rule.threshold
+        """Probability from which on a pixel can be foreground; the middle one where it differs between images."""
+        return self.thresholds[len(self.thresholds) // 2]
+
+    @cached_property
+    def thresholds(self) -> list[float]:
+        """That of each image, lowest first: it depends on the thickness of sections."""
+        return sorted(image.threshold for image in self.images)
+
+    @property
+    def threshold_text(self) -> str:
+        """The threshold, or between which ones those of the images are."""
+        low, high = self.thresholds[0], self.thresholds[-1]
+        return f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
 
     @property
     def views(self) -> str:
@@ -196,6 +209,7 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
             "unit": "volume" if result.volumes else "section",
             "synthetic": result.synthetic,
             "threshold": result.threshold,
+            "thresholds": [result.thresholds[0], result.thresholds[-1]],
             "peak": result.rule.peak,
             "axes": result.axes,
             "convention": CONVENTION,

@@ -45,7 +45,7 @@ def evaluate(
     """Score a model on labelled files.
 
     Args:
-        model: from `mitoseg.predict.load_model`; its threshold is used.
+        model: from `mitoseg.predict.load_model`; its thresholds are used.
         paths: HDF5 files in the format of `mitodata`.
         every: score only every `every`th image, the first included.
         turns: views of each window that are averaged: 1, 4 or 8.
@@ -97,11 +97,18 @@ class _Scorer:
     ) -> NDArray[np.int32]:
         """Predicted objects: as the network tells them apart if it was taught to, else connected pieces."""
         if self.model.config.target == "instance":
+            # Which pixels are foreground is known, so no threshold counts.
             return decode(maps, "instance", self.model.rule, prediction)
         return find_pieces(prediction, sample.voxel_size_nm)
 
     def score(
-        self, place: Place, name: str, sample: Sample, maps: NDArray[np.float32], prediction: NDArray[np.bool_]
+        self,
+        place: Place,
+        name: str,
+        sample: Sample,
+        maps: NDArray[np.float32],
+        prediction: NDArray[np.bool_],
+        threshold: float,
     ) -> ImageResult:
         """Measure a section, or a volume as a whole."""
         truth, labels = _truth(sample)
@@ -125,6 +132,7 @@ class _Scorer:
                 probability,
                 sample.voxel_size_nm,
             ),
+            threshold,
             None if sample.compartment is None else count_compartments(prediction, truth, sample.compartment),
         )
 
@@ -138,7 +146,7 @@ class _Scorer:
     ) -> list[Panel]:
         """Panels of a section, or of the three middle planes of a volume."""
         truth, labels = _truth(sample)
-        text = f"{title}: {image.name}, {caption(image.counts)} at threshold {self.model.threshold:.2f}"
+        text = f"{title}: {image.name}, {caption(image.counts)} at threshold {image.threshold:.2f}"
         apart = self.model.config.target == "instance"
         objects = (labels, self.find_objects(maps, prediction, sample)) if apart else ()
         volumes = (sample.raw, truth, maps[0], prediction, *objects)
@@ -164,7 +172,8 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
                 sample = read_image(file, place)
                 maps = predictions.of(place, sample)
                 found = predictions.foreground(place, maps)
-                images.append(scorer.score(place, _name(file, place), sample, maps, found))
+                threshold = predictions.rule(place).threshold
+                images.append(scorer.score(place, _name(file, place), sample, maps, found, threshold))
             for title, image in pick_shown(images):
                 sample = read_image(file, image.place)
                 maps = predictions.of(image.place, sample)

@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 
 from mitodata import DataError, VoxelSize
-from mitodata.layout import FORMAT_NAME, sample_count, sample_images, sample_voxel_size
+from mitodata.layout import FORMAT_NAME, sample_count, sample_images, sample_thickness, sample_voxel_size
 from mitodata.opening import open_file, open_hdf5
 from mitoseg.images import read_picture
 from mitoseg.inference.ngff import parse_multiscale
@@ -36,6 +36,7 @@ def open_samples(path: Path, dataset: str | None) -> Iterator[Source]:
             for number in range(count):
                 with readable(path, "mitodata file"):
                     raw, size_nm = sample_images(file, number)["raw"], sample_voxel_size(file, number)
+                    size_nm = (sample_thickness(file, number), *size_nm[1:])
                 lead = (number,) if "raw" in file else ()
                 yield Source(path, f"-{number:04d}" if count > 1 else "", raw, size_nm, lead)
             return

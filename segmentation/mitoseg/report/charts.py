@@ -65,24 +65,20 @@ def draw_bars(results: Sequence[DatasetResult]) -> bytes:
     return as_png(figure)
 
 
-def draw_thresholds(results: Sequence[DatasetResult], chosen: float) -> bytes:
-    """Mean foreground IoU by threshold, with the one `chosen` on validation images and the one that was used."""
+def draw_thresholds(results: Sequence[DatasetResult]) -> bytes:
+    """Mean foreground IoU by threshold, with the threshold that was used for each dataset."""
     figure, axes = new_figure(9, 4)
-    used = results[0].threshold
     for name, colour in colours(results).items():
-        curve = next(result for result in results if result.name == name).threshold_curve()
+        result = next(result for result in results if result.name == name)
+        curve = result.threshold_curve()
         places = np.array([float(place) for place in curve])
         values = np.array(list(curve.values()))
-        reached = np.interp(used, places, values)
-        axes.plot(places, values, color=colour, label=f"{name}: {reached:.3f}")
-        axes.plot(used, reached, "o", color=colour)
-    marks = {chosen: "chosen on validation", used: "used"} if used != chosen else {used: "used, chosen on validation"}
-    for at, text in marks.items():
-        axes.axvline(at, color=INK, linewidth=1, linestyle="--")
-        where = axes.get_xaxis_transform()
-        axes.text(at, 1.01, f"{at:.2f} {text}", ha="center", va="bottom", fontsize=9, transform=where)
+        reached = np.interp(result.threshold, places, values)
+        axes.plot(places, values, color=colour, label=f"{name}: {reached:.3f} at {result.threshold:.2f}")
+        axes.plot(result.threshold, reached, "o", color=colour)
+        axes.axvline(result.threshold, color=colour, linewidth=1, linestyle="--")
     axes.set(xlabel="threshold", ylabel="foreground IoU, mean over images", xlim=(0, 1), ylim=(0, 1))
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title=f"at {used:.2f}")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title="dashed: used")
     return as_png(figure)
 
 

@@ -90,7 +90,6 @@ def write_report(
     environment.filters |= {"number": number, "share": lambda value: number(value, 3), "stem": file_stem}
     page = environment.get_template("report.html").render(
         model=model,
-        threshold=results[0].threshold,
         rule=results[0].rule,
         results=results,
         groups=metric_groups(results),
@@ -100,7 +99,7 @@ def write_report(
         convention=CONVENTION,
         bars=figures.add("bars", charts.draw_bars(results)),
         errors=figures.add("errors", charts.draw_errors(results)),
-        thresholds=figures.add("threshold", charts.draw_thresholds(results, model.threshold)),
+        curves=figures.add("threshold", charts.draw_thresholds(results)),
         training=figures.add("training", charts.draw_training(run.history)),
         datasets=[describe_result(result, figures) for result in results],
         sets=[describe_set(one, figures) for one in image_sets(run, model.config, [one.path for one in results])],

@@ -20,7 +20,7 @@ class RunRecord:
     Attributes:
         folder: of the run.
         training: files it learned from; empty if the folder does not say.
-        validation: files that its threshold was chosen on; empty if a share of the training data was held out.
+        validation: files that its thresholds were chosen on; empty if a share of the training data was held out.
         val_fraction: that share.
         recipe: TOML of the recipe that it rendered its training images from; empty if it read files.
         software: version by name.
@@ -44,7 +44,7 @@ def read_run(run: Path) -> RunRecord:
     content = _read_json(folder / "config.json")
     settings: dict[str, Any] = content if isinstance(content, dict) else {}
     recipe = str(settings.get("recipe") or "")
-    held_out = [Path(str(path)) for path in settings.get("validation") or []]
+    held_out = [Path(str(path)) for path in settings.get("tuned") or settings.get("validation") or []]
     if recipe and not held_out and (folder / "validation.h5").exists():
         held_out = [folder / "validation.h5"]
     return RunRecord(

@@ -82,9 +82,10 @@ def _write_runs(path: Path, runs: Sequence[Sequence[DatasetResult]]) -> None:
 
 def _write_images(path: Path, result: DatasetResult) -> None:
     first = result.images[0]
-    rows: list[list[object]] = [["sample", "z", "name", *METRICS, *asdict(first.counts), *asdict(first.errors)]]
+    rows: list[list[object]] = [["sample", "z", "name", "threshold", *METRICS]]
+    rows[0] += [*asdict(first.counts), *asdict(first.errors)]
     for image in result.images:
-        where = [image.place.sample, "" if image.place.z is None else image.place.z, image.name]
+        where = [image.place.sample, "" if image.place.z is None else image.place.z, image.name, image.threshold]
         counts = [*asdict(image.counts).values(), *asdict(image.errors).values()]
         rows.append([*where, *(_cell(image.values[name]) for name in METRICS), *counts])
     _write_rows(path, rows)
