@@ -5,6 +5,7 @@ all cells together say how large the noise is. With three seeds the noise of a s
 two numbers.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isnan, nan, sqrt
@@ -67,8 +68,8 @@ class _Fit:
 def rank_effects(outcomes: Sequence[Outcome], layout: Layout, name: str) -> list[Effect]:
     """Rank what factors do to the score on the set `name`, largest absolute effect first.
 
-    Effects for which there are too few cells have nan for what cannot be said, and come last; with one seed, all have
-    nan for interval and p.
+    Effects for which there are too few cells have nan for what cannot be said, and come last; with one seed, or one
+    that is hardly repeated yet, all have nan for interval and p.
     """
     scored = [one for one in outcomes if not isnan(one.scores[name][METRIC])]
     scatter = pooled_std(scored, name)
@@ -185,7 +186,13 @@ def _coefficient(outcomes: Sequence[Outcome], name: str, column: Column, others:
         return None
     solution = np.linalg.lstsq(matrix, y, rcond=None)[0]
     # With one seed, what is left over is interactions and bends as much as noise, and nothing tells them apart.
-    freedom = len(y) - rank if len({one.cell.seed for one in outcomes}) > 1 else 0
+    freedom = len(y) - rank if _is_repeated(outcomes) else 0
     noise = float(np.sum((y - matrix @ solution) ** 2)) / freedom if freedom > 0 else nan
     variance = float(np.linalg.pinv(matrix.T @ matrix)[0, 0])
     return _Fit(float(solution[0]), sqrt(noise * variance) if freedom > 0 else nan, freedom)
+
+
+def _is_repeated(outcomes: Sequence[Outcome]) -> bool:
+    """Whether a second seed has been through at least half of the cells of the one with most."""
+    counts = sorted(Counter(one.cell.seed for one in outcomes).values(), reverse=True)
+    return len(counts) > 1 and 2 * counts[1] >= counts[0]
