@@ -105,13 +105,15 @@ def page(report: Step, fitted: Step, real: Step, figures: dict[str, str], argume
         theirs = (reported(STUDY_SYNTHETIC[name]), reported(STUDY_REAL[name]))
         cells = (theirs[0], cell(synthetic, name), theirs[1], cell(crops, name), cell(volume, name))
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    thresholds = " to ".join(f"{value:.2f}" for value in dict.fromkeys(synthetic["thresholds"]))
     counts = (200, synthetic["images"], 5, crops["images"], volume["images"])
     lines += [
         "| images | " + " | ".join(str(count) for count in counts) + " |",
         "",
         f"- Ours: {arguments.n_train} training and {arguments.n_val} validation images of 256 x 256 pixels (preset",
-        f"  `mito`), the default network, {minutes:.1f} minutes of fitting, threshold {synthetic['threshold']:.2f}",
-        f"  chosen on the synthetic validation images, {synthetic['images_with_foreground']} of which have foreground.",
+        f"  `mito`), the default network, {minutes:.1f} minutes of fitting, threshold {thresholds}",
+        f"  by the thickness of sections ({volume['threshold']:.2f} on EPFL), chosen on the synthetic validation",
+        f"  images, {synthetic['images_with_foreground']} of which have foreground.",
         "- The study's real images are 768 x 768 crops of five slices of the EPFL *test* volume. Ours are from the",
         "  EPFL *training* volume (which is not trained on here): the middle 768 x 768 pixels of five slices spread",
         f"  evenly through it, and all {volume['images']} slices whole.",

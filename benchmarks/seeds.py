@@ -188,8 +188,13 @@ def rows(views: str, scores: Mapping[int, Mapping[str, Any]]) -> list[str]:
     lines = []
     for seed, one in scores.items():
         values = (f"{number(one[metric]['mean'])} +- {number(one[metric]['std'])}" for metric in METRICS)
-        lines.append(f"| {views} | {seed} | {number(one['threshold'])} | {' | '.join(values)} |")
+        lines.append(f"| {views} | {seed} | {between(one['thresholds'])} | {' | '.join(values)} |")
     return lines
+
+
+def between(thresholds: Sequence[float]) -> str:
+    """The threshold of all images, or the lowest and the highest."""
+    return " to ".join(f"{value:.2f}".removeprefix("0") for value in dict.fromkeys(thresholds))
 
 
 def number(value: float) -> str:

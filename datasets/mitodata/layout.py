@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import h5py
 import numpy as np
 
+from mitodata.errors import DataError
 from mitodata.sample import Sample, VoxelSize
 
 FORMAT_NAME = "mitodata"
@@ -193,11 +194,19 @@ def sample_thickness(file: h5py.File, index: int) -> float:
     """Return the thickness of a sample's sections in nm: of a rendered single section as drawn, else a voxel's edge.
 
     Single sections share one voxel size in a file, whatever was drawn for each.
+
+    Raises:
+        DataError: what was drawn is no thickness.
     """
     knobs = read_knobs(file) if sample_shape(file, index)[0] == 1 else ()
     if THICKNESS not in knobs:
         return sample_voxel_size(file, index)[0]
-    return float(file["params"][index, knobs.index(THICKNESS)])
+    drawn = float(file["params"][index, knobs.index(THICKNESS)])
+    if not 0.001 <= drawn <= 1e6:
+        raise DataError(
+            f"{file.filename}: {THICKNESS} of sample {index} is {drawn:g}; expected 0.001 to 1,000,000 nm, as drawn"
+        )
+    return drawn
 
 
 def voxel_size_of(image: h5py.Dataset) -> VoxelSize:

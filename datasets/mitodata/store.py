@@ -137,7 +137,11 @@ class Dataset:
             return sample_voxel_size(self._open(), index)
 
     def thickness_nm(self, index: int) -> float:
-        """Return the thickness of a sample's sections in nm: of a rendered single section the one drawn for it."""
+        """Return the thickness of a sample's sections in nm: of a rendered single section the one drawn for it.
+
+        Raises:
+            DataError: the file is damaged, or what was drawn is no thickness.
+        """
         index = self._number(index)
         with self._errors():
             return sample_thickness(self._open(), index)

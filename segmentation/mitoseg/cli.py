@@ -74,7 +74,7 @@ PEAK = click.option(
     "--peak",
     type=Measure(0, 1),
     help="Probability that a connected piece of foreground must reach somewhere, or it is dropped; 0 keeps all. "
-    "[default: the one chosen in the fit, at most 0.6]",
+    "[default: the one chosen with the threshold, at most 0.6]",
 )
 
 

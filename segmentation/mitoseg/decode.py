@@ -122,7 +122,11 @@ def _part(maps: NDArray[np.float32], inside: NDArray[np.bool_], decoding: Decodi
 
 
 def tune(
-    maps: Sequence[NDArray[np.float32]], labels: Sequence[NDArray[np.integer]], target: Target, decoding: Decoding
+    maps: Sequence[NDArray[np.float32]],
+    labels: Sequence[NDArray[np.integer]],
+    target: Target,
+    decoding: Decoding,
+    thickness_nm: Sequence[float],
 ) -> Decoding:
     """Choose the seed threshold with the highest F1 at an IoU of .5 over all instances of `maps` together.
 
@@ -131,20 +135,24 @@ def tune(
         labels: the true instances of each, (...), 0 = background.
         target: what the network was taught.
         decoding: how foreground is found, chosen before.
+        thickness_nm: of the sections of each image.
     """
     if target != "instance":
         return decoding
     tried = [replace(decoding, seed=seed) for seed in SEEDS]
-    reached = [_f1(maps, labels, target, each) for each in tried]
+    reached = [_f1(maps, labels, target, [each.at(nm) for nm in thickness_nm]) for each in tried]
     best = [each for each, f1 in zip(tried, reached, strict=True) if f1 >= max(reached) - 0.001]
     return best[len(best) // 2]
 
 
 def _f1(
-    maps: Sequence[NDArray[np.float32]], labels: Sequence[NDArray[np.integer]], target: Target, decoding: Decoding
+    maps: Sequence[NDArray[np.float32]],
+    labels: Sequence[NDArray[np.integer]],
+    target: Target,
+    rules: Sequence[Decoding],
 ) -> float:
     counts = [
-        instance_counts(count_overlaps(decode(each, target, decoding), label), (0.5,))[0.5]
-        for each, label in zip(maps, labels, strict=True)
+        instance_counts(count_overlaps(decode(each, target, rule), label), (0.5,))[0.5]
+        for each, label, rule in zip(maps, labels, rules, strict=True)
     ]
     return instance_scores(sum(counts[1:], counts[0])).f1

@@ -129,11 +129,11 @@ class Learner:
 
     @property
     def threshold(self) -> float:
-        """Probability from which on a pixel is foreground, chosen last."""
+        """Probability from which on a pixel is foreground, chosen last for all sections together."""
         return self.decoding.threshold
 
     def model(self) -> Model:
-        """The averaged weights as a model, with the threshold chosen last."""
+        """The averaged weights as a model, with the thresholds chosen last."""
         return Model(self.averaged.module.eval(), self.config, self.threshold, decoding=self.decoding)
 
     def weights(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Model:
 
     @property
     def rule(self) -> Decoding:
-        """How its maps are read: `decoding` with `threshold`."""
+        """How its maps are read: `decoding` with `threshold`, which counts where there is none by thickness."""
         return replace(self.decoding, threshold=self.threshold)
 
     def read_by(self, threshold: float | None = None, peak: float | None = None) -> "Model":
@@ -64,7 +64,7 @@ class Model:
 
 
 def load_model(run: Path | str, device: str = "auto") -> Model:
-    """Load the averaged weights and the threshold of a run.
+    """Load the averaged weights and the thresholds of a run.
 
     Args:
         run: a run's folder (its `last.pt` is taken), or a checkpoint.

@@ -17,6 +17,9 @@ from typing import Any, TypeGuard
 from mitodata import RunError
 from mitoseg.checkpoint import write_atomic
 
+TUNED = "tuned.json"
+"""File of a run that says on what `mitoseg tune` chose its thresholds; none where the fit did."""
+
 VERSIONS = ("torch", "monai", "numpy", "h5py", "mitogen-em")
 
 
@@ -165,7 +168,7 @@ def plot_history(rows: Sequence[Row]) -> bytes:
     minutes = [row.minutes for row in rows]
     loss_axes.plot(minutes, [row.train_loss for row in rows], "o-", color="tab:orange")
     loss_axes.set(xlabel="minutes", ylabel="training loss", ylim=(0, 1.08 * max(row.train_loss for row in rows) or 1))
-    score_axes.plot(minutes, [row.val_iou for row in rows], "o-", label="at the best threshold")
+    score_axes.plot(minutes, [row.val_iou for row in rows], "o-", label="at the best thresholds")
     score_axes.plot(minutes, [row.val_iou_at_half for row in rows], ".--", label="at .5")
     score_axes.set(xlabel="minutes", ylabel="validation IoU", ylim=(0, 1))
     score_axes.legend(loc="best", fontsize="small")

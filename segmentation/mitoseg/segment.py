@@ -154,7 +154,7 @@ def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish
     with Scratch(next(iter(targets.values()))) as scratch:
         maps = predict_source(model, source, scratch, axes=wish.axes, turns=wish.turns, memory=wish.memory)
         pieces = scratch.array("pieces", source.shape, np.uint32)
-        rule = model.rule.at(source.voxel_size_nm[0])
+        rule = model.rule.at(source.thickness_nm)
         number_pieces(maps, rule, pieces, wish.memory)
 
         def probability(part: Part) -> NDArray[np.float32]:

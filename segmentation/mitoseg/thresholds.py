@@ -82,11 +82,13 @@ def _weights(logs: NDArray[np.float64], place: float) -> NDArray[np.float64]:
 
 def _outcomes(images: Sequence[ProbabilityCounts]) -> NDArray[np.float64]:
     """True and false positives and false negatives of each image at all thresholds that are tried: (N, T, 3)."""
-    confusions = [[image.confusion(step / STEPS) for step in range(1, STEPS)] for image in images]
-    return np.array(
-        [[(one.true_positive, one.false_positive, one.false_negative) for one in image] for image in confusions],
-        np.float64,
+    first = np.arange(1, STEPS) * images[0].bins // STEPS
+    # From the last bin on: how many pixels have that probability or more.
+    true, false = (
+        np.stack([getattr(image, name)[::-1].cumsum()[::-1] for image in images])
+        for name in ("foreground", "background")
     )
+    return np.stack([true[:, first], false[:, first], true[:, :1] - true[:, first]], axis=-1).astype(np.float64)
 
 
 def _best(outcomes: NDArray[np.float64]) -> float:

@@ -18,10 +18,10 @@ from mitoseg.events import Events
 from mitoseg.learner import Budget, Learner
 from mitoseg.locking import alone_in
 from mitoseg.progress import Progress
-from mitoseg.record import Row, add_row, read_settings, write_environment, write_history, write_settings
+from mitoseg.record import TUNED, Row, add_row, read_settings, write_environment, write_history, write_settings
 from mitoseg.stopping import Stop, stop_politely
 from mitoseg.team import Team, gather_team
-from mitoseg.validate import Validation, draw_validation, validate
+from mitoseg.validate import FINAL_PX, KEPT_PX, Validation, draw_validation, validate
 
 SAVE_EVERY_S = 120.0
 """Seconds between two saves of a run that is not validating."""
@@ -63,9 +63,9 @@ def fit(
     recipe: str = "",
     resume: bool = False,
 ) -> FitResult:
-    """Train a network on labelled files or rendered images; leave it, its threshold and its history in folder `run`.
+    """Train a network on labelled files or rendered images; leave it, its thresholds and history in folder `run`.
 
-    The result is the average of the weights at the end of the run, with the threshold that is best on the validation
+    The result is the average of the weights at the end of the run, with the thresholds that are best on the validation
     sections. `best.pt` keeps, for supervised work, the averaged weights that scored best on them.
 
     Args:
@@ -144,6 +144,7 @@ def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> 
         stack.callback(data.close)
         if team.leads:
             remove_unfinished(run)
+            (run / TUNED).unlink(missing_ok=True)  # the fit chooses the thresholds
             kept: dict[str, Any] = {**sources, "config": config.model_dump()}
             for name in ("training", "validation"):
                 kept[name] = [str(Path(path).resolve()) for path in kept[name]]
@@ -256,7 +257,8 @@ class Session:
         learner, began = self.learner, self._clock()
         if self.team.leads:
             sections = self.data.last if learner.finished else self.data.validation
-            outcome = validate(learner.model(), self.data.files, sections)
+            kept_px = FINAL_PX if learner.finished else KEPT_PX
+            outcome = validate(learner.model(), self.data.files, sections, kept_px=kept_px)
             learner.decoding = outcome.decoding
             add_row(learner.rows, self._row(outcome, began))
         learner.decoding, learner.rows = self.team.tell((learner.decoding, learner.rows))

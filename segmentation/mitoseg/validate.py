@@ -21,8 +21,11 @@ PANELS = 6
 DECODED = 12
 """Sections, at most, on which the threshold of seeds is chosen: decoding takes longer than predicting."""
 
-KEPT_PX = 2**26
-"""Pixels of all sections together, at most, on which threshold and peak are chosen: a minute, and 350 MB."""
+KEPT_PX = 2**24
+"""Pixels of all sections together, at most, on which thresholds and peak are chosen: a quarter of a minute."""
+
+FINAL_PX = 2**26
+"""The same where they are chosen for good: a minute, and 350 MB."""
 
 
 READ_VOXELS = 2**26
@@ -74,25 +77,33 @@ class Validation:
         return self.decoding.threshold
 
 
-def validate(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Validation:
-    """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them."""
+def validate(model: Model, files: SectionFiles, sections: Sequence[Section], *, kept_px: int = KEPT_PX) -> Validation:
+    """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them.
+
+    Of large sections windows, `kept_px` together, decide.
+
+    Raises:
+        DataError: a file is damaged, or a sample has no labels.
+    """
     target = model.config.target
     decoded = set(spread(sections, DECODED)) if target == "instance" else set()
     sheet = set(spread(sections, PANELS))
     images, maps, labels, shown, probabilities, truths, thickness_nm = [], [], [], [], [], [], []
+    decoded_nm = []
     for number, each in enumerate(predict_sections(model, files, sections)):
         images.append(count_probabilities(each.maps[0], each.truth))
         if each.section in sheet:
             shown.append(each)
-        part = part_of(number, each.truth.shape, KEPT_PX // len(sections))
+        part = part_of(number, each.truth.shape, kept_px // len(sections))
         probabilities.append(each.maps[0][part].copy())
         truths.append(each.truth[part].copy())
         thickness_nm.append(each.thickness_nm)
         if each.section in decoded:
             maps.append(each.maps)
             labels.append(each.label)
+            decoded_nm.append(each.thickness_nm)
     rule, reached = best_rule(images, probabilities, truths, thickness_nm)
-    decoding = tune(maps, labels, target, rule)
+    decoding = tune(maps, labels, target, rule, decoded_nm)
     error = calibration_error(sum(images[1:], images[0]))
     iou = mean_iou(reached, [decoding.at(each).threshold for each in thickness_nm])
     return Validation(decoding, iou, mean_iou(images, 0.5), error, shown)

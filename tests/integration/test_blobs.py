@@ -41,7 +41,7 @@ def test_what_a_fair_network_says_is_decoded_better_than_by_components(blobs: Pa
     for label in labels:
         planes = ndimage.gaussian_filter(instance_planes(label), (0, 1, 1))
         maps.append((planes + rng.normal(0, 0.05, planes.shape)).clip(0, 1).astype(np.float32))
-    decoding = tune(maps, labels, "instance", Decoding(0.5))
+    decoding = tune(maps, labels, "instance", Decoding(0.5), [8.0] * len(maps))
     watershed = f1([decode(each, "instance", decoding) for each in maps], labels)
     components = f1([decode(each, "semantic", decoding) for each in maps], labels)
     assert watershed > 0.97

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mitodata import DataError, Sample
+from mitodata.layout import THICKNESS
 from mitodata.store import Dataset, Provenance, software, write_dataset
 from mitogen.farm import render_dataset
 from mitogen.job import Job, Renderer, RenderError, job_of, spell
@@ -364,3 +365,14 @@ def test_volumes(tmp_path: Path) -> None:
     render_dataset(Job(RECIPE, 0, (4, 32, 32), renderer=standin("quick")), path, 2, 1, progress=False)
     with Dataset(path) as dataset:
         assert dataset.shape(1) == (4, 32, 32)
+
+
+def test_a_file_knows_how_thick_each_section_is(tmp_path: Path) -> None:
+    recipe = load_recipe("mito")
+    render_dataset(Job(recipe, 3, (1, 48, 48)), tmp_path / "sections.h5", 4, workers=1, progress=False)
+    render_dataset(Job(recipe, 3, (2, 48, 48)), tmp_path / "volume.h5", 1, workers=1, progress=False)
+    with Dataset(tmp_path / "sections.h5") as sections, Dataset(tmp_path / "volume.h5") as volume:
+        drawn = [sample.params[THICKNESS] for sample in sections]
+        assert [sections.thickness_nm(number) for number in range(4)] == drawn
+        assert len(set(drawn)) == 4
+        assert volume.thickness_nm(0) == volume.voxel_size_nm(0)[0]

@@ -39,7 +39,7 @@ def f1(found: NDArray[np.int32], label: Labels) -> float:
 def test_touching_bodies_are_parted(shape: tuple[int, ...]) -> None:
     labels = [touching_discs(seed, shape) for seed in range(3)]
     maps = [seen(label) for label in labels]
-    decoding = tune(maps, labels, "instance", Decoding(0.5))
+    decoding = tune(maps, labels, "instance", Decoding(0.5), [8.0] * len(maps))
     watershed = np.mean(
         [f1(decode(each, "instance", decoding), label) for each, label in zip(maps, labels, strict=True)]
     )
@@ -81,7 +81,7 @@ def test_nothing_and_everything() -> None:
     nothing, everything = np.zeros((3, 8, 8), np.float32), np.ones((3, 8, 8), np.float32)
     assert not decode(nothing, "instance", Decoding()).any()
     assert (decode(everything, "instance", Decoding()) == 1).all()
-    assert tune([nothing], [np.zeros((8, 8), np.uint16)], "instance", Decoding(0.5)).seed in SEEDS
+    assert tune([nothing], [np.zeros((8, 8), np.uint16)], "instance", Decoding(0.5), [8.0]).seed in SEEDS
 
 
 def test_compartments_are_joined_to_mitochondria() -> None:

@@ -206,7 +206,7 @@ def test_a_network_that_tells_objects_apart_is_asked_to(
     config = tiny.model_copy(update={"target": "instance"})
     fit([discs], tmp_path / "run", config, validation=[fresh_discs])
     model = load_model(tmp_path / "run")
-    result = evaluate(replace(model, threshold=0.01), [fresh_discs])[0]
+    result = evaluate(model.read_by(0.01), [fresh_discs])[0]
     sample = Dataset(fresh_discs)[0]
     maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
     found = decode(maps, "instance", replace(model.decoding, threshold=0.01))

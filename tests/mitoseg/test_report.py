@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from mitodata import Sample
+from mitodata.store import Dataset
 from mitoseg.config import make_config
 from mitoseg.evaluate import evaluate
 from mitoseg.predict import load_model
@@ -49,9 +50,7 @@ def report(
     """A report on images and on sections of a volume."""
     folder = tmp_path_factory.mktemp("report")
     model = load_model(run)
-    results = evaluate(
-        replace(model, threshold=0.7), [fresh_discs, make_file(draw(50, (5, 70, 60), 6.0), name="stack")]
-    )
+    results = evaluate(model.read_by(0.7), [fresh_discs, make_file(draw(50, (5, 70, 60), 6.0), name="stack")])
     write_tables(folder, results)
     write_report(folder, results, model)
     return folder
@@ -72,6 +71,23 @@ def test_page_says_how_it_was_made(report: Path, run: Path, discs: Path) -> None
         assert expected in text, expected
     assert "nan" not in re.sub(r'"data:[^"]*"', "", text)
     assert not re.search(r'(src|href)="(?!data:|#)', text)
+
+
+def test_page_says_where_thresholds_come_from(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
+    model = load_model(run)
+    rule = replace(model.rule, by_thickness=((5.0, 0.2), (50.0, 0.3)), peak=0.6)
+    model = replace(model, decoding=rule)
+    with Dataset(fresh_discs) as file:
+        used = rule.at(file.thickness_nm(0)).threshold
+    for peak, dropped in ((None, True), (0.0, False)):
+        results = evaluate(model.read_by(peak=peak), [fresh_discs], every=4)
+        text = " ".join(write_report(tmp_path, results, model).read_text().split())
+        said = f"validation images of the run for sections of each thickness: {results[0].name} {used:.2f}."
+        assert said in text
+        assert "given by hand" not in text
+        assert ("Connected pieces where it nowhere reaches" in text) == dropped
+    by_hand = write_report(tmp_path, evaluate(model.read_by(0.5), [fresh_discs], every=4), model).read_text()
+    assert "given by hand (0.20 (5 nm) to 0.30 (50 nm) was chosen by the run)" in by_hand
 
 
 def test_parts_lie_beside_the_page(report: Path) -> None:
@@ -139,7 +155,7 @@ def look_at(report: Path, tmp_path: Path, width: int) -> str:
 
 def test_several_runs_have_a_table_of_their_own(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
     model = load_model(run)
-    runs = [evaluate(replace(model, threshold=threshold), [fresh_discs], every=2) for threshold in (0.3, 0.999)]
+    runs = [evaluate(model.read_by(threshold), [fresh_discs], every=2) for threshold in (0.3, 0.999)]
     write_tables(tmp_path, runs[0], runs[1:])
     means = [results[0].measured["iou"].mean for results in runs]
     with (tmp_path / "runs.csv").open(newline="") as file:

@@ -11,7 +11,7 @@ from mitoseg.report.sets import image_sets
 
 
 def record(training: list[Path], val_fraction: float = 0.0, recipe: str = "") -> RunRecord:
-    return RunRecord(Path("run"), training, [], val_fraction, recipe, {}, {}, {})
+    return RunRecord(Path("run"), training, [], [], val_fraction, recipe, {}, {}, {})
 
 
 def test_a_share_that_was_held_out_is_shown(discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:

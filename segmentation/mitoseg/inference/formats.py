@@ -36,9 +36,9 @@ def open_samples(path: Path, dataset: str | None) -> Iterator[Source]:
             for number in range(count):
                 with readable(path, "mitodata file"):
                     raw, size_nm = sample_images(file, number)["raw"], sample_voxel_size(file, number)
-                    size_nm = (sample_thickness(file, number), *size_nm[1:])
+                    thickness_nm = sample_thickness(file, number)
                 lead = (number,) if "raw" in file else ()
-                yield Source(path, f"-{number:04d}" if count > 1 else "", raw, size_nm, lead)
+                yield Source(path, f"-{number:04d}" if count > 1 else "", raw, size_nm, lead, section_nm=thickness_nm)
             return
         found = file.get(dataset) if dataset else None
         if not isinstance(found, h5py.Dataset):

@@ -47,6 +47,7 @@ class Source:
         voxel_size_nm: (z, y, x) in nm.
         lead: indices of the dimensions that come first.
         levels: grey levels that become 0 and 255; None for uint8, which stays as it is.
+        section_nm: thickness of its sections in nm where the file says that apart; None: the length of a voxel in z.
     """
 
     path: Path
@@ -55,6 +56,12 @@ class Source:
     voxel_size_nm: VoxelSize
     lead: tuple[int, ...] = ()
     levels: tuple[float, float] | None = None
+    section_nm: float | None = None
+
+    @property
+    def thickness_nm(self) -> float:
+        """Thickness of its sections in nm."""
+        return self.section_nm or self.voxel_size_nm[0]
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:

@@ -90,7 +90,7 @@ def open_sources(path: Path, voxel_size_nm: VoxelSize | None = None, dataset: st
         if problem:
             raise DataError(f"{path}: {problem}")
         _check_shape(source)
-        source = replace(source, voxel_size_nm=size_nm)
+        source = replace(source, voxel_size_nm=size_nm, section_nm=None if voxel_size_nm else source.section_nm)
         yield source if source.array.dtype == np.uint8 else replace(source, levels=measure_levels(source))
 
 

@@ -48,6 +48,15 @@ def put_legend_above(axes: Axes, columns: int) -> None:
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(columns, 3), borderaxespad=0.2)
 
 
+def mark_thresholds(axes: Axes, result: DatasetResult, colour: str = INK, label: str | None = None) -> None:
+    """A dashed line at the threshold of a dataset, or a band between those of its images."""
+    low, high = result.thresholds[0], result.thresholds[-1]
+    if low == high:
+        axes.axvline(low, color=colour, linewidth=1, linestyle="--", label=label)
+    else:
+        axes.axvspan(low, high, color=colour, alpha=0.12, linewidth=0, label=label)
+
+
 def as_png(figure: Figure) -> bytes:
     """Encode a figure."""
     buffer = io.BytesIO()

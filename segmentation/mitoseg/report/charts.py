@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from mitoseg.evaluate import METRICS, DatasetResult
-from mitoseg.report.canvas import DPI, INK, PALE, SYNTHETIC, as_png, colours, new_figure, put_legend_above, set_style
+from mitoseg.report.canvas import (
+    DPI,
+    INK,
+    PALE,
+    SYNTHETIC,
+    as_png,
+    colours,
+    mark_thresholds,
+    new_figure,
+    put_legend_above,
+    set_style,
+)
 
 BARS = ("iou", "dice", "precision", "recall", "accuracy", "boundary_f1", "object_f1_50", "average_precision")
 """Metrics of the bar chart: all from 0 to 1, higher is better."""
@@ -74,11 +85,11 @@ def draw_thresholds(results: Sequence[DatasetResult]) -> bytes:
         places = np.array([float(place) for place in curve])
         values = np.array(list(curve.values()))
         reached = np.interp(result.threshold, places, values)
-        axes.plot(places, values, color=colour, label=f"{name}: {reached:.3f} at {result.threshold:.2f}")
+        axes.plot(places, values, color=colour, label=f"{name}: {result.threshold_text}")
         axes.plot(result.threshold, reached, "o", color=colour)
-        axes.axvline(result.threshold, color=colour, linewidth=1, linestyle="--")
+        mark_thresholds(axes, result, colour)
     axes.set(xlabel="threshold", ylabel="foreground IoU, mean over images", xlim=(0, 1), ylim=(0, 1))
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title="dashed: used")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title="thresholds used")
     return as_png(figure)
 
 
@@ -160,7 +171,7 @@ def draw_training(history: Mapping[str, Sequence[float]]) -> bytes | None:
     figure = Figure(figsize=(10.5, 3.4), layout="constrained", dpi=DPI)
     plots: Sequence[tuple[str, dict[str, str]]] = (
         ("training loss", {"train_loss": ""}),
-        ("validation IoU", {"val_iou": "at the best threshold", "val_iou_at_half": "at .5"}),
+        ("validation IoU", {"val_iou": "at the best thresholds", "val_iou_at_half": "at .5"}),
         ("threshold, calibration error", {"threshold": "threshold", "val_calibration_error": "calibration error"}),
     )
     for axes, (title, lines) in zip(figure.subplots(1, 3), plots, strict=True):

@@ -68,7 +68,7 @@ def write_report(
     Args:
         report: the folder.
         results: from `mitoseg.evaluate.evaluate`.
-        model: what was scored, with the threshold that was chosen on its validation images.
+        model: what was scored, with the thresholds that were chosen for it.
         others: results of further runs on the same files; scores over all runs get a table of their own.
 
     Returns:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from mitoseg.evaluate import DatasetResult
 from mitoseg.metrics import reliability, threshold_curve
 from mitoseg.pictures import Panel
-from mitoseg.report.canvas import DPI, INK, PALE, as_png, colours, new_figure, put_legend_above
+from mitoseg.report.canvas import DPI, PALE, as_png, colours, mark_thresholds, new_figure, put_legend_above
 
 FOREGROUND = "#2a9d5c"
 
@@ -50,7 +50,7 @@ def draw_histogram(result: DatasetResult) -> bytes:
             label = f"{name}, {_count(total)} px"
             axes.stairs(share, edges, fill=True, alpha=0.35, color=colour)
             axes.stairs(share, edges, color=colour, linewidth=1.4, label=label)
-    axes.axvline(result.threshold, color=INK, linewidth=1, linestyle="--")
+    mark_thresholds(axes, result)
     axes.set(yscale="log", xlim=(0, 1), ylim=(1e-5, 2), xlabel="predicted probability", ylabel="share of the class")
     # Where every pixel is to be ignored there is neither class.
     if counts.background.any() or counts.foreground.any():
@@ -89,7 +89,7 @@ def draw_curves(result: DatasetResult) -> bytes:
         ("IoU", curve.iou, colours([result])[result.name]),
     ):
         axes.plot(curve.threshold[:-1], values[:-1], color=colour, label=name)
-    axes.axvline(result.threshold, color=INK, linewidth=1, linestyle="--", label=f"used: {result.threshold:.2f}")
+    mark_thresholds(axes, result, label=f"used: {result.threshold_text}")
     axes.set(xlabel="threshold", ylabel="of all pixels together", xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(frameon=False, loc="lower center", ncols=2)
     return as_png(figure)

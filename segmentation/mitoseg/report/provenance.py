@@ -11,6 +11,7 @@ from typing import Any
 from mitodata import DataError
 from mitodata.store import Dataset
 from mitoseg.config import FitConfig
+from mitoseg.record import TUNED
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,8 @@ class RunRecord:
     Attributes:
         folder: of the run.
         training: files it learned from; empty if the folder does not say.
-        validation: files that its thresholds were chosen on; empty if a share of the training data was held out.
+        validation: files that it was validated on; empty if a share of the training data was held out.
+        tuned: files that its thresholds were chosen on after the fit; empty if they are those of the fit.
         val_fraction: that share.
         recipe: TOML of the recipe that it rendered its training images from; empty if it read files.
         software: version by name.
@@ -31,6 +33,7 @@ class RunRecord:
     folder: Path
     training: Sequence[Path]
     validation: Sequence[Path]
+    tuned: Sequence[Path]
     val_fraction: float
     recipe: str
     software: Mapping[str, str]
@@ -44,19 +47,26 @@ def read_run(run: Path) -> RunRecord:
     content = _read_json(folder / "config.json")
     settings: dict[str, Any] = content if isinstance(content, dict) else {}
     recipe = str(settings.get("recipe") or "")
-    held_out = [Path(str(path)) for path in settings.get("tuned") or settings.get("validation") or []]
+    held_out = [Path(str(path)) for path in settings.get("validation") or []]
     if recipe and not held_out and (folder / "validation.h5").exists():
         held_out = [folder / "validation.h5"]
     return RunRecord(
         folder,
         [Path(str(path)) for path in settings.get("training") or []],
         held_out,
+        _read_tuned(folder / TUNED) if run.is_dir() or run.name == "last.pt" else [],
         float(settings.get("val_fraction") or 0),
         recipe,
         {str(name): str(value) for name, value in (settings.get("software") or {}).items()},
         _read_environment(folder / "environment.json"),
         _read_history(folder / "metrics.csv"),
     )
+
+
+def _read_tuned(path: Path) -> list[Path]:
+    content = _read_json(path)
+    files = content.get("files") if isinstance(content, dict) else None
+    return [Path(str(each)) for each in files] if isinstance(files, list) else []
 
 
 def settings_of(config: FitConfig) -> list[tuple[str, object, bool]]:

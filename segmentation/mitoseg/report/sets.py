@@ -44,7 +44,12 @@ def image_sets(run: RunRecord, config: FitConfig, tests: Sequence[Path]) -> Iter
 def _roles(run: RunRecord, tests: Sequence[Path]) -> dict[Path, str]:
     """What each file was used for; a validation file that was scored is shown once."""
     used: dict[Path, list[str]] = {}
-    for role, paths in (("Training", run.training), ("Validation", run.validation), ("Test", tests)):
+    for role, paths in (
+        ("Training", run.training),
+        ("Validation", run.validation),
+        ("Thresholds", run.tuned),
+        ("Test", tests),
+    ):
         for path in paths:
             used.setdefault(path.resolve(), []).append(role)
     return {path: " and ".join(dict.fromkeys(names)).capitalize() for path, names in used.items()}

@@ -186,13 +186,13 @@ def _coefficient(outcomes: Sequence[Outcome], name: str, column: Column, others:
         return None
     solution = np.linalg.lstsq(matrix, y, rcond=None)[0]
     # With one seed, what is left over is interactions and bends as much as noise, and nothing tells them apart.
-    freedom = len(y) - rank if _is_repeated(outcomes) else 0
+    freedom = len(y) - rank if is_repeated(outcomes) else 0
     noise = float(np.sum((y - matrix @ solution) ** 2)) / freedom if freedom > 0 else nan
     variance = float(np.linalg.pinv(matrix.T @ matrix)[0, 0])
     return _Fit(float(solution[0]), sqrt(noise * variance) if freedom > 0 else nan, freedom)
 
 
-def _is_repeated(outcomes: Sequence[Outcome]) -> bool:
+def is_repeated(outcomes: Sequence[Outcome]) -> bool:
     """Whether a second seed has been through at least half of the cells of the one with most."""
     counts = sorted(Counter(one.cell.seed for one in outcomes).values(), reverse=True)
     return len(counts) > 1 and 2 * counts[1] >= counts[0]

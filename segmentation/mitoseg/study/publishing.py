@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from mitoseg.checkpoint import write_atomic
 from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Layout, twins
-from mitoseg.study.effects import Effect, rank_effects
+from mitoseg.study.effects import Effect, is_repeated, rank_effects
 from mitoseg.study.plan import Plan
 from mitoseg.study.results import GAP, Outcome, as_csv, as_markdown, cells_csv, columns_of, summarise, write_csv
 
@@ -71,6 +71,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
 def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[str]:
     """What a reader has to know about the numbers."""
     seeds = len({one.cell.seed for one in outcomes})
+    repeated = is_repeated(outcomes)
     tests = ", ".join(
         f"{test.name} ({test.file.name}{f', one section in {test.every}' if test.every > 1 else ''})"
         for test in outcomes[0].cell.tests
@@ -81,8 +82,10 @@ def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[
         "In brackets: 95 % t-intervals over seeds. Differences are estimated within seeds, with the noise of all cells;"
         " p is corrected by Holm for all effects of a ranking.",
     ]
-    if seeds < 2:
-        notes.append("One seed says nothing about chance: no intervals and no tests.")
+    if not repeated:
+        notes.append(
+            "One seed, or a second one that has just begun, says nothing about chance: no intervals and no tests."
+        )
     elif seeds < 5:
         notes.append(
             f"With {seeds} seeds only large effects can be told from chance; what is not significant is not zero."
