@@ -33,9 +33,9 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
         for views in seeds.VIEWS:
             seeds.report_of(place, views).mkdir(parents=True)
             scores = {metric: {"mean": mean, "std": 0.05} for metric in seeds.METRICS}
-            content = {"epfl": {"images": 165, "threshold": 0.4, **scores}}
+            content = {"epfl": {"images": 165, "thresholds": [0.4, 0.4], **scores}}
             if views != seeds.AXES:
-                content["vnc"] = {"images": 20, "threshold": 0.4, **scores}
+                content["vnc"] = {"images": 20, "thresholds": [0.15, 0.4], **scores}
             (seeds.report_of(place, views) / "metrics.json").write_text(json.dumps(content))
             (seeds.report_of(place, views) / "table.txt").write_text("done")
         (place / "unet").mkdir()
@@ -45,7 +45,9 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
     (tmp_path / "seed-3" / "report-sections").mkdir(parents=True)
     found = seeds.read_scores(tmp_path)
     assert list(found) == [0, 2, 10]
-    page = seeds.page(found, argparse.Namespace(n_train=20, n_fine=5, n_val=10, preset="mito"))
+    page = seeds.page(found, argparse.Namespace(n_train=20, n_fine=5, n_val=10, n_tune=30, preset="mito"))
+    assert "chosen on 30 further" in page
+    assert "| 0 | .15 to .40 |" in page
     assert f"| epfl | 165 | three axes |{' .700 +- .100 |' * len(seeds.METRICS)}" in page
     assert f"| sections | 10 | .400 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
     assert "| vnc | 20 | sections, 4 turns |" in page
