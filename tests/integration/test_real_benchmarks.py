@@ -47,9 +47,9 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
     assert list(found) == [0, 2, 10]
     page = seeds.page(found, argparse.Namespace(n_train=20, n_fine=5, n_val=10, n_tune=30, preset="mito"))
     assert "chosen on 30 further" in page
-    assert "| 0 | .15 to .40 |" in page
+    assert "| sections, 4 turns | 0 | .15 to .40 |" in page
     assert f"| epfl | 165 | three axes |{' .700 +- .100 |' * len(seeds.METRICS)}" in page
-    assert f"| sections | 10 | .400 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
+    assert f"| sections | 10 | .40 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
     assert "| vnc | 20 | sections, 4 turns |" in page
     assert "| vnc | 20 | three axes |" not in page
     assert "10: 1,000 in 13 minutes" in page
