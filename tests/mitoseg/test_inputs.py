@@ -214,7 +214,9 @@ def test_results_beside_images_are_no_images(kind: str, suffix: str, tmp_path: P
 def test_charts_of_images_that_are_ignored_warn_of_nothing(counted: int) -> None:
     bins = np.zeros(300, np.int64)
     counts = ProbabilityCounts(bins, bins + counted, np.linspace(0, counted, 300))
-    result: Any = SimpleNamespace(name="a", synthetic=False, threshold=0.5, probabilities=counts)
+    result: Any = SimpleNamespace(
+        name="a", synthetic=False, thresholds=[0.2, 0.5], threshold_text="0.20 to 0.50", probabilities=counts
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert draw_histogram(result)

@@ -23,7 +23,7 @@ from mitoseg.optimiser import learning_rate
 from mitoseg.predict import Model
 from mitoseg.stopping import stop_politely
 from mitoseg.train import fit, resume_settings
-from mitoseg.validate import Validation, validate
+from mitoseg.validate import FINAL_PX, KEPT_PX, Validation, validate
 
 
 def read_rows(run: Path) -> list[dict[str, str]]:
@@ -278,13 +278,13 @@ def test_sessions_end_with_a_validation(run: Path) -> None:
 def test_the_last_validation_looks_at_more(
     tmp_path: Path, discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_at: list[int] = []
+    looked_at: list[tuple[int, int]] = []
 
-    def counted(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Validation:
-        looked_at.append(len(sections))
-        return validate(model, files, sections)
+    def counted(model: Model, files: SectionFiles, sections: Sequence[Section], *, kept_px: int) -> Validation:
+        looked_at.append((len(sections), kept_px))
+        return validate(model, files, sections, kept_px=kept_px)
 
     monkeypatch.setattr("mitoseg.train.validate", counted)
     few = tiny.model_copy(update={"validation_images": 2, "epochs": None, "steps": 2})
     fit([discs], tmp_path / "run", few, val_fraction=0.5)
-    assert looked_at == [2, 8]
+    assert looked_at == [(2, KEPT_PX), (8, FINAL_PX)]
