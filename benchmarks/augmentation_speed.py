@@ -1,7 +1,7 @@
 """Patches per second through our augmentation of whole batches and through MONAI's transforms, one patch at a time.
 
 Both turn, flip, zoom and bend image and mask in step, and change contrast, blur, noise and cut-outs with the default
-strengths and probabilities of `mitoseg.config.Augmentation`. One thread each, the same random patches.
+strengths and probabilities of `mitoseg.config.settings.Augmentation`. One thread each, the same random patches.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from monai.transforms.intensity.dictionary import (
 from monai.transforms.spatial.dictionary import Rand2DElasticd, RandFlipd, RandRotate90d
 
 from machine import conditions
-from mitoseg.config import Augmentation
-from mitoseg.transforms import augment
+from mitoseg.config.settings import Augmentation
+from mitoseg.data.augmentation import augment
 
 SIDE, WINDOW, BATCH = 192, 240, 8
 
@@ -96,7 +96,7 @@ def main() -> None:
         "# Augmentation speed\n\n"
         f"Written by `python benchmarks/augmentation_speed.py`; patches of {SIDE} px, one thread.\n\n"
         "| augmentation | patches/s (best of 3) |\n|---|---|\n"
-        f"| `mitoseg.transforms.augment`, whole batches of {BATCH} | {ours:.0f} |\n"
+        f"| `mitoseg.data.augmentation.augment`, whole batches of {BATCH} | {ours:.0f} |\n"
         f"| MONAI dictionary transforms, one patch at a time | {theirs:.0f} |\n\n"
         f"Ratio in three runs, each timed side by side: {', '.join(f'{ratio:.1f}' for ratio in ratios)}.\n\n"
         f"{conditions(seed=0)}\n"

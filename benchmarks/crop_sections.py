@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mitodata import DataError, Sample
-from mitodata.store import Dataset, write_dataset
+from mitodata.hdf5.dataset import Dataset, write_dataset
 from pipeline import run_program
 
 

@@ -16,11 +16,11 @@ from skimage.transform import resize
 
 from machine import conditions
 from mitodata import DataError, Sample
-from mitodata.store import Dataset
-from mitoseg.data.files import mask_of
-from mitoseg.decode import find_pieces
+from mitodata.hdf5.dataset import Dataset
+from mitoseg.data.sections import mask_of
+from mitoseg.inference.postprocess import find_pieces
+from mitoseg.inference.predictor import Model, load_model, predict_probability
 from mitoseg.metrics import confusion, summarise
-from mitoseg.predict import Model, load_model, predict_probability
 from pipeline import run_program
 from real_sections import add_real_option, write_sections
 from steps import write_text

@@ -29,15 +29,15 @@ from PIL import Image
 
 from augmentation_speed import SIDE, WINDOW, monai_chain
 from machine import conditions
-from mitodata.store import Dataset as MitoDataset
-from mitogen.farm import render_dataset
-from mitogen.job import Job
-from mitogen.recipe import open_recipe
-from mitoseg.config import FitConfig, make_config
+from mitodata.hdf5.dataset import Dataset as MitoDataset
+from mitogen.recipe.recipe import open_recipe
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job
+from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.data import Patches, SectionFiles, make_loader
-from mitoseg.data.files import mask_of
-from mitoseg.learner import Learner
-from mitoseg.model import build_model
+from mitoseg.data.sections import mask_of
+from mitoseg.networks.unet import build_model
+from mitoseg.training.learner import Learner
 
 NETWORKS = ("tiny", "small", "base")
 

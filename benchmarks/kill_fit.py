@@ -21,11 +21,11 @@ from PIL import Image
 
 from machine import conditions
 from mitodata import RunError
-from mitogen.farm import render_dataset
-from mitogen.job import Job
-from mitogen.recipe import open_recipe
-from mitoseg.checkpoint import load_checkpoint
-from mitoseg.cli import main as main_of_mitoseg
+from mitogen.recipe.recipe import open_recipe
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job
+from mitoseg.cli.main import main as main_of_mitoseg
+from mitoseg.networks.checkpoint import load_checkpoint
 
 SETTINGS = ("network=tiny", "patch_px=64", "batch=4", "validation_images=4", "device=cpu")
 """A network and images so small that most of the time is spent saving, which is when a kill hurts."""
@@ -89,7 +89,7 @@ def start(folder: Path, run: Path, steps: int) -> ForkServerProcess:
         command += [str(folder / "train.h5"), *(f"--set={setting}" for setting in settings)]
     processes = multiprocessing.get_context("forkserver")
     # Libraries are loaded once: otherwise most of a short life would go to that.
-    processes.set_forkserver_preload(["mitoseg.train", "matplotlib.figure", "torch.utils.tensorboard"])
+    processes.set_forkserver_preload(["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard"])
     process = processes.Process(target=mitoseg, args=(command, folder / "stderr.txt"))
     process.start()
     return process

@@ -7,8 +7,8 @@ import torch
 from monai.losses.dice import DiceCELoss
 
 from machine import conditions
-from mitoseg.config import FitConfig, make_config
-from mitoseg.model import build_model, memory_format
+from mitoseg.config.settings import FitConfig, make_config
+from mitoseg.networks.unet import build_model, memory_format
 from pipeline import run_program
 
 CASES = {

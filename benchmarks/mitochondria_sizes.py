@@ -21,8 +21,8 @@ from skimage.measure import label, regionprops
 from skimage.morphology import skeletonize
 
 from machine import conditions
-from mitogen.recipe import load_recipe
-from mitogen.render import render
+from mitogen.recipe.recipe import load_recipe
+from mitogen.rendering.image import render
 from pipeline import run_program
 from steps import write_text
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mitodata.errors import MitoError
 from mitodata.importers import recognise
-from mitoseg.checkpoint import load_checkpoint
+from mitoseg.networks.checkpoint import load_checkpoint
 from steps import Step
 
 

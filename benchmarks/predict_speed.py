@@ -31,18 +31,18 @@ from torch import Tensor, nn
 
 from machine import conditions
 from mitodata import Sample
-from mitodata.store import Dataset, Provenance, write_volume
-from mitoseg.config import make_config
-from mitoseg.decode import Decoding
+from mitodata.hdf5.dataset import Dataset, Provenance, write_volume
+from mitoseg.config.settings import make_config
 from mitoseg.inference.memory import parse_memory, resident_bytes
-from mitoseg.inference.scratch import Scratch
-from mitoseg.inference.sources import open_sources
-from mitoseg.inference.stream import OVERLAP, importance_map
-from mitoseg.model import build_model
-from mitoseg.passes import predict_source
-from mitoseg.predict import Model, plan_windows, predictor
-from mitoseg.preprocess import measure_grey, normalise
-from mitoseg.segment import Wish, segment
+from mitoseg.inference.orthoplanes import predict_source
+from mitoseg.inference.postprocess import Decoding
+from mitoseg.inference.predictor import Model, plan_windows, predictor
+from mitoseg.inference.segment import Wish, segment
+from mitoseg.inference.sliding_window import OVERLAP, importance_map
+from mitoseg.io.inputs import open_sources
+from mitoseg.io.scratch import Scratch
+from mitoseg.networks.normalisation import measure_grey, normalise
+from mitoseg.networks.unet import build_model
 from pipeline import run_program
 from steps import write_text
 

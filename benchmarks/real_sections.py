@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from mitodata.errors import DataError
+from mitodata.hdf5.dataset import write_dataset
 from mitodata.importers import import_dataset
 from mitodata.importers.components import as_labels
 from mitodata.sample import Sample
-from mitodata.store import write_dataset
 from targets import TARGETS
 
 AS_IS, RESTORED, GROWN = "as it is", "restored", "restored, masks grown 4 px"

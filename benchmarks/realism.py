@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from machine import conditions
-from mitodata.store import Dataset
+from mitodata.hdf5.dataset import Dataset
 from mitogen.gap import STATISTICS, Sampling, Statistics, appearance_distance
 from mitogen.gap.report import measure_pair, write_report
 from mitogen.gap.table import number

@@ -18,9 +18,9 @@ import numpy as np
 from machine import conditions
 from mitodata import Sample
 from mitodata.errors import RunError
-from mitogen.farm import render_dataset
-from mitogen.job import Job, Shape
-from mitogen.recipe import Recipe, load_recipe
+from mitogen.recipe.recipe import Recipe, load_recipe
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job, Shape
 from pipeline import run_program
 from steps import BIN, write_text
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from machine import conditions
 from mitodata import DataError
-from mitodata.store import Dataset
+from mitodata.hdf5.dataset import Dataset
 from pipeline import evaluate, fit, import_real, render, run_program
 from s0_figures import TITLES, Comparison, read_metrics, write_figures
 from steps import Step, Steps, write_text

@@ -16,8 +16,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from machine import conditions
-from mitodata.store import Dataset
-from mitoseg.targets import FLAT
+from mitodata.hdf5.dataset import Dataset
+from mitoseg.networks.targets import FLAT
 from pipeline import evaluate, fit, import_real, render, run_program, tune
 from s0_figures import read_metrics
 from steps import Steps, write_text

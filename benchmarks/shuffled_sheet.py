@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mitodata.errors import DataError
-from mitodata.store import Dataset
+from mitodata.hdf5.dataset import Dataset
+from mitogen.gallery.contact_sheet import save_sheet
 from mitogen.gap.sections import Sampling, Section, read_sections
-from mitogen.preview import save_sheet
 from pipeline import run_program
 from steps import write_text
 

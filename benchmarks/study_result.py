@@ -10,11 +10,11 @@ from pathlib import Path
 
 from machine import conditions
 from mitodata import RunError
-from mitogen.workers import cores
-from mitoseg.study.cells import unique
+from mitogen.rendering.workers import cores
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
 from mitoseg.study.study import open_study, run_study
+from mitoseg.study.trials import unique
 from pipeline import run_program
 from steps import write_text
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import conditions
-from mitoseg.config_files import study_config
+from mitoseg.config.files import study_config
 from pipeline import evaluate, fit_settings, import_real, run_program
 from steps import Step, Steps, write_text
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from machine import conditions
-from mitodata.store import Dataset
-from mitoseg.data.files import mask_of
-from mitoseg.decode import PEAK
+from mitodata.hdf5.dataset import Dataset
+from mitoseg.data.sections import mask_of
+from mitoseg.inference.postprocess import PEAK
+from mitoseg.inference.predictor import load_model, predict_probability
 from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
-from mitoseg.predict import load_model, predict_probability
-from mitoseg.thresholds import best_threshold, reaching
+from mitoseg.training.threshold_selection import best_threshold, reaching
 from pipeline import render, run_program
 from steps import Steps, write_text
 

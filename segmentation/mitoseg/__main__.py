@@ -1,5 +1,5 @@
 """`python -m mitoseg`."""
 
-from mitoseg.cli import main
+from mitoseg.cli.main import main
 
 main()

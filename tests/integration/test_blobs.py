@@ -8,17 +8,17 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mitodata.store import Dataset
-from mitogen.farm import render_dataset
-from mitogen.job import Job
-from mitogen.recipe import open_recipe
-from mitoseg.config import make_config
-from mitoseg.decode import Decoding, decode, tune
+from mitodata.hdf5.dataset import Dataset
+from mitogen.recipe.recipe import open_recipe
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job
+from mitoseg.config.settings import make_config
 from mitoseg.evaluate import evaluate
+from mitoseg.inference.postprocess import Decoding, decode, tune
+from mitoseg.inference.predictor import load_model
 from mitoseg.metrics import InstanceCounts, count_overlaps, instance_counts, instance_scores
-from mitoseg.predict import load_model
-from mitoseg.targets import instance_planes
-from mitoseg.train import fit
+from mitoseg.networks.targets import instance_planes
+from mitoseg.training.trainer import fit
 
 
 @pytest.fixture(scope="module")

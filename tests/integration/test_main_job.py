@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mitodata.store import Dataset
+from mitodata.hdf5.dataset import Dataset
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from mitogen.cli import cli as mitogen
-from mitogen.recipe import load_recipe
-from mitoseg.cli import cli as mitoseg
-from mitoseg.config import make_config
+from mitogen.cli.main import cli as mitogen
+from mitogen.recipe.recipe import load_recipe
+from mitoseg.cli.main import cli as mitoseg
+from mitoseg.config.settings import make_config
 
 ROOT = Path(__file__).parents[2]
 PAPERS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]

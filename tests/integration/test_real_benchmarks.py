@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from mitodata import RunError, Sample
-from mitodata.store import Provenance, write_dataset
-from mitoseg.checkpoint import load_checkpoint, save_checkpoint
-from mitoseg.config import make_config
-from mitoseg.model import build_model
+from mitodata.hdf5.dataset import Provenance, write_dataset
+from mitoseg.config.settings import make_config
+from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
+from mitoseg.networks.unet import build_model
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mitodata import Sample
-from mitodata.store import Provenance, write_dataset
+from mitodata.hdf5.dataset import Provenance, write_dataset
 
 ROOT = Path(__file__).parents[2]
 

@@ -57,7 +57,7 @@ def test_a_fit_that_was_stopped_after_a_validation_goes_on(steps: ModuleType) ->
     pipeline = importlib.import_module("pipeline")
     data = steps.Step(("python", "-c", ""), Path(), Path())
     fitted = pipeline.fit(Path("run"), [data], data, "1")
-    save = "import sys, pathlib as p, mitoseg.checkpoint as c; p.Path('run').mkdir(exist_ok=True); "
+    save = "import sys, pathlib as p, mitoseg.networks.checkpoint as c; p.Path('run').mkdir(exist_ok=True); "
     save += (
         "p.Path('run/validation.png').touch(); c.save_checkpoint(p.Path('run/last.pt'), {'finished': %s}); sys.exit(%s)"
     )

@@ -8,8 +8,8 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.ndimage import label as components
 from skimage.measure import regionprops
 
-from mitogen.parts import Part
-from mitogen.tissue import Kind
+from mitogen.tissue.cells import Kind
+from mitogen.tissue.compartments import Part
 
 Measure = Callable[[View], float]
 

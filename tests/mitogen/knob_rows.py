@@ -85,8 +85,8 @@ from knob_settings import (
     WIDE,
 )
 
-from mitogen.parts import Part
-from mitogen.tissue import Kind
+from mitogen.tissue.cells import Kind
+from mitogen.tissue.compartments import Part
 
 
 class Row(NamedTuple):

@@ -7,15 +7,15 @@ from functools import cached_property
 import numpy as np
 from skimage.measure import regionprops
 
-from mitogen.grid import Grid
-from mitogen.imaging.microscope import photograph
-from mitogen.parts import Part
-from mitogen.recipe import Recipe
-from mitogen.render import grid_of, render
-from mitogen.scene import Scene, build
-from mitogen.section import Section, cut
-from mitogen.tissue import cut_cells
-from mitogen.world import streams_of
+from mitogen.geometry.grid import Grid
+from mitogen.geometry.point_process import streams_of
+from mitogen.imaging.pipeline import photograph
+from mitogen.recipe.recipe import Recipe
+from mitogen.rendering.image import grid_of, render
+from mitogen.scene.scene import Scene, build
+from mitogen.scene.section import Section, cut
+from mitogen.tissue.cells import cut_cells
+from mitogen.tissue.compartments import Part
 
 SEED = 9
 SIZE = 112

@@ -5,20 +5,20 @@ from functools import cache
 import numpy as np
 from skimage.measure import label, regionprops
 
-from mitogen.canvas import Canvas
-from mitogen.fields import random_waves
-from mitogen.grid import Grid
-from mitogen.knobs import KNOBS
-from mitogen.organelles.mitochondria import Mitochondria, draw_mitochondria
-from mitogen.organelles.mitochondrial_shapes import (
+from mitogen.geometry.grid import Grid
+from mitogen.geometry.random_fields import random_waves
+from mitogen.geometry.tubes import Tubes, bend, cut_tubes
+from mitogen.organelles.mitochondria.drawing import Mitochondria, draw_mitochondria
+from mitogen.organelles.mitochondria.shapes import (
     NODES,
     NUMBERS,
     extent_of_mitochondrion,
     shape_mitochondrion,
     sizes_of,
 )
-from mitogen.parts import Part
-from mitogen.shapes import Tubes, bend, cut_tubes
+from mitogen.recipe.tissue_knobs import KNOBS
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.compartments import Part
 
 GRID = Grid((224, 224), pixel_nm=4.0, thickness_nm=4.0, spacing_nm=4.0)
 TEXTURE = random_waves(np.random.default_rng(0), 150.0)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mitogen.cli import main
+from mitogen.cli.main import main
 
 
 class Program:

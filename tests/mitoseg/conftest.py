@@ -10,10 +10,10 @@ import torch
 from study_file import BASE
 
 from mitodata import Sample
-from mitodata.store import Provenance, write_dataset
-from mitoseg.config import FitConfig, make_config
+from mitodata.hdf5.dataset import Provenance, write_dataset
+from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.study.study import Study, open_study
-from mitoseg.train import fit
+from mitoseg.training.trainer import fit
 
 
 def draw_sample(seed: int, shape: tuple[int, int, int] = (1, 64, 64), voxel_nm: float = 8.0) -> Sample:

@@ -5,19 +5,19 @@ from dataclasses import fields
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.importers.bare import IMAGES
-from mitodata.importers.dsb2018 import DSB2018
-from mitodata.importers.epfl import EPFL
-from mitodata.importers.hdf5 import HDF5
+from mitodata.hdf5.layout import Provenance
+from mitodata.hdf5.writer import write_dataset, write_volume
+from mitodata.importers.formats.bare import IMAGES
+from mitodata.importers.formats.dsb2018 import DSB2018
+from mitodata.importers.formats.epfl import EPFL
+from mitodata.importers.formats.hdf5 import HDF5
+from mitodata.importers.formats.kasthuri import KASTHURI
+from mitodata.importers.formats.mitoem import MITOEM
+from mitodata.importers.formats.pairs import PAIRS
+from mitodata.importers.formats.vnc import VNC
 from mitodata.importers.importer import Importer, Options
-from mitodata.importers.kasthuri import KASTHURI
-from mitodata.importers.mitoem import MITOEM
-from mitodata.importers.pairs import PAIRS
 from mitodata.importers.stack import Stack, cut, images, slabs, volume
-from mitodata.importers.vnc import VNC
-from mitodata.layout import Provenance
 from mitodata.sample import Sample, VoxelSize, voxel_size_problem
-from mitodata.writer import write_dataset, write_volume
 
 __all__ = ["IMPORTERS", "Importer", "import_dataset", "import_to_file", "recognise"]
 

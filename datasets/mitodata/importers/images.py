@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from mitodata.errors import DataError
-from mitodata.photometric import apply_photometric, check_photometric
+from mitodata.importers.photometric import apply_photometric, check_photometric
 from mitodata.sample import IGNORE
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})

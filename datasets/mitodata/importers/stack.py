@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
+from mitodata.hdf5.layout import BLOCK
 from mitodata.importers.components import Labels, VolumeComponents, as_labels, label_section
-from mitodata.layout import BLOCK
 from mitodata.sample import IGNORE, Sample, VoxelSize
 
 Grey = NDArray[np.uint8]

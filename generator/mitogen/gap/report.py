@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from mitodata.errors import DataError
-from mitodata.store import Dataset
+from mitodata.hdf5.dataset import Dataset
 from mitogen.gap.comparison import appearance_distance, compare, left_out
 from mitogen.gap.plots import draw_plots
 from mitogen.gap.sections import Sampling, common_sampling

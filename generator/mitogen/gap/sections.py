@@ -24,7 +24,7 @@ Span = tuple[slice, slice]
 
 
 class Images(Protocol):
-    """What is read here of a dataset file: `mitodata.store.Dataset` has it, and `mitodata.unlabelled.Unlabelled`."""
+    """What is read here of a dataset file: `hdf5.dataset.Dataset` has it, and `hdf5.unlabelled.Unlabelled`."""
 
     path: Path
     is_2d: bool

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.store import Dataset
+from mitodata.hdf5.dataset import Dataset
 from mitogen.gap.appearance import SMALLEST_PX, Appearance, Image, look_at, pool_appearances
 from mitogen.gap.morphology import Morphology, outline, pool_morphologies
 from mitogen.gap.sections import Sampling, Section, chosen_sections, read_sections

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mitogen.fields import grain
-from mitogen.grid import FloatArray
+from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.random_fields import grain
 
 _MID_GREY = 128.0
 

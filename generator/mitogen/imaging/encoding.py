@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mitogen.grid import FloatArray
+from mitogen.geometry.grid import FloatArray
 
 # Edge of the tiles whose histograms are equalised, in px; smaller images are one tile.
 _TILE_PX = 64

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mitogen.grid import FloatArray
-from mitogen.kernels import compiled
-from mitogen.smoothing import smooth
+from mitogen.geometry.gaussian import smooth
+from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.jit import compiled
 
 
 def focus(image: FloatArray, blur_px: float) -> FloatArray:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from mitogen.grid import FloatArray
+from mitogen.geometry.grid import FloatArray
 
 # Marks of a knife are tabulated at this many places a pixel.
 _FINE = 4

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mitogen.gap.appearance import Appearance, Image, appearance_of
-from mitogen.job import Job
-from mitogen.recipe import Recipe
-from mitogen.workers import go_on
+from mitogen.recipe.recipe import Recipe
+from mitogen.rendering.job import Job
+from mitogen.rendering.workers import go_on
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,18 @@ from statistics import fmean
 from typing import Literal
 
 from mitodata.errors import MitoError
-from mitogen.distributions import Distribution
 from mitogen.gap.appearance import Appearance
 from mitogen.gap.comparison import appearance_distance
-from mitogen.job import RenderError
-from mitogen.kinds import find_kind
 from mitogen.match.look import Studio, appearance_with
 from mitogen.match.ranges import Range, candidates, named_ranges
 from mitogen.match.search import Values, chosen_once, finished, open_study, search
 from mitogen.match.target import Target
-from mitogen.progress import Progress
-from mitogen.recipe import Recipe
-from mitogen.workers import Workers
+from mitogen.recipe.distributions import Distribution
+from mitogen.recipe.kinds import find_kind
+from mitogen.recipe.recipe import Recipe
+from mitogen.rendering.job import RenderError
+from mitogen.rendering.progress import Progress
+from mitogen.rendering.workers import Workers
 
 FAVOURED = 0.6
 """Share of the images that the kind of tissue nearest to the real images gets at least."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mitodata.errors import RecipeError
-from mitogen.distributions import Choice, Distribution, Fixed, LogNormal, LogUniform, Uniform
-from mitogen.knob import Knob
-from mitogen.lookup import find_knobs
-from mitogen.recipe import Recipe
+from mitogen.recipe.catalogue import find_knobs
+from mitogen.recipe.distributions import Choice, Distribution, Fixed, LogNormal, LogUniform, Uniform
+from mitogen.recipe.knob import Knob
+from mitogen.recipe.recipe import Recipe
 
 SEARCHED = ("cells", "imaging")
 """Sections whose knobs a search may choose by itself: what decides the look of every image, wherever it lies.

@@ -9,16 +9,16 @@ from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
 from mitodata.errors import DataError
-from mitogen.distributions import Distribution
+from mitodata.files import check_replaceable, is_png, write_whole
+from mitogen.gallery.contact_sheet import save_sheet
 from mitogen.gap.appearance import Image
 from mitogen.gap.comparison import compare_appearances
 from mitogen.gap.table import number
-from mitogen.kinds import find_kind
 from mitogen.match.look import render_crops
 from mitogen.match.matching import Match
 from mitogen.match.search import check_journal
-from mitogen.outputs import check_replaceable, is_png, write_whole
-from mitogen.preview import save_sheet
+from mitogen.recipe.distributions import Distribution
+from mitogen.recipe.kinds import find_kind
 
 _GAP_PX = 6
 _CAPTION_PX = 20

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from mitodata.errors import DataError
 from mitogen.match.ranges import Range
-from mitogen.progress import Progress
+from mitogen.rendering.progress import Progress
 
 ROUND = 4
 """Trials that are chosen at once, from all before them. The same for any number of workers, or results would differ."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mitodata.errors import DataError
+from mitodata.hdf5.unlabelled import Unlabelled
 from mitodata.sample import VoxelSize
-from mitodata.unlabelled import Unlabelled
 from mitogen.gap.appearance import Appearance, Image, look_at, pool_appearances
 from mitogen.gap.sections import Sampling, chosen_sections, read_sections, smallest_section_px
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.canvas import Canvas
-from mitogen.fields import Waves, grain
-from mitogen.grid import FloatArray
+from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.point_process import StreamOf
+from mitogen.geometry.random_fields import Waves, grain
 from mitogen.organelles.filaments import draw_fibres, microtubules, neurofilaments
 from mitogen.organelles.golgi import Stacks, draw_golgi
+from mitogen.organelles.granules import Granule, draw_granules
 from mitogen.organelles.reticulum import SINGLE, STACKED, SheetFields, draw_cisternae, draw_tubules
-from mitogen.organelles.terminal import draw_dense_cores, draw_loose_vesicles, draw_packed_vesicles
-from mitogen.organelles.vesicles import Granule, draw_granules
-from mitogen.parts import Part
-from mitogen.tissue import Kind
-from mitogen.world import StreamOf
+from mitogen.organelles.vesicles import draw_dense_cores, draw_loose_vesicles, draw_packed_vesicles
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.cells import Kind
+from mitogen.tissue.compartments import Part
 
 
 @dataclass(frozen=True, eq=False)

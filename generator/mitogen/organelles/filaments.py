@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.canvas import Canvas
-from mitogen.fields import Waves
-from mitogen.grid import FloatArray
-from mitogen.hashing import mix, unit
-from mitogen.kernels import compiled
-from mitogen.parts import Part
-from mitogen.profiles import inside_at
+from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.hashing import mix, unit
+from mitogen.geometry.jit import compiled
+from mitogen.geometry.partial_volume import inside_at
+from mitogen.geometry.random_fields import Waves
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.compartments import Part
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from mitogen.canvas import Canvas
-from mitogen.grid import FloatArray, Grid
-from mitogen.hashing import mix, place, unit
-from mitogen.kernels import compiled
-from mitogen.organelles.vesicles import Granule, draw_granules
-from mitogen.parts import Part
-from mitogen.profiles import inside_at, layer_at, reach_at
-from mitogen.world import StreamOf, directions, scatter
+from mitogen.geometry.grid import FloatArray, Grid
+from mitogen.geometry.hashing import mix, place, unit
+from mitogen.geometry.jit import compiled
+from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
+from mitogen.geometry.point_process import StreamOf, directions, scatter
+from mitogen.organelles.granules import Granule, draw_granules
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.compartments import Part
 
 CLOUD = 1.35
 """How far the vesicles around a stack reach, in units of its radius."""

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.canvas import Canvas
-from mitogen.fields import Waves
-from mitogen.grid import FloatArray
-from mitogen.kernels import compiled
-from mitogen.organelles.levels import level, thread
-from mitogen.parts import Part
-from mitogen.profiles import inside
-from mitogen.shapes import TubeMap, Tubes
+from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.jit import compiled
+from mitogen.geometry.partial_volume import inside
+from mitogen.geometry.random_fields import Waves
+from mitogen.geometry.tubes import TubeMap, Tubes
+from mitogen.organelles.level_sets import level, thread
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.compartments import Part
 
 PORE_NM = 45.0
 """Radius of a nuclear pore complex with its rim."""

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from mitogen.canvas import Canvas
-from mitogen.fields import Waves
-from mitogen.grid import FloatArray
-from mitogen.kernels import compiled
-from mitogen.organelles.levels import level, thread
-from mitogen.parts import Part
-from mitogen.profiles import inside_at
+from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.jit import compiled
+from mitogen.geometry.partial_volume import inside_at
+from mitogen.geometry.random_fields import Waves
+from mitogen.organelles.level_sets import level, thread
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.compartments import Part
 
 
 def draw_densities(canvas: Canvas, drawn: Mapping[str, float], patches: Waves, terminal: NDArray[np.bool_]) -> None:

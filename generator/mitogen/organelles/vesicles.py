@@ -1,190 +1,85 @@
-"""Small spheres in large numbers: synaptic vesicles, dense-core vesicles, ribosomes and glycogen.
+"""Vesicles: packed in synaptic terminals, in small groups elsewhere, and those with a dense core."""
 
-They sit on a jittered lattice in three dimensions, whose every node is decided by a hash of its place. That packs them
-densely without overlap, and needs neither a list of them nor a search.
-"""
-
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.canvas import Canvas
-from mitogen.grid import FloatArray
-from mitogen.hashing import mix, place, unit
-from mitogen.kernels import compiled
-from mitogen.parts import Part
-from mitogen.profiles import inside_at, layer_at, reach_at
-
-JITTER = np.float32(0.8)
-"""How far granules stray from their lattice, in units of its spacing: enough to hide it."""
+from mitogen.geometry.random_fields import Waves
+from mitogen.organelles.granules import Granule, draw_granules
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.compartments import Part
 
 
-@dataclass(frozen=True)
-class Granule:
-    """A kind of small sphere.
-
-    Attributes:
-        radius_nm: outer radius.
-        radius_spread: relative scatter of the radius (uniform, plus or minus).
-        shell_nm: thickness of the membrane; 0 for a solid granule.
-        shell_density: stain of the membrane.
-        core_density: stain of the inside.
-        spacing_nm: lattice constant: mean distance between neighbours where they are packed.
-        occupancy: share of the lattice nodes that hold one, 0-1.
-    """
-
-    radius_nm: float
-    radius_spread: float
-    shell_nm: float
-    shell_density: float
-    core_density: float
-    spacing_nm: float
-    occupancy: float
+def synaptic_vesicle(drawn: Mapping[str, float]) -> Granule:
+    """A clear vesicle as it is packed in terminals."""
+    radius = drawn["boutons.vesicle_radius_nm"]
+    return Granule(
+        radius,
+        0.12,
+        drawn["boutons.vesicle_shell_nm"],
+        drawn["cells.membrane_density"] * drawn["boutons.vesicle_stain"],
+        drawn["boutons.vesicle_lumen"],
+        2 * radius * drawn["boutons.vesicle_spacing"],
+        drawn["boutons.vesicle_occupancy"],
+    )
 
 
-def draw_granules(canvas: Canvas, granule: Granule, where: NDArray[np.bool_], key: int, part: Part) -> None:
-    """Draw the granules whose centres fall on pixels of `where` (Y, X), clear of plasma membranes.
+def draw_packed_vesicles(
+    canvas: Canvas, drawn: Mapping[str, float], cluster: Waves, terminal: NDArray[np.bool_], key: int
+) -> None:
+    """Draw the vesicle pools of terminals, and the denser matrix in which they lie.
 
     Args:
         canvas: its density is changed in place.
-        granule: their kind.
-        where: (Y, X) bool, the pixels that may hold a centre.
-        key: names the lattice; different keys give independent ones.
-        part: what they are.
+        drawn: the image's numbers.
+        cluster: a field that says where in a terminal vesicles are packed.
+        terminal: (Y, X) bool, the pixels of terminals.
+        key: names the lattice.
     """
-    if granule.occupancy <= 0:
+    packed = terminal & (canvas.on_section(cluster) > drawn["boutons.cluster_level"])
+    if not packed.any():
         return
-    _splat(
-        canvas.density, canvas.parts, np.uint8(part), where, canvas.free, canvas.membrane, np.uint64(key),
-        np.float32(canvas.z_nm), canvas.grid.y_nm, canvas.grid.x_nm, canvas.grid.pixel_nm,
-        canvas.grid.thickness_nm, np.float32(granule.radius_nm), np.float32(granule.radius_spread),
-        granule.shell_nm, np.float32(granule.shell_density), np.float32(granule.core_density),
-        np.float32(granule.spacing_nm), np.float32(granule.occupancy),
-    )  # fmt: skip
+    darker = np.float32(drawn["boutons.matrix_darkness"])
+    np.add(canvas.density, darker, out=canvas.density, where=packed & canvas.free)
+    draw_granules(canvas, synaptic_vesicle(drawn), packed, key, Part.VESICLE)
 
 
-@compiled
-def _splat(
-    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, where: NDArray[np.bool_],
-    free: NDArray[np.bool_], membrane: FloatArray, key: np.uint64, z: np.float32,
-    ys: FloatArray, xs: FloatArray, pixel: float, thickness: float, radius: np.float32, spread: np.float32,
-    shell: float, shell_density: np.float32, core_density: np.float32, spacing: np.float32,
-    occupancy: np.float32,
-) -> None:  # fmt: skip
-    seen = radius * (1 + spread) + thickness / 2
-    half = np.float32(0.5)
-    jitter = JITTER * spacing
-    # The lattice starts at a height of its own, or every section at z = 0 would run through the middle of a layer.
-    z = z - spacing * unit(mix(key))
-    side = half * (jitter + spacing)
-    closest = np.float32(1.8) * radius
-    crowded = closest > spacing * (1 - JITTER)
-    for kz in range(
-        int(np.ceil((z - seen - jitter / 2) / spacing)), int(np.floor((z + seen + jitter / 2) / spacing)) + 1
-    ):
-        for ky in range(int(np.floor((ys[0] - side) / spacing)), int((ys[-1] + side) / spacing) + 2):
-            for kx in range(int(np.floor((xs[0] - side) / spacing)), int((xs[-1] + side) / spacing) + 2):
-                state = place(key, kz, ky, kx)
-                if unit(state) >= occupancy:
-                    continue
-                cz, cy, cx = _node(state, kz, ky, kx, spacing)
-                dz = z - cz
-                if abs(dz) > seen:
-                    continue
-                row = int(np.floor((cy - ys[0]) / pixel + half))
-                column = int(np.floor((cx - xs[0]) / pixel + half))
-                inner_row, inner_column = min(max(row, 0), ys.size - 1), min(max(column, 0), xs.size - 1)
-                if not where[inner_row, inner_column] or membrane[inner_row, inner_column] < radius + 8:
-                    continue
-                if crowded and _pushed_out(key, state, (kz, ky, kx), spacing, occupancy, closest):
-                    continue
-                r = radius * (1 + spread * (2 * unit(state * np.uint64(0x9E3779B97F4A7C15)) - 1))
-                extent = int(np.ceil(r / pixel)) + 1
-                for i in range(max(row - extent, 0), min(row + extent + 1, ys.size)):
-                    for j in range(max(column - extent, 0), min(column + extent + 1, xs.size)):
-                        if not free[i, j]:
-                            continue
-                        dy, dx = ys[i] - cy, xs[j] - cx
-                        d = np.sqrt(dz * dz + dy * dy + dx * dx)
-                        reach = reach_at(dz / max(d, 1e-3), thickness, pixel)
-                        s = d - r
-                        if s > reach:
-                            continue
-                        value = density[i, j] + inside_at(s, reach) * (core_density - density[i, j])
-                        if shell > 0:
-                            value += layer_at(s, reach, -shell, 0.0) * (shell_density - value)
-                        density[i, j] = value
-                        if parts.size > 0 and s <= 0:
-                            parts[i, j] = part
+def draw_loose_vesicles(
+    canvas: Canvas, drawn: Mapping[str, float], grouping: Waves, where: NDArray[np.bool_], key: int
+) -> None:
+    """Draw clear vesicles of unequal size in small groups.
 
-
-@compiled
-def _node(
-    state: np.uint64, kz: int, ky: int, kx: int, spacing: np.float32
-) -> tuple[np.float32, np.float32, np.float32]:  # fmt: skip
-    """Centre (z, y, x) of the granule on a node of the lattice; every other layer is shifted by half its spacing."""
-    half = np.float32(0.5)
-    jitter = JITTER * spacing
-    bits = mix(state)
-    third = np.float32(1.0 / 2097152.0)
-    z = kz * spacing + (np.float32(bits >> np.uint64(43)) * third - half) * jitter
-    y = np.float32((bits >> np.uint64(22)) & np.uint64(0x1FFFFF)) * third - half
-    x = np.float32((bits >> np.uint64(1)) & np.uint64(0x1FFFFF)) * third - half
-    y = (ky + half * (kz & 1)) * spacing + y * jitter
-    x = (kx + half * (ky & 1)) * spacing + x * jitter
-    return np.float32(z), np.float32(y), np.float32(x)
-
-
-@compiled
-def _pushed_out(
-    key: np.uint64, state: np.uint64, node: tuple[int, int, int], spacing: np.float32, occupancy: np.float32,
-    closest: np.float32,
-) -> bool:  # fmt: skip
-    """Whether a granule is too close to one of higher rank that stays: spheres do not run into each other.
-
-    This is random sequential adsorption (Evans, Rev. Mod. Phys. 65, 1993) with the hash for the order of arrival, cut
-    off after the rivals of rivals.
+    Args:
+        canvas: its density is changed in place.
+        drawn: the image's numbers.
+        grouping: a field; a group lies where it is high.
+        where: (Y, X) bool, the pixels that may hold vesicles.
+        key: names the lattice.
     """
-    kz, ky, kx = node
-    here = _node(state, kz, ky, kx, spacing)
-    for nz in range(kz - 1, kz + 2):
-        for ny in range(ky - 1, ky + 2):
-            for nx in range(kx - 1, kx + 2):
-                other = place(key, nz, ny, nx)
-                if _beats(other, state, occupancy) and _close(other, (nz, ny, nx), here, spacing, closest):
-                    there = _node(other, nz, ny, nx, spacing)
-                    if not _has_rival(key, other, (nz, ny, nx), there, spacing, occupancy, closest):
-                        return True
-    return False
+    if drawn["cells.loose_vesicles"] <= 0:
+        return
+    vesicle = synaptic_vesicle(drawn)
+    loose = replace(
+        vesicle,
+        radius_nm=1.1 * vesicle.radius_nm,
+        radius_spread=0.35,
+        spacing_nm=75.0,
+        occupancy=drawn["cells.loose_vesicles"],
+    )
+    draw_granules(canvas, loose, where & (canvas.on_section(grouping) > 1.2), key, Part.VESICLE)
 
 
-@compiled
-def _has_rival(
-    key: np.uint64, state: np.uint64, node: tuple[int, int, int], here: tuple[np.float32, np.float32, np.float32],
-    spacing: np.float32, occupancy: np.float32, closest: np.float32,
-) -> bool:  # fmt: skip
-    """Whether any granule of higher rank is too close to this one."""
-    kz, ky, kx = node
-    for nz in range(kz - 1, kz + 2):
-        for ny in range(ky - 1, ky + 2):
-            for nx in range(kx - 1, kx + 2):
-                other = place(key, nz, ny, nx)
-                if _beats(other, state, occupancy) and _close(other, (nz, ny, nx), here, spacing, closest):
-                    return True
-    return False
-
-
-@compiled
-def _beats(other: np.uint64, state: np.uint64, occupancy: np.float32) -> bool:
-    """Whether a node is filled (the upper bits of its hash say so) and of higher rank (the lower bits do)."""
-    return bool(unit(other) < occupancy and (other & np.uint64(0xFFFFFFFF)) > (state & np.uint64(0xFFFFFFFF)))
-
-
-@compiled
-def _close(
-    other: np.uint64, node: tuple[int, int, int], here: tuple[np.float32, np.float32, np.float32],
-    spacing: np.float32, closest: np.float32,
-) -> bool:  # fmt: skip
-    z, y, x = _node(other, node[0], node[1], node[2], spacing)
-    return bool((z - here[0]) ** 2 + (y - here[1]) ** 2 + (x - here[2]) ** 2 < closest * closest)
+def draw_dense_cores(canvas: Canvas, drawn: Mapping[str, float], where: NDArray[np.bool_], key: int) -> None:
+    """Draw vesicles with a dark core; arguments as in `draw_loose_vesicles`."""
+    core = Granule(
+        drawn["dense_core.radius_nm"],
+        0.2,
+        6.0,
+        drawn["cells.membrane_density"] * 0.7,
+        drawn["dense_core.density"],
+        160.0,
+        drawn["dense_core.occupancy"],
+    )
+    draw_granules(canvas, core, where, key, Part.DENSE_CORE_VESICLE)

@@ -1,9 +1,9 @@
 """What a network learns from: labelled sections, split without leaks, and patches of them."""
 
-from mitoseg.data.files import Section, SectionFiles
 from mitoseg.data.loader import make_loader, read_batches
 from mitoseg.data.patches import Patches, window_px
 from mitoseg.data.rendered import RenderedPatches, first_rendered, render_validation, resolve_recipe
+from mitoseg.data.sections import Section, SectionFiles
 from mitoseg.data.sources import FitData, Sources, any_foreground, open_data, open_rendered, settings_for
 from mitoseg.data.splits import Split, slices, split_sections, spread
 

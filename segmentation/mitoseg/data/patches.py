@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from mitodata import DataError, Sample
-from mitodata.layout import BLOCK
-from mitoseg.config import FitConfig
-from mitoseg.data.files import Section, SectionFiles, mask_of
-from mitoseg.preprocess import (
+from mitodata.hdf5.layout import BLOCK
+from mitoseg.config.settings import FitConfig
+from mitoseg.data.sections import Section, SectionFiles, mask_of
+from mitoseg.networks.normalisation import (
     GreyScale,
     grey_of_counts,
     mirror_to,
@@ -25,7 +25,7 @@ from mitoseg.preprocess import (
     resample_volume,
     working_volume,
 )
-from mitoseg.targets import make_planes
+from mitoseg.networks.targets import make_planes
 
 MARGIN = 1.25
 """A window is read this much wider than a patch, so that turning and shrinking find real tissue at the edges."""
@@ -84,7 +84,7 @@ class Patches(TorchDataset[Tensor]):
 
         Returns:
             (2 + P, Y, X) float32, or (2 + P, Z, Y, X) for a 3D network, of `window` size: normalised grey, then the
-            planes of `mitoseg.targets.make_planes`.
+            planes of `mitoseg.networks.targets.make_planes`.
         """
         rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(1, number)))
         section = self.sections[bisect.bisect_right(self.ends, self._visit(number))]

@@ -8,15 +8,15 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from mitodata import RunError, Sample
-from mitogen.farm import render_dataset
-from mitogen.job import Job, job_of, render_image
-from mitogen.parts import class_names
-from mitogen.recipe import Recipe, draw, open_recipe, parse_recipe
-from mitogen.scenes import WITH_COMPARTMENTS
-from mitogen.workers import cores
-from mitoseg.config import FitConfig
+from mitogen.recipe.recipe import Recipe, draw, open_recipe, parse_recipe
+from mitogen.recipe.scenes import WITH_COMPARTMENTS
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job, job_of, render_image
+from mitogen.rendering.workers import cores
+from mitogen.tissue.compartments import class_names
+from mitoseg.config.settings import FitConfig
 from mitoseg.data.patches import make_window, patch_shape, window_px
-from mitoseg.preprocess import measure_grey, working_volume
+from mitoseg.networks.normalisation import measure_grey, working_volume
 
 PASS = 1000
 """Patches that count as one pass over a recipe, which has no end."""

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from mitodata import DataError
-from mitoseg.config import FitConfig
-from mitoseg.data.files import Section, SectionFiles
+from mitoseg.config.settings import FitConfig
 from mitoseg.data.patches import Patches
 from mitoseg.data.rendered import RenderedPatches, can_name_compartments, render_validation, spare_cores
+from mitoseg.data.sections import Section, SectionFiles
 from mitoseg.data.splits import Split, slices, split_sections, spread
 
 LAST = 4
@@ -17,7 +17,7 @@ LAST = 4
 
 
 class Sources(TypedDict):
-    """Arguments of `mitoseg.train.fit` that say where its images come from."""
+    """Arguments of `mitoseg.training.trainer.fit` that say where its images come from."""
 
     training: Sequence[Path]
     validation: Sequence[Path]

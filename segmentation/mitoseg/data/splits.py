@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from mitodata import DataError
-from mitoseg.data.files import Section, SectionFiles
+from mitoseg.data.sections import Section, SectionFiles
 
 GAP = 8
 """Most slices left out between training and validation."""

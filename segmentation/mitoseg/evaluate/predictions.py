@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import DataError, Sample
-from mitodata.store import Dataset
-from mitoseg.decode import Decoding, find_pieces
+from mitodata.hdf5.dataset import Dataset
 from mitoseg.evaluate.results import Place
-from mitoseg.inference.scratch import Scratch, ScratchArray
-from mitoseg.inference.source import Source
-from mitoseg.numbering import number_pieces
-from mitoseg.passes import choose_axes, predict_source
-from mitoseg.predict import Model, predict_maps
+from mitoseg.inference.numbering import number_pieces
+from mitoseg.inference.orthoplanes import choose_axes, predict_source
+from mitoseg.inference.postprocess import Decoding, find_pieces
+from mitoseg.inference.predictor import Model, predict_maps
+from mitoseg.io.scratch import Scratch, ScratchArray
+from mitoseg.io.source import Source
 
 KEPT_BYTES = 2**27
 """Maps of sections that are kept for pictures; beyond, the images that are shown are predicted again."""

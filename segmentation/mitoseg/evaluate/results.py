@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mitodata.store import Provenance
-from mitoseg.decode import Decoding
+from mitodata.hdf5.dataset import Provenance
+from mitoseg.evaluate.aggregate import Counts, Measured, measure
 from mitoseg.evaluate.catalogue import ALSO_WITHOUT_FOREGROUND
 from mitoseg.evaluate.objects import ObjectResult
-from mitoseg.evaluate.summaries import Counts, Measured, measure
+from mitoseg.inference.postprocess import Decoding
+from mitoseg.io.panels import Panel
 from mitoseg.metrics import (
     CONVENTION,
     BoundaryScores,
@@ -32,8 +33,7 @@ from mitoseg.metrics import (
     rank_scores,
     scores,
 )
-from mitoseg.pictures import Panel
-from mitoseg.thresholds import mean_iou
+from mitoseg.training.threshold_selection import mean_iou
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mitodata import DataError, Sample
-from mitodata.store import Dataset
-from mitoseg.decode import decode
+from mitodata.hdf5.dataset import Dataset
 from mitoseg.evaluate.objects import find_pieces, profiles, score_objects
 from mitoseg.evaluate.predictions import Predictions, read_image
 from mitoseg.evaluate.results import DatasetResult, ImageResult, Place
-from mitoseg.images import unique_names
+from mitoseg.inference.orthoplanes import AUTO, check_axes
+from mitoseg.inference.postprocess import decode
+from mitoseg.inference.predictor import Model
+from mitoseg.io.panels import Panel
+from mitoseg.io.pictures import unique_names
 from mitoseg.metrics import (
     caption,
     compare_outlines,
@@ -25,9 +28,6 @@ from mitoseg.metrics import (
     find_outlines,
     membrane_tolerance,
 )
-from mitoseg.passes import AUTO, check_axes
-from mitoseg.pictures import Panel
-from mitoseg.predict import Model
 
 SHOWN = 3
 """Worst, median and best images of a dataset that the report shows, each."""
@@ -45,12 +45,12 @@ def evaluate(
     """Score a model on labelled files.
 
     Args:
-        model: from `mitoseg.predict.load_model`; its thresholds are used.
+        model: from `mitoseg.inference.predictor.load_model`; its thresholds are used.
         paths: HDF5 files in the format of `mitodata`.
         every: score only every `every`th image, the first included.
         turns: views of each window that are averaged: 1, 4 or 8.
         axes: some of "zyx": what a 2D network says of the slices of a volume across each of them is averaged; "auto" is
-            all three where the volume allows it (`mitoseg.passes.choose_axes`), "z" each section by itself.
+            all three where the volume allows it (`inference.orthoplanes.choose_axes`), "z" each section by itself.
         volumes: whether a volume is one image; else each of its sections is one. None: as the network sees them.
 
     Raises:

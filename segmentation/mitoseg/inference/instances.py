@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mitoseg.inference.layer import Part, blocks
-from mitoseg.inference.scratch import ScratchArray
+from mitoseg.io.blocks import Part, blocks
+from mitoseg.io.scratch import ScratchArray
 
 Decoder = Callable[[Part], NDArray[np.int32]]
 """Instances of a part of the volume: (Z, Y, X) int32, 0 = background, numbers from 1 on."""

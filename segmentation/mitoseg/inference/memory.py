@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from mitodata import RunError
-from mitoseg.inference.axis import Span
-from mitoseg.inference.stream import Predictor, Tile, Windows, slab_depth, whole
+from mitoseg.inference.resampling import Span
+from mitoseg.inference.sliding_window import Predictor, Tile, Windows, slab_depth, whole
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _STATM = Path("/proc/self/statm")

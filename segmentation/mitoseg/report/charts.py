@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from mitoseg.evaluate import METRICS, DatasetResult
-from mitoseg.report.canvas import (
+from mitoseg.report.style import (
     DPI,
     INK,
     PALE,

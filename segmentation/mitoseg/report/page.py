@@ -16,15 +16,15 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from PIL import Image
 
 from mitodata import RunError
-from mitoseg.checkpoint import write_atomic
 from mitoseg.evaluate import METRICS, DatasetResult, Measured
+from mitoseg.inference.predictor import Model
+from mitoseg.io.panels import draw_panel, draw_parts, png
 from mitoseg.metrics import CONVENTION
-from mitoseg.pictures import draw_panel, draw_parts, png
-from mitoseg.predict import Model
+from mitoseg.networks.checkpoint import write_atomic
 from mitoseg.report import charts, probabilities
 from mitoseg.report.provenance import read_run, settings_of
 from mitoseg.report.runs import over_runs
-from mitoseg.report.sets import ImageSet, image_sets
+from mitoseg.report.samples import ImageSet, image_sets
 from mitoseg.report.sheets import draw_sheet
 from mitoseg.report.table import COLUMNS
 from mitoseg.report.tables import file_stem

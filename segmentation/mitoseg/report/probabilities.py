@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mitoseg.evaluate import DatasetResult
+from mitoseg.io.panels import Panel
 from mitoseg.metrics import reliability, threshold_curve
-from mitoseg.pictures import Panel
-from mitoseg.report.canvas import DPI, PALE, as_png, colours, mark_thresholds, new_figure, put_legend_above
+from mitoseg.report.style import DPI, PALE, as_png, colours, mark_thresholds, new_figure, put_legend_above
 
 FOREGROUND = "#2a9d5c"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mitodata import DataError
-from mitodata.store import Dataset
-from mitoseg.config import FitConfig
-from mitoseg.record import TUNED
+from mitodata.hdf5.dataset import Dataset
+from mitoseg.config.settings import FitConfig
+from mitoseg.training.run_folder import TUNED
 
 
 @dataclass(frozen=True, eq=False)

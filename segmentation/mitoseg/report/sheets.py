@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mitodata import DataError, Sample
-from mitodata.store import Dataset
-from mitoseg.pictures import CAPTION_PX, draw_scale_bar, fit_picture, font, mask_grey, overlay
+from mitodata.hdf5.dataset import Dataset
+from mitoseg.io.panels import CAPTION_PX, draw_scale_bar, fit_picture, font, mask_grey, overlay
 
 SAMPLES = 6
 """Images on a sheet, evenly spread over the file."""

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import RunError
-from mitoseg.checkpoint import write_atomic
 from mitoseg.evaluate import METRICS, DatasetResult, as_json
 from mitoseg.metrics import reliability, threshold_curve
+from mitoseg.networks.checkpoint import write_atomic
 from mitoseg.report.runs import over_runs
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from mitoseg.study.cells import SYNTHETIC
 from mitoseg.study.designs import Layout, Level, is_numeric
 from mitoseg.study.effects import LOG_FROM, Effect
 from mitoseg.study.results import GAP, METRIC, REAL, Interval, Outcome, columns_of, interval, summarise
+from mitoseg.study.trials import SYNTHETIC
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

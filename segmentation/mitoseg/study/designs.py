@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from mitodata.errors import RunError
-from mitogen.distributions import Distribution
-from mitogen.knob import KINDS, parse
+from mitogen.recipe.distributions import Distribution
+from mitogen.recipe.knob import KINDS, parse
 from mitoseg.study.plan import Contents
 from mitoseg.study.settings import Setup, check_name, flatten, is_whole, resolve, value_of
 

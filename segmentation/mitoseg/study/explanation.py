@@ -15,12 +15,12 @@ from scipy import stats
 from scipy.spatial import KDTree
 
 from mitodata.errors import DataError, RunError
-from mitodata.store import Dataset
+from mitodata.hdf5.dataset import Dataset
 from mitogen.gap.appearance import look_at
 from mitogen.gap.sections import Sampling, common_sampling, read_sections
 from mitogen.gap.statistics import large_enough
 from mitoseg.evaluate import evaluate
-from mitoseg.predict import Model
+from mitoseg.inference.predictor import Model
 from mitoseg.study.effects import holm
 
 FEWEST_IMAGES = 30

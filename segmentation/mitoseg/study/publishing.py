@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from mitoseg.checkpoint import write_atomic
+from mitoseg.networks.checkpoint import write_atomic
 from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Layout, twins
 from mitoseg.study.effects import Effect, is_repeated, rank_effects
@@ -53,7 +53,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
         write_atomic(folder / name, text.encode())
     for name, content in pictures.items():
         write_atomic(folder / name, content)
-    environment = Environment(loader=PackageLoader("mitoseg"), autoescape=select_autoescape())
+    environment = Environment(loader=PackageLoader("mitoseg.study"), autoescape=select_autoescape())
     page = environment.get_template("study.html").render(
         plan=plan,
         table=table,

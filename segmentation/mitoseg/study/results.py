@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from mitoseg.study.cells import SYNTHETIC, Cell, read_result, unique
 from mitoseg.study.designs import Condition
+from mitoseg.study.trials import SYNTHETIC, Cell, read_result, unique
 
 REAL = "real"
 """The name of the mean over all test sets."""

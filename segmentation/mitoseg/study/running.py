@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeVar
 from tqdm import tqdm
 
 from mitodata.errors import MitoError, RunError
-from mitogen.workers import Workers, cores
-from mitoseg.study.cells import Cell, Chunk, chunks_of, read_result, render_chunk, run_cell, unique
+from mitogen.rendering.workers import Workers, cores
+from mitoseg.study.trials import Cell, Chunk, chunks_of, read_result, render_chunk, run_cell, unique
 
 T = TypeVar("T")
 

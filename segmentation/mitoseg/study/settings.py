@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mitodata.errors import MitoError, RunError
-from mitogen.distributions import Fixed
-from mitogen.lookup import find_knobs
-from mitogen.recipe import Recipe, open_recipe
-from mitogen.scenes import SCENES
-from mitoseg.config import FitConfig, known_settings, parse_config
+from mitogen.recipe.catalogue import find_knobs
+from mitogen.recipe.distributions import Fixed
+from mitogen.recipe.recipe import Recipe, open_recipe
+from mitogen.recipe.scenes import SCENES
+from mitoseg.config.settings import FitConfig, known_settings, parse_config
 
 KNOB = "mitogen:"
 """What names of knobs begin with."""
@@ -180,7 +180,7 @@ def _try_network(settings: str) -> None:
     """Build a network once for all conditions that have it; `settings` are those of `NETWORK`, in JSON."""
     import torch
 
-    from mitoseg.model import build_model
+    from mitoseg.networks.unet import build_model
 
     config = FitConfig.model_validate_json(settings)
     try:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitodata.errors import RunError
-from mitogen.workers import cores
-from mitoseg.locking import alone_in
-from mitoseg.study.cells import Cell, chunks_of, make_cells, open_tests, unique
+from mitogen.rendering.workers import cores
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
 from mitoseg.study.running import cluster, local, missing_cells, run_cells
+from mitoseg.study.trials import Cell, chunks_of, make_cells, open_tests, unique
+from mitoseg.training.process import alone_in
 
 
 @dataclass(frozen=True)

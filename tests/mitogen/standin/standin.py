@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from mitodata import Sample
-from mitogen.recipe import Recipe, draw
-from mitogen.streams import stream
+from mitogen.recipe.recipe import Recipe, draw
+from mitogen.recipe.rng import stream
 
 Shape = tuple[int, int, int]
 

@@ -1,0 +1,1 @@
+"""Pictures for people: contact sheets, knob strips, the gallery page."""

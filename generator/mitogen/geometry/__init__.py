@@ -1,0 +1,1 @@
+"""Geometry in nanometres: grids, tubes, Voronoi cells, random fields, point processes."""

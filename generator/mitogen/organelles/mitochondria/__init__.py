@@ -1,0 +1,1 @@
+"""Mitochondria: their shapes, envelope, cristae, and how they are drawn."""

@@ -1,0 +1,1 @@
+"""Recipes: knobs, distributions, kinds of tissue, presets, and the drawing of params."""

@@ -1,0 +1,1 @@
+"""One image; then a dataset, in parallel."""

@@ -1,0 +1,220 @@
+"""Candidates for mitochondria and other bodies, made block by block when somebody looks for the first time.
+
+Space is divided into blocks (see `world`); which candidates a block holds, how far each reaches and what shape it has
+depend on the key of its process alone. Which of them stay is decided in `crowd`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitogen.geometry.collisions import bounds
+from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.jit import compiled
+from mitogen.geometry.point_process import Box, StreamOf, blocks_of, fill_block, key_of
+from mitogen.organelles.mitochondria.drawing import candidates_per_um3
+from mitogen.organelles.mitochondria.shapes import (
+    LENGTH,
+    LOOKS,
+    NODES,
+    NUMBERS,
+    Sizes,
+    extent_of_mitochondrion,
+    largest_nm,
+    shape_mitochondrion,
+)
+from mitogen.organelles.round_bodies import ASPECT, SECTIONS, SPREAD, extent_of_body, shape_body
+from mitogen.organelles.round_bodies import LOOKS as LOOKS_OF_BODIES
+
+LONG = 0.7
+"""Share of the mitochondria, by length, that are not long."""
+
+KIND = np.dtype(
+    [
+        ("key", np.uint64),  # of the process that scatters them
+        ("edge", np.float64),  # of its blocks in nm
+        ("mean", np.float64),  # how many of them a block holds before any goes
+        ("body", np.int8),  # see `bodies.Body`, -1 for mitochondria
+        ("largest", np.float64),  # none reaches further from its centre, in nm
+        ("radius", np.float64),  # of bodies in nm
+        ("aspect", np.float64),  # the largest ratio of length to width of bodies
+        ("shortest", np.float64),  # quantiles between which the lengths of mitochondria lie
+        ("longest", np.float64),
+        ("decider", np.int64),  # which of its numbers decides between two of this kind
+        ("z", np.int64),  # the first block that can be of interest
+        ("y", np.int64),
+        ("x", np.int64),
+        ("depth", np.int64),  # how many blocks there are from there
+        ("height", np.int64),
+        ("width", np.int64),
+        ("start", np.int64),  # index of the first of them
+    ]
+)
+"""One kind of candidates; earlier kinds win against all later ones."""
+
+
+class Crowd(NamedTuple):
+    """All that was made so far; K kinds, N candidates at most.
+
+    Attributes:
+        kinds: (K,) see `KIND`.
+        sizes: what the shapes of mitochondria follow.
+        begin, end: (all blocks,) int64 which rows each block holds; -1 for those nobody looked into.
+        farthest: (all blocks,) float64 the largest reach in each.
+        filled: (2,) int64 how many rows are filled, and whether there were too few.
+        rows: (N, 3 + NUMBERS) float64 centre and numbers in 0-1 of each candidate.
+        kind: (N,) int8 its kind.
+        priority: (N,) float64 the lower wins.
+        extent: (N, 2) float64 length of its middle line and radius in nm.
+        ball: (N, 4) float64 its centre, and how far it reaches from there at most.
+        tubes: (N,) int8 how many tubes it is made of, 0 as long as it has no shape.
+        nodes, radii, side: (N, 2, ...) float32 see `Tubes`.
+        low, high: (N, 2, 3) float64 the box around each tube.
+        first, out: (N,) int8 whether the first round keeps it, or puts it out; -1 as long as nobody asked.
+    """
+
+    kinds: NDArray[np.void]
+    sizes: Sizes
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
+    farthest: NDArray[np.float64]
+    filled: NDArray[np.int64]
+    rows: NDArray[np.float64]
+    kind: NDArray[np.int8]
+    priority: NDArray[np.float64]
+    extent: NDArray[np.float64]
+    ball: NDArray[np.float64]
+    tubes: NDArray[np.int8]
+    nodes: FloatArray
+    radii: FloatArray
+    side: FloatArray
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    first: NDArray[np.int8]
+    out: NDArray[np.int8]
+
+
+def empty_crowd(kinds: NDArray[np.void], sizes: Sizes, room: int) -> Crowd:
+    """A crowd in which nobody has looked anywhere, with room for so many candidates."""
+    begin = np.full((kinds["depth"] * kinds["height"] * kinds["width"]).sum(), -1)
+    return Crowd(
+        kinds,
+        sizes,
+        begin,
+        np.empty_like(begin),
+        np.empty(begin.shape),
+        np.zeros(2, np.int64),
+        np.empty((room, 3 + NUMBERS)),
+        np.empty(room, np.int8),
+        np.empty(room),
+        np.empty((room, 2)),
+        np.empty((room, 4)),
+        np.zeros(room, np.int8),
+        np.empty((room, 2, NODES, 3), np.float32),
+        np.empty((room, 2, NODES), np.float32),
+        np.empty((room, 2, 3), np.float32),
+        np.empty((room, 2, 3)),
+        np.empty((room, 2, 3)),
+        np.full(room, -1, np.int8),
+        np.full(room, -1, np.int8),
+    )
+
+
+def make_kinds(drawn: Mapping[str, float], streams: StreamOf) -> Iterator[tuple[float | np.uint64, ...]]:
+    """All kinds of candidates, mitochondria first, then the largest bodies first.
+
+    Long mitochondria come first because they have more rivals than short ones: without a head start few would be left.
+    """
+    density = candidates_per_um3(drawn)
+    for name, low, high in (("long", LONG, 1.0), ("short", 0.0, LONG)):
+        key, blocks = key_of(streams, f"mitochondria/{name}"), blocks_of(density * (high - low))
+        yield key, *blocks, -1, largest_nm(drawn, high), 0.0, 0.0, low, high, LOOKS.start, *[0] * 7
+    for body, name in sorted(SECTIONS.items(), key=lambda item: -drawn[f"{item[1]}.radius_nm"]):
+        radius, blocks = drawn[f"{name}.radius_nm"], blocks_of(drawn[f"{name}.density_per_um3"])
+        aspect = drawn.get(f"{name}.aspect", ASPECT)
+        largest = aspect * radius * np.exp(2 * SPREAD)
+        decider = LOOKS_OF_BODIES.stop - 1
+        yield key_of(streams, name), *blocks, int(body), largest, radius, aspect, 0.0, 1.0, decider, *[0] * 7
+
+
+def lay_blocks(kinds: NDArray[np.void], window: Box, gap_nm: float) -> None:
+    """Find the blocks of each kind that can be of interest in a window."""
+    # One rival is looked for after the other, each of the kind of the one before or an earlier one: a chain of three
+    # from what is seen, and around the last of them whether there is another.
+    largest = np.maximum.accumulate(kinds["largest"][::-1])[::-1]
+    margin = 7 * largest + 4 * max(gap_nm, 0.0)
+    edge = kinds["edge"][:, None]
+    corner = np.floor((window[0] - margin[:, None]) / edge)
+    count = np.floor((window[1] + margin[:, None]) / edge) + 1 - corner
+    count[kinds["mean"] == 0] = 0
+    for k in range(3):
+        kinds[("z", "y", "x")[k]], kinds[("depth", "height", "width")[k]] = corner[:, k], count[:, k]
+    blocks = count.prod(axis=1)
+    kinds["start"] = np.cumsum(blocks) - blocks
+
+
+@compiled
+def blocks_near(
+    crowd: Crowd, kind: int, low: NDArray[np.float64], high: NDArray[np.float64], margin: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First block (z, y, x) of a kind that a box with a margin meets, and one past the last.
+
+    They are counted from the first that can be of interest.
+    """
+    about = crowd.kinds[kind]
+    begin, end = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    if about.mean > 0:
+        start, most = (about.z, about.y, about.x), (about.depth, about.height, about.width)
+        for k in range(3):
+            begin[k] = max(int(np.floor((low[k] - margin) / about.edge)) - start[k], 0)
+            end[k] = min(int(np.floor((high[k] + margin) / about.edge)) - start[k] + 1, most[k])
+    return begin, end
+
+
+@compiled
+def look_into(crowd: Crowd, kind: int, z: int, y: int, x: int) -> int:
+    """Index of a block, which is filled if nobody looked into it before."""
+    about = crowd.kinds[kind]
+    block = about.start + (z * about.height + y) * about.width + x
+    if crowd.begin[block] < 0:
+        begin = crowd.filled[0]
+        end = fill_block(about.key, about.z + z, about.y + y, about.x + x, about.mean, about.edge, crowd.rows, begin)
+        if end < 0:
+            crowd.filled[1] = 1
+            end = begin
+        crowd.farthest[block] = 0.0
+        for n in range(begin, end):
+            numbers = crowd.rows[n, 3:]
+            if about.body < 0:
+                numbers[LENGTH] = about.shortest + (about.longest - about.shortest) * numbers[LENGTH]
+                extent = extent_of_mitochondrion(numbers, crowd.sizes)
+                reach = extent[0] / 2 + extent[1] * (1 + crowd.sizes.unevenness)
+            else:
+                extent = extent_of_body(numbers, about.radius, about.aspect, crowd.sizes.quantiles)
+                reach = extent[0] / 2 + extent[1]
+            crowd.extent[n, 0], crowd.extent[n, 1] = extent
+            for k in range(3):
+                crowd.ball[n, k] = crowd.rows[n, k]
+            crowd.ball[n, 3] = reach
+            crowd.farthest[block] = max(crowd.farthest[block], reach)
+            crowd.kind[n], crowd.priority[n] = kind, numbers[about.decider]
+        crowd.begin[block], crowd.end[block], crowd.filled[0] = begin, end, end
+    return int(block)
+
+
+@compiled
+def give_shape(crowd: Crowd, a: int) -> None:
+    """Make the tubes of a candidate that has none."""
+    if crowd.tubes[a] > 0:
+        return
+    extent, centre, numbers = (crowd.extent[a, 0], crowd.extent[a, 1]), crowd.rows[a, :3], crowd.rows[a, 3:]
+    if crowd.kinds[crowd.kind[a]].body < 0:
+        crowd.tubes[a] = shape_mitochondrion(
+            centre, numbers, extent, crowd.sizes, crowd.nodes[a], crowd.radii[a], crowd.side[a]
+        )
+    else:
+        crowd.tubes[a] = shape_body(centre, numbers, extent, crowd.nodes[a], crowd.radii[a], crowd.side[a])
+    for t in range(crowd.tubes[a]):
+        bounds(crowd.nodes[a, t], crowd.radii[a, t], crowd.low[a, t], crowd.high[a, t])

@@ -1,0 +1,1 @@
+"""How cells fill space, and the canvas that organelles are drawn on."""

@@ -1,0 +1,1 @@
+"""Settings of a fit: the model, files, presets."""

@@ -1,0 +1,77 @@
+"""What goes wrong with single sections, and holes."""
+
+import torch
+from torch import Generator, Tensor
+
+from mitoseg.config.settings import Augmentation
+
+FADED = 0.3
+"""Contrast that is left in a stripe."""
+
+
+def spoil_sections(image: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+    """Lose, darken or brighten one section of some patches (B, 1, Z, Y, X).
+
+    Their labels stay: what the section does not show is to be learned from its neighbours.
+    """
+    count, depth = len(image), image.shape[2]
+    missing = torch.rand(count, generator=generator) < settings.missing_probability
+    uneven = torch.rand(count, generator=generator) < settings.uneven_probability
+    places = torch.randint(depth, (2, count), generator=generator).tolist()
+    # Two to four standard deviations darker or brighter.
+    shifts = (2 + 2 * torch.rand(count, generator=generator)) * (
+        2 * torch.randint(2, (count,), generator=generator) - 1
+    )
+    if not (missing | uneven).any():
+        return image
+    image = image.clone()
+    for i in torch.nonzero(uneven).flatten().tolist():
+        image[i, :, places[0][i]] += float(shifts[i])
+    for i in torch.nonzero(missing).flatten().tolist():
+        image[i, :, places[1][i]] = 0
+    return image
+
+
+def stripe(image: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+    """Let a stripe across some images (B, 1, Z, Y, X) fade; its edges are a few pixels wide."""
+    count, (height, width) = len(image), image.shape[-2:]
+    chosen = torch.rand(count, generator=generator) < settings.stripe_probability
+    angle, place, breadth = (torch.rand(count, generator=generator) for _ in range(3))
+    if not chosen.any():
+        return image
+    image = image.clone()
+    y, x = torch.meshgrid(torch.arange(height) - height / 2, torch.arange(width) - width / 2, indexing="ij")
+    for i in torch.nonzero(chosen).flatten().tolist():
+        across = y * torch.cos(angle[i] * torch.pi) + x * torch.sin(angle[i] * torch.pi)
+        away = (across - (place[i] - 0.5) * height / 2).abs() - (0.05 + 0.15 * breadth[i]) * height
+        faded = torch.sigmoid(-away / 2).to(image.device)
+        image[i] *= 1 - (1 - FADED) * faded
+    return image
+
+
+def cut_out(image: Tensor, rest: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+    """Blank a box of some images and ignore it in their masks: nothing can be known there.
+
+    Args:
+        image: (B, 1, Z, Y, X).
+        rest: (B, C - 1, Z, Y, X); the last plane is the ignored share.
+        settings: how often and how large.
+        generator: where the numbers come from.
+    """
+    planes = torch.cat([image, rest], 1)
+    count, shape = len(image), image.shape[2:]
+    chosen = torch.rand(count, generator=generator) < settings.cutout_probability
+    sizes = torch.rand(count, 3, generator=generator) * settings.cutout
+    corners = torch.rand(count, 3, generator=generator)
+    if shape[0] == 1:
+        sizes[:, 0] = 1
+    for i in torch.nonzero(chosen).flatten().tolist():
+        lengths = [int(size * side) for size, side in zip(sizes[i].tolist(), shape, strict=True)]
+        starts = [
+            int(corner * (side - length))
+            for corner, side, length in zip(corners[i].tolist(), shape, lengths, strict=True)
+        ]
+        z, y, x = (slice(start, start + length) for start, length in zip(starts, lengths, strict=True))
+        planes[i, :-1, z, y, x] = 0
+        planes[i, -1, z, y, x] = 1
+    return planes

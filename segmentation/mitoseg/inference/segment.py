@@ -1,0 +1,202 @@
+"""From image files to files of masks, probabilities and instances, whatever the size of the images."""
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from mitodata import RunError, VoxelSize
+from mitodata.hdf5.layout import Provenance
+from mitoseg.inference.measure import measure_objects, table_text
+from mitoseg.inference.memory import parse_memory
+from mitoseg.inference.numbering import number_instances, number_pieces
+from mitoseg.inference.orthoplanes import AUTO, check_axes, predict_source
+from mitoseg.inference.predictor import Model
+from mitoseg.io.blocks import Layer, Part
+from mitoseg.io.inputs import expand, open_sources
+from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
+from mitoseg.io.panels import png
+from mitoseg.io.pictures import PICTURES, unique_names
+from mitoseg.io.scratch import Scratch
+from mitoseg.io.source import Source
+from mitoseg.networks.checkpoint import write_atomic
+
+OUTPUTS = ("mask", "probability", "instances")
+FORMATS = ("tiff", "h5", "zarr")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of each image.
+
+    Attributes:
+        outputs: some of `OUTPUTS`; with instances comes a table of them.
+        kind: one of `FORMATS`.
+        voxel_size_nm: (z, y, x) in nm; wins over what files say.
+        dataset: path within HDF5 files that are not of our format, or within Zarr groups.
+        axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged; "auto" is
+            all three where the volume allows it (`mitoseg.inference.orthoplanes.choose_axes`).
+        turns: views of each window that are averaged: 1, 4 or 8.
+        memory: bytes that the program may take; None for no limit.
+        overwrite: replace earlier results.
+    """
+
+    outputs: tuple[str, ...] = OUTPUTS
+    kind: str = "tiff"
+    voxel_size_nm: VoxelSize | None = None
+    dataset: str | None = None
+    axes: str = AUTO
+    turns: int = 1
+    memory: int | None = None
+    overwrite: bool = False
+
+
+def make_wish(outputs: str = ",".join(OUTPUTS), memory: str = "", **settings: Any) -> Wish:
+    """Make a wish of texts as a user types them: `outputs` such as "mask,instances", `memory` such as "2G".
+
+    Raises:
+        RunError: an output, a size or an axis is none.
+    """
+    names = tuple(name.strip() for name in outputs.split(",") if name.strip())
+    for name in names or ("nothing",):
+        if name not in OUTPUTS:
+            near = difflib.get_close_matches(name, OUTPUTS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(OUTPUTS)}"
+            raise RunError(f"outputs {outputs!r}: {name!r} is none; {hint}")
+    check_axes(settings.get("axes", AUTO))
+    return Wish(outputs=names, memory=parse_memory(memory) if memory else None, **settings)
+
+
+def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> list[Path]:
+    """Segment image files; docs/predict.md says what is written.
+
+    Args:
+        model: from `mitoseg.inference.predictor.load_model`; its thresholds make the mask.
+        paths: files as `mitoseg.io.inputs.open_sources` takes them, and folders of them.
+        folder: where the results go; made if it is missing.
+        wish: what is wanted.
+
+    Returns:
+        Paths of the results.
+
+    Raises:
+        DataError: a file cannot be read, or there is no voxel size.
+        RunError: the folder cannot be made or written, results exist already, two images would have results of one
+            name, or memory does not suffice.
+    """
+    paths = expand(paths)
+    names = dict(zip(unique_names(paths), paths, strict=True))
+    written: list[Path] = []
+    with _made(folder):
+        # tqdm shows nothing where there is no terminal (disable=None).
+        for name, path in tqdm(names.items(), desc="predict", disable=None):
+            for source in open_sources(path, wish.voxel_size_nm, wish.dataset):
+                targets = _targets(folder / f"{name}{source.suffix}", path, wish)
+                _check_free(targets, wish)
+                for target in set(targets.values()).intersection(written):
+                    raise RunError(f"{target}: holds results of another image of this call already; name them apart")
+                _segment_source(model, source, targets, wish)
+                written += targets.values()
+    return written
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder, and take it away again if nothing came into it.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be made: {error.strerror or error}; expected a folder") from error
+        yield
+    finally:
+        # A folder that is not empty stays.
+        with suppress(OSError):
+            for each in missing:
+                each.rmdir()
+
+
+def _targets(stem: Path, path: Path, wish: Wish) -> dict[str, Path]:
+    """Names of the results of one image, by what they hold."""
+    outputs = [name for name in OUTPUTS if name in wish.outputs]
+    endings = {name: f"_{name}.tif" for name in outputs}
+    if wish.kind == "tiff" and "mask" in outputs and path.suffix.lower() in PICTURES:
+        endings["mask"] = "_mask.png"
+    elif wish.kind == "h5":
+        endings = {"everything": "_segmented.h5"}
+    elif wish.kind == "zarr":
+        endings = {"labels": "_segmented.zarr"} if {"mask", "instances"} & set(outputs) else {}
+        endings |= {"probability": "_probability.zarr"} if "probability" in outputs else {}
+    if "instances" in outputs:
+        endings["table"] = "_objects.csv"
+    return {name: stem.with_name(stem.name + ending) for name, ending in endings.items()}
+
+
+def _check_free(targets: dict[str, Path], wish: Wish) -> None:
+    for target in targets.values():
+        if target.exists() and not wish.overwrite:
+            raise RunError(f"{target}: exists already; choose another folder, or replace it with --overwrite")
+
+
+def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish: Wish) -> None:
+    with Scratch(next(iter(targets.values()))) as scratch:
+        maps = predict_source(model, source, scratch, axes=wish.axes, turns=wish.turns, memory=wish.memory)
+        pieces = scratch.array("pieces", source.shape, np.uint32)
+        rule = model.rule.at(source.thickness_nm)
+        number_pieces(maps, rule, pieces, wish.memory)
+
+        def probability(part: Part) -> NDArray[np.float32]:
+            return np.asarray(maps[(0, *part)])
+
+        layers = {
+            "raw": _layer("raw", source, np.uint8, source.read),
+            "mask": _layer("mask", source, np.uint8, lambda part: pieces[part] > 0),
+            "probability": _layer("probability", source, np.float32, probability),
+        }
+        if "table" in targets or "everything" in targets:
+            numbers = scratch.array("instances", source.shape, np.uint32)
+            count = number_instances(maps, pieces, model.config.target, rule, numbers, wish.memory)
+            dtype = np.uint16 if count < 2**16 else np.uint32
+            layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
+        if "table" in targets:
+            table = measure_objects(layers["instances"], layers["raw"], count)
+            write_atomic(targets["table"], table_text(table).encode())
+        _write(targets, layers, model, wish)
+
+
+def _write(targets: dict[str, Path], layers: dict[str, Layer], model: Model, wish: Wish) -> None:
+    for name, target in targets.items():
+        if name == "everything":
+            provenance = Provenance(source=f"mitoseg predict with {model.name}", instances="predicted")
+            write_hdf5(target, _as_sample(layers, "probability" in wish.outputs), provenance)
+        elif name == "labels":
+            write_zarr(target, layers["raw"], [layers[each] for each in ("mask", "instances") if each in wish.outputs])
+        elif target.suffix == ".zarr":
+            write_zarr(target, layers[name])
+        elif target.suffix == ".png":
+            write_atomic(target, png(Image.fromarray(next(layers[name].slabs())[1][0] * 255)))
+        elif target.suffix == ".tif":
+            write_tiff(target, layers[name], white=255 if name == "mask" else 1)
+
+
+def _layer(name: str, source: Source, dtype: DTypeLike, read: Callable[[Part], NDArray[Any]]) -> Layer:
+    return Layer(name, source.shape, np.dtype(dtype), source.voxel_size_nm, read)
+
+
+def _as_sample(layers: dict[str, Layer], probability: bool) -> list[Layer]:
+    """Layers under their names in our file, where the mask is the foreground of the labels."""
+    numbers = layers["instances"]
+    mask = replace(layers["mask"], read=lambda part: numbers[part] > 0)
+    return [layers["raw"], replace(numbers, name="label"), mask, *([layers["probability"]] if probability else [])]

@@ -1,0 +1,233 @@
+"""Windows over a volume that never is in memory: blended as MONAI blends them, a few sections at a time.
+
+A tile of the sections is predicted through all of z before the next one begins. Within a tile no window is predicted
+twice and only the sections under the current windows are held; where a whole section fits, there is one tile. Windows
+lie where MONAI's sliding window inference puts them on the whole volume, so the result does not depend on the tiles.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+
+import numpy as np
+import torch
+from monai.data.utils import dense_patch_slices
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from mitoseg.inference.resampling import Axis, Span, resample_section
+
+OVERLAP = 0.25
+"""Share by which neighbouring windows overlap; their predictions are blended with Gaussian weights."""
+
+SPREAD = 0.125
+"""Sigma of those weights, as share of a window's side; as in MONAI and nnU-Net."""
+
+Predictor = Callable[[Tensor], Tensor]
+"""Windows (B, 1, Z, Y, X) float32 to maps (B, C, Z, Y, X) float32 in [0, 1]."""
+
+SectionReader = Callable[[int, Span, Span], NDArray[np.float32]]
+"""A part [y), [x) of the section z, normalised: float32 on the stored grid."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How a network is moved over a volume.
+
+    Attributes:
+        axes: z, y, x.
+        size: of a window in px of the working grid, z, y, x; z = 1 for a 2D network.
+        channels: maps that the network gives.
+        batch: windows that go through the network together.
+    """
+
+    axes: tuple[Axis, Axis, Axis]
+    size: tuple[int, int, int]
+    channels: int
+    batch: int
+
+    def starts(self, axis: int) -> list[int]:
+        """Where windows start on the padded grid of an axis."""
+        return _starts(self.axes[axis].padded, self.size[axis])
+
+
+@cache
+def _starts(length: int, size: int) -> list[int]:
+    interval = size if length == size else max(1, int(size * (1 - OVERLAP)))
+    return [int(part[0].start) for part in dense_patch_slices((length,), (size,), (interval,))]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of the sections, with the windows that it needs.
+
+    Attributes:
+        part: stored indices in y and x.
+        region: padded indices in y and x that the windows cover.
+        corners: starts of the windows in y and x, counted from the region's.
+    """
+
+    part: tuple[Span, Span]
+    region: tuple[Span, Span]
+    corners: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, windows: Windows, part: tuple[Span, Span]) -> "Tile":
+        """The tile of the stored indices `part`."""
+        regions, touching = [], []
+        for axis, span in enumerate(part, start=1):
+            start, stop = windows.axes[axis].needed(span)
+            size = windows.size[axis]
+            starts = [first for first in windows.starts(axis) if first < stop and first + size > start]
+            regions.append((starts[0], starts[-1] + size))
+            touching.append([first - starts[0] for first in starts])
+        return cls(part, (regions[0], regions[1]), list(product(touching[0], touching[1])))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Size of the region in px."""
+        (top, bottom), (left, right) = self.region
+        return bottom - top, right - left
+
+
+def whole(windows: Windows) -> Tile:
+    """One tile that covers the sections."""
+    return Tile.of(windows, ((0, windows.axes[1].stored), (0, windows.axes[2].stored)))
+
+
+def slab_depth(windows: Windows, tile: Tile) -> int:
+    """Sections that are held: those under a window, or for 2D networks as many as give a full batch."""
+    if windows.size[0] > 1:
+        return windows.size[0]
+    return min(windows.axes[0].stored, -(-windows.batch // len(tile.corners)))
+
+
+def stream_tile(
+    windows: Windows, tile: Tile, read: SectionReader, predict: Predictor, device: torch.device
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Predict a tile section by section, from z = 0 on.
+
+    Args:
+        windows: how to move over the volume.
+        tile: a part of the sections.
+        read: gives normalised parts of sections.
+        predict: the network with whatever belongs to it.
+        device: of the network; the slab is kept there.
+
+    Yields:
+        z, and the maps (C, Y, X) float32 in [0, 1] of the tile's part of that section.
+    """
+    axis = windows.axes[0]
+    finished: dict[int, NDArray[np.float32]] = {}
+    z = 0
+    for place, maps in _stream_padded(windows, tile, read, predict, device):
+        finished[place] = maps
+        while z < axis.stored and axis.needed((z, z + 1))[1] <= place + 1:
+            start, stop = axis.needed((z, z + 1))
+            for old in [number for number in finished if number < start]:
+                del finished[old]
+            yield z, _weigh([finished[number] for number in range(start, stop)], axis.to_stored((z, z + 1)))
+            z += 1
+
+
+def importance_map(size: tuple[int, int, int], device: torch.device | None = None) -> Tensor:
+    """Weights of the pixels of a window of `size`, (Z, Y, X) float32: a Gaussian around its middle.
+
+    As MONAI's `compute_importance_map`, but for what that raises to .001: towards the corners of a window this is so
+    much of it that they count as much as a neighbour that is better placed, and end in a seam.
+    """
+    weights = torch.ones((), device=device)
+    for length in size:
+        places = torch.arange(length, device=device) - (length - 1) / 2
+        weights = weights[..., None] * torch.exp(-0.5 * (places / (SPREAD * length)) ** 2)
+    return weights
+
+
+def _stream_padded(
+    windows: Windows, tile: Tile, read: SectionReader, predict: Predictor, device: torch.device
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Predict a tile on the padded grid of z, section by section; y and x are back on the stored grid."""
+    depth = slab_depth(windows, tile)
+    importance = importance_map(windows.size, device)
+    slab = torch.zeros((depth, *tile.shape), device=device)
+    total = torch.zeros((windows.channels, depth, *tile.shape), device=device)
+    weight = torch.zeros((depth, *tile.shape), device=device)
+    load, held = _Loader(windows, tile, read), 0
+    for start, used, done in _steps(windows, depth):
+        for place in range(held, used):
+            slab[place] = torch.from_numpy(load(start + place)).to(device)
+        corners = [(z, y, x) for z in range(used - windows.size[0] + 1) for y, x in tile.corners]
+        for first in range(0, len(corners), windows.batch):
+            cuts = [_cut(corner, windows.size) for corner in corners[first : first + windows.batch]]
+            maps = predict(torch.stack([slab[cut] for cut in cuts])[:, None])
+            for cut, found in zip(cuts, maps, strict=True):
+                total[(slice(None), *cut)] += found * importance
+                weight[cut] += importance
+        for place in range(done):
+            yield start + place, _to_stored(windows, tile, (total[:, place] / weight[place]).cpu().numpy())
+        held = used - done
+        for array in (slab, total.transpose(0, 1), weight):
+            array[:held] = array[done:used].clone()
+            array[held:] = 0
+
+
+def _cut(corner: tuple[int, int, int], size: tuple[int, int, int]) -> tuple[slice, ...]:
+    return tuple(slice(start, start + length) for start, length in zip(corner, size, strict=True))
+
+
+def _steps(windows: Windows, depth: int) -> Iterator[tuple[int, int, int]]:
+    """Slabs as padded start, sections that are used, and sections that no later window touches."""
+    length = windows.axes[0].padded
+    starts = windows.starts(0) if windows.size[0] > 1 else list(range(0, length, depth))
+    for start, following in zip(starts, [*starts[1:], length], strict=True):
+        yield start, min(depth, length - start), following - start
+
+
+class _Loader:
+    """Brings parts of sections to the padded grid."""
+
+    def __init__(self, windows: Windows, tile: Tile, read: SectionReader) -> None:
+        self._read = read
+        self._z, *plane = windows.axes
+        (self._rows, self._row_weights), (self._columns, self._column_weights) = (
+            axis.from_stored(part) for axis, part in zip(plane, tile.region, strict=True)
+        )
+        self._plain = all(axis.plain for axis in plane)
+        self._kept: dict[int, NDArray[np.float32]] = {}
+
+    def __call__(self, place: int) -> NDArray[np.float32]:
+        """The region of a section, (Y, X) float32, by its index on the padded z axis."""
+        (start, stop), weights = self._z.from_stored((place, place + 1))
+        # Stored sections that lie between two of the network's are read once.
+        kept = {z: self._kept[z] if z in self._kept else self._section(z) for z in range(start, stop)}
+        self._kept = kept if self._z.resampled else {}
+        return _weigh([kept[z] for z in range(start, stop)], weights)
+
+    def _section(self, z: int) -> NDArray[np.float32]:
+        section = self._read(z, self._rows, self._columns)
+        return section if self._plain else resample_section(section, self._row_weights, self._column_weights)
+
+
+def _to_stored(windows: Windows, tile: Tile, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring maps (C, Y, X) of the region to the stored grid of the tile's part."""
+    cuts, weights = [], []
+    for axis, part, region in zip(windows.axes[1:], tile.part, tile.region, strict=True):
+        start, stop = axis.needed(part)
+        cuts.append(slice(start - region[0], stop - region[0]))
+        weights.append(axis.to_stored(part))
+    maps = maps[:, cuts[0], cuts[1]]
+    if any(axis.resampled for axis in windows.axes[1:]):
+        maps = np.stack([resample_section(each, weights[0], weights[1]) for each in maps])
+    return maps.clip(0, 1)
+
+
+def _weigh(arrays: list[NDArray[np.float32]], weights: csr_array) -> NDArray[np.float32]:
+    """Sum of N arrays times the weights (1, N)."""
+    if len(arrays) == 1:
+        return arrays[0]
+    total = np.zeros_like(arrays[0])
+    for array, weight in zip(arrays, weights.toarray()[0], strict=True):
+        total += array * weight
+    return total

@@ -1,0 +1,74 @@
+"""Arrays on disk while a volume is worked on."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from mitodata.hdf5.draft import Draft
+
+_CHUNK_PX = (1, 256, 256)
+_CUBE_PX = (8, 32, 32)
+_CACHE_BYTES = 4 * 2**20
+
+
+class Scratch:
+    """A hidden file beside the results that is gone afterwards, whatever happens.
+
+    with Scratch(folder / "stack") as scratch:
+        maps = scratch.array("maps", (165, 768, 1024), np.float32)
+        maps[10] = section
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Start the file.
+
+        Raises:
+            DataError: the folder is missing or not writable, or another process is at the same work.
+        """
+        self._draft = Draft(path.with_name(f"{path.name}.scratch"), overwrite=True)
+        self._file: h5py.File | None = None
+
+    def __enter__(self) -> Self:
+        self._draft.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._draft.__exit__(kind, value, at)
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike, *, cubes: bool = False) -> "ScratchArray":
+        """Make an array of zeros (..., Z, Y, X), packed section by section, or in blocks for reading along any axis."""
+        if self._file is None:
+            self._file = self._draft.create()
+        block = _CUBE_PX if cubes else _CHUNK_PX
+        chunks = (*(1,) * (len(shape) - 3), *(min(edges) for edges in zip(shape[-3:], block, strict=True)))
+        with self._draft.checked():
+            dataset = self._file.create_dataset(
+                name, shape, dtype, chunks=chunks, fillvalue=0, rdcc_nbytes=_CACHE_BYTES
+            )
+        return ScratchArray(dataset, self._draft)
+
+
+class ScratchArray:
+    """One array of a scratch file, read and written in parts."""
+
+    def __init__(self, dataset: h5py.Dataset, draft: Draft) -> None:
+        self._dataset, self._draft = dataset, draft
+        self.shape: tuple[int, ...] = dataset.shape
+        self.dtype: np.dtype[Any] = dataset.dtype
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        with self._draft.checked():
+            return np.asarray(self._dataset[key])
+
+    def __setitem__(self, key: Any, values: NDArray[Any]) -> None:
+        """Write a part.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        with self._draft.checked():
+            self._dataset[key] = values

@@ -1,0 +1,1 @@
+"""Networks, what they are taught, and how they are saved."""

@@ -1,0 +1,177 @@
+"""What a run leaves in its folder for people to read: settings, a table, a plot, a sheet of predictions."""
+
+import csv
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from mitodata import RunError
+from mitoseg.networks.checkpoint import write_atomic
+
+TUNED = "tuned.json"
+"""File of a run that says on what `mitoseg tune` chose its thresholds; none where the fit did."""
+
+VERSIONS = ("torch", "monai", "numpy", "h5py", "mitogen-em")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One validation.
+
+    Attributes:
+        step: training steps so far.
+        epoch: passes over the training data so far.
+        minutes: wall time so far.
+        learning_rate: of the last step.
+        train_loss: mean since the row before.
+        val_iou: mean foreground IoU over the validation sections, averaged weights, with the thresholds chosen.
+        val_iou_at_half: the same at a threshold of .5.
+        threshold: the best one for all these sections together.
+        val_calibration_error: expected calibration error of the probabilities.
+        images_per_s: patches a second of training time since the row before.
+        waiting: share of that time in which the network waited for patches; with workers = 0, in which it made them.
+    """
+
+    step: int
+    epoch: float
+    minutes: float
+    learning_rate: float
+    train_loss: float
+    val_iou: float
+    val_iou_at_half: float
+    threshold: float
+    val_calibration_error: float
+    images_per_s: float
+    waiting: float = 0.0
+
+    def text(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.minutes:.1f} min, step {self.step}, epoch {self.epoch:.1f}: loss {self.train_loss:.3f}, "
+            f"validation IoU {self.val_iou:.3f} ({self.val_iou_at_half:.3f} at .5), threshold {self.threshold:.2f}, "
+            f"{self.images_per_s:.1f} images/s"
+        )
+
+
+def add_row(rows: list[Row], row: Row) -> None:
+    """Append a validation; one of the same step takes the place of the last, and keeps what that says of learning."""
+    if rows and rows[-1].step == row.step:
+        before = rows.pop()
+        row = replace(row, train_loss=before.train_loss, images_per_s=before.images_per_s, waiting=before.waiting)
+    rows.append(row)
+
+
+def write_environment(run: Path, device: str, processes: int) -> None:
+    """Add to `environment.json` where and with what this stretch of a run trains; one entry a stretch."""
+    import torch
+
+    path = run / "environment.json"
+    try:
+        stretches = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        stretches = []
+    gpu = torch.cuda.get_device_name() if device != "cpu" and torch.cuda.is_available() else None
+    stretches.append(
+        {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": sys.argv,
+            "git": git_revision(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "gpu": gpu,
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "processes": processes,
+            "versions": {name: version(name) for name in VERSIONS},
+        }
+    )
+    write_atomic(path, (json.dumps(stretches, indent=2) + "\n").encode())
+
+
+def git_revision() -> str | None:
+    """The commit of the checkout this runs from, with `+changes` where files differ; None if it is installed."""
+    here, package = Path(__file__).resolve(), Path(__file__).resolve().parents[1]
+    try:
+        _git(here.parent, "ls-files", "--error-unmatch", here.name)  # not just some other project's folder
+        return _git(package, "rev-parse", "HEAD") + ("+changes" if _git(package, "status", "--porcelain", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
+def write_settings(run: Path, settings: Mapping[str, Any]) -> None:
+    """Write `config.json`: settings, data and versions of a run."""
+    versions = {name: version(name) for name in VERSIONS}
+    content = {**settings, "software": {"python": platform.python_version(), **versions}}
+    write_atomic(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
+
+
+def read_settings(run: Path) -> dict[str, Any]:
+    """Read `config.json` of a run.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    path = run / "config.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: not found; expected the folder of a run to go on with") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read as JSON ({error}); expected the settings of a run") from error
+    if not _is_settings(content):
+        raise RunError(f"{path}: not the settings of a run; expected what mitoseg fit wrote")
+    return content
+
+
+def _is_settings(content: object) -> TypeGuard[dict[str, Any]]:
+    """Whether this is what `write_settings` writes of a run."""
+    if not isinstance(content, dict) or not isinstance(content.get("config"), dict):
+        return False
+    training, validation = (content.get(name) for name in ("training", "validation"))
+    lists = all(
+        isinstance(files, list) and all(isinstance(each, str) for each in files) for files in (training, validation)
+    )
+    recipe, share = content.get("recipe", ""), content.get("val_fraction")
+    return lists and isinstance(recipe, str) and bool(training or recipe) and isinstance(share, float) and 0 < share < 1
+
+
+def write_history(run: Path, rows: Sequence[Row]) -> None:
+    """Write `metrics.csv` and `training.png`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    write_atomic(run / "metrics.csv", text.getvalue().encode())
+    write_atomic(run / "training.png", plot_history(rows))
+
+
+def plot_history(rows: Sequence[Row]) -> bytes:
+    """Plot training loss and validation IoU over time, as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    loss_axes, score_axes = figure.subplots(1, 2)
+    minutes = [row.minutes for row in rows]
+    loss_axes.plot(minutes, [row.train_loss for row in rows], "o-", color="tab:orange")
+    loss_axes.set(xlabel="minutes", ylabel="training loss", ylim=(0, 1.08 * max(row.train_loss for row in rows) or 1))
+    score_axes.plot(minutes, [row.val_iou for row in rows], "o-", label="at the best thresholds")
+    score_axes.plot(minutes, [row.val_iou_at_half for row in rows], ".--", label="at .5")
+    score_axes.set(xlabel="minutes", ylabel="validation IoU", ylim=(0, 1))
+    score_axes.legend(loc="best", fontsize="small")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()

@@ -1,0 +1,182 @@
+"""From probabilities to a mask: the threshold and the peak with the best foreground IoU."""
+
+from collections.abc import Sequence
+from math import ceil, nan
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.morphology import reconstruction
+
+from mitoseg.inference.postprocess import PEAK, Decoding
+from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
+
+STEPS = 100
+"""Thresholds tried are 1/STEPS, 2/STEPS, ... below 1."""
+
+PLATEAU = 0.005
+"""IoUs closer than this to the best count as equally good; the middle of their thresholds is taken. The top is flat:
+with other images of the same kind (64 of them) the best threshold moves by .05 to .12."""
+
+
+ALIKE = 0.15
+"""Sections whose thickness differs by this factor (e to the power of it) are alike: standard deviation of the weights
+with which they count for each other's threshold."""
+
+ENOUGH = 80
+"""Sections, in the sum of their weights, on which a threshold is chosen; if they are fewer, less alike ones count."""
+
+
+def mean_iou(images: Sequence[ProbabilityCounts], thresholds: float | Sequence[float]) -> float:
+    """Mean foreground IoU at a threshold, or at one for each image, over those with foreground; nan if none has."""
+    each = np.broadcast_to(thresholds, len(images))
+    reached = [
+        scores(image.confusion(float(at))).iou for image, at in zip(images, each, strict=True) if image.has_foreground
+    ]
+    return float(np.mean(reached)) if reached else nan
+
+
+def best_threshold(images: Sequence[ProbabilityCounts]) -> float:
+    """The threshold, 0-1, with the highest foreground IoU of the pixels of all `images` (at least one) together.
+
+    Other than in `mean_iou`, images without foreground weigh in, by what is wrongly found in them. They do not count as
+    perfect where nothing is found: a weak model would be best at a threshold that finds nothing anywhere.
+    """
+    return _best(_outcomes(images).sum(axis=0))
+
+
+def best_by_thickness(
+    images: Sequence[ProbabilityCounts], thickness_nm: Sequence[float]
+) -> tuple[tuple[float, float], ...]:
+    """The best threshold for sections of each thickness: that of images of sections about as thick.
+
+    Networks are less sure of outlines in some sections than in others (docs/decisions/0011-thickness.md).
+    For each thickness all pixels count together, those of an image by a Gaussian of the logarithm of the ratio of
+    thicknesses, `ALIKE` wide, and wider where fewer than `ENOUGH` images would count.
+
+    Args:
+        images: at least one.
+        thickness_nm: of the sections of each.
+
+    Returns:
+        (thickness in nm, threshold), thickness rising; empty if all sections are about as thick or few.
+    """
+    logs = np.log(np.asarray(thickness_nm, np.float64))
+    low, high = float(logs.min()), float(logs.max())
+    if high - low < 2 * ALIKE or len(images) < 2 * ENOUGH:
+        return ()
+    outcomes = _outcomes(images)
+    places = np.linspace(low, high, 1 + ceil((high - low) / ALIKE))
+    return tuple((float(np.exp(place)), _best(np.tensordot(_weights(logs, place), outcomes, 1))) for place in places)
+
+
+def _weights(logs: NDArray[np.float64], place: float) -> NDArray[np.float64]:
+    """How much each image counts for the threshold at a place."""
+    width = ALIKE
+    while True:
+        weights = np.exp(-0.5 * ((logs - place) / width) ** 2)
+        if weights.sum() >= ENOUGH:
+            return np.asarray(weights)
+        width *= 1.5
+
+
+def _outcomes(images: Sequence[ProbabilityCounts]) -> NDArray[np.float64]:
+    """True and false positives and false negatives of each image at all thresholds that are tried: (N, T, 3)."""
+    first = np.arange(1, STEPS) * images[0].bins // STEPS
+    # From the last bin on: how many pixels have that probability or more.
+    true, false = (
+        np.stack([getattr(image, name)[::-1].cumsum()[::-1] for image in images])
+        for name in ("foreground", "background")
+    )
+    return np.stack([true[:, first], false[:, first], true[:, :1] - true[:, first]], axis=-1).astype(np.float64)
+
+
+def _best(outcomes: NDArray[np.float64]) -> float:
+    """The middle of the thresholds whose IoU is about the best; nothing found where nothing is counts as right."""
+    union = outcomes.sum(axis=-1)
+    reached = np.divide(outcomes[:, 0], union, out=np.ones(len(union)), where=union > 0)
+    good = np.arange(1, STEPS)[reached >= reached.max() - PLATEAU] / STEPS
+    return float(np.round(np.median(good) * STEPS) / STEPS)
+
+
+def best_rule(
+    images: Sequence[ProbabilityCounts],
+    probabilities: Sequence[NDArray[np.float32]],
+    truths: Sequence[NDArray[np.uint8]],
+    thickness_nm: Sequence[float],
+) -> tuple[Decoding, list[ProbabilityCounts]]:
+    """The thresholds and the peak with the highest foreground IoU of all pixels together.
+
+    The peak is chosen at the threshold that is best without one, then the threshold again: with a peak it can be lower,
+    because what a low one finds wrongly is mostly faint all through. With the peak in place thresholds are chosen by
+    the thickness of sections, too.
+
+    Args:
+        images: counts of all images.
+        probabilities: of foreground in the images or in parts of them, (Y, X) in [0, 1].
+        truths: the same shapes: 0, 1, 255 = ignore.
+        thickness_nm: of the sections of each.
+
+    Returns:
+        The rule, and counts of those parts without what does not reach the peak. If no part has foreground, the
+        threshold that is best for the images, no peak, and `images`.
+    """
+    if not any((truth == 1).any() for truth in truths):
+        return Decoding(best_threshold(images), peak=0.0), list(images)
+    peak = best_peak(probabilities, truths, best_threshold(images))
+    counts = [
+        count_probabilities(reaching(probability, peak), truth)
+        for probability, truth in zip(probabilities, truths, strict=True)
+    ]
+    rule = Decoding(best_threshold(counts), peak=peak, by_thickness=best_by_thickness(counts, thickness_nm))
+    return rule, counts
+
+
+def reaching(probability: NDArray[np.float32], peak: float) -> NDArray[np.float32]:
+    """The highest threshold at which each pixel lies in a piece that reaches `peak`; 0 where there is none.
+
+    At all thresholds at once: the mask at threshold t is where the result is t or more. That is reconstruction by
+    dilation (Vincent, IEEE Transactions on Image Processing 1993).
+
+    Args:
+        probability: (Y, X) float32 in [0, 1].
+        peak: 0-1.
+
+    Returns:
+        (Y, X) float32, at most `probability`.
+    """
+    seeds = np.where(probability >= np.float32(peak), probability, np.float32(0))
+    faces = ndimage.generate_binary_structure(2, 1)
+    return np.asarray(reconstruction(seeds, probability, footprint=faces), np.float32)
+
+
+def best_peak(
+    probabilities: Sequence[NDArray[np.float32]], truths: Sequence[NDArray[np.uint8]], threshold: float
+) -> float:
+    """The probability, up to `PEAK`, that pieces should reach for the highest foreground IoU of all pixels together.
+
+    A network that is sure of nothing yet would lose what is right with what is wrong. On images of the kind that it has
+    learnt more than `PEAK` is often best, but on others a network is less sure.
+
+    Args:
+        probabilities: of foreground in each image, (Y, X) in [0, 1].
+        truths: the same shapes: 0, 1, 255 = ignore.
+        threshold: from which on a pixel can be foreground.
+
+    Returns:
+        A multiple of 0.1; 0 keeps all pieces. The highest where several are equally good.
+    """
+    tried = np.round(np.arange(0, PEAK + 0.01, 0.1), 1)
+    true, false = np.zeros(len(tried)), np.zeros(len(tried))
+    for probability, truth in zip(probabilities, truths, strict=True):
+        pieces, count = ndimage.label(probability >= threshold)
+        if count == 0:
+            continue
+        peaks = np.asarray(ndimage.maximum(probability, pieces, np.arange(1, count + 1)))
+        kept = peaks[:, None] >= tried
+        right, wrong = (np.bincount(pieces[truth == value], minlength=count + 1)[1:] for value in (1, 0))
+        true += right @ kept
+        false += wrong @ kept
+    positive = sum(int((truth == 1).sum()) for truth in truths)
+    reached = true / np.maximum(positive + false, 1)
+    return float(tried[reached >= reached.max() - PLATEAU].max())

@@ -1,0 +1,316 @@
+"""Training: one loop, seeded, within a budget of passes or of wall time, that can be stopped and continued."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from mitodata import RunError
+from mitoseg.config.settings import BUDGETS, FitConfig, parse_config
+from mitoseg.data import FitData, Sources, make_loader, open_data, open_rendered, read_batches
+from mitoseg.inference.postprocess import Decoding
+from mitoseg.networks.checkpoint import remove_unfinished, save_checkpoint, write_atomic
+from mitoseg.training.distributed import Team, gather_team
+from mitoseg.training.events import Events
+from mitoseg.training.learner import Budget, Learner
+from mitoseg.training.monitor import Progress
+from mitoseg.training.process import alone_in
+from mitoseg.training.run_folder import (
+    TUNED,
+    Row,
+    add_row,
+    read_settings,
+    write_environment,
+    write_history,
+    write_settings,
+)
+from mitoseg.training.stopping import Stop, stop_politely
+from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, draw_validation, validate
+
+SAVE_EVERY_S = 120.0
+"""Seconds between two saves of a run that is not validating."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a run ended.
+
+    Attributes:
+        run: its folder.
+        steps: training steps.
+        minutes: wall time.
+        decoding: the thresholds chosen on the validation sections.
+        val_iou: mean foreground IoU over them.
+        leads: whether this process is the one that reports, of those that trained together.
+    """
+
+    run: Path
+    steps: int
+    minutes: float
+    decoding: Decoding
+    val_iou: float
+    leads: bool = True
+
+    @property
+    def threshold(self) -> float:
+        """The best one for all validation sections together."""
+        return self.decoding.threshold
+
+
+def fit(
+    training: Sequence[Path],
+    run: Path,
+    config: FitConfig,
+    *,
+    validation: Sequence[Path] = (),
+    val_fraction: float = 0.1,
+    recipe: str = "",
+    resume: bool = False,
+) -> FitResult:
+    """Train a network on labelled files or rendered images; leave it, its thresholds and history in folder `run`.
+
+    The result is the average of the weights at the end of the run, with the thresholds that are best on the validation
+    sections. `best.pt` keeps, for supervised work, the averaged weights that scored best on them.
+
+    Args:
+        training: HDF5 files in the format of `mitodata`; none with a recipe.
+        run: folder, made if it is missing.
+        config: settings; see `FitConfig`. Exactly one of epochs, minutes and steps must be set.
+        validation: files held out; if empty, `val_fraction` of the training data is (see `split_sections`).
+        val_fraction: share that is held out, between 0 and 1.
+        recipe: TOML of a recipe to render from, in the workers and without end; see `resolve_recipe`. Without
+            validation files, images for validation are rendered from another seed.
+        resume: go on with the run in the folder, on CPU exactly as if it had not been stopped.
+
+    Raises:
+        RunError: the folder holds a run and `resume` is not set, or it holds none and it is; no budget.
+        DataError: a file is missing, damaged or unlabelled.
+        KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after saving.
+    """
+    if all(getattr(config, name) is None for name in BUDGETS):
+        raise RunError("neither epochs nor minutes nor steps are set; expected one of them")
+    started = (run / "config.json").exists() or (run / "last.pt").exists()
+    if (run / "last.pt").exists() and not resume:
+        raise RunError(f"{run}: holds a run already; add --resume to go on with it, or choose another folder")
+    if not resume and (run / "config.json").exists():
+        read_settings(run)  # a run that was killed before its first save starts again; no other file is replaced
+    with gather_team(config.device) as team:
+        learner = Learner(config, team)
+        if resume and ((run / "last.pt").exists() or not started):  # killed before its first save: it starts again
+            saved = learner.restore(run / "last.pt")
+            if learner.finished and saved == config:
+                raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
+            if learner.finished and learner.stalled:
+                raise RunError(f"{run}: ended early, no longer improving; a larger budget changes nothing: fit it anew")
+            learner.finished = False
+        sources = Sources(training=training, validation=validation, val_fraction=val_fraction, recipe=recipe)
+        with open_in_turn(sources, run, config, team) as data, stop_politely() as stop, _memory(config):
+            Session(learner, data, run, stop).work()
+    row = learner.rows[-1]
+    return FitResult(run, learner.step, row.minutes, learner.decoding, row.val_iou, team.leads)
+
+
+@contextmanager
+def _memory(config: FitConfig) -> Iterator[None]:
+    """Say in one line that memory does not suffice; what was saved stays.
+
+    Raises:
+        RunError: it does not.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch raises a RuntimeError of its own for a GPU, and a plain one for a processor.
+        if isinstance(error, RuntimeError) and not re.search("out of memory|allocate memory", str(error)):
+            raise
+        raise RunError(
+            f"not enough memory for {config.batch} patches of {' x '.join(map(str, config.patch_shape))} px with "
+            f"network {config.network}; take a smaller batch, patch_px or network (--set batch=...)"
+        ) from error
+
+
+@contextmanager
+def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> Iterator[FitData]:
+    """Open the data of a run, the leader first: it keeps others out, renders what is missing, writes the settings down.
+
+    Raises:
+        MitoError: as `open_data` and `open_rendered`; or another process works in the folder.
+    """
+    with ExitStack() as stack:
+        if not team.leads:
+            team.tell(None)
+        if sources["recipe"]:
+            claim_folder(run, team, stack)
+            data = open_rendered(sources["recipe"], run / "validation.h5", sources["validation"], config)
+        else:
+            data = open_data(sources["training"], sources["validation"], sources["val_fraction"], config)
+            claim_folder(run, team, stack)
+        stack.callback(data.close)
+        if team.leads:
+            remove_unfinished(run)
+            (run / TUNED).unlink(missing_ok=True)  # the fit chooses the thresholds
+            kept: dict[str, Any] = {**sources, "config": config.model_dump()}
+            for name in ("training", "validation"):
+                kept[name] = [str(Path(path).resolve()) for path in kept[name]]
+            write_settings(run, kept)
+            write_environment(run, config.device, team.size)
+            team.tell(None)
+        yield data
+
+
+def claim_folder(run: Path, team: Team, stack: ExitStack) -> None:
+    """Make the folder of a run, and keep other processes out of it.
+
+    Raises:
+        RunError: it cannot be made, or another process works in it.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{run}: cannot be made: {error.strerror or error}; expected a folder") from error
+    if team.leads:
+        stack.enter_context(alone_in(run))
+
+
+def resume_settings(run: Path) -> tuple[FitConfig, Sources]:
+    """Settings of the run in folder `run`, and where its images come from.
+
+    Raises:
+        RunError: there is no run in it.
+    """
+    content = read_settings(run)
+    config = parse_config(content["config"], str(run / "config.json"))
+    training, validation = ([Path(path) for path in content[name]] for name in ("training", "validation"))
+    fraction, recipe = float(content["val_fraction"]), str(content.get("recipe", ""))
+    return config, Sources(training=training, validation=validation, val_fraction=fraction, recipe=recipe)
+
+
+class Session:
+    """One stretch of training, from where the learner stands to the end of the budget or to a request to stop."""
+
+    def __init__(self, learner: Learner, data: FitData, run: Path, stop: Stop) -> None:
+        self.learner = learner
+        self.team = learner.team
+        self.data = data
+        self.run = run
+        self.stop = stop
+        self.started = time.monotonic() - learner.seconds
+        config = learner.config
+        steps = config.steps
+        if config.epochs is not None:
+            steps = max(1, ceil(config.epochs * len(data.patches) / config.batch))
+        seconds = None if config.minutes is None else 60 * config.minutes
+        self.budget = Budget(steps, seconds)
+        self.mark = (learner.step, learner.seconds)
+        self.waited_s = 0.0
+
+    def work(self) -> None:
+        """Train, validate and save until the budget is used up or nothing improves any more.
+
+        Raises:
+            KeyboardInterrupt: a stop was requested; everything is saved.
+        """
+        learner, config = self.learner, self.learner.config
+        stop_at = None if self.budget.steps is None else self.budget.steps * config.batch
+        loader = make_loader(self.data.patches, learner.step * config.batch, stop_at, (self.team.rank, self.team.size))
+        saved = time.monotonic()
+        with ExitStack() as stack:
+            batches = stack.enter_context(closing(read_batches(loader)))
+            progress = stack.enter_context(Progress(f"fit {self.run.name}", silent=not self.team.leads))
+            events = stack.enter_context(Events(self.run / "tensorboard", learner.step)) if self.team.leads else None
+            progress.score = learner.rows[-1].val_iou if learner.rows else None
+            for note in self.data.notes:
+                progress.report(note)
+            while True:
+                used, stop = self.team.agree(self.budget.used(learner.step, self._clock()), self.stop.requested)
+                if stop:
+                    self._save()
+                    raise KeyboardInterrupt(
+                        f"stopped after step {learner.step}, all saved; go on with: mitoseg fit --resume -o {self.run}"
+                    )
+                if used >= 1 or learner.stalled:
+                    break
+                if used >= self._validated() + 1 / config.validations:
+                    self._validate(progress, events)
+                    saved = time.monotonic()
+                    continue
+                asked = time.monotonic()
+                windows = next(batches)
+                self.waited_s += time.monotonic() - asked
+                loss = learner.learn(windows, used)
+                progress.update(used, loss, config.batch)
+                if events:
+                    events.loss(learner.step, loss, learner.optimiser.param_groups[0]["lr"])
+                if time.monotonic() - saved > SAVE_EVERY_S:
+                    self._save()
+                    saved = time.monotonic()
+            learner.finished = True
+            validated = learner.rows and learner.rows[-1].step == learner.step
+            if validated and len(self.data.last) == len(self.data.validation):  # the budget ended meanwhile
+                self._save()
+            else:
+                self._validate(progress, events)
+
+    def _validated(self) -> float:
+        """Share of the budget at which the last validation was."""
+        row = self.learner.rows[-1] if self.learner.rows else None
+        return self.budget.used(row.step, 60 * row.minutes) if row else 0.0
+
+    def _validate(self, progress: Progress, events: Events | None) -> None:
+        """Let the leader validate and write all down; what is found decides for all how they go on."""
+        learner, began = self.learner, self._clock()
+        if self.team.leads:
+            sections = self.data.last if learner.finished else self.data.validation
+            kept_px = FINAL_PX if learner.finished else KEPT_PX
+            outcome = validate(learner.model(), self.data.files, sections, kept_px=kept_px)
+            learner.decoding = outcome.decoding
+            add_row(learner.rows, self._row(outcome, began))
+        learner.decoding, learner.rows = self.team.tell((learner.decoding, learner.rows))
+        learner.losses = []
+        row = learner.rows[-1]
+        progress.score = row.val_iou
+        if events:
+            # The checkpoint comes last: what it says is done has been written.
+            if row.val_iou > learner.best_iou:
+                learner.best_iou = row.val_iou
+                save_checkpoint(self.run / "best.pt", learner.weights())
+            sheet = draw_validation(learner.model(), outcome)
+            write_atomic(self.run / "validation.png", sheet)
+            write_history(self.run, learner.rows)
+            events.validation(row, sheet)
+            self._save()
+            progress.report(row.text())
+        self.mark = (learner.step, self._clock())
+        self.waited_s = 0.0
+        # What this validation took, the last one will take again, for more sections.
+        more = len(self.data.last) / len(self.data.validation)
+        self.budget = replace(self.budget, reserve_s=self.team.tell(1.1 * more * (self.mark[1] - began)))
+
+    def _row(self, outcome: Validation, began: float) -> Row:
+        learner = self.learner
+        steps, seconds = learner.step - self.mark[0], max(began - self.mark[1], 1e-9)
+        return Row(
+            step=learner.step,
+            epoch=learner.step * learner.config.batch / len(self.data.patches),
+            minutes=self._clock() / 60,
+            learning_rate=learner.optimiser.param_groups[0]["lr"],
+            train_loss=sum(learner.losses) / max(len(learner.losses), 1),
+            val_iou=outcome.iou,
+            val_iou_at_half=outcome.iou_at_half,
+            threshold=outcome.threshold,
+            val_calibration_error=outcome.calibration_error,
+            images_per_s=steps * learner.config.batch / seconds,
+            waiting=self.waited_s / seconds,
+        )
+
+    def _save(self) -> None:
+        self.learner.seconds = self._clock()
+        if self.team.leads:
+            save_checkpoint(self.run / "last.pt", self.learner.state())
+
+    def _clock(self) -> float:
+        return time.monotonic() - self.started

@@ -1,0 +1,64 @@
+"""Images without masks, and a source that is not to be replaced."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from mitodata import DataError
+from mitodata.hdf5.dataset import Dataset, validate
+from mitodata.importers import import_dataset, import_to_file, recognise
+
+GREY = np.random.default_rng(0).integers(0, 256, (3, 30, 40), dtype=np.uint8)
+
+
+def test_a_source_is_not_replaced_by_what_comes_of_it(tmp_path: Path) -> None:
+    source = tmp_path / "src.h5"
+    with h5py.File(source, "w") as file:
+        file["raw"] = GREY
+    before = source.read_bytes()
+    (tmp_path / "link.h5").symlink_to(source)
+    for output in (source, tmp_path / "link.h5"):
+        with pytest.raises(DataError, match="is to hold the source and the dataset"):
+            import_to_file("hdf5", source, output, voxel_size_nm=(40, 5, 5), raw="raw", overwrite=True)
+    assert source.read_bytes() == before
+
+
+def test_images_without_masks(tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    Image.fromarray(GREY[0]).save(folder / "a10.png")
+    Image.fromarray(GREY[1][:20].astype(np.uint16) * 200).save(folder / "a9.tif")
+    tifffile.imwrite(tmp_path / "stack.tif", GREY, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "page.tif", GREY[0])
+    found = list(import_dataset("images", folder, voxel_size_nm=(40, 5, 5))[0])
+    assert [(sample.name, sample.raw.shape[1]) for sample in found] == [("a9.tif", 20), ("a10.png", GREY.shape[1])]
+    assert np.array_equal(found[1].raw, GREY[:1])
+    for path, options, expected in (
+        (tmp_path / "stack.tif", {"as_volume": True}, GREY),
+        (tmp_path / "page.tif", {}, GREY[:1]),
+        (folder / "a10.png", {}, GREY[:1]),
+    ):
+        import_to_file("images", path, tmp_path / "out.h5", voxel_size_nm=(40, 5, 5), overwrite=True, **options)
+        assert validate(tmp_path / "out.h5") == []
+        with Dataset(tmp_path / "out.h5") as dataset:
+            assert not dataset.labelled
+            assert np.array_equal(dataset[0].raw, expected)
+
+
+def test_images_without_masks_are_never_taken_for_labelled_ones(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    Image.fromarray(GREY[0]).save(tmp_path / "scans/a.png")
+    with pytest.raises(DataError, match="say images"):
+        recognise(tmp_path / "scans")
+    (tmp_path / "notes.txt").write_text("no image")
+    for path, message in (
+        (tmp_path / "notes.txt", "unknown kind"),
+        (tmp_path / "no.tif", "no such"),
+        (tmp_path, "holds no image"),
+    ):
+        with pytest.raises(DataError, match=message):
+            import_dataset("images", path, voxel_size_nm=(40, 5, 5))

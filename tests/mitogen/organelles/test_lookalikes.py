@@ -1,0 +1,247 @@
+"""What mitochondria are mistaken for: every knob moves what it says, sections agree with volumes, widths are in nm."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_erosion, distance_transform_edt
+
+from mitogen.geometry.grid import Grid
+from mitogen.geometry.point_process import streams_of
+from mitogen.geometry.random_fields import Waves, random_waves
+from mitogen.organelles.level_sets import thread, wavelength_of_threads
+from mitogen.recipe.recipe import draw, load_recipe
+from mitogen.rendering.image import grid_of, render
+from mitogen.tissue.cells import cut_cells, place_cells
+from mitogen.tissue.compartments import Part
+
+MITOCHONDRIAL = (
+    Part.OUTER_MEMBRANE, Part.INTERMEMBRANE_SPACE, Part.INNER_MEMBRANE, Part.MATRIX, Part.CRISTA,
+)  # fmt: skip
+PLAIN = (
+    "imaging.noise=2", "imaging.contrast=130", "imaging.white=200", "imaging.gamma=1", "imaging.blur_px=0.5",
+    "section.thickness_nm=12", "cells.calibre_nm=400", "mitochondria.volume_fraction=0.02", "cells.grain=0.02",
+    "cells.dark_share=0", "boutons.share=0.3", "glia.share=0.3", "somata.density_per_um3=0",
+    "myelin.density_per_um3=0", "cells.membrane_density=0.9", "cells.cytoplasm=0.15",
+)  # fmt: skip
+SOMA = ("somata.density_per_um3=0.08", "somata.radius_nm=1000", "section.pixel_nm=20")
+SHEETS = ("reticulum.cisternae_share=0.9", "reticulum.tubule_share=0")
+TUBULES = ("reticulum.cisternae_share=0", "reticulum.tubule_share=1", "reticulum.tubule_spacing_nm=250")
+BODIES = ("section.pixel_nm=14", "cells.calibre_nm=700")
+AXON = ("myelin.density_per_um3=1", "myelin.sheath_ratio=0.4", "myelin.lamellae=0", "myelin.density=0.9")
+GOLGI = ("golgi.density_per_um3=5",)
+T_BARS = ("t_bars.density_per_um2=6",)
+LIPOFUSCIN = (*BODIES, "lipofuscin.density_per_um3=5", "lysosomes.density_per_um3=0")
+LAMELLAR = (*BODIES, "multilamellar.density_per_um3=5", "lysosomes.density_per_um3=0")
+
+
+@cache
+def images(overrides: tuple[str, ...], count: int = 3):
+    recipe = load_recipe(overrides=[*PLAIN, *overrides])
+    return [render(recipe, 4, index, (1, 128, 128), parts=True) for index in range(count)]
+
+
+def share(overrides: tuple[str, ...], part: Part) -> float:
+    return float(np.mean([sample.compartment == part for sample in images(overrides)]))
+
+
+def grey(overrides: tuple[str, ...], part: Part) -> float:
+    found = [sample.raw[sample.compartment == part] for sample in images(overrides)]
+    return float(np.concatenate(found).mean())
+
+
+@pytest.mark.parametrize(
+    ("knob", "low", "high", "part", "others"),
+    [
+        ("golgi.density_per_um3", 0, 5, Part.GOLGI, ()),
+        ("golgi.radius_nm", 150, 600, Part.GOLGI, (*GOLGI, "cells.calibre_nm=900")),
+        ("golgi.lumen_nm", 4, 30, Part.GOLGI, GOLGI),
+        ("golgi.vesicles", 0, 1, Part.VESICLE, (*GOLGI, "cells.loose_vesicles=0", "boutons.share=0")),
+        ("glycogen.occupancy", 0, 1, Part.GLYCOGEN, ()),
+        ("glycogen.radius_nm", 8, 24, Part.GLYCOGEN, ("glycogen.occupancy=0.6",)),
+        ("ribosomes.occupancy", 0, 1, Part.RIBOSOME, ("reticulum.rough_share=0",)),
+        ("ribosomes.radius_nm", 6, 20, Part.RIBOSOME, ("ribosomes.occupancy=0.5",)),
+        ("reticulum.cisternae_share", 0, 0.8, Part.RETICULUM, ("reticulum.tubule_share=0",)),
+        ("reticulum.sheets", 0.5, 1.5, Part.RETICULUM, (*SOMA, "reticulum.tubule_share=0", "reticulum.lumen_nm=15")),
+        ("reticulum.lumen_nm", 6, 60, Part.RETICULUM, ("reticulum.cisternae_share=0.5", "reticulum.tubule_share=0")),
+        ("reticulum.tubule_share", 0, 1, Part.RETICULUM, ("reticulum.cisternae_share=0",)),
+        ("reticulum.tubule_radius_nm", 12, 60, Part.RETICULUM, ("reticulum.cisternae_share=0",)),
+        (
+            "reticulum.rough_share", 0, 1, Part.RIBOSOME,
+            ("ribosomes.occupancy=0", "reticulum.cisternae_share=0.6"),
+        ),
+        ("microtubules.occupancy", 0, 1, Part.FILAMENT, ("filaments.occupancy=0",)),
+        ("filaments.share", 0, 0.9, Part.FILAMENT, ("microtubules.occupancy=0", "boutons.share=0", "glia.share=0")),
+        ("filaments.radius_nm", 4, 20, Part.FILAMENT, ("microtubules.occupancy=0", "filaments.share=0.5")),
+        ("t_bars.density_per_um2", 0, 12, Part.SYNAPSE, ("synapses.share=0",)),
+        ("t_bars.width_nm", 40, 300, Part.SYNAPSE, (*T_BARS, "synapses.share=0")),
+        ("synapses.share", 0, 0.9, Part.SYNAPSE, ("t_bars.density_per_um2=0",)),
+        ("synapses.depth_nm", 5, 60, Part.SYNAPSE, ("t_bars.density_per_um2=0", "synapses.share=0.5")),
+        ("boutons.share", 0, 0.6, Part.VESICLE, ("cells.loose_vesicles=0", "golgi.density_per_um3=0")),
+        ("boutons.vesicle_occupancy", 0, 1, Part.VESICLE, ("cells.loose_vesicles=0", "boutons.cluster_level=-1")),
+        ("boutons.vesicle_spacing", 3, 1, Part.VESICLE, ("cells.loose_vesicles=0", "boutons.cluster_level=-1")),
+        ("cells.loose_vesicles", 0, 1, Part.VESICLE, ("boutons.vesicle_occupancy=0",)),
+        ("dense_core.occupancy", 0, 1, Part.DENSE_CORE_VESICLE, ()),
+        ("dense_core.radius_nm", 20, 70, Part.DENSE_CORE_VESICLE, ("dense_core.occupancy=0.5",)),
+        ("lysosomes.density_per_um3", 0, 8, Part.LYSOSOME, BODIES),
+        ("lipofuscin.density_per_um3", 0, 8, Part.LYSOSOME, BODIES),
+        ("lipofuscin.radius_nm", 50, 100, Part.LYSOSOME, LIPOFUSCIN),
+        ("multilamellar.density_per_um3", 0, 8, Part.LYSOSOME, BODIES),
+        ("multilamellar.radius_nm", 50, 100, Part.LYSOSOME, LAMELLAR),
+        ("multivesicular.density_per_um3", 0, 8, Part.MULTIVESICULAR_BODY, BODIES),
+        ("lipid.density_per_um3", 0, 8, Part.LIPID, BODIES),
+        ("endosomes.density_per_um3", 0, 8, Part.ENDOSOME, BODIES),
+        ("somata.density_per_um3", 0, 0.3, Part.NUCLEUS, SOMA[1:]),
+    ],
+)  # fmt: skip
+def test_a_knob_gives_more_of_a_structure(knob: str, low: float, high: float, part: Part, others: tuple[str, ...]):
+    few, many = (share((*others, f"{knob}={value}"), part) for value in (low, high))
+    assert many > 1.15 * few
+    assert many > 0.001
+
+
+@pytest.mark.parametrize(
+    ("knob", "low", "high", "part", "others"),
+    [
+        ("golgi.membrane_density", 0.2, 1.2, Part.GOLGI, GOLGI),
+        ("golgi.lumen_density", 0.0, 0.8, Part.GOLGI, GOLGI),
+        ("glycogen.density", 0.2, 1.2, Part.GLYCOGEN, ("glycogen.occupancy=0.6",)),
+        ("ribosomes.density", 0.2, 1.2, Part.RIBOSOME, ("ribosomes.occupancy=0.6",)),
+        ("microtubules.density", 0.1, 1.0, Part.FILAMENT, ("filaments.occupancy=0",)),
+        ("filaments.density", 0.1, 1.0, Part.FILAMENT, ("microtubules.occupancy=0", "filaments.share=0.6")),
+        ("t_bars.density", 0.2, 1.2, Part.SYNAPSE, (*T_BARS, "synapses.share=0")),
+        ("synapses.density", 0.2, 1.2, Part.SYNAPSE, ("t_bars.density_per_um2=0", "synapses.share=0.6")),
+        ("lipofuscin.darkness", 0.2, 0.9, Part.LYSOSOME, LIPOFUSCIN),
+        ("lipofuscin.lipid", 1, 0, Part.LYSOSOME, LIPOFUSCIN),
+        ("lysosomes.darkness", 0.1, 0.9, Part.LYSOSOME, (*BODIES, "lysosomes.density_per_um3=6")),
+        ("nuclei.pores_per_um2", 40, 0, Part.NUCLEAR_ENVELOPE, SOMA),
+        ("myelin.splits", 1, 0, Part.MYELIN, AXON),
+        ("boutons.vesicle_stain", 0.2, 1.2, Part.VESICLE, ("boutons.cluster_level=-1",)),
+        ("boutons.vesicle_lumen", 0.0, 0.9, Part.VESICLE, ("boutons.cluster_level=-1",)),
+        ("dense_core.density", 0.2, 1.2, Part.DENSE_CORE_VESICLE, ("dense_core.occupancy=0.5",)),
+        ("reticulum.lumen_density", 0.0, 0.8, Part.RETICULUM, ("reticulum.cisternae_share=0.5",)),
+        ("reticulum.membrane_density", 0.2, 1.2, Part.RETICULUM, ("reticulum.cisternae_share=0.5",)),
+    ],
+)
+def test_a_knob_makes_a_structure_darker(knob: str, low: float, high: float, part: Part, others: tuple[str, ...]):
+    pale, dark = (grey((*others, f"{knob}={value}"), part) for value in (low, high))
+    assert dark < pale - 1
+
+
+def test_microtubules_further_apart_are_fewer():
+    few, many = (share(("filaments.occupancy=0", f"microtubules.spacing_nm={s}"), Part.FILAMENT) for s in (200, 50))
+    assert many > 2 * few
+
+
+def test_lamellae_of_a_multilamellar_body_show_where_pixels_resolve_them():
+    def stripes(period: int) -> float:
+        fixed = (*LAMELLAR, "multilamellar.radius_nm=200", "lipofuscin.density_per_um3=0")
+        samples = images((*fixed, f"multilamellar.period_nm={period}"))
+        return float(np.concatenate([s.raw[s.compartment == Part.LYSOSOME] for s in samples]).std())
+
+    assert stripes(90) > 1.3 * stripes(7)
+
+
+def test_every_look_alike_is_somewhere_in_the_preset():
+    recipe = load_recipe(overrides=["section.pixel_nm=16"])
+    seen = [np.unique(render(recipe, 0, index, (1, 128, 128), parts=True).compartment) for index in range(60)]
+    counts = {part: sum(part in found for found in seen) for part in Part}
+    often = (Part.VESICLE, Part.RETICULUM, Part.FILAMENT, Part.RIBOSOME, Part.SYNAPSE, Part.GLYCOGEN)
+    assert all(counts[part] >= 18 for part in often), [counts[part] for part in often]
+    rare = (
+        Part.DENSE_CORE_VESICLE, Part.GOLGI, Part.LYSOSOME, Part.MULTIVESICULAR_BODY, Part.ENDOSOME, Part.MYELIN,
+        Part.NUCLEUS,
+    )  # fmt: skip
+    assert all(1 <= counts[part] <= 45 for part in rare), [counts[part] for part in rare]
+
+
+def test_nothing_is_drawn_over_mitochondria():
+    crowded = [
+        "mitochondria.volume_fraction=0.2", "golgi.density_per_um3=8", "reticulum.cisternae_share=0.9",
+        "reticulum.tubule_share=1", "t_bars.density_per_um2=10", "synapses.share=0.9", "boutons.share=0.5",
+        "ribosomes.occupancy=1", "microtubules.occupancy=1", "glycogen.occupancy=1", "glia.share=0.3",
+        "cells.loose_vesicles=1", "dense_core.occupancy=1",
+    ]  # fmt: skip
+    recipe = load_recipe(overrides=crowded)
+    covered = 0
+    for index in range(4):
+        sample = render(recipe, 6, index, (1, 160, 160), parts=True)
+        inner = binary_erosion(sample.label[0] > 0, iterations=2)
+        covered += np.count_nonzero(inner)
+        assert np.isin(sample.compartment[0][inner], MITOCHONDRIAL).all()
+    assert covered > 1000
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_compartments_of_a_section_are_those_of_the_volume(index: int):
+    overrides = [*PLAIN, *GOLGI, *T_BARS, "section.spacing_nm=8", "section.pixel_nm=8", "lipofuscin.density_per_um3=1"]
+    recipe = load_recipe(overrides=[*overrides, "neurites.density_per_um3=1", "golgi.radius_nm=400"])
+    volume = render(recipe, 2, index, (40, 96, 96), parts=True).compartment
+    section = render(recipe, 2, index, (1, 96, 96), parts=True).compartment
+    np.testing.assert_array_equal(volume[0], section[0])
+    # Neighbours show the same things a little further on.
+    assert np.mean(volume[0] == volume[1]) > 0.8
+    assert np.mean(volume[0] == volume[4]) < np.mean(volume[0] == volume[1])
+
+
+@pytest.mark.parametrize(
+    ("part", "widest_nm", "overrides"),
+    [
+        # Lumen, swollen by up to 35 %, and two membranes.
+        (Part.RETICULUM, 30 * 1.35 + 14, (*SHEETS, "reticulum.lumen_nm=30")),
+        (Part.RETICULUM, 50, (*TUBULES, "reticulum.tubule_radius_nm=25")),
+        (Part.PLASMA_MEMBRANE, 32, ("cells.gap_nm=12", "cells.membrane_nm=10", "cells.tortuosity=0.5")),
+    ],
+)  # fmt: skip
+def test_widths_are_true_in_three_dimensions(part: Part, widest_nm: float, overrides: tuple[str, ...]):
+    recipe = load_recipe(overrides=[*PLAIN, *overrides, "section.spacing_nm=5", "section.pixel_nm=5"])
+    volume = render(recipe, 3, 2, (40, 96, 96), parts=True).compartment
+    found = np.isin(volume, (part, Part.EXTRACELLULAR) if part == Part.PLASMA_MEMBRANE else (part,))
+    assert found.mean() > 0.01
+    # The largest ball that fits in, wherever the volume shows all of it.
+    radius = distance_transform_edt(np.pad(found, 1), sampling=5.0)[9:-9, 9:-9, 9:-9]
+    assert np.quantile(radius[radius > 0], 0.99) < widest_nm / 2 + 8
+
+
+def test_cells_end_at_membranes_only():
+    recipe = load_recipe(overrides=["cells.calibre_spread=0.75", "cells.elongation=4", "section.pixel_nm=16"])
+    for index in range(8):
+        drawn = draw(recipe, 21, index)
+        grid = grid_of(drawn, (1, 128, 128))
+        canvas = cut_cells(place_cells(drawn, streams_of(21, index), grid.box(0.0))[0], grid, 0.0)
+        border = canvas.owner[1:] != canvas.owner[:-1]
+        assert np.minimum(canvas.membrane[1:], canvas.membrane[:-1])[border].max() < 60
+
+
+def test_distance_from_a_thread_is_that_from_its_nearest_point():
+    # Two plane waves across each other vanish together on straight lines along z + x and a quarter of a wave apart.
+    k = 2 * np.pi / 800
+    first = Waves(np.array([[0.0, k, 0.0]]), np.array([-np.pi / 2]))
+    second = Waves(np.array([[k, 0.0, k]]) / np.sqrt(2), np.array([-np.pi / 2]))
+    y = np.arange(-60, 61, 4.0, dtype=np.float32)
+    z_nm = 20.0
+    grid = Grid((len(y), len(y)), 4.0, 4.0, 4.0)
+    rises = [w.rise_on_section(z_nm, grid.y_nm[::4], grid.x_nm[::4]) for w in (first, second)]
+    values = [w.on_section(z_nm, grid.y_nm, grid.x_nm) for w in (first, second)]
+    for i, j in ((15, 10), (20, 15), (8, 22)):
+        distance, _ = thread(values[0], rises[0], values[1], rises[1], i, j, 4.0, 100.0)
+        expected = np.hypot(grid.y_nm[i], (z_nm + grid.x_nm[j]) / np.sqrt(2))
+        assert distance == pytest.approx(expected, abs=2.0)
+
+
+def test_threads_pierce_a_surface_as_often_as_asked():
+    y = np.arange(0, 4000, 20, dtype=np.float32)
+    count = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        pair = [random_plane(rng, 3.0, y) for _ in range(2)]
+        angle = np.arctan2(*pair)
+        corners = [angle[:-1, :-1], angle[1:, :-1], angle[1:, 1:], angle[:-1, 1:]]
+        pairs = zip(corners, corners[1:] + corners[:1], strict=True)
+        turns = sum((b - a + np.pi) % (2 * np.pi) - np.pi for a, b in pairs)
+        count += np.count_nonzero(np.abs(turns) > 3)
+    assert count / (12 * 16) == pytest.approx(3.0, rel=0.15)
+
+
+def random_plane(rng: np.random.Generator, density: float, y: np.ndarray) -> np.ndarray:
+    return random_waves(rng, wavelength_of_threads(density)).on_section(0.0, y, y)

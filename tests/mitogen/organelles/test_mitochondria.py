@@ -1,0 +1,207 @@
+"""The inside of mitochondria: the envelope, kinds of cristae, states, and what each knob does."""
+
+import numpy as np
+import pytest
+from mitochondria_views import SOUND, cristae_of, draw_one, medians, numbers, place, rod
+from scipy.ndimage import binary_dilation, distance_transform_edt
+
+from mitogen.geometry.grid import Grid
+from mitogen.geometry.point_process import streams_of
+from mitogen.geometry.tubes import Tubes
+from mitogen.recipe.recipe import draw, load_recipe
+from mitogen.recipe.tissue_knobs import KNOBS
+from mitogen.rendering.image import grid_of
+from mitogen.scene.scene import build
+from mitogen.scene.section import cut
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.compartments import Part
+
+
+def test_compartments_follow_one_another_from_the_outside_in():
+    canvas, distance = draw_one(numbers(cristae__share=0.0, mitochondria__intermembrane_nm=9.0))
+    depth = {part: -distance[canvas.parts == part].mean() for part in (
+        Part.OUTER_MEMBRANE, Part.INTERMEMBRANE_SPACE, Part.INNER_MEMBRANE, Part.MATRIX)}  # fmt: skip
+    assert list(depth.values()) == sorted(depth.values())
+    assert (
+        canvas.density[canvas.parts == Part.INNER_MEMBRANE].mean() > canvas.density[canvas.parts == Part.MATRIX].mean()
+    )
+
+
+@pytest.mark.parametrize("axis", [(0, 0, 1), (1, 0, 0)])
+def test_kinds_of_cristae_look_different(axis):
+    ratio = {}
+    for kind in ("lamellar", "tubular", "vesicular", "concentric"):
+        share = {} if kind == "lamellar" else {f"cristae__{kind}_share": 1.0}
+        regions = []
+        for seed in range(4):
+            drawn = numbers(cristae__bending_nm=0.0, cristae__lumen_nm=12.0, cristae__spacing_nm=50.0, **share)
+            canvas, _ = draw_one(drawn, rod(axis=axis), seed)
+            regions += cristae_of(canvas)
+        assert len(regions) > 4, kind
+        weights = [region.area for region in regions]
+        ratio[kind] = np.average(
+            [r.axis_major_length / max(r.axis_minor_length, 1.0) for r in regions], weights=weights
+        )
+    assert ratio["vesicular"] < 1.7
+    if axis == (0, 0, 1):
+        # Sheets across the axis are lines, tubes along it are long.
+        assert ratio["lamellar"] > 3
+        assert ratio["tubular"] > 2.5
+    else:
+        # Tubes cut across are round.
+        assert ratio["tubular"] < 2
+
+
+def test_concentric_cristae_follow_the_outline():
+    def spread(**share: float) -> float:
+        canvas, distance = draw_one(
+            numbers(cristae__share=1.0, cristae__bending_nm=0.0, cristae__domain_nm=1e4, **share), rod(0.0, 250.0)
+        )
+        ring = (distance < -60) & (distance > -200)
+        depths = np.histogram(-distance[ring & (canvas.parts == Part.CRISTA)], 28, (60, 200))[0]
+        return float(np.std(depths / np.histogram(-distance[ring], 28, (60, 200))[0]))
+
+    assert spread(cristae__concentric_share=1.0) > 2 * spread()
+
+
+def test_cristae_agree_from_section_to_section_and_differ_between_mitochondria():
+    drawn = numbers(cristae__contrast=1.5)
+    first, near, other = draw_one(drawn)[0], draw_one(drawn, z_nm=4.0)[0], draw_one(drawn, seed=1)[0]
+    inner = distance_transform_edt(first.parts != Part.CYTOPLASM) > 15
+
+    def alike(a: Canvas, b: Canvas) -> float:
+        return float(np.corrcoef(a.density[inner], b.density[inner])[0, 1])
+
+    assert alike(first, near) > 0.6
+    assert alike(first, other) < 0.4
+
+
+def test_what_a_mitochondrion_looks_like_does_not_depend_on_the_others():
+    one = rod(400.0, 120.0)
+    far = Tubes(one.nodes + np.array([0, 330, 0], np.float32), one.radii, one.side)
+    both = Tubes(*(np.concatenate([getattr(one, name), getattr(far, name)]) for name in ("nodes", "radii", "side")))
+    alone, distance = draw_one(numbers(), one)
+    together, _ = draw_one(numbers(), both)
+    np.testing.assert_array_equal(alone.density[distance < 0], together.density[distance < 0])
+
+
+def test_swollen_ones_are_paler_and_emptier_and_degenerate_ones_darker():
+    def inside(**share: float) -> tuple[float, float]:
+        canvases = [draw_one(numbers(**share), seed=seed) for seed in range(4)]
+        core = [canvas.density[distance < -40].mean() for canvas, distance in canvases]
+        cristae = [np.mean(canvas.parts[distance < -40] == Part.CRISTA) for canvas, distance in canvases]
+        return float(np.mean(core)), float(np.mean(cristae))
+
+    sound, swollen = inside(), inside(mitochondria__swollen_share=1.0)
+    degenerate = inside(mitochondria__degenerate_share=1.0)
+    assert swollen[0] < sound[0] - 0.1
+    assert swollen[1] < 0.5 * sound[1]
+    assert degenerate[1] < sound[1]
+    assert degenerate[0] > swollen[0]
+
+
+STATISTICS = {
+    "matrix": lambda c, d: float(np.median(c.density[(c.parts == Part.MATRIX)])),
+    "dark": lambda c, d: float(np.mean(c.density[d < -45] > 0.9)),
+    "rim": lambda c, d: float(np.mean(c.density[(d < -1) & (d > -6)])),
+    "membrane": lambda c, d: float(np.sum(np.isin(c.parts, (Part.OUTER_MEMBRANE, Part.INNER_MEMBRANE)))),
+    "space": lambda c, d: float(np.sum(c.parts == Part.INTERMEMBRANE_SPACE)),
+    "space_stain": lambda c, d: float(np.mean(c.density[c.parts == Part.INTERMEMBRANE_SPACE])),
+    "uneven": lambda c, d: float(np.std(c.density[(c.parts == Part.MATRIX) & (d < -45)])),
+    "cristae": lambda c, d: float(np.mean(c.parts[d < -45] == Part.CRISTA)),
+    "rows": lambda c, d: float(len(cristae_of(c))),
+    "contrast": lambda c, d: float(np.std(c.density[d < -45])),
+    "light": lambda c, d: -float(np.percentile(c.density[d < -45], 3)),
+    "shell_cristae": lambda c, d: float(np.mean(c.density[(d < -24) & (d > -34)])),
+    "turned": lambda c, d: float(np.std([r.orientation for r in cristae_of(c) if r.eccentricity > 0.9])),
+    "widths": lambda c, d: float(np.std(np.log([r.area / r.axis_major_length for r in cristae_of(c)]))),
+    "lying": lambda c, d: float(np.mean([abs(np.sin(r.orientation)) for r in cristae_of(c)])),
+    "straight": lambda c, d: float(np.mean([r.solidity for r in cristae_of(c)])),
+}
+
+
+@pytest.mark.parametrize(
+    ("knob", "low", "high", "grows"),
+    [
+        ("mitochondria.matrix_darkness", 0.1, 0.6, "matrix"),
+        ("mitochondria.membrane_density", 0.4, 1.2, "rim"),
+        ("mitochondria.membrane_nm", 5, 14, "membrane"),
+        ("mitochondria.membrane_gaps", 0.8, 0.0, "rim"),
+        ("mitochondria.intermembrane_nm", 3, 25, "space"),
+        ("mitochondria.intermembrane_darkness", 0.0, 0.5, "space_stain"),
+        ("mitochondria.mottle", 0.0, 0.2, "uneven"),
+        ("mitochondria.granules_per_um3", 0, 500, "dark"),
+        ("mitochondria.granule_radius_nm", 8, 25, "dark"),
+        ("mitochondria.granule_density", 0.6, 1.4, "dark"),
+        ("cristae.spacing_nm", 110, 35, "rows"),
+        ("cristae.lumen_nm", 4, 30, "cristae"),
+        ("cristae.lumen_spread", 0.0, 1.0, "widths"),
+        ("cristae.lumen_lightness", 0.0, 0.4, "light"),
+        ("cristae.membrane_nm", 4, 10, "cristae"),
+        ("cristae.membrane_darkness", 0.05, 0.5, "contrast"),
+        ("cristae.contrast", 0.2, 1.6, "contrast"),
+        ("cristae.share", 0.2, 1.0, "cristae"),
+        ("cristae.extent_nm", 2000, 150, "rows"),
+        ("cristae.taper_nm", 150, 5, "cristae"),
+        ("cristae.junction_share", 0.0, 1.0, "shell_cristae"),
+        ("cristae.tip_gap_nm", 60, 0, "cristae"),
+        ("cristae.bending_nm", 40, 0, "straight"),
+        ("cristae.wave_nm", 220, 2000, "straight"),
+        ("cristae.longitudinal_share", 0.0, 1.0, "lying"),
+        ("cristae.domain_turn_rad", 0.0, 1.0, "turned"),
+        ("cristae.domain_nm", 5000, 150, "turned"),
+    ],
+)  # fmt: skip
+def test_a_knob_moves_what_it_says(knob: str, low: float, high: float, grows: str):
+    """Knobs that cannot show at their medians alone get company."""
+    company = {
+        "mitochondria.granule_radius_nm": {"mitochondria.granules_per_um3": 400.0},
+        "mitochondria.granule_density": {"mitochondria.granules_per_um3": 400.0},
+        "cristae.domain_nm": {"cristae.domain_turn_rad": 1.0},
+        "cristae.domain_turn_rad": {"cristae.domain_nm": 200.0},
+        "cristae.junction_share": {"cristae.tip_gap_nm": 20.0},
+        "cristae.tip_gap_nm": {"cristae.junction_share": 0.0},
+        "cristae.extent_nm": {"cristae.share": 0.7},
+        "cristae.lumen_spread": {"cristae.spacing_nm": 70.0},
+        "cristae.wave_nm": {"cristae.bending_nm": 60.0},
+    }.get(knob, {})
+    straight = {"cristae.bending_nm": 0.0} if grows in ("turned", "lying", "rows", "widths") else {}
+    found = []
+    for value in (low, high):
+        drawn = {
+            name: float(number) for name, number in (medians() | SOUND | straight | company | {knob: value}).items()
+        }
+        found.append(np.mean([STATISTICS[grows](*draw_one(drawn, seed=seed)) for seed in range(4)]))
+    assert found[1] > found[0]
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_every_knob_can_be_drawn_at_both_ends_of_its_range(end: str):
+    grid = Grid((64, 64), 8.0, 20.0, 20.0)
+    for name, knob in KNOBS.items():
+        if name.startswith(("mitochondria.", "cristae.")):
+            canvas, _ = draw_one(medians() | {name: float(getattr(knob, end))}, grid=grid)
+            assert np.all(np.isfinite(canvas.density)), name
+            place(20, **{name.replace(".", "__"): float(getattr(knob, end))})
+
+
+def test_cells_fit_loosely_around_mitochondria():
+    def widths(spread: float) -> float:
+        """Scatter over pixels just outside mitochondria of the distance to the plasma membrane."""
+        found = []
+        for index in range(4):
+            overrides = [
+                f"mitochondria.clearance_spread={spread}",
+                "mitochondria.clearance_nm=40",
+                "cells.calibre_nm=90",
+            ]
+            drawn = draw(load_recipe(overrides=overrides), 3, index)
+            grid = grid_of(drawn, (1, 128, 128))
+            cut_here = cut(build(drawn, streams_of(3, index), grid), drawn, grid, 0.0, streams_of(3, index), True)
+            inside = cut_here.label > 0
+            if inside.any():
+                to_membrane = distance_transform_edt(cut_here.parts != Part.PLASMA_MEMBRANE)
+                found += list(to_membrane[inside ^ binary_dilation(inside)])
+        return float(np.std(found))
+
+    assert widths(1.2) > widths(0.0)

@@ -1,0 +1,109 @@
+"""Kinds of tissue within a recipe."""
+
+from pathlib import Path
+
+import pytest
+
+from mitodata import RecipeError
+from mitogen.recipe.diff import list_differences
+from mitogen.recipe.recipe import draw, load_recipe, parse_recipe
+
+TWO = """
+[cells]
+gap_nm = 10
+
+[[kinds]]
+name = "fly"
+share = 0.3
+[kinds.cells]
+gap_nm = 3
+
+[[kinds]]
+name = "mouse"
+share = 0.5
+[kinds.cells]
+gap_nm = 20
+[kinds.mitochondria]
+radius_nm = { uniform = [100, 110] }
+"""
+
+
+def test_a_kind_is_drawn_as_often_as_its_share_says() -> None:
+    recipe = parse_recipe(TWO)
+    gaps = [draw(recipe, 4, index)["cells.gap_nm"] for index in range(2000)]
+    assert gaps.count(3) / 2000 == pytest.approx(0.3, abs=0.04)
+    assert gaps.count(20) / 2000 == pytest.approx(0.5, abs=0.04)
+    assert gaps.count(10) / 2000 == pytest.approx(0.2, abs=0.04)
+
+
+def test_the_knobs_of_a_kind_are_drawn_together_and_all_others_stay_as_they_were() -> None:
+    with_kinds, plain = parse_recipe(TWO), parse_recipe("[cells]\ngap_nm = 10\n")
+    for index in range(50):
+        drawn, before = draw(with_kinds, 4, index), draw(plain, 4, index)
+        is_mouse = drawn["cells.gap_nm"] == 20
+        assert is_mouse == (drawn["mitochondria.radius_nm"] != before["mitochondria.radius_nm"])
+        changed = {name for name in drawn if drawn[name] != before[name]}
+        assert changed <= {"cells.gap_nm", "mitochondria.radius_nm"}
+        assert list(drawn) == list(before)
+
+
+def test_an_override_holds_in_every_kind() -> None:
+    recipe = parse_recipe(TWO).override({"cells.gap_nm": 7})
+    assert {draw(recipe, 4, index)["cells.gap_nm"] for index in range(50)} == {7}
+
+
+def test_a_recipe_with_kinds_is_written_and_read_again() -> None:
+    recipe = parse_recipe(TWO)
+    again = parse_recipe(recipe.to_toml())
+    assert again == recipe
+    assert again.to_toml() == recipe.to_toml()
+
+
+def test_kinds_come_from_the_base_unless_a_recipe_has_its_own(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(TWO)
+    (tmp_path / "same.toml").write_text('base = "base.toml"\n')
+    (tmp_path / "none.toml").write_text('base = "base.toml"\nkinds = []\n')
+    assert [kind.name for kind in load_recipe(path=tmp_path / "same.toml").kinds] == ["fly", "mouse"]
+    assert load_recipe(path=tmp_path / "none.toml").kinds == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "fly"\n', "", "kinds: name is None; expected text"),
+        ("share = 0.3", "share = 0", "kind 'fly': share is 0; expected a number above 0"),
+        ("share = 0.3", "share = true", "kind 'fly': share is True"),
+        ("share = 0.3", "share = 0.6", "shares add up to 1.1; expected at most 1"),
+        ('name = "fly"', 'name = "mouse"', "kind 'mouse': occurs 2 times"),
+        ("gap_nm = 3", "gap_n = 3", "kind 'fly': cells.gap_n: unknown knob; did you mean"),
+        ("gap_nm = 3", "gap_nm = 1e9", "kind 'fly': cells.gap_nm: "),
+        ("share = 0.3\n", "share = 0.3\ncells = 4\n[kinds.imaging]\n", "kind 'fly': cells: expected a table"),
+    ],
+)
+def test_impossible_kinds_are_refused_in_one_line(old: str, new: str, message: str) -> None:
+    text = TWO.replace(old, new, 1)
+    if "[kinds.imaging]" in new:
+        text = text.replace("[kinds.cells]\ngap_nm = 3\n", "", 1)
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_kinds_that_are_no_list_are_refused() -> None:
+    with pytest.raises(RecipeError, match="expected \\[\\[kinds\\]\\] tables"):
+        parse_recipe("[kinds]\nname = 'fly'\n")
+
+
+def test_a_comparison_of_recipes_names_the_kinds() -> None:
+    text = list_differences(parse_recipe("[cells]\ngap_nm = 10\n"), parse_recipe(TWO))
+    assert "kind fly, share:" in text
+    assert "kind fly, cells.gap_nm:" in text
+
+
+def test_every_kind_of_mito_can_be_drawn() -> None:
+    recipe = load_recipe("mito")
+    assert recipe.kinds
+    assert sum(kind.share for kind in recipe.kinds) < 0.9, "most of what `mito` is for are wide ranges"
+    seen = {draw(recipe, 0, index)["section.pixel_nm"] for index in range(300)}
+    assert len(seen) == 1, "all images of one file have one pixel size"

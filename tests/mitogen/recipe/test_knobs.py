@@ -1,0 +1,168 @@
+"""Every knob of the scene of tissue moves what it says, and nothing that is another's."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from knob_rows import ROWS, Row
+from knob_settings import QUIET
+from knob_views import View
+
+from mitogen.recipe.recipe import Recipe, draw, load_recipe
+from mitogen.recipe.tissue_knobs import KNOBS
+from mitogen.rendering.image import render
+
+KNOB = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.knob)
+
+
+@cache
+def medians() -> dict[str, float]:
+    return {name: float(knob.fit(knob.default).ppf(0.5)) for name, knob in KNOBS.items()}
+
+
+@cache
+def view(changed: frozenset[tuple[str, float]], index: int) -> View:
+    # As drawn numbers are: loops are compiled anew for whole ones.
+    return View({name: float(value) for name, value in (medians() | QUIET | dict(changed)).items()}, index)
+
+
+def measured(row: Row, value: float) -> float:
+    setting = frozenset({**row.base, row.knob: value}.items())
+    return float(np.nanmean([row.grows(view(setting, index)) for index in range(2)]))
+
+
+def test_every_knob_has_a_row():
+    assert [row.knob for row in ROWS] == list(KNOBS)
+    assert all(KNOBS[row.knob].low <= row.low < row.high <= KNOBS[row.knob].high for row in ROWS)
+
+
+@KNOB
+def test_a_knob_moves_what_it_says(row: Row):
+    less, more = measured(row, row.low), measured(row, row.high)
+    assert more - less > 0.05 * max(abs(more), abs(less))
+
+
+# --- and nothing else
+
+EVERYTHING = {
+    "section.pixel_nm": 16, "cells.calibre_nm": 200, "cells.loose_vesicles": 0.5, "glia.share": 0.2,
+    "cells.dark_share": 0.1, "neurites.density_per_um3": 0.3, "myelin.density_per_um3": 0.1,
+    "somata.density_per_um3": 0.01, "somata.radius_nm": 700, "mitochondria.volume_fraction": 0.2,
+    "mitochondria.radius_nm": 100, "boutons.share": 0.3,
+    "dense_core.occupancy": 0.3, "synapses.share": 0.3, "t_bars.density_per_um2": 3, "reticulum.cisternae_share": 0.4,
+    "reticulum.tubule_share": 0.5, "filaments.share": 0.3, "microtubules.occupancy": 0.5, "ribosomes.occupancy": 0.5,
+    "golgi.density_per_um3": 2, "lysosomes.density_per_um3": 1, "lipofuscin.density_per_um3": 0.5,
+    "multivesicular.density_per_um3": 1, "multilamellar.density_per_um3": 0.5, "lipid.density_per_um3": 0.5,
+    "endosomes.density_per_um3": 1, "imaging.noise": 5,
+}  # fmt: skip
+INSIDES = (
+    "cristae.", "mitochondria.membrane", "mitochondria.intermembrane", "mitochondria.matrix", "mitochondria.mottle",
+    "mitochondria.granule", "mitochondria.clearance", "mitochondria.degenerate",
+)  # fmt: skip
+MOVES_MITOCHONDRIA = {
+    name for name in KNOBS if name.startswith(("section.", "mitochondria.")) and not name.startswith(INSIDES)
+} | {
+    # They stay out of the borders of trunks, of myelin and of nuclei.
+    "neurites.density_per_um3", "neurites.radius_nm", "myelin.density_per_um3", "myelin.radius_nm",
+    "myelin.sheath_ratio", "somata.density_per_um3", "somata.radius_nm",
+}  # fmt: skip
+OWN_FIELDS = {
+    "boutons.cluster_nm": {"cluster"}, "synapses.spacing_nm": {"patch"},
+    "reticulum.tubule_spacing_nm": {"tubule_1", "tubule_2"}, "t_bars.density_per_um2": {"t_bar_1", "t_bar_2"},
+    "nuclei.pores_per_um2": {"pore_1", "pore_2"},
+}  # fmt: skip
+LAYS_OUT_CELLS = {f"cells.{name}" for name in (
+    "calibre_nm", "calibre_spread", "elongation", "tortuosity", "waviness_nm", "wave_length_nm")}  # fmt: skip
+
+
+CROWD = 6
+"""The image that is looked at: one that shows mitochondria and most of the rest."""
+
+
+def turned(row: Row, index: int = CROWD) -> tuple[View, View]:
+    """A crowded image, and the same with the knob at that end of its row which is further away."""
+    before = view(frozenset(EVERYTHING.items()), index)
+    far = max((row.low, row.high), key=lambda value: abs(value - before.drawn[row.knob]))
+    return before, view(frozenset({**EVERYTHING, row.knob: far}.items()), index)
+
+
+@KNOB
+def test_a_knob_leaves_every_other_number_as_it_was(row: Row):
+    recipe = load_recipe()
+    for index in range(3):
+        before, after = (draw(r, 5, index) for r in (recipe, recipe.override({row.knob: row.high})))
+        assert {**before, row.knob: row.high} == after
+
+
+@KNOB
+def test_a_knob_leaves_the_streams_of_others_untouched(row: Row):
+    before, after = turned(row)
+    assert before.scene.keys == after.scene.keys
+    for name, field in before.scene.fields.items():
+        np.testing.assert_array_equal(field.phase, after.scene.fields[name].phase)
+        if name not in OWN_FIELDS.get(row.knob, ()):
+            np.testing.assert_array_equal(field.k, after.scene.fields[name].k)
+    if row.knob not in LAYS_OUT_CELLS and row.knob != "section.pixel_nm":
+        for mine, others in zip(before.layout, after.layout, strict=True):
+            np.testing.assert_array_equal(mine, others)
+    if row.knob not in MOVES_MITOCHONDRIA:
+        # Instances have other numbers where the scene is built further around, as for shifted sections.
+        same = (lambda label: label > 0) if row.knob == "stack.jitter_nm" else np.asarray
+        np.testing.assert_array_equal(same(before.section.label), same(after.section.label))
+    if KNOBS[row.knob].unit == "density" or row.knob.startswith(("imaging.", "stack.")):
+        np.testing.assert_array_equal(before.section.parts, after.section.parts)
+    if row.knob.startswith(("imaging.", "stack.")):
+        np.testing.assert_array_equal(before.section.density, after.section.density)
+
+
+def test_the_crowded_image_shows_what_could_change():
+    before = view(frozenset(EVERYTHING.items()), CROWD)
+    assert len(np.unique(before.section.label)) > 4
+    assert len(np.unique(before.section.parts)) > 14
+    assert len(before.scene.trunks) > 0
+    assert len(np.unique(before.scene.body)) > 1
+
+
+# --- in the preset
+
+NEEDS = {
+    "imaging.astigmatism_deg": "imaging.astigmatism_px", "imaging.knife_deg": "imaging.knife_marks",
+    "imaging.dust_radius_nm": "imaging.dust_per_um2", "imaging.fold_width_nm": "imaging.folds",
+    "imaging.clahe_clip": "imaging.clahe",
+}  # fmt: skip
+OFF_IN_THE_PRESET = {"stack.low_contrast", "stack.copied_share"}
+"""They tell how sections of low contrast and missing sections look, of which the preset has none."""
+
+
+@cache
+def preset(section: str) -> Recipe:
+    """The preset in a wide field of view, with as many and as large ones of what a section is about as it draws."""
+    recipe = Recipe()
+    about = "somata" if section == "nuclei" else section
+    most = {
+        name: value.ppf(0.97)
+        for name, value in recipe.values.items()
+        if f"{about}.density_per_um3" in KNOBS and name in (f"{about}.density_per_um3", f"{about}.radius_nm")
+    }
+    return recipe.override({"section.pixel_nm": 24, **most})
+
+
+@cache
+def drawn_by_preset(section: str, index: int, depth: int) -> np.ndarray:
+    return render(preset(section), 0, index, (depth, 96, 96)).raw
+
+
+@KNOB
+def test_no_knob_is_dead_in_the_preset(row: Row):
+    if row.knob in OFF_IN_THE_PRESET:
+        return
+    section = row.knob.split(".")[0]
+    depth = 2 if section == "stack" or row.knob == "section.spacing_nm" else 1
+    for index in range(100):
+        drawn = draw(preset(section), 0, index)
+        if drawn[NEEDS.get(row.knob, "section.pixel_nm")] > 0:
+            far = max((row.low, row.high), key=lambda value: abs(value - drawn[row.knob]))
+            other = render(preset(section).override({row.knob: far}), 0, index, (depth, 96, 96))
+            if not np.array_equal(other.raw, drawn_by_preset(section, index, depth)):
+                return
+    pytest.fail("it changes no image of a hundred")

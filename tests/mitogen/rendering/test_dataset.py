@@ -1,0 +1,378 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from mitodata import DataError, Sample
+from mitodata.hdf5.dataset import Dataset, Provenance, software, write_dataset
+from mitodata.hdf5.layout import THICKNESS
+from mitogen.recipe.recipe import Recipe, load_recipe, parse_recipe
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job, Renderer, RenderError, job_of, spell
+from mitogen.rendering.shards import Shards
+from mitogen.tissue.compartments import class_names
+
+STANDIN = Path(__file__).parents[1] / "standin"
+RECIPE = Recipe()
+SHAPE = (1, 256, 256)  # 8 images a shard
+N = 64
+
+# A program as a user would run it, so that it can be killed.
+PROGRAM = f"""
+from pathlib import Path
+import click, standin
+from mitodata.command_line import run
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job
+from mitogen.recipe.recipe import Recipe
+
+@click.group()
+def program(): pass
+
+@program.command()
+@click.argument("path", type=Path)
+def go(path):
+    render_dataset(Job(Recipe(), 3, {SHAPE}, renderer=standin.slow), path, {N}, 2)
+
+run(program)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process and its workers, which inherit the path, import the stand-in renderers."""
+    monkeypatch.syspath_prepend(STANDIN)
+
+
+def standin(name: str) -> Renderer:
+    import standin as module
+
+    return getattr(module, name)
+
+
+def make(path: Path, n: int = 40, workers: int = 2, renderer: str = "quick", overwrite: bool = False) -> Path:
+    job = Job(RECIPE, 3, SHAPE, renderer=standin(renderer))
+    render_dataset(job, path, n, workers, overwrite=overwrite, progress=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bytes]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(STANDIN)
+        yield make(tmp_path_factory.mktemp("unbroken") / "a.h5", N, 1).read_bytes()
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path, unbroken: bytes) -> None:
+    assert make(tmp_path / "b.h5", N, 3).read_bytes() == unbroken
+
+
+def test_images_are_in_order_and_remember_their_numbers(tmp_path: Path) -> None:
+    job = Job(RECIPE, 3, (1, 32, 32), renderer=standin("quick"))
+    path = tmp_path / "a.h5"
+    render_dataset(job, path, 5, 1, progress=False)
+    with Dataset(path) as dataset:
+        assert len(dataset) == 5
+        assert parse_recipe(dataset.provenance.recipe) == RECIPE
+        assert dataset.provenance.seed == 3
+        for got, expected in zip(dataset, job.samples(range(5)), strict=True):
+            assert np.array_equal(got.raw, expected.raw)
+            assert np.array_equal(got.label, expected.label)
+            assert dict(got.params) == dict(expected.params)
+
+
+def test_parts_are_gone_and_workers_have_one_thread(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "a.h5"
+    before = dict(os.environ)
+    render_dataset(Job(RECIPE, 0, (1, 32, 32), renderer=standin("threads")), path, 2, progress=False)
+    assert [item.name for item in path.parent.iterdir()] == ["a.h5"]
+    assert dict(os.environ) == before
+    with Dataset(path) as dataset:
+        assert np.all(dataset[0].raw == 1)
+
+
+def test_an_existing_file_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    path.write_text("precious")
+    with pytest.raises(DataError, match="exists already"):
+        make(path)
+    with pytest.raises(DataError, match="exists already"):
+        make(tmp_path, overwrite=True)
+    assert path.read_text() == "precious"
+    make(path, 1, 1, overwrite=True)
+    with Dataset(path) as dataset:
+        assert len(dataset) == 1
+
+
+def start(path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "go", str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    shards = Shards(path.with_name(path.name + ".parts"), range(N), SHAPE)
+    wait_until(lambda: shards.images_done() > 0 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    return process
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def group_is_gone(group: int) -> bool:
+    """Whether no process of the group is alive; the dead that nobody has collected do not count."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = entry.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != "Z":
+            return False
+    return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc, which only Linux has")
+def test_a_killed_run_leaves_no_orphans_and_continues_to_the_same_file(tmp_path: Path, unbroken: bytes) -> None:
+    path = tmp_path / "a.h5"
+    process = start(path)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: group_is_gone(process.pid))
+    assert not path.exists()
+    assert 0 < Shards(path.with_name("a.h5.parts"), range(N), SHAPE).images_done() < N
+    make(path, N, 2, "slow")
+    assert path.read_bytes() == unbroken
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc, which only Linux has")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_stop_keeps_what_is_done_and_says_so(number: int, tmp_path: Path, unbroken: bytes) -> None:
+    path = tmp_path / "a.h5"
+    process = start(path)
+    os.killpg(process.pid, number)  # a terminal, and `timeout`, send it to the whole group
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "of 64 images are kept in" in errors
+    assert "the same command continues" in errors
+    wait_until(lambda: group_is_gone(process.pid))
+    assert not path.exists()
+    make(path, N, 2, "slow")
+    assert path.read_bytes() == unbroken
+
+
+@pytest.mark.parametrize("images", [(3, 5, 6, 21), range(9, 27), [17]])
+def test_single_images_are_the_same_as_in_the_whole_file(tmp_path: Path, images: Sequence[int]) -> None:
+    job = Job(RECIPE, 3, SHAPE, parts=True, renderer=standin("quick"))
+    render_dataset(job, tmp_path / "all.h5", 30, 2, progress=False)
+    render_dataset(job, tmp_path / "some.h5", images, 2, progress=False)
+    with Dataset(tmp_path / "all.h5") as whole, Dataset(tmp_path / "some.h5") as some:
+        assert len(some) == len(images)
+        assert whole.provenance.source == "mitogen render"
+        assert some.provenance.source == f"mitogen render --only {spell(images)}"
+        assert some.provenance.classes == whole.provenance.classes == class_names()
+        for found, index in zip(some, images, strict=True):
+            expected = whole[index]
+            assert found.name == expected.name == f"{index:06d}"
+            for name in ("raw", "label", "mask", "compartment"):
+                assert np.array_equal(getattr(found, name), getattr(expected, name))
+            assert dict(found.params) == dict(expected.params)
+
+
+def test_shards_of_other_images_are_refused(tmp_path: Path) -> None:
+    job = Job(RECIPE, 3, SHAPE, renderer=standin("failing_late"))
+    with pytest.raises(RenderError):
+        render_dataset(job, tmp_path / "a.h5", range(4, 40), 1, progress=False)
+    for images in (range(5, 40), 40, (4, 6)):
+        with pytest.raises(DataError, match="other settings"):
+            render_dataset(job, tmp_path / "a.h5", images, 1, progress=False)
+    with pytest.raises(RenderError, match="image 16"):
+        render_dataset(job, tmp_path / "a.h5", range(4, 40), 1, progress=False)
+    assert Shards(tmp_path / "a.h5.parts", range(4, 40), SHAPE).images_done() == 8
+
+
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [(range(5), "0:5"), (range(7, 8), "7"), ([417], "417"), ((3, 5, 6, 7, 9), "3,5:8,9"), (range(0, 6, 2), "0,2,4")],
+)
+def test_numbers_of_images_are_spelled_as_the_option_takes_them(images: Sequence[int], text: str) -> None:
+    assert spell(images) == text
+
+
+def test_a_job_is_found_again_in_its_file(tmp_path: Path) -> None:
+    job = Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 3, (1, 32, 48), parts=True)
+    render_dataset(replace(job, renderer=standin("quick")), tmp_path / "a.h5", 2, 1, progress=False)
+    assert job_of(tmp_path / "a.h5") == (job, software())
+
+
+def test_a_real_image_has_no_job(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "a.h5", [Sample(np.zeros((1, 8, 8), np.uint8), (1, 1, 1))], Provenance("a microscope"))
+    with pytest.raises(RenderError, match=r"a\.h5: holds no recipe; expected a file that `mitogen render` wrote"):
+        job_of(tmp_path / "a.h5")
+
+
+def test_finished_shards_are_not_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    shards = Shards(tmp_path / "a.h5.parts", range(40), SHAPE)
+    for _ in range(2):
+        with pytest.raises(RenderError):
+            make(path, 40, 1, "failing_late")
+        assert shards.images_done() == 16
+        # A mark that a second rendering of this shard would wipe out.
+        made = shards.path(range(8)).stat().st_mtime_ns
+        os.utime(shards.path(range(8)), ns=(1, 1))
+    assert made == 1
+
+
+def _cut(path: Path) -> None:
+    os.truncate(path, 1000)
+
+
+def _wipe(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def _shorten(path: Path) -> None:
+    with Dataset(path) as shard:
+        samples, provenance = list(shard)[1:], shard.provenance
+    write_dataset(path, samples, provenance, overwrite=True)
+
+
+def _scratch(path: Path) -> None:
+    """Damage that only shows when the images are read."""
+    with h5py.File(path) as file:
+        first = file["label"].id.get_chunk_info(0)
+    with path.open("r+b") as stream:
+        stream.seek(first.byte_offset)
+        stream.write(b"\xff" * first.size)
+
+
+@pytest.mark.parametrize("damage", [_cut, _wipe, _shorten, _scratch])
+def test_damaged_shards_are_made_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    whole = make(tmp_path / "whole.h5", 24, 1).read_bytes()
+    path = tmp_path / "a.h5"
+    with pytest.raises(RenderError):
+        make(path, 24, 1, "failing_late")
+    shards = Shards(tmp_path / "a.h5.parts", range(24), SHAPE)
+    note = json.loads((shards.folder / "job.json").read_text())
+    note["fingerprint"] = Job(RECIPE, 3, SHAPE, renderer=standin("quick")).fingerprint()
+    (shards.folder / "job.json").write_text(json.dumps(note))
+    damage(shards.path(range(8)))
+    if damage is _scratch:
+        with pytest.raises(RenderError, match="the same command continues"):
+            make(path, 24, 1)
+    assert make(path, 24, 1).read_bytes() == whole
+
+
+def test_shards_of_other_settings_are_refused_or_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with pytest.raises(RenderError):
+        make(path, 40, 1, "failing_late")
+    with pytest.raises(DataError, match="other settings"):
+        make(path, 40, 1, "quick")
+    make(path, 20, 1, "quick", overwrite=True)
+    assert not (tmp_path / "a.h5.parts").exists()
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "a.h5.parts"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    with pytest.raises(DataError, match="no folder of unfinished images"):
+        make(tmp_path / "a.h5", 2, 1, overwrite=True)
+    assert (folder / "thesis.txt").read_text() == "precious"
+
+
+def test_a_failing_image_is_named_with_the_way_to_make_it_again(tmp_path: Path) -> None:
+    with pytest.raises(RenderError) as caught:
+        make(tmp_path / "a.h5", 40, 2, "failing")
+    assert str(caught.value) == (
+        "image 5: ValueError: no room for a nucleus; to make it again alone: --only 5, "
+        "or mitogen.rendering.image.render(recipe, seed=3, index=5, shape=(1, 256, 256))"
+    )
+
+
+def test_a_dead_worker_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match=r"a worker was killed.* images are kept in"):
+        make(tmp_path / "a.h5", 40, 2, "dying")
+
+
+def test_impossible_arguments(tmp_path: Path) -> None:
+    for images, workers in (
+        (0, 1),
+        ((), 1),
+        (1, 0),
+        ((3, 3), 1),
+        ((4, 3), 1),
+        ((-1, 2), 1),
+        (range(9, 5, -1), 1),
+        (10**30, 1),
+    ):
+        with pytest.raises(RenderError, match="expected"):
+            render_dataset(Job(RECIPE), tmp_path / "a.h5", images, workers)
+    for settings in ({"seed": -1}, {"seed": 2**63}, {"shape": (0, 8, 8)}):
+        with pytest.raises(RenderError, match="expected"):
+            Job(RECIPE, **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        make(tmp_path / "file" / "a.h5", 1, 1)
+
+
+def test_a_full_disk_says_that_the_work_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match=r"16 of 40 images are kept"):
+        make(tmp_path / "a.h5", 40, 1, "full_disk")
+
+
+def test_without_a_terminal_progress_is_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    render_dataset(Job(RECIPE, 0, (1, 32, 32), renderer=standin("quick")), tmp_path / "a.h5", 3, 1)
+    assert capsys.readouterr().err.startswith("rendered 3 of 3 images, ")
+
+
+def test_fingerprint_sees_every_setting() -> None:
+    jobs = [
+        Job(RECIPE, 0, SHAPE),
+        Job(RECIPE, 1, SHAPE),
+        Job(RECIPE, 0, (1, 128, 256)),
+        Job(RECIPE, 0, SHAPE, parts=True),
+        Job(RECIPE, 0, SHAPE, renderer=standin("quick")),
+        Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 0, SHAPE),
+    ]
+    assert len({job.fingerprint() for job in jobs}) == len(jobs)
+
+
+def test_volumes(tmp_path: Path) -> None:
+    path = tmp_path / "v.h5"
+    render_dataset(Job(RECIPE, 0, (4, 32, 32), renderer=standin("quick")), path, 2, 1, progress=False)
+    with Dataset(path) as dataset:
+        assert dataset.shape(1) == (4, 32, 32)
+
+
+def test_a_file_knows_how_thick_each_section_is(tmp_path: Path) -> None:
+    recipe = load_recipe("mito")
+    render_dataset(Job(recipe, 3, (1, 48, 48)), tmp_path / "sections.h5", 4, workers=1, progress=False)
+    render_dataset(Job(recipe, 3, (2, 48, 48)), tmp_path / "volume.h5", 1, workers=1, progress=False)
+    with Dataset(tmp_path / "sections.h5") as sections, Dataset(tmp_path / "volume.h5") as volume:
+        drawn = [sample.params[THICKNESS] for sample in sections]
+        assert [sections.thickness_nm(number) for number in range(4)] == drawn
+        assert len(set(drawn)) == 4
+        assert volume.thickness_nm(0) == volume.voxel_size_nm(0)[0]

@@ -1,0 +1,151 @@
+"""Whole images: labels, determinism, agreement of sections and volumes, and what single knobs do."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation, binary_erosion
+from scipy.ndimage import label as components
+
+from mitogen.geometry.point_process import streams_of
+from mitogen.recipe.recipe import draw, load_recipe
+from mitogen.recipe.tissue_knobs import KNOBS
+from mitogen.rendering.image import grid_of, render
+from mitogen.scene.scene import build
+
+SMALL = (1, 160, 160)
+CROWDED = [
+    "mitochondria.volume_fraction=0.2",
+    "mitochondria.radius_nm=100",
+    "mitochondria.aspect=1.6",
+    "mitochondria.gap_nm=0",
+    "somata.density_per_um3=0",
+    "myelin.density_per_um3=0",
+    "neurites.density_per_um3=0",
+]
+
+
+def images(overrides: tuple[str, ...], count: int = 6, seed: int = 2):
+    recipe = load_recipe(overrides=overrides)
+    return [render(recipe, seed, index, SMALL) for index in range(count)]
+
+
+def test_an_image_is_the_same_whenever_it_is_rendered():
+    recipe = load_recipe()
+    first = render(recipe, 7, 3, SMALL)
+    render(recipe, 7, 4, SMALL)
+    again = render(recipe, 7, 3, SMALL)
+    np.testing.assert_array_equal(first.raw, again.raw)
+    np.testing.assert_array_equal(first.label, again.label)
+    assert dict(first.params) == dict(again.params)
+    assert not np.array_equal(first.raw, render(recipe, 8, 3, SMALL).raw)
+
+
+@pytest.mark.parametrize("preset", ["mito", "mito-shifted"])
+def test_mask_is_where_instances_are(preset: str):
+    recipe = load_recipe(preset=preset)
+    shares = []
+    for index in range(12):
+        sample = render(recipe, 0, index, SMALL)
+        np.testing.assert_array_equal(sample.mask == 1, sample.label > 0)
+        assert sample.raw.std() > 2
+        shares.append(float(np.mean(sample.mask)))
+    assert 0.005 < np.mean(shares) < 0.25
+
+
+def test_a_section_is_the_matching_slice_of_the_volume():
+    recipe = load_recipe(overrides=CROWDED)
+    volume = render(recipe, 1, 0, (3, 128, 128))
+    section = render(recipe, 1, 0, (1, 128, 128))
+    assert section.label.any()
+    np.testing.assert_array_equal(volume.label[0], section.label[0])
+
+
+def test_instances_are_connected_through_a_volume():
+    recipe = load_recipe(overrides=[*CROWDED, "section.spacing_nm=12"])
+    volume = render(recipe, 5, 1, (48, 128, 128))
+    whole = 0
+    for instance in np.unique(volume.label)[1:]:
+        body = volume.label == instance
+        inner = body[1:-1, 1:-1, 1:-1]
+        if inner.sum() == body.sum():
+            whole += 1
+            assert components(body, np.ones((3, 3, 3)))[1] == 1
+    assert whole >= 1
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_every_knob_renders_at_both_ends_of_its_range(end: str):
+    for name, knob in KNOBS.items():
+        recipe = load_recipe(overrides=[f"{name}={getattr(knob, end)}"])
+        assert render(recipe, 0, 0, (1, 32, 32)).params[name] == getattr(knob, end)
+
+
+@pytest.mark.parametrize("calibre", [60, 2000])
+def test_cells_of_any_allowed_size_fill_the_section(calibre: int):
+    for sample in images((f"cells.calibre_nm={calibre}", "cells.elongation=8"), 4):
+        assert sample.raw.std() > 2
+
+
+def test_mitochondria_are_darker_than_what_is_around_them():
+    inside, around = [], []
+    for sample in images(
+        ("mitochondria.volume_fraction=0.15", "mitochondria.swollen_share=0", "cells.dark_share=0"), 16
+    ):
+        mask = sample.mask[0] == 1
+        near = binary_dilation(mask, iterations=8) & ~binary_dilation(mask, iterations=4)
+        core = binary_erosion(mask, iterations=2)
+        if core.sum() > 100:
+            inside.append(sample.raw[0][core].mean())
+            around.append(sample.raw[0][near].mean())
+    assert np.mean(np.array(inside) < np.array(around)) >= 0.8
+    assert np.mean(inside) < np.mean(around) - 8
+
+
+@pytest.mark.parametrize(
+    ("knob", "low", "high", "grows"),
+    [
+        ("mitochondria.volume_fraction", 0.01, 0.15, "mask"),
+        ("cells.membrane_nm", 5, 20, "dark"),
+        ("boutons.share", 0, 0.9, "dark"),
+        ("imaging.noise", 1, 25, "rough"),
+        ("cells.grain", 0, 0.3, "rough"),
+        ("imaging.white", 150, 230, "bright"),
+        ("imaging.shading", 0, 40, "drift"),
+        ("lysosomes.density_per_um3", 0, 6, "dark"),
+        ("filaments.share", 0, 0.6, "dark"),
+        ("ribosomes.occupancy", 0, 1, "dark"),
+        ("dense_core.occupancy", 0, 0.9, "dark"),
+        ("reticulum.cisternae_share", 0, 0.8, "dark"),
+        ("synapses.share", 0, 0.9, "dark"),
+    ],
+)
+def test_a_knob_moves_what_it_says(knob: str, low: float, high: float, grows: str):
+    statistics = {
+        "mask": lambda s: np.mean(s.mask),
+        "dark": lambda s: np.mean(s.raw < 140),
+        "bright": lambda s: np.mean(s.raw),
+        "rough": lambda s: np.std(np.diff(s.raw[0].astype(float), axis=0)),
+        "drift": lambda s: np.std(s.raw[0].reshape(4, 40, 4, 40).mean(axis=(1, 3))),
+    }
+    fixed = (
+        "imaging.contrast=120",
+        "imaging.white=200",
+        "imaging.gamma=1",
+        "boutons.share=0.2",
+        "glia.share=0.2",
+        "cells.dark_share=0",
+    )
+    few, many = (images((*fixed, f"{knob}={value}")) for value in (low, high))
+    measure = statistics[grows]
+    assert np.mean([measure(s) for s in many]) > np.mean([measure(s) for s in few])
+
+
+def test_placed_mitochondria_lie_within_one_cell_of_the_scene():
+    recipe = load_recipe(overrides=["neurites.density_per_um3=1.5", "mitochondria.volume_fraction=0.15"])
+    drawn = draw(recipe, 0, 0)
+    scene = build(drawn, streams_of(0, 0), grid_of(drawn, (1, 256, 256)))
+    assert len(scene.host) == len(scene.inclusions) == len(scene.instance)
+    assert scene.host.min() >= 0
+    assert scene.host.max() < len(scene.kind)
+    numbers = scene.instance[scene.body < 0]
+    assert len(np.unique(numbers)) == len(numbers)
+    assert np.all(scene.instance[scene.body >= 0] == 0)

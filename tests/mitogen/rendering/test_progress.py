@@ -1,0 +1,39 @@
+"""Progress where nothing can be shown."""
+
+import io
+import sys
+
+import pytest
+
+from mitogen.rendering.progress import Progress, say
+
+
+class Broken(io.StringIO):
+    """A terminal that was closed, or a file on a full disk."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("stream", [None, Broken(terminal=True), Broken(terminal=False)])
+def test_a_stream_that_takes_nothing_stops_no_work(monkeypatch: pytest.MonkeyPatch, stream: Broken | None) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress("image", 2) as bar:
+        bar.advance(1)
+        bar.advance(1)
+    say("done")
+
+
+def test_without_stderr_nothing_gets_into_the_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    say("done")
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,223 @@
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from sklearn.metrics import jaccard_score
+
+from mitodata import DataError, RunError, Sample
+from mitodata.hdf5.dataset import Dataset
+from mitoseg.config.settings import FitConfig
+from mitoseg.evaluate import evaluate, pick_shown
+from mitoseg.inference.postprocess import PEAK, decode, find_pieces
+from mitoseg.inference.predictor import load_model, predict_maps, predict_probability
+from mitoseg.inference.segment import make_wish, segment
+from mitoseg.report import format_table, write_report, write_tables
+from mitoseg.training.trainer import fit
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_tables_and_page(
+    run: Path, fresh_discs: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    volume = make_file(draw(50, (5, 70, 60), 6.0), name="fresh")
+    model = load_model(run)
+    results = evaluate(model, [fresh_discs, volume], every=2)
+    write_tables(tmp_path, results)
+    page = write_report(tmp_path, results, model)
+
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(metrics) == ["fresh", "fresh-2"]
+    assert metrics["fresh"]["images"] == 3
+    assert metrics["fresh-2"]["images"] == 3
+    assert metrics["fresh-2"]["sections_in_file"] == 5
+    assert metrics["fresh"]["threshold"] == model.threshold
+    assert metrics["fresh"]["peak"] == PEAK
+    assert set(metrics["fresh"]["iou"]) == {"mean", "std", "pooled", "interval", "pooled_interval"}
+    assert metrics["fresh"]["iou"]["mean"] > 0.85
+    rows = read_rows(tmp_path / "fresh.csv")
+    assert np.mean([float(row["iou"]) for row in rows]) == pytest.approx(metrics["fresh"]["iou"]["mean"], abs=1e-5)
+    assert [row["z"] for row in read_rows(tmp_path / "fresh-2.csv")] == ["0", "2", "4"]
+
+    curve = read_rows(tmp_path / "fresh-curve.csv")
+    assert [curve[0]["threshold"], curve[-1]["threshold"], curve[0]["recall"]] == ["0.000000", "inf", "1.000000"]
+    at_threshold = next(row for row in curve if row["threshold"] == f"{model.threshold:.6f}")
+    assert float(at_threshold["iou"]) == pytest.approx(metrics["fresh"]["iou"]["pooled"], abs=1e-5)
+    diagram = read_rows(tmp_path / "fresh-reliability.csv")
+    assert sum(int(row["voxels"]) for row in diagram) == 6 * 64 * 64 // 2
+
+    text = page.read_text()
+    assert text.count('class="parts"') == 6
+    assert "http" not in text
+    assert "evenly spaced" in text
+    assert format_table(results).splitlines()[1].startswith("fresh ")
+
+
+def test_no_table_takes_the_place_of_another(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    """Also where files are called as tables are, and an image is a single pixel."""
+    speck = Sample(
+        np.zeros((1, 1, 1), np.uint8), (8.0, 8.0, 8.0), *[np.ones((1, 1, 1), t) for t in (np.uint16, np.uint8)]
+    )
+    model = load_model(run)
+    results = evaluate(model, [make_file(draw(50), speck, name=name) for name in ("runs", "one", "one-curve")])
+    write_tables(tmp_path, results, [results])
+    write_report(tmp_path, results, model)
+    assert len(read_rows(tmp_path / "runs-images.csv")) == len(read_rows(tmp_path / "one-curve-images.csv")) == 2
+    assert "run 2" in read_rows(tmp_path / "runs.csv")[0]
+    assert "threshold" in read_rows(tmp_path / "one-curve.csv")[0]
+
+
+def test_images_without_foreground_are_named_and_left_out(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    sample = draw(60)
+    assert sample.label is not None
+    empty = replace(sample, label=np.zeros_like(sample.label), mask=np.zeros(sample.raw.shape, np.uint8))
+    model = load_model(run)
+    results = evaluate(model, [make_file(draw(50), draw(51), empty, name="some"), make_file(empty, name="none")])
+    write_tables(tmp_path, results)
+    page = write_report(tmp_path, results, model).read_text()
+
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    some, none = metrics["some"], metrics["none"]
+    assert (some["images"], some["images_with_foreground"], some["images_falsely_found"]) == (3, 2, 1)
+    rows = read_rows(tmp_path / "some.csv")
+    assert rows[2]["iou"] == rows[2]["boundary_f1"] == rows[2]["roc_auc"] == ""
+    assert rows[2]["accuracy"] != ""
+    for name in ("iou", "boundary_f1", "hausdorff95_nm", "roc_auc", "calibration_error"):
+        expected = np.mean([float(row[name]) for row in rows[:2]])
+        assert some[name]["mean"] == pytest.approx(expected, abs=1e-5)
+    assert some["iou"]["pooled"] < some["iou"]["mean"]
+    assert none["iou"] == {
+        "mean": None,
+        "std": None,
+        "pooled": None,
+        "interval": [None, None],
+        "pooled_interval": [None, None],
+    }
+    assert none["accuracy"]["mean"] is None
+    assert none["accuracy"]["pooled"] < 1
+    assert none["iou_by_threshold"]["0.50"] is None
+
+    lines = format_table(results).splitlines()
+    assert lines[1].split()[:3] == ["some", "3", "2"]
+    assert lines[2].split()[:4] == ["none", "1", "0", "-"]
+    assert lines[3].startswith("some: 1 of 3 images have no foreground")
+    assert lines[4].startswith("none: 1 of 1 images have no foreground")
+    assert lines[3].removeprefix("some: ") in page
+    assert "no foreground in the truth" in page
+    assert ">nan" not in page
+
+
+def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
+    model = load_model(run).read_by(0.9, 0)
+    image = evaluate(model, [fresh_discs])[0].images[2]
+    sample = Dataset(fresh_discs)[2]
+    assert sample.mask is not None
+    prediction = predict_probability(model, sample.raw, sample.voxel_size_nm) >= 0.9
+    assert image.scores.iou == pytest.approx(jaccard_score(sample.mask.ravel(), prediction.ravel()))
+    assert 0 < image.boundary.agreement.f1 <= 1
+    # 64 pixels of 8 nm.
+    assert 0 < image.boundary.hausdorff95 < 64 * 8 * 2**0.5
+
+
+def test_pictures_are_of_the_worst_median_and_best(run: Path, fresh_discs: Path) -> None:
+    result = evaluate(load_model(run), [fresh_discs])[0]
+    shown = [float(panel.caption.split("IoU ")[1].split()[0]) for panel in result.panels]
+    assert shown == sorted(shown)
+    assert len(shown) == 6
+    assert shown[0] == pytest.approx(min(image.scores.iou for image in result.images), abs=1e-3)
+
+
+def test_a_report_that_cannot_be_written_is_named(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    model = load_model(run)
+    with pytest.raises(RunError, match="cannot be made"):
+        write_tables(tmp_path / "file", evaluate(model, [fresh_discs]))
+
+
+def test_whole_volumes_are_one_image_each(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    model = load_model(run)
+    path = make_file(draw(50, (4, 70, 60), 6.0), draw(51, (3, 64, 64)), name="stacks")
+    whole, slices = (evaluate(model, [path], volumes=volumes)[0] for volumes in (True, False))
+    assert [len(whole.images), len(slices.images), len(whole.panels)] == [2, 7, 6]
+    # The same voxels, so the same counts; but an object is one body, not a profile a section.
+    assert whole.measured["iou"].pooled == pytest.approx(slices.measured["iou"].pooled)
+    assert len(whole.images[0].objects.true_size) == 3
+    assert sum(len(image.objects.true_size) for image in slices.images[:4]) == 12
+    assert "middle xz plane" in whole.panels[1].caption
+    assert {panel.pixel_nm for panel in whole.panels} == {(6, 6), (40, 6), (8, 8), (40, 8)}
+    write_tables(tmp_path, [whole])
+    assert read_rows(tmp_path / "stacks.csv")[0]["z"] == ""
+    assert "size_um3" in read_rows(tmp_path / "stacks-objects.csv")[0]
+    assert ">2 volumes<" in write_report(tmp_path, [whole], model).read_text()
+
+
+def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
+    run: Path, make_file: Callable[..., Path], tmp_path: Path, draw: Callable[..., Sample]
+) -> None:
+    flat = draw(50, (64, 64, 64))
+    path = make_file(replace(flat, voxel_size_nm=(8.0, 8.0, 8.0)), draw(51, (3, 64, 64)), name="cube")
+    model = load_model(run)
+    (auto,) = evaluate(model, [path], every=4)
+    (single,) = evaluate(model, [path], every=4, axes="z")
+    _, maps, *_ = segment(model, [path], tmp_path, make_wish(outputs="mask,probability"))
+    found = tifffile.imread(maps)
+    with Dataset(path) as file:
+        mask = file[0].mask
+    pieces = find_pieces(found, model.rule)
+    assert found.shape == (64, 64, 64)
+    assert mask is not None
+    for image in auto.images[:16]:
+        assert image.place.z is not None
+        # Pieces are those of the volume, not of the section.
+        expected = jaccard_score(mask[image.place.z].ravel(), pieces[image.place.z].ravel() > 0)
+        assert image.values["iou"] == pytest.approx(expected)
+    assert [auto.axes, single.axes] == ["zyx", "z"]
+    # The sections of the second sample, which is a stack of flat voxels, are scored alike.
+    assert [image.counts for image in auto.images[16:]] == [image.counts for image in single.images[16:]]
+    assert auto.images[0].counts != single.images[0].counts
+    assert format_table([auto]).endswith("cube: mean of what the network says of slices across z, y, x.")
+    assert "z, y, x" in write_report(tmp_path, [auto], model).read_text()
+
+
+def test_axes_that_are_none(run: Path, fresh_discs: Path) -> None:
+    with pytest.raises(RunError, match="axes 'zz'; expected some of the letters"):
+        evaluate(load_model(run), [fresh_discs], axes="zz")
+    with pytest.raises(DataError, match="a single section"):
+        evaluate(load_model(run), [fresh_discs], axes="zyx")
+
+
+def test_a_network_that_tells_objects_apart_is_asked_to(
+    discs: Path, fresh_discs: Path, tiny: FitConfig, tmp_path: Path
+) -> None:
+    config = tiny.model_copy(update={"target": "instance"})
+    fit([discs], tmp_path / "run", config, validation=[fresh_discs])
+    model = load_model(tmp_path / "run")
+    result = evaluate(model.read_by(0.01), [fresh_discs])[0]
+    sample = Dataset(fresh_discs)[0]
+    maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
+    found = decode(maps, "instance", replace(model.decoding, threshold=0.01))
+    assert sum(image.objects.counts[0.5].false_positive for image in result.images[:1]) <= found.max()
+    assert result.panels[0].objects is not None
+
+
+def test_few_images_are_all_shown(run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample]) -> None:
+    result = evaluate(load_model(run), [make_file(*(draw(seed) for seed in range(60, 65)), name="five")])[0]
+    assert [panel.caption.split(":")[0] for panel in result.panels] == ["worst", "worst", "median", "best", "best"]
+    many = evaluate(load_model(run), [make_file(*(draw(seed) for seed in range(60, 71)), name="many")])[0]
+    titles = [title for title, _ in pick_shown(many.images)]
+    assert titles == ["worst"] * 3 + ["median"] * 3 + ["best"] * 3
+    assert pick_shown(many.images)[4][1] is many.ranked()[5]

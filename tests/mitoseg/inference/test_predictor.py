@@ -1,0 +1,120 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mitodata import DataError, RunError, Sample
+from mitoseg.config.settings import FitConfig
+from mitoseg.inference.predictor import Model, load_model, plan_windows, predict_probability
+from mitoseg.metrics import confusion, scores
+from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
+from mitoseg.networks.unet import FEATURES, build_model
+
+
+class Brightness(nn.Module):
+    """Says that bright is foreground; a probe that shows what reaches the network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return 4 * image
+
+
+@pytest.fixture
+def probe(tiny: FitConfig) -> Model:
+    return Model(Brightness().eval(), tiny, 0.5)
+
+
+def test_a_trained_run_finds_discs_at_another_voxel_size(run: Path, draw: Callable[..., Sample]) -> None:
+    sample = draw(2000, (2, 64, 64))
+    assert sample.mask is not None
+    # The same tissue, imaged twice as finely.
+    raw, truth = (array.repeat(2, 1).repeat(2, 2) for array in (sample.raw, sample.mask))
+    model = load_model(run)
+    probability = predict_probability(model, raw, (40.0, 4.0, 4.0))
+    assert probability.shape == raw.shape
+    assert probability.dtype == np.float32
+    assert scores(confusion(np.asarray(probability >= model.threshold), truth)).iou > 0.8
+
+
+def test_the_threshold_of_the_run_is_loaded(run: Path, tmp_path: Path) -> None:
+    content = load_checkpoint(run / "last.pt")
+    assert load_model(run).threshold == content["threshold"]
+    save_checkpoint(tmp_path / "last.pt", {**content, "threshold": 0.77})
+    assert load_model(tmp_path).threshold == 0.77
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64), (1, 31, 200), (2, 300, 50), (1, 5, 7)])
+@pytest.mark.parametrize("voxel_nm", [4.0, 8.0, 11.0])
+def test_results_lie_on_the_grid_of_the_image(probe: Model, shape: tuple[int, int, int], voxel_nm: float) -> None:
+    raw = np.full(shape, 100, np.uint8)
+    raw[:, : shape[1] // 2] = 160
+    probability = predict_probability(probe, raw, (40.0, voxel_nm, voxel_nm))
+    assert probability.shape == shape
+    assert probability[:, 0].min() > probability[:, -1].max()
+    assert (probability >= 0).all()
+    assert (probability <= 1).all()
+
+
+def test_windows_are_up_to_two_patches_wide_and_no_wider_than_the_image(probe: Model) -> None:
+    patch = probe.config.patch_px
+    sides = [plan_windows(probe, (1, side, 3 * patch), (10.0, 10.0, 10.0)).size for side in (5, patch + 1, 9 * patch)]
+    assert sides == [(1, patch, 2 * patch), (1, patch + 32, 2 * patch), (1, 2 * patch, 2 * patch)]
+
+
+def test_windows_of_other_networks_are_patches(probe: Model) -> None:
+    # Those are the only size that was tried when the network was made: some do not take every other.
+    other = replace(probe, config=probe.config.model_copy(update={"network": "AttentionUnet"}))
+    for side in (5, 100, 900):
+        assert plan_windows(other, (1, side, 300), (10.0, 10.0, 10.0)).size == (1, 64, 64)
+
+
+def test_what_was_fitted_on_a_gpu_is_used_without_one(run: Path, tmp_path: Path) -> None:
+    content = load_checkpoint(run / "last.pt")
+    save_checkpoint(tmp_path / "last.pt", {**content, "config": {**content["config"], "device": "cuda"}})
+    assert load_model(tmp_path, "cpu").config.device == "cpu"
+
+
+def test_windows_leave_no_seams(probe: Model) -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.integers(0, 255, (1, 150, 170)).astype(np.uint8)
+    blended = predict_probability(probe, raw, (10.0, 10.0, 10.0))
+    whole = Model(probe.network, probe.config.model_copy(update={"patch_px": 192}), 0.5)
+    np.testing.assert_allclose(blended, predict_probability(whole, raw, (10.0, 10.0, 10.0)), atol=1e-5)
+
+
+def test_turning_turns_back(probe: Model) -> None:
+    raw = np.random.default_rng(0).integers(0, 255, (1, 40, 90)).astype(np.uint8)
+    plain, turned = (predict_probability(probe, raw, (8.0, 8.0, 8.0), turns=turns) for turns in (1, 8))
+    np.testing.assert_allclose(turned, plain, atol=1e-5)
+
+
+def test_wrong_arrays_are_refused(probe: Model) -> None:
+    with pytest.raises(DataError, match=r"expected non-empty uint8 of shape \(Z, Y, X\)"):
+        predict_probability(probe, np.zeros((4, 4), np.uint8), (8.0, 8.0, 8.0))
+    with pytest.raises(DataError, match="more than 16 times"):
+        predict_probability(probe, np.zeros((1, 4, 4), np.uint8), (8.0, 8e-3, 8e-3))
+
+
+def test_weights_of_another_network_are_refused(run: Path, tmp_path: Path) -> None:
+    content = load_checkpoint(run / "last.pt")
+    save_checkpoint(tmp_path / "a.pt", {**content, "config": {**content["config"], "network": "small"}})
+    with pytest.raises(RunError, match="do not fit"):
+        load_model(tmp_path / "a.pt")
+    save_checkpoint(tmp_path / "a.pt", {"config": content["config"]})
+    with pytest.raises(RunError, match="damaged"):
+        load_model(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("network", FEATURES)
+@pytest.mark.parametrize("norm", ["instance", "group"])
+def test_all_networks_keep_the_size(tiny: FitConfig, network: str, norm: str) -> None:
+    model = build_model(tiny.model_copy(update={"network": network, "norm": norm}))
+    with torch.inference_mode():
+        assert model(torch.zeros(2, 1, 32, 64)).shape == (2, 1, 32, 64)

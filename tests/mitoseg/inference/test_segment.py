@@ -1,0 +1,347 @@
+"""From files of all kinds to files of results."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mitodata import DataError, RunError, Sample
+from mitodata.hdf5.dataset import Dataset, Provenance, validate, write_dataset
+from mitoseg.inference.postprocess import decode, find_pieces
+from mitoseg.inference.predictor import Model, load_model, predict_probability
+from mitoseg.inference.segment import Wish, make_wish, segment
+from mitoseg.io.inputs import expand, open_sources
+from mitoseg.io.pictures import unique_names
+
+SIZE = (40.0, 8.0, 8.0)
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> Model:
+    return load_model(run)
+
+
+@pytest.fixture
+def volume(draw: Callable[..., Sample]) -> Sample:
+    return draw(78, (5, 64, 90))
+
+
+def read(path: Path) -> NDArray[np.uint8]:
+    with closing(open_sources(path, SIZE)) as sources:
+        source = next(sources)
+        z, y, x = (slice(0, length) for length in source.shape)
+        return source.read((z, y, x))
+
+
+def test_masks_and_probabilities_of_all_kinds_of_files(
+    model: Model, draw: Callable[..., Sample], make_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    sample, volume = draw(77), draw(78, (3, 64, 64))
+    (tmp_path / "in").mkdir()
+    Image.fromarray(sample.raw[0]).save(tmp_path / "in" / "a.png")
+    tifffile.imwrite(tmp_path / "in" / "b.tif", volume.raw, photometric="minisblack")
+    paths = [tmp_path / "in", make_file(sample, volume, name="c")]
+    written = segment(model, paths, tmp_path / "out", Wish(("mask", "probability"), voxel_size_nm=SIZE))
+    masks = [path for path in written if "mask" in path.name]
+    assert [path.name for path in masks] == ["a_mask.png", "b_mask.tif", "c-0000_mask.tif", "c-0001_mask.tif"]
+    assert sorted(written) == sorted((tmp_path / "out").iterdir())
+    mask = np.asarray(Image.open(masks[0]))
+    assert set(np.unique(mask)) == {0, 255}
+    probability = tifffile.imread(tmp_path / "out" / "a_probability.tif")
+    np.testing.assert_allclose(probability, predict_probability(model, sample.raw, SIZE)[0], atol=1e-6)
+    np.testing.assert_array_equal(mask == 255, find_pieces(probability, model.rule) > 0)
+    stack = tifffile.imread(masks[1])
+    assert stack.shape == (3, 64, 64)
+    np.testing.assert_array_equal(stack, tifffile.imread(masks[3]))
+    with tifffile.TiffFile(masks[1]) as file:
+        assert file.imagej_metadata is not None
+        assert file.imagej_metadata["spacing"] == pytest.approx(0.04)
+        numerator, denominator = file.pages[0].tags["XResolution"].value
+        assert numerator / denominator == pytest.approx(125)
+
+
+def test_pieces_below_the_peak_are_neither_mask_nor_instance(model: Model, volume: Sample, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+    probability = predict_probability(model, volume.raw, SIZE)
+    every, number = ndimage.label(probability >= 0.1)
+    peaks = sorted(ndimage.maximum(probability, every, range(1, number + 1)))
+    assert len(peaks) > 2
+    middle = float(np.mean(peaks[:2]))
+    for peak, pieces in ((0.0, len(peaks)), (middle, len(peaks) - 1)):
+        wish = Wish(("mask", "instances"), voxel_size_nm=SIZE)
+        segment(model.read_by(0.1, peak), [tmp_path / "a.tif"], tmp_path / str(peak), wish)
+        mask = tifffile.imread(tmp_path / str(peak) / "a_mask.tif") > 0
+        found, count = ndimage.label(mask)
+        assert count == pieces
+        large = np.bincount(found.ravel())[1:] >= model.decoding.smallest_px
+        assert tifffile.imread(tmp_path / str(peak) / "a_instances.tif").max() == large.sum()
+        if peak == 0:
+            np.testing.assert_array_equal(mask, probability >= np.float32(0.1))
+
+
+@pytest.mark.parametrize("kind", ["tiff", "h5", "zarr"])
+def test_results_of_all_formats_say_the_same_and_can_be_read_again(
+    kind: str, model: Model, volume: Sample, make_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = make_file(volume, name="v")
+    wish = Wish(kind=kind)
+    written = segment(model, [file], tmp_path, wish)
+    expected = predict_probability(model, volume.raw, volume.voxel_size_nm)
+    numbers = decode(expected[None], "semantic", model.rule)
+    if kind == "tiff":
+        labels, probability = (tifffile.imread(tmp_path / f"v_{name}.tif") for name in ("instances", "probability"))
+        again = next(open_sources(tmp_path / "v_mask.tif"))
+    elif kind == "h5":
+        assert validate(tmp_path / "v_segmented.h5") == []
+        with Dataset(tmp_path / "v_segmented.h5") as dataset:
+            np.testing.assert_array_equal(dataset[0].raw, volume.raw)
+            labels = dataset[0].label
+        with h5py.File(tmp_path / "v_segmented.h5") as opened:
+            probability = opened["probability"][0]
+        again = next(open_sources(tmp_path / "v_segmented.h5"))
+    else:
+        folder = tmp_path / "v_segmented.zarr"
+        labels, raw = (zarr.open_array(folder / name, mode="r")[:] for name in ("labels/instances/0", "0"))
+        np.testing.assert_array_equal(raw, volume.raw)
+        probability = zarr.open_array(tmp_path / "v_probability.zarr" / "0", mode="r")[:]
+        again = next(open_sources(tmp_path / "v_segmented.zarr", dataset="labels/mask"))
+    np.testing.assert_array_equal(labels, numbers)
+    np.testing.assert_allclose(probability, expected, atol=1e-6)
+    assert again.shape == volume.raw.shape
+    assert again.voxel_size_nm == pytest.approx(volume.voxel_size_nm)
+    assert len((tmp_path / "v_objects.csv").read_text().splitlines()) == numbers.max() + 1
+    assert sorted(written) == sorted(tmp_path.iterdir())
+
+
+def metadata_of(node: Path) -> dict[str, Any]:
+    """What a group or an array of a Zarr says of itself."""
+    content: dict[str, Any] = json.loads((node / "zarr.json").read_text())
+    return content
+
+
+def test_an_ome_zarr_says_what_the_specification_wants(
+    model: Model, volume: Sample, make_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    segment(model, [make_file(volume, name="v")], tmp_path, Wish(("mask",), kind="zarr"))
+    root = zarr.open_group(tmp_path / "v_segmented.zarr", mode="r")
+    metadata = root.attrs.asdict()["ome"]
+    assert metadata["version"] == "0.5"
+    image = metadata["multiscales"][0]
+    assert image["axes"] == [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
+    assert image["datasets"] == [
+        {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [40.0, 8.0, 8.0]}]}
+    ]
+    assert metadata_of(tmp_path / "v_segmented.zarr" / "0")["dimension_names"] == ["z", "y", "x"]
+    assert root["labels"].attrs["ome"] == {"version": "0.5", "labels": ["mask"]}
+    mask = metadata_of(tmp_path / "v_segmented.zarr" / "labels" / "mask")["attributes"]["ome"]
+    assert mask["image-label"]["source"] == {"image": "../../"}
+
+
+def test_a_volume_in_tiles_is_the_volume_in_one_piece(
+    model: Model, draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    from mitoseg.inference import memory
+    from mitoseg.inference.predictor import normalised, plan_windows, predict_tile
+    from mitoseg.inference.sliding_window import Tile
+    from mitoseg.networks.normalisation import measure_grey
+
+    raw = draw(5, (2, 600, 520)).raw
+    windows = plan_windows(model, (2, 600, 520), (8.0, 5.0, 5.0))
+    greys = [measure_grey(section) for section in raw]
+    read = normalised(lambda z, y, x: raw[z, slice(*y), slice(*x)], greys)
+    found = np.empty(raw.shape, np.float32)
+    parts = memory._parts(windows, 2)
+    assert len(parts) == 4
+    for part in parts:
+        for z, maps in predict_tile(model, windows, Tile.of(windows, part), read):
+            found[z, slice(*part[0]), slice(*part[1])] = maps[0]
+    np.testing.assert_allclose(found, predict_probability(model, raw, (8.0, 5.0, 5.0)), atol=1e-4)
+
+
+def test_two_images_whose_results_have_one_name_are_told_apart(model: Model, volume: Sample, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "x.h5", [volume, volume], Provenance())
+    tifffile.imwrite(tmp_path / "x-0000.tif", volume.raw, photometric="minisblack")
+    wish = Wish(("mask",), voxel_size_nm=SIZE, overwrite=True)
+    with pytest.raises(RunError, match=r"x-0000_mask\.tif: holds results of another image of this call already"):
+        segment(model, [tmp_path / "x.h5", tmp_path / "x-0000.tif"], tmp_path / "out", wish)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"x-0000_mask.tif", "x-0001_mask.tif"}
+
+
+def test_results_are_not_overwritten_unasked(model: Model, volume: Sample, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+    wish = Wish(("mask",), voxel_size_nm=SIZE)
+    (mask,) = segment(model, [tmp_path / "a.tif"], tmp_path, wish)
+    mask.write_bytes(b"mine")
+    with pytest.raises(RunError, match=r"a_mask\.tif: exists already"):
+        segment(model, [tmp_path / "a.tif"], tmp_path, wish)
+    assert mask.read_bytes() == b"mine"
+    segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), voxel_size_nm=SIZE, overwrite=True))
+    assert tifffile.imread(mask).shape == volume.raw.shape
+    for kind, name in (("zarr", "a_segmented.zarr"), ("h5", "a_segmented.h5")):
+        segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), kind, SIZE))
+        segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), kind, SIZE, overwrite=True))
+        assert (tmp_path / name).exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("kind", ["tiff", "h5", "zarr"])
+def test_what_stops_half_way_leaves_nothing(
+    kind: str, model: Model, volume: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mitoseg.io.blocks import Layer
+
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+
+    def slabs(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Layer, "slabs", slabs)
+    with pytest.raises(KeyboardInterrupt):
+        segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["tiff", "zarr"])
+def test_a_full_disk_is_one_line(
+    kind: str, model: Model, volume: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mitoseg.io.blocks import Layer
+
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+
+    def slabs(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Layer, "slabs", slabs)
+    with pytest.raises(RunError, match="No space left on device"):
+        segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
+    assert not (tmp_path / "out").exists()
+
+
+def test_voxel_sizes_come_from_files(tmp_path: Path) -> None:
+    raw = np.zeros((2, 8, 8), np.uint8)
+    imagej = {"spacing": 0.03, "unit": "micron", "axes": "ZYX"}
+    tifffile.imwrite(tmp_path / "ij.tif", raw, imagej=True, resolution=(250, 200), metadata=imagej)
+    ome = {"axes": "ZYX"} | {f"PhysicalSize{axis}": edge for axis, edge in zip("ZYX", (30, 5, 4), strict=True)}
+    units = {f"PhysicalSize{axis}Unit": "nm" for axis in "ZYX"}
+    tifffile.imwrite(tmp_path / "ome.ome.tif", raw, ome=True, metadata=ome | units)
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file.create_dataset("a/b", data=raw).attrs["element_size_um"] = (0.03, 0.005, 0.004)
+    old = zarr.open_group(tmp_path / "old.zarr", mode="w", zarr_format=2)
+    old.create_array("s0", data=raw[None, None])
+    scale = {"type": "scale", "scale": [1, 1, 0.03, 0.005, 0.004]}
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    axes = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}, *axes]
+    datasets = [{"path": "s0", "coordinateTransformations": [scale]}]
+    old.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    for name, dataset in (("ij.tif", None), ("ome.ome.tif", None), ("foreign.h5", "a/b"), ("old.zarr", None)):
+        source = next(open_sources(tmp_path / name, None, dataset))
+        assert source.voxel_size_nm == pytest.approx((30, 5, 4)), name
+        assert source.shape == (2, 8, 8)
+    assert next(open_sources(tmp_path / "ij.tif", (9.0, 9.0, 9.0))).voxel_size_nm == (9.0, 9.0, 9.0)
+
+
+def test_grey_levels_of_all_kinds(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint8)
+    Image.fromarray(np.stack([grey] * 3 + [np.full_like(grey, 9)], -1)).save(tmp_path / "rgba.png")
+    np.testing.assert_array_equal(read(tmp_path / "rgba.png")[0], grey)
+    tifffile.imwrite(tmp_path / "rgb.tif", np.stack([grey] * 3, -1), photometric="rgb")
+    np.testing.assert_allclose(read(tmp_path / "rgb.tif")[0].astype(int), grey, atol=1)
+    for name, values in (("wide", grey.astype(np.uint16) * 16 + 1000), ("real", grey.astype(np.float32) / 7)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values)
+        found = read(tmp_path / f"{name}.tif")[0].astype(float)
+        low, high = np.percentile(grey, [0.1, 99.9])
+        np.testing.assert_allclose(found, ((grey - low) * 255 / (high - low)).clip(0, 255), atol=1.5)
+    tifffile.imwrite(tmp_path / "flat.tif", np.full((3, 3), 0.5))
+    assert read(tmp_path / "flat.tif").max() == 0
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    for name, content in (("a.png", b"\x89PNG\r\n\x1a\n"), ("b.tif", b"II*\x00"), ("c.jpg", b""), ("e.h5", b"x")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=name) as caught:
+            read(tmp_path / name)
+        assert "\n" not in str(caught.value)
+    tifffile.imwrite(tmp_path / "nan.tif", np.full((4, 4), np.nan, np.float32))
+    with pytest.raises(DataError, match="not finite"):
+        read(tmp_path / "nan.tif")
+    tifffile.imwrite(tmp_path / "deep.tif", np.zeros((2, 3, 4, 5), np.uint8), photometric="minisblack")
+    with pytest.raises(DataError, match=r"expected \(Y, X\) or \(Z, Y, X\)"):
+        read(tmp_path / "deep.tif")
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["stack/grey"] = np.zeros((2, 3, 4), np.uint8)
+    with pytest.raises(DataError, match="name one with --dataset: stack/grey"):
+        read(tmp_path / "foreign.h5")
+    with pytest.raises(DataError, match="has no dataset x; name one with --dataset: stack/grey"):
+        next(open_sources(tmp_path / "foreign.h5", SIZE, "x"))
+    zarr.open_group(tmp_path / "plain.zarr", mode="w").create_array("grey", shape=(2, 3, 4), dtype="uint8")
+    with pytest.raises(DataError, match="without OME metadata; name an array with --dataset: grey"):
+        read(tmp_path / "plain.zarr")
+    with pytest.raises(DataError, match="--voxel-size"):
+        next(open_sources(tmp_path / "plain.zarr", None, "grey"))
+
+
+def test_a_file_cut_short_is_one_line(tmp_path: Path, model: Model) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (6, 64, 64)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "cut.tif", stack, photometric="minisblack", compression="zlib")
+    whole = (tmp_path / "cut.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"cut\.tif") as caught:
+        segment(model, [tmp_path / "cut.tif"], tmp_path / "out", Wish(voxel_size_nm=SIZE))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_takes_away_only_what_it_made(tmp_path: Path, model: Model, volume: Sample) -> None:
+    (tmp_path / "a.tif").write_bytes(b"II*\x00")
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path / "mine", tmp_path / "new" / "out", tmp_path / "a.tif" / "out"):
+        with pytest.raises((DataError, RunError)):
+            segment(model, [tmp_path / "a.tif"], folder, Wish(voxel_size_nm=SIZE))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "mine"]
+    tifffile.imwrite(tmp_path / "0.tif", volume.raw, photometric="minisblack")
+    with pytest.raises(DataError, match=r"a\.tif"):
+        segment(model, [tmp_path / "0.tif", tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), voxel_size_nm=SIZE))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0_mask.tif"]
+
+
+def test_files_are_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.png: not found"):
+        expand([tmp_path / "none.png"])
+    with pytest.raises(DataError, match="holds no image"):
+        expand([tmp_path])
+    (tmp_path / "d.xyz").touch()
+    with pytest.raises(DataError, match="unknown kind of file"):
+        expand([tmp_path / "d.xyz"])
+    (tmp_path / "2.png").touch()
+    (tmp_path / "1.tif").touch()
+    assert [path.name for path in expand([tmp_path])] == ["1.tif", "2.png"]
+
+
+def test_wishes_that_cannot_be_met() -> None:
+    with pytest.raises(RunError, match="'masks' is none; did you mean mask"):
+        make_wish("masks", "1G")
+    with pytest.raises(RunError, match="expected some of mask, probability, instances"):
+        make_wish(",", "1G")
+
+
+def test_names_are_unique() -> None:
+    names = unique_names([Path("x/a.h5"), Path("y/a.h5"), Path("b.ome.zarr")])
+    assert names == ["a", "a-2", "b"]
+
+
+@pytest.mark.parametrize("size", [(0, 5, 5), (5, 5, -1), (float("nan"), 5, 5), (5, 5, 1e30)])
+def test_impossible_voxel_sizes(size: tuple[float, float, float], tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="expected three positive numbers"):
+        next(open_sources(tmp_path / "a.png", size))

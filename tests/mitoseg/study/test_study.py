@@ -1,0 +1,254 @@
+"""Studies: designs, what makes a cell, and that nothing is run twice."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_file import BASE, names
+
+from mitodata.errors import RunError
+from mitoseg.study import running
+from mitoseg.study import study as study_module
+from mitoseg.study import trials as trials_module
+from mitoseg.study.results import METRICS, read_outcomes
+from mitoseg.study.running import missing_cells, run_cells
+from mitoseg.study.study import Study, run_study
+from mitoseg.study.trials import Cell
+from mitoseg.training.process import LOCK, alone_in
+
+
+def write_result(study: Study, cell: Cell, iou: float) -> None:
+    """A result as if the cell had been run."""
+    scores = {name: {metric: {"mean": iou} for metric in METRICS} for name in ("synthetic", "held")}
+    result = {"key": cell.key, "scores": scores, "threshold": 0.5, "minutes": 1.0, "code": "none"}
+    path = trials_module.result_path(study.folder, cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result))
+
+
+def at_once(function: Callable[..., None], *arguments: object) -> "Future[None]":
+    """Do the work here and now."""
+    future: Future[None] = Future()
+    try:
+        future.set_result(function(1, *arguments))
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
+def test_the_same_fit_is_one_observation(study: Callable[..., Study]) -> None:
+    opened = study(
+        'design = "leave-one-out"\nseeds = [0, 1]\n[factors]\nspeed = { workers = 1 }\n'
+        'myelin = { "mitogen:myelin.density_per_um3" = 0 }'
+    )
+    assert names(opened) == ["baseline", "without speed", "without myelin"]
+    for cell in opened.cells:
+        write_result(opened, cell, 0.5)
+    outcomes = read_outcomes(opened.cells, opened.folder)
+    assert [one.cell.condition.name for one in outcomes] == ["baseline", "without myelin"] * 2
+    run_study(opened, 1)
+    said = (opened.folder / "table.md").read_text()
+    assert "4 of 4 cells have ended" in said
+    assert "without speed has the same settings as baseline" in said
+
+
+def test_a_key_says_what_a_cell_depends_on(study: Callable[..., Study], tmp_path: Path, discs: Path) -> None:
+    def key(base: str = BASE, **arguments: str) -> str:
+        return study('design = "grid"\n[factors]\nimages = [4]', base, **arguments).cells[0].key
+
+    first = key()
+    assert key() == first
+    for change in ('"mitogen:cristae.contrast" = 1', '"augment.noise" = 0', "data_seed = 3", "device = 'cpu'"):
+        same = key(f"{BASE}\n{change}") == first
+        assert same == (change == "device = 'cpu'"), change
+    assert key(tests='held = { file = "held.h5", every = 2 }') != first
+    # Another name of the same file is the same data; another content under the same name is not.
+    shutil.copy(tmp_path / "held.h5", tmp_path / "again.h5")
+    assert key(tests='held = { file = "again.h5", every = 3 }') == first
+    shutil.copy(discs, tmp_path / "held.h5")
+    assert key() != first
+
+
+def test_a_stopped_study_goes_on_where_it_was(
+    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = 'design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]'
+    opened = study(head)
+    ran: list[str] = []
+    original = trials_module.run_cell
+
+    def counted(threads: int, cell: Any, *arguments: Any) -> None:
+        if len(ran) == 2:
+            # As if killed in the middle: the folder of the run is there, the result is not.
+            (opened.folder / "runs" / cell.key).mkdir(parents=True)
+            (opened.folder / "runs" / cell.key / "last.pt").write_bytes(b"half")
+            raise KeyboardInterrupt
+        ran.append(cell.key)
+        original(threads, cell, *arguments)
+
+    monkeypatch.setattr(running, "run_cell", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(opened.cells, opened.folder, at_once)
+    assert len(missing_cells(opened.cells, opened.folder)) == 2
+    # A result that is damaged counts for nothing.
+    damaged = trials_module.result_path(opened.folder, opened.cells[0])
+    damaged.write_text(damaged.read_text()[:50])
+    ran_before = list(ran)
+    monkeypatch.setattr(running, "run_cell", lambda *arguments: (ran.append(arguments[1].key), original(*arguments))[1])
+    assert not run_cells(missing_cells(opened.cells, opened.folder), opened.folder, at_once)
+    assert sorted(ran[2:]) == sorted(cell.key for cell in opened.cells if cell.key != ran_before[1])
+    monkeypatch.undo()
+    # Nothing is left to do: no process is started, and all is written again from the results.
+    monkeypatch.setattr("mitoseg.study.study.local", None)
+    page = run_study(opened, 1)
+    table = (opened.folder / "table.csv").read_text()
+    assert table.splitlines()[0].startswith("condition,seeds,synthetic_iou")
+    assert len(table.splitlines()) == 3
+    text = page.read_text()
+    assert "baseline" in text
+    assert "http" not in text.replace("http://www.w3.org", "")
+    # An extended study keeps what it has; training images that cells share are rendered once.
+    longer = study(head.replace("[4, 6]", "[4, 6, 8]"))
+    assert [cell.condition.name for cell in missing_cells(longer.cells, longer.folder)] == ["images = 8"] * 2
+    assert len(list((opened.folder / "renders").glob("*.h5"))) == 2 * (2 + 1)
+
+
+def test_what_is_left_is_run_with_as_many_threads(study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = study('design = "grid"\nseeds = [0, 1, 2]\n[factors]\nimages = [4]')
+    told: list[int] = []
+
+    class Here:
+        """A pool of no processes."""
+
+        def __init__(self, threads: int, count: int) -> None:
+            told.append(threads)
+
+        def __enter__(self) -> "Here":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def submit(self, *call: Any) -> "Future[None]":
+            return at_once(*call)
+
+    monkeypatch.setattr(running, "Workers", Here)
+    monkeypatch.setattr(running, "render_chunk", lambda *arguments: None)
+    monkeypatch.setattr(running, "run_cell", lambda threads, cell, *arguments: write_result(opened, cell, 0.5))
+    for module in (running, study_module):
+        monkeypatch.setattr(module, "cores", lambda: 8)
+    for workers in (2, None):
+        for left in (3, 1):
+            for cell in opened.cells[:left]:
+                trials_module.result_path(opened.folder, cell).unlink(missing_ok=True)
+            run_study(opened, workers)
+            assert not missing_cells(opened.cells, opened.folder)
+    assert told == [4, 4, 1, 1]
+
+
+def test_two_processes_do_not_run_one_study(study: Callable[..., Study]) -> None:
+    opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4]')
+    opened.folder.mkdir()
+    with alone_in(opened.folder), pytest.raises(RunError, match="another process is at work here"):
+        run_study(opened, 1)
+    assert [path.name for path in opened.folder.iterdir()] == [LOCK]
+
+
+def test_a_study_that_teaches_compartments_renders_them(study: Callable[..., Study]) -> None:
+    head = 'design = "grid"\nseeds = [0]\n[factors]\nimages = [4]'
+    opened = study(head, f'{BASE}\ntarget = "compartments"')
+    run_study(opened, 1)
+    assert not missing_cells(opened.cells, opened.folder)
+
+
+def test_a_cell_that_fails_does_not_stop_the_others(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4, 6]')
+    calls = count()
+    original = trials_module.run_cell
+
+    def second_fails(*arguments: Any) -> None:
+        if next(calls) == 0:
+            raise RunError("no foreground\nmore")
+        original(*arguments)
+
+    monkeypatch.setattr(running, "run_cell", second_fails)
+    (failure,) = run_cells(opened.cells, opened.folder, at_once)
+    assert failure.reason == "no foreground"
+    assert len(read_outcomes(opened.cells, opened.folder)) == 1
+
+
+@pytest.mark.slow
+def test_a_killed_study_gives_the_same_table(study: Callable[..., Study], tmp_path: Path) -> None:
+    base = BASE.replace("steps = 2", 'preset = "s0"\nlearning_rate = 0.01\nsteps = 40')
+    study('design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]', base)
+
+    def command(folder: str) -> list[str]:
+        arguments = ["study", str(tmp_path / "mine.toml"), "-o", str(tmp_path / folder), "--workers", "1"]
+        return [sys.executable, "-m", "mitoseg", *arguments]
+
+    whole = subprocess.run(command("whole"), capture_output=True, text=True, timeout=600)
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(command("killed"), stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 300
+    while not list((tmp_path / "killed" / "cells").glob("*.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "cells").glob("*.json")}
+    assert 1 <= len(done) < 4
+    again = subprocess.run(command("killed"), capture_output=True, text=True, timeout=600)
+    assert again.returncode == 0, again.stderr
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "cells").glob("*.json")}
+    assert done.items() <= after.items()
+    assert f"{4 - len(done)} of them to run" in again.stderr or len(done) == 3
+    for name in ("table.csv", "ranking.csv"):
+        assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    results = [json.loads(path.read_text()) for path in (tmp_path / "killed" / "cells").glob("*.json")]
+    assert all(result["steps"] == 40 for result in results)
+    assert any(result["scores"]["synthetic"]["iou"]["mean"] > 0 for result in results)
+
+
+@pytest.mark.slow
+def test_a_stop_does_not_wait_for_the_cells_in_the_queue(study: Callable[..., Study], tmp_path: Path) -> None:
+    base = BASE.replace("steps = 2", "steps = 100000")
+    study('design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]', base)
+    command = [sys.executable, "-m", "mitoseg", "study", str(tmp_path / "mine.toml"), "-o", str(tmp_path / "out")]
+    process = subprocess.Popen([*command, "--workers", "1"], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 300
+    while not list((tmp_path / "out" / "runs").glob("*/config.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "stopped, 4 cells left" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_does_the_work(study: Callable[..., Study]) -> None:
+    distributed = pytest.importorskip("distributed", reason="Dask is optional")
+    opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4]')
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as one,
+        running.cluster(one.scheduler_address) as submit,
+    ):
+        assert not run_cells(opened.cells, opened.folder, submit)
+    assert len(read_outcomes(opened.cells, opened.folder)) == 1
+
+
+@pytest.mark.slow
+def test_a_cluster_that_does_not_answer() -> None:
+    pytest.importorskip("distributed", reason="Dask is optional")
+    with pytest.raises(RunError, match="no answer"), running.cluster("tcp://127.0.0.1:1"):
+        pass

@@ -1,0 +1,64 @@
+"""Every target in 2D and 3D goes through fit, load and evaluate."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mitodata import Sample
+from mitodata.hdf5.dataset import Provenance, write_dataset
+from mitoseg.config.settings import make_config
+from mitoseg.evaluate import evaluate
+from mitoseg.inference.predictor import load_model, predict_maps
+from mitoseg.networks.checkpoint import load_checkpoint
+from mitoseg.training.trainer import fit
+
+TINY = ("network=tiny", "patch_px=64", "patch_z_px=16", "batch=2", "validations=1", "augment.elastic_px=1")
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Sample]) -> Path:
+    """Two volumes with compartments."""
+    path = tmp_path_factory.mktemp("volumes") / "volumes.h5"
+    samples = []
+    for seed in range(2):
+        made = draw(seed, (16, 64, 64))
+        assert made.label is not None
+        part = np.where(made.label > 0, 6, 1).astype(np.uint8)
+        samples.append(Sample(made.raw, (8.0, 8.0, 8.0), made.label, made.mask, compartment=part))
+    write_dataset(path, samples, Provenance(source="test", classes={1: "cytoplasm", 6: "matrix"}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("target", "dimensions", "channels"),
+    [("instance", 2, 3), ("compartments", 2, 1), ("semantic", 3, 1), ("instance", 3, 3)],
+)
+def test_fit_and_evaluate(target: str, dimensions: int, channels: int, volumes: Path, tmp_path: Path) -> None:
+    config = make_config((*TINY, f"target={target}", f"dimensions={dimensions}"), steps=3)
+    fit([volumes], tmp_path / "run", config, validation=[shutil.copy(volumes, tmp_path / "held-out.h5")])
+    assert (tmp_path / "run" / "validation.png").exists()
+    model = load_model(tmp_path / "run")
+    assert model.decoding.threshold == model.threshold
+    assert set(load_checkpoint(tmp_path / "run" / "last.pt")["decoding"]) == {
+        "threshold",
+        "seed",
+        "smallest_px",
+        "peak",
+        "by_thickness",
+    }
+    maps = predict_maps(model, np.zeros((5, 40, 50), np.uint8), (8.0, 8.0, 8.0))
+    assert maps.shape == (channels, 5, 40, 50)
+    assert maps.min() >= 0
+    assert maps.max() <= 1
+    (result,) = evaluate(model, [volumes], every=2)
+    assert result.volumes == (dimensions == 3)
+
+
+def test_early_stopping_ends_a_run(discs: Path, tmp_path: Path) -> None:
+    texts = ("network=tiny", "patch_px=64", "early_stopping=1", "validations=20", "learning_rate=1e-9")
+    result = fit([discs], tmp_path / "run", make_config(texts, steps=40))
+    assert result.steps < 10
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["finished"]

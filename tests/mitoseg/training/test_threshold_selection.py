@@ -1,0 +1,142 @@
+from math import isnan
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mitoseg.inference.postprocess import PEAK, Decoding, find_pieces
+from mitoseg.metrics import ProbabilityCounts, count_probabilities
+from mitoseg.training.threshold_selection import (
+    best_by_thickness,
+    best_peak,
+    best_rule,
+    best_threshold,
+    mean_iou,
+    reaching,
+)
+from mitoseg.training.validation import part_of
+
+
+def test_the_best_threshold_is_the_middle_of_the_plateau() -> None:
+    truth = np.array([[0, 0, 1, 1]], np.uint8)
+    probability = np.array([[0.1, 0.6, 0.805, 0.9]], np.float32)
+    counted = [count_probabilities(probability, truth)]
+    assert best_threshold(counted) == pytest.approx(0.7, abs=0.011)
+    assert mean_iou(counted, best_threshold(counted)) == 1
+    assert mean_iou(counted, 0.5) == pytest.approx(2 / 3)
+
+
+def test_images_without_foreground_weigh_in_the_choice() -> None:
+    full = count_probabilities(np.array([0.2, 0.6, 0.9], np.float32), np.array([0, 1, 1], np.uint8))
+    empty = count_probabilities(np.array([0.2, 0.7, 0.1], np.float32), np.array([0, 0, 0], np.uint8))
+    assert best_threshold([full]) == pytest.approx(0.4, abs=0.011)
+    assert best_threshold([full, empty, empty, empty]) > 0.7
+
+
+def test_a_weak_model_is_not_best_where_it_finds_nothing() -> None:
+    full = count_probabilities(np.array([0.2, 0.6, 0.5, 0.9], np.float32), np.array([0, 0, 1, 1], np.uint8))
+    empty = count_probabilities(np.array([0.2, 0.7, 0.1, 0.95], np.float32), np.array([0, 0, 0, 0], np.uint8))
+    assert best_threshold([full, empty, empty]) < 0.9
+
+
+def test_the_mean_leaves_out_images_without_foreground() -> None:
+    full = count_probabilities(np.array([0.2, 0.6, 0.9], np.float32), np.array([0, 1, 1], np.uint8))
+    empty = count_probabilities(np.array([0.2, 0.7, 0.1], np.float32), np.array([0, 0, 0], np.uint8))
+    assert mean_iou([full, empty], 0.5) == 1
+    assert isnan(mean_iou([empty], 0.5))
+
+
+def test_the_peak_drops_what_is_wrong_and_keeps_what_a_weak_model_found() -> None:
+    truth = np.zeros((20, 60), np.uint8)
+    truth[4:14, 4:14] = 1
+    truth[:, 50:] = 255
+    probability = np.zeros(truth.shape, np.float32)
+    probability[4:14, 4:14] = 0.3
+    probability[8, 8] = 0.9
+    probability[4:14, 24:30] = 0.35
+    probability[4:14, 52:58] = 0.95  # nobody knows
+    assert best_peak([probability], [truth], 0.2) == PEAK
+    weak = probability * np.float32(0.5)
+    assert best_peak([weak], [truth], 0.1) == pytest.approx(0.4)
+    assert best_peak([0 * probability], [truth], 0.1) == PEAK
+    truth[4:14, 24:30] = 1  # now both are right
+    assert best_peak([probability], [truth], 0.2) == pytest.approx(0.3)
+
+
+def test_what_reaches_the_peak_at_every_threshold_are_the_pieces_that_do() -> None:
+    noise = np.random.default_rng(0).normal(size=(64, 80))
+    smooth = ndimage.gaussian_filter(noise, 3)
+    probability = ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
+    for peak in (0.0, 0.6, 0.9):
+        levels = reaching(probability, peak)
+        for threshold in (0.1, 0.3, 0.5):
+            expected = find_pieces(probability, Decoding(threshold, peak=peak)) > 0
+            assert np.array_equal(levels >= np.float32(threshold), expected)
+    assert not reaching(0.5 * probability, 0.6).any()
+
+
+def test_with_a_peak_the_threshold_can_be_lower() -> None:
+    truth = np.zeros((20, 60), np.uint8)
+    truth[4:14, 4:14] = 1
+    probability = np.zeros(truth.shape, np.float32)
+    probability[4:14, 4:14] = 0.15  # the outline is faint
+    probability[6:12, 6:12] = 0.9
+    probability[2:18, 24:44] = 0.25  # nothing is there
+    counts = [count_probabilities(probability, truth)]
+    assert best_threshold(counts) > 0.25
+    rule, reached = best_rule(counts, [probability], [truth], [5.0])
+    assert rule.peak == PEAK
+    assert rule.threshold < 0.15
+    assert not rule.by_thickness
+    assert mean_iou(reached, rule.threshold) == 1
+    assert np.array_equal(find_pieces(probability, rule) > 0, truth == 1)
+
+
+def test_without_foreground_in_the_parts_the_images_decide() -> None:
+    image = count_probabilities(np.array([0.2, 0.6, 0.9], np.float32), np.array([0, 1, 1], np.uint8))
+    part = np.full((8, 8), 0.8, np.float32)
+    rule, counts = best_rule([image], [part], [np.zeros((8, 8), np.uint8)], [5.0])
+    assert rule == Decoding(best_threshold([image]), peak=0.0)
+    assert counts == [image]
+
+
+def outlines(level: float, count: int) -> list[ProbabilityCounts]:
+    """Images in which all that is at least `level` is foreground."""
+    probability = np.linspace(0, 0.999, 500, dtype=np.float32)
+    return [count_probabilities(probability, (probability >= level).astype(np.uint8)) for _ in range(count)]
+
+
+def test_sections_of_each_thickness_get_the_threshold_that_is_best_for_them() -> None:
+    rng = np.random.default_rng(3)
+    thin, thick = rng.uniform(5, 8, 300), rng.uniform(40, 60, 300)
+    images, thickness_nm = [*outlines(0.4, 300), *outlines(0.15, 300)], [*thin, *thick]
+    rule = Decoding(best_threshold(images), by_thickness=best_by_thickness(images, thickness_nm))
+    assert rule.at(5).threshold == rule.at(1).threshold == pytest.approx(0.4, abs=0.02)
+    assert rule.at(50).threshold == rule.at(500).threshold == pytest.approx(0.15, abs=0.02)
+    assert 0.15 < rule.at(18).threshold < 0.4
+    assert rule.at(50).by_thickness == ()
+    assert mean_iou(images, [rule.at(each).threshold for each in thickness_nm]) > mean_iou(images, rule.threshold)
+    known = [thickness for thickness, _ in rule.by_thickness]
+    assert known == sorted(known)
+    assert rule.summary.startswith("0.4")
+    assert rule.summary.endswith("nm)")
+
+
+def test_few_images_or_equal_sections_share_a_threshold() -> None:
+    images = [*outlines(0.4, 100), *outlines(0.15, 100)]
+    assert best_by_thickness(images, [*[5.0] * 100, *[50.0] * 100])
+    assert best_by_thickness(images, [5.0] * 200) == ()
+    assert best_by_thickness(images[90:110], [*[5.0] * 10, *[50.0] * 10]) == ()
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (4096, 4096), (100, 5000), (5000, 100), (1, 1)])
+def test_parts_of_sections_are_small_and_lie_everywhere(shape: tuple[int, int]) -> None:
+    limit = 512 * 512
+    seen = np.zeros(shape, bool)
+    for number in range(64):
+        part = part_of(number, shape, limit)
+        size = seen[part].size
+        assert min(limit, seen.size) * 0.9 < size <= limit
+        seen[part] = True
+    assert seen.mean() > 0.6
+    assert part_of(3, (500, 500), limit) == (slice(0, 500), slice(0, 500))

@@ -1,0 +1,290 @@
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mitodata import DataError, RunError, Sample
+from mitoseg.config.settings import FitConfig, parse_config
+from mitoseg.data import Section, SectionFiles
+from mitoseg.inference.predictor import Model
+from mitoseg.networks.checkpoint import load_checkpoint
+from mitoseg.training.learner import Learner, warmed_average
+from mitoseg.training.optimiser import learning_rate
+from mitoseg.training.process import LOCK, alone_in
+from mitoseg.training.stopping import stop_politely
+from mitoseg.training.trainer import fit, resume_settings
+from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, validate
+
+
+def read_rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    content = load_checkpoint(run / "last.pt")
+    return dict(content["weights"])
+
+
+def same(first: Path, second: Path) -> bool:
+    one, other = weights(first), weights(second)
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_simple_task_is_learned_and_everything_is_left_in_the_folder(run: Path) -> None:
+    rows = read_rows(run)
+    assert float(rows[-1]["val_iou"]) > 0.85
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
+    content = load_checkpoint(run / "last.pt")
+    assert content["finished"]
+    assert content["threshold"] == float(rows[-1]["threshold"])
+    names = {path.name for path in run.iterdir()}
+    files = {"config.json", "environment.json", "metrics.csv", "training.png", "validation.png", "last.pt", "best.pt"}
+    assert names == {*files, "tensorboard", LOCK}
+    settings = json.loads((run / "config.json").read_text())
+    assert settings["config"]["network"] == "tiny"
+    assert "torch" in settings["software"]
+    (stretch,) = json.loads((run / "environment.json").read_text())
+    assert stretch["processes"] == 1
+    assert stretch["git"] is None or len(stretch["git"].removesuffix("+changes")) == 40
+    assert all(0 <= float(row["waiting"]) <= 1 for row in rows)
+
+
+def test_tensorboard_shows_what_the_table_says(run: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "tensorboard"), {"images": 0})
+    events.Reload()
+    rows = read_rows(run)
+    found = [(event.step, event.value) for event in events.Scalars("validation/val_iou")]
+    assert found == [(int(row["step"]), pytest.approx(float(row["val_iou"]))) for row in rows]
+    assert len(events.Scalars("train/loss")) == int(rows[-1]["step"]) // 10
+    assert len(events.Images("validation/predictions")) == len(rows)
+
+
+def test_one_seed_one_result(tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        fit([discs], tmp_path / name, tiny.model_copy(update={"seed": seed}), validation=[fresh_discs])
+    assert same(tmp_path / "a", tmp_path / "b")
+    assert not same(tmp_path / "a", tmp_path / "c")
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit([discs], tmp_path / "whole", tiny, validation=[fresh_discs])
+    learn = Learner.learn
+
+    def learn_then_stop(self: Learner, windows: torch.Tensor, used: float) -> float:
+        loss = learn(self, windows, used)
+        if self.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return loss
+
+    monkeypatch.setattr(Learner, "learn", learn_then_stop)
+    with pytest.raises(KeyboardInterrupt, match=r"after step 4.*--resume"):
+        fit([discs], tmp_path / "broken", tiny, validation=[fresh_discs])
+    monkeypatch.undo()
+    assert not load_checkpoint(tmp_path / "broken" / "last.pt")["finished"]
+    config, sources = resume_settings(tmp_path / "broken")
+    assert config == tiny
+    fit(run=tmp_path / "broken", config=config, resume=True, **sources)
+    assert same(tmp_path / "whole", tmp_path / "broken")
+    losses = [[row["train_loss"] for row in read_rows(tmp_path / name)] for name in ("whole", "broken")]
+    assert losses[0] == losses[1]
+
+
+def test_a_finished_run_is_only_continued_with_a_larger_budget(
+    tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig
+) -> None:
+    fit([discs], tmp_path, tiny, validation=[fresh_discs])
+    with pytest.raises(RunError, match="holds a run already"):
+        fit([discs], tmp_path, tiny, validation=[fresh_discs])
+    with pytest.raises(RunError, match="is finished"):
+        fit([discs], tmp_path, tiny, validation=[fresh_discs], resume=True)
+    longer = tiny.model_copy(update={"epochs": 3.0})
+    assert fit([discs], tmp_path, longer, validation=[fresh_discs], resume=True).steps == 9
+
+
+def test_a_run_killed_before_its_first_save_starts_again(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    steps = fit([discs], tmp_path, tiny).steps
+    for name in ("last.pt", "best.pt"):
+        (tmp_path / name).unlink()
+    (tmp_path / ".last.pt.abcd1234").write_bytes(b"half")
+    assert fit([discs], tmp_path, tiny, resume=True).steps == steps
+    assert not list(tmp_path.glob(".last*"))
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    with alone_in(tmp_path), pytest.raises(RunError, match="another process is at work here"):
+        fit([discs], tmp_path, tiny)
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+    fit([discs], tmp_path, tiny)
+
+
+def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    settings = {"epochs": None, "steps": 40, "validations": 20, "early_stopping": 2, "learning_rate": 1e-9}
+    config = tiny.model_copy(update=settings)
+    result = fit([discs], tmp_path, config)
+    assert result.steps <= 12
+    assert load_checkpoint(tmp_path / "last.pt")["finished"]
+    with (tmp_path / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["step"] for row in rows}) == len(rows)  # the last validation takes the place of the one before
+    assert float(rows[-1]["train_loss"]) > 0
+    with pytest.raises(RunError, match="ended early, no longer improving"):
+        fit([discs], tmp_path, config.model_copy(update={"steps": 80}), resume=True)
+
+
+FITTED = ("network", "working_voxel_nm", "patch_px", "batch", "learning_rate")
+"""What sets `tiny` apart from the defaults."""
+
+
+def test_a_team_learns_what_one_process_learns(tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
+    """Two processes with half of each batch: the same weights as one process with all of it."""
+    settings = {"epochs": None, "steps": 3, "validations": 1, "optimiser": "sgd", "augment": {"enabled": False}}
+    settings["amp"] = "off"  # sums of half batches, rounded to bfloat16, differ
+    config = parse_config({**tiny.model_dump(), **settings}, "settings")
+    fit([discs], tmp_path / "one", config, validation=[fresh_discs])
+    options = [f"--set={name}={settings[name]}" for name in ("steps", "validations", "optimiser", "amp")]
+    options += [f"--set={name}={getattr(config, name)}" for name in FITTED]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mitoseg"]
+    command += [
+        "fit",
+        str(discs),
+        "--val",
+        str(fresh_discs),
+        "-o",
+        str(tmp_path / "two"),
+        "--set=augment.enabled=false",
+    ]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation IoU") == 1  # one of them reports
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-6)
+    rows = [read_rows(tmp_path / name)[-1] for name in ("one", "two")]
+    assert float(rows[0]["train_loss"]) == pytest.approx(float(rows[1]["train_loss"]), rel=1e-5)
+
+
+def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    result = fit([discs], tmp_path, tiny.model_copy(update={"epochs": None, "minutes": 0.05}))
+    assert result.minutes > 0.02
+    assert result.steps > 1
+    rows = (tmp_path / "metrics.csv").read_text().splitlines()[1:]
+    assert len({row.split(",")[0] for row in rows}) == len(rows)  # no state is validated twice
+
+
+def test_steps_do_not_depend_on_the_amount_of_data(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    config = tiny.model_copy(update={"epochs": None, "steps": 3})
+    assert fit([discs], tmp_path / "one", config).steps == 3
+    more = shutil.copy(discs, tmp_path / "more.h5")
+    assert fit([discs, more], tmp_path / "two", config).steps == 3
+
+
+@pytest.mark.parametrize("held_out", ["discs", "nothing"])
+def test_data_without_foreground_is_refused(
+    held_out: str, tmp_path: Path, discs: Path, tiny: FitConfig, make_file: Callable[..., Path]
+) -> None:
+    none = np.zeros((1, 64, 64), np.uint8)
+    nothing = make_file(Sample(none, (40, 8, 8), none.astype(np.uint16), none), name="nothing")
+    training, validation = (nothing, discs) if held_out == "discs" else (discs, nothing)
+    with pytest.raises(DataError, match=r"nothing\.h5: no foreground in 1"):
+        fit([training], tmp_path / "run", tiny, validation=[validation])
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_signals_at_once_are_one_request() -> None:
+    with stop_politely() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested
+        stop.since -= 10
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, discs: Path) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "mitoseg", "fit", str(discs), "-o", str(run), "--minutes", "5"]
+    settings = ["--set", "network=tiny", "--set", "patch_px=64", "--set", "validations=1000"]
+    process = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
+    while not (run / "last.pt").exists():
+        time.sleep(0.1)
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "mitoseg fit --resume" in message
+    assert "Traceback" not in message
+    load_checkpoint(run / "last.pt")
+
+
+def test_learning_rate_rises_then_falls(tiny: FitConfig) -> None:
+    rates = [learning_rate(tiny, used / 100) for used in range(101)]
+    assert max(rates) == pytest.approx(tiny.learning_rate)
+    assert rates.index(max(rates)) == 5
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert rates[0] < 0.05 * max(rates)
+    assert rates[-1] == pytest.approx(0.01 * max(rates))
+
+
+def test_the_average_forgets_the_start() -> None:
+    average, values = warmed_average(0.999), [torch.tensor(100.0), torch.tensor([-100.0, 100.0])]
+    for step in range(1, 200):
+        average(values, [torch.tensor(1.0), torch.tensor([1.0, 2.0])], step)
+    assert torch.cat([value.flatten() for value in values]).tolist() == pytest.approx([1, 1, 2], abs=1e-3)
+
+
+def test_problems_are_said_in_one_line(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+    (tmp_path / "file").write_text("")
+    for folder, config, files, expected in (
+        (tmp_path / "new", tiny.model_copy(update={"epochs": None}), [discs], "epochs nor minutes"),
+        (tmp_path / "new", tiny, [tmp_path / "missing.h5"], "missing.h5"),
+        (tmp_path / "file" / "run", tiny, [discs], "file"),
+    ):
+        with pytest.raises((RunError, DataError)) as caught:
+            fit(files, folder, config)
+        assert expected in str(caught.value)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(RunError, match="not found"):
+        resume_settings(tmp_path)
+    with pytest.raises(RunError, match="not found"):
+        fit([discs], tmp_path / "new", tiny, resume=True)
+
+
+def test_a_loss_that_explodes_is_named(tiny: FitConfig) -> None:
+    learner = Learner(tiny)
+    with pytest.raises(RunError, match="not finite at step 0"):
+        learner.learn(torch.full((2, 3, 80, 80), torch.nan), 0.5)
+
+
+def test_sessions_end_with_a_validation(run: Path) -> None:
+    last = read_rows(run)[-1]
+    assert int(last["step"]) == load_checkpoint(run / "last.pt")["step"]
+
+
+def test_the_last_validation_looks_at_more(
+    tmp_path: Path, discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[tuple[int, int]] = []
+
+    def counted(model: Model, files: SectionFiles, sections: Sequence[Section], *, kept_px: int) -> Validation:
+        looked_at.append((len(sections), kept_px))
+        return validate(model, files, sections, kept_px=kept_px)
+
+    monkeypatch.setattr("mitoseg.training.trainer.validate", counted)
+    few = tiny.model_copy(update={"validation_images": 2, "epochs": None, "steps": 2})
+    fit([discs], tmp_path / "run", few, val_fraction=0.5)
+    assert looked_at == [(2, KEPT_PX), (8, FINAL_PX)]
