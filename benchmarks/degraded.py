@@ -18,8 +18,9 @@ from machine import conditions
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.data.sections import mask_of
+from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import find_pieces
-from mitoseg.inference.predictor import Model, load_model, predict_probability
+from mitoseg.inference.predictor import predict_probability
 from mitoseg.metrics import confusion, summarise
 from pipeline import run_program
 from real_sections import add_real_option, write_sections

@@ -8,7 +8,8 @@ from monai.losses.dice import DiceCELoss
 
 from machine import conditions
 from mitoseg.config.settings import FitConfig, make_config
-from mitoseg.networks.unet import build_model, memory_format
+from mitoseg.networks.device import memory_format
+from mitoseg.networks.unet import build_model
 from pipeline import run_program
 
 CASES = {

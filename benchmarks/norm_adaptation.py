@@ -18,7 +18,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from machine import conditions
 from mitodata import DataError, RunError
 from mitodata.hdf5.unlabelled import Unlabelled
-from mitoseg.inference.predictor import load_model, predict_maps
+from mitoseg.inference.model import load_model
+from mitoseg.inference.predictor import predict_maps
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from pipeline import evaluate, fit_step, import_real, render, run_program
 from s0_figures import read_metrics

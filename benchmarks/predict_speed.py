@@ -34,9 +34,10 @@ from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_volume
 from mitoseg.config.settings import make_config
 from mitoseg.inference.memory import parse_memory, resident_bytes
+from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import predict_source
 from mitoseg.inference.postprocess import Decoding
-from mitoseg.inference.predictor import Model, plan_windows, predictor
+from mitoseg.inference.predictor import plan_windows, predictor
 from mitoseg.inference.segment import Wish, segment
 from mitoseg.inference.sliding_window import OVERLAP, importance_map
 from mitoseg.io.inputs import open_sources

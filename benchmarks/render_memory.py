@@ -115,7 +115,7 @@ def children(process: int) -> list[int]:
     return found
 
 
-def tiny(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool) -> Sample:
+def tiny(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool) -> Sample:
     """A stand-in that costs nothing: grey, one square, and a number for every knob."""
     label = np.zeros(shape, np.uint16)
     label[:, 4:8, 4:8] = 1

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mitodata import DataError
-from mitoseg.networks.checkpoint import write_atomic
+from mitodata.files import write_atomic
 
 TITLES = {"iou": "IoU", "dice": "Dice", "precision": "precision", "recall": "recall", "accuracy": "accuracy"}
 

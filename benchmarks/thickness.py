@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from machine import conditions
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.data.sections import mask_of
+from mitoseg.inference.model import load_model
 from mitoseg.inference.postprocess import PEAK
-from mitoseg.inference.predictor import load_model, predict_probability
+from mitoseg.inference.predictor import predict_probability
 from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
 from mitoseg.training.threshold_selection import best_threshold, reaching
 from pipeline import render, run_program

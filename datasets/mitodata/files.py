@@ -1,9 +1,13 @@
 """Files that commands write: whole or not at all, and never in place of something else."""
 
 import json
+import os
+import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from mitodata import RunError
 from mitodata.errors import DataError
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -66,3 +70,32 @@ def write_whole(path: Path, content: bytes) -> None:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that the file is either the old one or the whole new one, even after a power cut.
+
+    Raises:
+        RunError: the folder cannot be written, or the disk is full.
+    """
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `write_atomic` left in `folder` when it was killed."""
+    for path in folder.glob(".*"):
+        if re.fullmatch(r"\..+\.(pt|png|csv|json)\.[a-z0-9_]{8}", path.name):
+            path.unlink(missing_ok=True)

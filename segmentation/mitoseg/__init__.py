@@ -1,1 +1,37 @@
-"""Segmentation of mitochondria and cells: MONAI U-Nets, trained on synthetic tissue, measured on real tissue."""
+"""Segmentation of mitochondria and cells: MONAI U-Nets, trained on synthetic tissue, measured on real tissue.
+
+The front door; each name is imported when it is first used:
+
+    model = mitoseg.load_model("runs/first")
+    mitoseg.segment(model, ["stack.tif"], "masks", voxel_size_nm=(5, 5, 5))
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mitoseg.evaluation.scoring import evaluate
+    from mitoseg.inference.model import Model, load_model
+    from mitoseg.inference.segment import segment
+    from mitoseg.training.trainer import fit
+
+__all__ = ["Model", "evaluate", "fit", "load_model", "segment"]
+
+_HOMES = {
+    "Model": "mitoseg.inference.model",
+    "evaluate": "mitoseg.evaluation.scoring",
+    "fit": "mitoseg.training.trainer",
+    "load_model": "mitoseg.inference.model",
+    "segment": "mitoseg.inference.segment",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the front door when it is first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mitoseg' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -13,11 +13,12 @@ from mitogen.recipe.recipe import open_recipe
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job
 from mitoseg.config.settings import make_config
-from mitoseg.evaluate import evaluate
-from mitoseg.inference.postprocess import Decoding, decode, tune
-from mitoseg.inference.predictor import load_model
+from mitoseg.evaluation import evaluate
+from mitoseg.inference.model import load_model
+from mitoseg.inference.postprocess import Decoding, decode
 from mitoseg.metrics import InstanceCounts, count_overlaps, instance_counts, instance_scores
 from mitoseg.networks.targets import instance_planes
+from mitoseg.training.threshold_selection import tune
 from mitoseg.training.trainer import fit
 
 

@@ -13,9 +13,8 @@ from PIL import Image
 
 import mitodata.downloads
 from mitodata import DataError
-from mitodata.downloads import ResumingDownloader, fetch
+from mitodata.downloads import SOURCES, Archive, ResumingDownloader, Source, fetch
 from mitodata.importers import IMPORTERS, import_dataset, recognise
-from mitodata.sources import SOURCES, Archive, Source
 
 
 @dataclass

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from mitodata import Sample
+from mitogen.recipe.catalogue import SCENES
 from mitogen.recipe.recipe import Recipe
-from mitogen.recipe.scenes import SCENES
 
 SECTION = {"blobs": "blobs", "blobs-shifted": "colonies"}
 # Nothing but the knob in question: even bodies, no noise.

@@ -8,8 +8,8 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.ndimage import label as components
 from skimage.measure import regionprops
 
-from mitogen.tissue.cells import Kind
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.cells import CellType
+from mitogen.tissue.compartments import Compartment
 
 Measure = Callable[[View], float]
 
@@ -27,31 +27,31 @@ def top(percent: float) -> Callable[[np.ndarray], float]:
 # --- of compartments
 
 
-def share(*parts: Part) -> Measure:
-    return lambda v: float(v.at(*parts).mean())
+def share(*compartments: Compartment) -> Measure:
+    return lambda v: float(v.at(*compartments).mean())
 
 
-def mean(*parts: Part) -> Measure:
-    return lambda v: over(v.stain(*parts))
+def mean(*compartments: Compartment) -> Measure:
+    return lambda v: over(v.stain(*compartments))
 
 
-def spread(*parts: Part) -> Measure:
-    return lambda v: over(v.stain(*parts), np.std)
+def spread(*compartments: Compartment) -> Measure:
+    return lambda v: over(v.stain(*compartments), np.std)
 
 
-def grown(part: Part) -> Measure:
+def grown(compartment: Compartment) -> Measure:
     """Radius of the largest ball in the pieces of a compartment, mean over the pieces."""
 
     def measure(v: View) -> float:
-        pieces, count = components(v.at(part))
-        depth = distance_transform_edt(v.at(part))
+        pieces, count = components(v.at(compartment))
+        depth = distance_transform_edt(v.at(compartment))
         return over(depth[pieces == n].max() for n in range(1, count + 1))
 
     return measure
 
 
-def pieces(part: Part) -> Measure:
-    return lambda v: float(components(v.at(part), np.ones((3, 3)))[1])
+def pieces(compartment: Compartment) -> Measure:
+    return lambda v: float(components(v.at(compartment), np.ones((3, 3)))[1])
 
 
 # --- of cells
@@ -75,7 +75,7 @@ def border(v: View) -> float:
 
 def scatter_of_shade(v: View) -> float:
     """Scatter from cell to cell of the cytoplasm's stain."""
-    plain = v.at(Part.CYTOPLASM)
+    plain = v.at(Compartment.CYTOPLASM)
     found = [np.median(v.section.density[plain & (v.owner == n)]) for n in np.unique(v.owner[plain])]
     return float(np.std(found))
 
@@ -83,16 +83,16 @@ def scatter_of_shade(v: View) -> float:
 def kin(v: View) -> float:
     """Correlation of neighbouring pixels of plain cytoplasm."""
     a, b = v.section.density[:, :-1], v.section.density[:, 1:]
-    both = v.at(Part.CYTOPLASM)[:, :-1] & v.at(Part.CYTOPLASM)[:, 1:]
+    both = v.at(Compartment.CYTOPLASM)[:, :-1] & v.at(Compartment.CYTOPLASM)[:, 1:]
     return float(np.corrcoef(a[both], b[both])[0, 1])
 
 
-def darker(limit: float, *parts: Part) -> Measure:
+def darker(limit: float, *compartments: Compartment) -> Measure:
     """Share of pixels of these compartments that are darker than a limit."""
-    return lambda v: over(v.stain(*parts) > limit)
+    return lambda v: over(v.stain(*compartments) > limit)
 
 
-def trunk_radius(kind: Kind) -> Measure:
+def trunk_radius(kind: CellType) -> Measure:
     """Mean radius of the trunks of one kind."""
 
     def measure(v: View) -> float:
@@ -152,7 +152,7 @@ def roughness(v: View) -> float:
 def halo(v: View) -> np.ndarray:
     """Distance (N,) in nm from pixels just outside mitochondria to the nearest plasma membrane."""
     inside = v.section.label > 0
-    apart = distance_transform_edt(~v.at(Part.PLASMA_MEMBRANE)) * v.grid.pixel_nm
+    apart = distance_transform_edt(~v.at(Compartment.PLASMA_MEMBRANE)) * v.grid.pixel_nm
     return apart[inside ^ binary_dilation(inside)]
 
 
@@ -160,11 +160,11 @@ def branches(v: View) -> float:
     return len(v.mitochondria) / len(np.unique(v.scene.instance[v.mitochondria]))
 
 
-def of_each(measure: Callable[[np.ndarray], float], part: Part) -> Callable[[View], list[float]]:
+def of_each(measure: Callable[[np.ndarray], float], compartment: Compartment) -> Callable[[View], list[float]]:
     """A measure of the stain of one compartment, for each profile."""
 
     def found(v: View) -> list[float]:
-        inside = [v.section.density[(v.section.label == r.label) & v.at(part)] for r in v.profiles]
+        inside = [v.section.density[(v.section.label == r.label) & v.at(compartment)] for r in v.profiles]
         return [measure(stain) for stain in inside if stain.size > 20]
 
     return found
@@ -174,14 +174,14 @@ def cristae(measure: Callable[[object], float], statistic: Callable[[np.ndarray]
     """Of the pieces of cristae that are large enough to have a shape."""
 
     def found(v: View) -> float:
-        regions = regionprops(components(v.at(Part.CRISTA))[0])
+        regions = regionprops(components(v.at(Compartment.CRISTA))[0])
         return over((measure(r) for r in regions if r.area >= 12), statistic)
 
     return found
 
 
 def crista_width(v: View) -> float:
-    return over(distance_transform_edt(v.at(Part.CRISTA))[v.at(Part.CRISTA)])
+    return over(distance_transform_edt(v.at(Compartment.CRISTA))[v.at(Compartment.CRISTA)])
 
 
 def deep(v: View) -> np.ndarray:
@@ -196,7 +196,7 @@ def inside(v: View) -> np.ndarray:
 def layered(v: View) -> float:
     """How much the share of cristae changes with the distance from the outline."""
     depth = distance_transform_edt(np.pad(v.section.label > 0, 1, mode="edge"))[1:-1, 1:-1].astype(int)
-    shares = (v.at(Part.CRISTA)[depth == d].mean() for d in range(8, depth.max()) if np.sum(depth == d) > 40)
+    shares = (v.at(Compartment.CRISTA)[depth == d].mean() for d in range(8, depth.max()) if np.sum(depth == d) > 40)
     return over(shares, np.std)
 
 
@@ -204,7 +204,7 @@ def mixture(v: View) -> float:
     """Scatter of the shapes of cristae within profiles, mean over the profiles."""
     found = []
     for r in v.profiles:
-        here = components(v.at(Part.CRISTA) & (v.section.label == r.label))[0]
+        here = components(v.at(Compartment.CRISTA) & (v.section.label == r.label))[0]
         shapes = [piece.eccentricity for piece in regionprops(here) if piece.area > 8]
         found += [np.std(shapes)] if len(shapes) > 2 else []
     return over(found)
@@ -212,8 +212,8 @@ def mixture(v: View) -> float:
 
 def standing(v: View) -> float:
     """How far synaptic material reaches from the plasma membrane in nm."""
-    apart = distance_transform_edt(~v.at(Part.PLASMA_MEMBRANE)) * v.grid.pixel_nm
-    return over(apart[v.at(Part.SYNAPSE)], np.max)
+    apart = distance_transform_edt(~v.at(Compartment.PLASMA_MEMBRANE)) * v.grid.pixel_nm
+    return over(apart[v.at(Compartment.SYNAPSE)], np.max)
 
 
 # --- of pictures
@@ -223,11 +223,11 @@ def rough(v: View) -> float:
     return float(np.abs(np.diff(v.section.density, axis=1)).mean())
 
 
-def steps(part: Part) -> Measure:
+def steps(compartment: Compartment) -> Measure:
     """Mean difference of neighbouring pixels within a compartment."""
 
     def found(v: View) -> float:
-        both = v.at(part)[:, 1:] & v.at(part)[:, :-1]
+        both = v.at(compartment)[:, 1:] & v.at(compartment)[:, :-1]
         return over(np.abs(np.diff(v.section.density, axis=1))[both])
 
     return found

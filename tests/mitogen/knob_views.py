@@ -15,7 +15,7 @@ from mitogen.rendering.image import grid_of, render
 from mitogen.scene.scene import Scene, build
 from mitogen.scene.section import Section, cut
 from mitogen.tissue.cells import cut_cells
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 SEED = 9
 SIZE = 112
@@ -25,20 +25,20 @@ SIZE = 112
 class View:
     """One image at given numbers; each stage is worked out when it is first asked for."""
 
-    drawn: Mapping[str, float]
+    params: Mapping[str, float]
     index: int
 
     @cached_property
     def grid(self) -> Grid:
-        return grid_of(self.drawn, (1, SIZE, SIZE))
+        return grid_of(self.params, (1, SIZE, SIZE))
 
     @cached_property
     def scene(self) -> Scene:
-        return build(self.drawn, streams_of(SEED, self.index), self.grid)
+        return build(self.params, streams_of(SEED, self.index), self.grid)
 
     @cached_property
     def section(self) -> Section:
-        return cut(self.scene, self.drawn, self.grid, 0.0, streams_of(SEED, self.index), parts=True)
+        return cut(self.scene, self.params, self.grid, 0.0, streams_of(SEED, self.index), compartments=True)
 
     @cached_property
     def owner(self) -> np.ndarray:
@@ -58,16 +58,16 @@ class View:
     @cached_property
     def volume(self) -> np.ndarray:
         """Grey levels of five neighbouring sections."""
-        return render(Recipe().override(self.drawn), SEED, self.index, (5, 64, 64)).raw.astype(float)
+        return render(Recipe().override(self.params), SEED, self.index, (5, 64, 64)).raw.astype(float)
 
     def photo(self, density: np.ndarray) -> np.ndarray:
-        return photograph(density, self.drawn, streams_of(SEED, self.index), 0).astype(float)
+        return photograph(density, self.params, streams_of(SEED, self.index), 0).astype(float)
 
-    def at(self, *parts: Part) -> np.ndarray:
-        return np.isin(self.section.parts, parts)
+    def at(self, *compartments: Compartment) -> np.ndarray:
+        return np.isin(self.section.compartments, compartments)
 
-    def stain(self, *parts: Part) -> np.ndarray:
-        return self.section.density[self.at(*parts)]
+    def stain(self, *compartments: Compartment) -> np.ndarray:
+        return self.section.density[self.at(*compartments)]
 
     @cached_property
     def mitochondria(self) -> np.ndarray:

@@ -18,7 +18,7 @@ from mitogen.organelles.mitochondria.shapes import (
 )
 from mitogen.recipe.tissue_knobs import KNOBS
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 GRID = Grid((224, 224), pixel_nm=4.0, thickness_nm=4.0, spacing_nm=4.0)
 TEXTURE = random_waves(np.random.default_rng(0), 150.0)
@@ -61,7 +61,7 @@ def rod(length: float = 500.0, radius: float = 180.0, axis: tuple[float, float, 
 
 
 def draw_one(
-    drawn: dict[str, float], tubes: Tubes | None = None, seed: int = 0, z_nm: float = 0.0, grid: Grid = GRID
+    params: dict[str, float], tubes: Tubes | None = None, seed: int = 0, z_nm: float = 0.0, grid: Grid = GRID
 ) -> tuple[Canvas, np.ndarray]:
     """Draw the mitochondria `tubes`, or a rod along x, on an empty canvas; the second result is the distance map."""
     shapes = tubes or rod()
@@ -69,19 +69,19 @@ def draw_one(
     canvas = Canvas(
         grid, z_nm, np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.full(shape, 1e4, np.float32),
         np.zeros(shape, np.float32), np.ones(shape, np.bool_), np.full(shape, 1e4, np.float32),
-        np.full(shape, drawn["cells.cytoplasm"], np.float32), np.zeros(shape, np.float32),
-        np.full(shape, Part.CYTOPLASM, np.uint8),
+        np.full(shape, params["cells.cytoplasm"], np.float32), np.zeros(shape, np.float32),
+        np.full(shape, Compartment.CYTOPLASM, np.uint8),
     )  # fmt: skip
     flat = np.zeros(shape, np.float32)
     tubes_here = cut_tubes(shapes, grid, z_nm, 120.0, flat, np.zeros(len(shapes), np.float32))
     looks = np.random.default_rng(seed).random((len(shapes), 8))
     instance = np.arange(1, len(shapes) + 1, dtype=np.int32)
-    draw_mitochondria(canvas, tubes_here, Mitochondria(shapes, instance, looks), drawn, TEXTURE, key=7)
+    draw_mitochondria(canvas, tubes_here, Mitochondria(shapes, instance, looks), params, TEXTURE, key=7)
     return canvas, tubes_here.distance
 
 
 def cristae_of(canvas: Canvas) -> list:
-    return [region for region in regionprops(label(canvas.parts == Part.CRISTA)) if region.area >= 12]
+    return [region for region in regionprops(label(canvas.compartments == Compartment.CRISTA)) if region.area >= 12]
 
 
 def place(count: int = 400, seed: int = 0, **changed: float) -> tuple[Tubes, Tubes, np.ndarray]:

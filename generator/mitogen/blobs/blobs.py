@@ -22,14 +22,16 @@ _COMPLEX = (
 )  # fmt: skip
 
 
-def blobs(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: bool) -> Callable[[int, Grid], Section]:
+def blobs(
+    params: Mapping[str, float], streams: StreamOf, grid: Grid, compartments: bool
+) -> Callable[[int, Grid], Section]:
     """Build the scene of one image.
 
     Args:
-        drawn: the image's numbers.
+        params: the image's params.
         streams: the image's streams.
         grid: the pixels.
-        parts: whether a map of compartments is wanted.
+        compartments: whether a map of compartments is wanted.
 
     Returns:
         What gives each section by its number and its pixels. An instance covers the pixels whose centres lie within
@@ -38,9 +40,9 @@ def blobs(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: bool
     Raises:
         RecipeError: a map of compartments is wanted; bodies have none.
     """
-    if parts:
+    if compartments:
         raise RecipeError("compartments: the scene blobs has none; expected --labels instances")
-    knobs = simplified(drawn)
+    knobs = simplified(params)
     bodies = pack(knobs, streams, grid)
     waves = _fields(knobs, streams)
 
@@ -68,20 +70,20 @@ def blobs(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: bool
     return cut
 
 
-def simplified(drawn: Mapping[str, float]) -> dict[str, float]:
+def simplified(params: Mapping[str, float]) -> dict[str, float]:
     """The numbers of an image with what makes it complex scaled by `blobs.complexity`."""
-    scaled = dict(drawn)
+    scaled = dict(params)
     for name in _COMPLEX:
-        scaled[f"blobs.{name}"] *= drawn["blobs.complexity"]
-    if drawn["blobs.overlap"] > 0:
-        scaled["blobs.overlap"] *= drawn["blobs.complexity"]
+        scaled[f"blobs.{name}"] *= params["blobs.complexity"]
+    if params["blobs.overlap"] > 0:
+        scaled["blobs.overlap"] *= params["blobs.complexity"]
     return scaled
 
 
-def _fields(drawn: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
-    radius = drawn["blobs.radius_nm"]
+def _fields(params: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
+    radius = params["blobs.radius_nm"]
     lengths = {
-        "mottle": drawn["blobs.mottle_nm"],
+        "mottle": params["blobs.mottle_nm"],
         "spots": 0.9 * radius,
         "haze": 12 * radius,
         "line": 5 * radius,
@@ -90,10 +92,10 @@ def _fields(drawn: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
     return {name: random_waves(streams(f"field/{name}"), length) for name, length in lengths.items()}
 
 
-def _softness(profiles: Profiles, drawn: Mapping[str, float], grid: Grid) -> FloatArray:
+def _softness(profiles: Profiles, params: Mapping[str, float], grid: Grid) -> FloatArray:
     """Half of the width (P,) in nm over which each profile's edge fades: the wider, the more its side leans."""
     least = grid.pixel_nm / 2
-    soft = max(drawn["blobs.edge_nm"], least) + grid.thickness_nm / 2 * profiles.slant
+    soft = max(params["blobs.edge_nm"], least) + grid.thickness_nm / 2 * profiles.slant
     # Small caps stay visible: their label is there as well.
     softness: FloatArray = np.minimum(soft, np.maximum(0.4 * profiles.width, least)).astype(np.float32)
     return softness
@@ -103,7 +105,7 @@ def _light_bodies(
     profiles: Profiles,
     bodies: Bodies,
     traced: tuple[NDArray[np.int32], FloatArray, FloatArray],
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     waves: Mapping[str, Waves],
     grid: Grid,
     z_nm: float,
@@ -113,7 +115,7 @@ def _light_bodies(
     if len(profiles.body) == 0:
         return np.zeros(grid.shape, np.float32)
     looks = bodies.looks[profiles.body]
-    bright = np.exp(drawn["blobs.brightness_spread"] * np.clip(ndtri(looks[:, 4]), -1.5, TAIL)).astype(np.float32)
+    bright = np.exp(params["blobs.brightness_spread"] * np.clip(ndtri(looks[:, 4]), -1.5, TAIL)).astype(np.float32)
     tilt, width = 2 * np.pi * looks[:, 5], profiles.width
     side_y, side_x = (np.sin(tilt) / width).astype(np.float32), (np.cos(tilt) / width).astype(np.float32)
     start = side_y * profiles.centre[:, 0] + side_x * profiles.centre[:, 1]
@@ -122,14 +124,14 @@ def _light_bodies(
     row, column = np.nonzero(depth > -soft[nearest])
     own, deep = nearest[row, column], depth[row, column]
     across = side_y[own] * grid.y_nm[row] + side_x[own] * grid.x_nm[column] - start[own]
-    body = 1 + np.float32(0.5 * drawn["blobs.unevenness"]) * np.clip(across, -1, 1)
-    if drawn["blobs.mottle"] > 0:
+    body = 1 + np.float32(0.5 * params["blobs.unevenness"]) * np.clip(across, -1, 1)
+    if params["blobs.mottle"] > 0:
         clumps = waves["mottle"].on_section(z_nm, grid.y_nm, grid.x_nm)[row, column]
-        body *= 1 + np.float32(drawn["blobs.mottle"]) * clumps
-    if drawn["blobs.spots"] > 0:
+        body *= 1 + np.float32(params["blobs.mottle"]) * clumps
+    if params["blobs.spots"] > 0:
         spot = waves["spots"].on_section(z_nm, grid.y_nm, grid.x_nm)[row, column]
-        body *= 1 - np.float32(drawn["blobs.spots"]) * expit(np.float32(8) * (spot - np.float32(1.3)))
-    body *= 1 - np.float32(drawn["blobs.rim"]) * np.exp(-np.maximum(deep, 0) / np.float32(drawn["blobs.rim_nm"]))
+        body *= 1 - np.float32(params["blobs.spots"]) * expit(np.float32(8) * (spot - np.float32(1.3)))
+    body *= 1 - np.float32(params["blobs.rim"]) * np.exp(-np.maximum(deep, 0) / np.float32(params["blobs.rim_nm"]))
     inside = np.clip(np.float32(0.5) + np.float32(0.5) * deep / soft[own], 0, 1)
     light = np.zeros(grid.shape, np.float32)
     light[row, column] = bright[own] * inside * np.maximum(body, np.float32(0.1))
@@ -138,7 +140,7 @@ def _light_bodies(
 
 def _light_ground(
     bodies: Bodies,
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     streams: StreamOf,
     waves: Mapping[str, Waves],
     grid: Grid,
@@ -146,14 +148,14 @@ def _light_ground(
 ) -> FloatArray:
     """Brightness (Y, X) of what is around bodies."""
     light = np.zeros(grid.shape, np.float32)
-    if drawn["blobs.haze"] > 0:
-        light += haze(waves["haze"], grid, z_nm, drawn["blobs.haze"])
-    if drawn["blobs.fibres"] > 0:
-        light += fibres(waves["line"], waves["patch"], grid, z_nm, drawn["blobs.fibres"])
-    if drawn["blobs.glow"] > 0:
-        light += _glow(bodies, drawn["blobs.glow"], grid, z_nm)
-    if drawn["blobs.debris"] > 0:
-        light += _debris(drawn, streams, grid, z_nm)
+    if params["blobs.haze"] > 0:
+        light += haze(waves["haze"], grid, z_nm, params["blobs.haze"])
+    if params["blobs.fibres"] > 0:
+        light += fibres(waves["line"], waves["patch"], grid, z_nm, params["blobs.fibres"])
+    if params["blobs.glow"] > 0:
+        light += _glow(bodies, params["blobs.glow"], grid, z_nm)
+    if params["blobs.debris"] > 0:
+        light += _debris(params, streams, grid, z_nm)
     return light
 
 
@@ -178,17 +180,17 @@ def _every(axis: FloatArray, step: int, pixel_nm: float) -> FloatArray:
     return middles
 
 
-def _debris(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, z_nm: float) -> FloatArray:
+def _debris(params: Mapping[str, float], streams: StreamOf, grid: Grid, z_nm: float) -> FloatArray:
     """Specks (Y, X), much smaller than bodies, dim and bright."""
-    radius = drawn["blobs.radius_nm"]
-    size = radius * drawn["blobs.debris_size"]
+    radius = params["blobs.radius_nm"]
+    size = radius * params["blobs.debris_size"]
     low, high = grid.box(2 * size)
     low[0], high[0] = z_nm - 1.5 * size, z_nm + 1.5 * size
     scale = radius / 200
-    body_nm3 = 4 / 3 * np.pi * radius**3 * drawn["blobs.height"]
+    body_nm3 = 4 / 3 * np.pi * radius**3 * params["blobs.height"]
     # As many specks for a body in the plane as in space: specks are thinner than bodies by their size.
-    density = 1e9 * scale**3 * drawn["blobs.debris"] * drawn["blobs.volume_fraction"] / body_nm3
-    density *= drawn["blobs.height"] / drawn["blobs.debris_size"]
+    density = 1e9 * scale**3 * params["blobs.debris"] * params["blobs.volume_fraction"] / body_nm3
+    density *= params["blobs.height"] / params["blobs.debris_size"]
     centre, u = scatter(streams, "debris", density, (low / scale, high / scale), 5)
     centre = centre * scale
     own = size * (0.6 + 0.8 * u[:, 0])

@@ -24,14 +24,16 @@ _COMPLEX = (
 )  # fmt: skip
 
 
-def colonies(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: bool) -> Callable[[int, Grid], Section]:
+def colonies(
+    params: Mapping[str, float], streams: StreamOf, grid: Grid, compartments: bool
+) -> Callable[[int, Grid], Section]:
     """Build the scene of one image.
 
     Args:
-        drawn: the image's numbers.
+        params: the image's params.
         streams: the image's streams.
         grid: the pixels.
-        parts: whether a map of compartments is wanted.
+        compartments: whether a map of compartments is wanted.
 
     Returns:
         What gives each section by its number and its pixels. An instance covers the pixels whose centres lie within
@@ -40,11 +42,11 @@ def colonies(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: b
     Raises:
         RecipeError: a map of compartments is wanted; these cells have none.
     """
-    if parts:
+    if compartments:
         raise RecipeError("compartments: the scene blobs-shifted has none; expected --labels instances")
     knobs = {
-        **drawn,
-        **{f"colonies.{name}": drawn[f"colonies.{name}"] * drawn["colonies.complexity"] for name in _COMPLEX},
+        **params,
+        **{f"colonies.{name}": params[f"colonies.{name}"] * params["colonies.complexity"] for name in _COMPLEX},
     }
     piles = plant(knobs, streams, grid)
     waves = _fields(knobs, streams)
@@ -72,12 +74,12 @@ def colonies(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, parts: b
     return cut
 
 
-def _fields(drawn: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
-    radius = drawn["colonies.radius_nm"]
+def _fields(params: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
+    radius = params["colonies.radius_nm"]
     lengths = {"warp_y": 5 * radius, "warp_x": 5 * radius, "wobble_y": 1.2 * radius, "wobble_x": 1.2 * radius}
     waves = {name: random_waves(streams(f"field/{name}"), length) for name, length in lengths.items()}
     # Waves of one length make stripes of one width, as reaction and diffusion do.
-    waves["pattern"] = random_waves(streams("field/pattern"), 2 * drawn["colonies.pattern_nm"], count=32, spread=0.04)
+    waves["pattern"] = random_waves(streams("field/pattern"), 2 * params["colonies.pattern_nm"], count=32, spread=0.04)
     return waves
 
 
@@ -85,20 +87,20 @@ def _light_cells(
     cells: Cells,
     traced: tuple[NDArray[np.int32], FloatArray],
     bent: tuple[FloatArray, FloatArray],
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     grid: Grid,
 ) -> FloatArray:
     """Brightness (Y, X) of the cells."""
     nearest, depth = traced
     if len(cells.number) == 0:
         return np.zeros(grid.shape, np.float32)
-    bright = np.exp(drawn["colonies.brightness_spread"] * np.clip(ndtri(cells.looks[:, 2]), -1.5, TAIL))
-    soft = np.float32(max(drawn["colonies.edge_nm"], grid.pixel_nm / 2) + grid.thickness_nm / 8)
+    bright = np.exp(params["colonies.brightness_spread"] * np.clip(ndtri(cells.looks[:, 2]), -1.5, TAIL))
+    soft = np.float32(max(params["colonies.edge_nm"], grid.pixel_nm / 2) + grid.thickness_nm / 8)
     softest = np.minimum(soft, np.maximum(np.float32(0.4) * cells.radius, np.float32(grid.pixel_nm / 2)))
     inside = np.clip(np.float32(0.5) + np.float32(0.5) * depth / softest[nearest], 0, 1)
     light: FloatArray = bright.astype(np.float32)[nearest] * inside
-    light *= 1 + np.float32(drawn["colonies.cortex"]) * np.exp(
-        -np.square(np.maximum(depth, 0) / np.float32(drawn["colonies.cortex_nm"]))
+    light *= 1 + np.float32(params["colonies.cortex"]) * np.exp(
+        -np.square(np.maximum(depth, 0) / np.float32(params["colonies.cortex_nm"]))
     )
     # The nucleus lies off the middle and is round whatever the cell's shape.
     tilt, off = 2 * np.pi * cells.looks[:, 3], 0.2 * cells.radius
@@ -106,43 +108,43 @@ def _light_cells(
     x = bent[1] - (cells.centre[:, 1] + off * np.cos(tilt)).astype(np.float32)[nearest]
     size = np.float32(0.42) * cells.radius[nearest]
     nucleus = expit((size - np.sqrt(y * y + x * x)) / (np.float32(0.07) * size + np.float32(grid.pixel_nm / 4)))
-    light *= 1 + np.float32(drawn["colonies.nucleus"]) * nucleus
+    light *= 1 + np.float32(params["colonies.nucleus"]) * nucleus
     light[nearest < 0] = 0
     return light
 
 
 def _pattern(
-    waves: Mapping[str, Waves], drawn: Mapping[str, float], grid: Grid, z_nm: float, depth: FloatArray
+    waves: Mapping[str, Waves], params: Mapping[str, float], grid: Grid, z_nm: float, depth: FloatArray
 ) -> FloatArray | float:
-    if drawn["colonies.pattern"] == 0:
+    if params["colonies.pattern"] == 0:
         return 1.0
     stripes = np.tanh(np.float32(2.5) * waves["pattern"].on_section(z_nm, grid.y_nm, grid.x_nm))
-    pattern: FloatArray = 1 + np.float32(drawn["colonies.pattern"]) * stripes * (depth > 0)
+    pattern: FloatArray = 1 + np.float32(params["colonies.pattern"]) * stripes * (depth > 0)
     return pattern
 
 
 def _light_ground(
     depth: FloatArray,
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     streams: StreamOf,
     grid: Grid,
     z_nm: float,
 ) -> FloatArray:
     """Brightness (Y, X) of what is around the cells."""
-    away = np.maximum(-depth, 0) / np.float32(drawn["colonies.fringe_nm"])
+    away = np.maximum(-depth, 0) / np.float32(params["colonies.fringe_nm"])
     fringe = np.float32(0.6) * np.exp(-np.square(away - 1) * 4) - np.exp(-np.square(away) * 4)
-    light = np.float32(drawn["colonies.ground"]) + np.float32(drawn["colonies.fringe"]) * fringe
-    light = np.where(depth > 0, np.float32(drawn["colonies.ground"]), light)
-    if drawn["colonies.ghosts"] > 0:
-        light += _ghosts(drawn, streams, grid)
-    if drawn["colonies.debris"] > 0:
-        light += _debris(drawn, streams, grid, z_nm)
+    light = np.float32(params["colonies.ground"]) + np.float32(params["colonies.fringe"]) * fringe
+    light = np.where(depth > 0, np.float32(params["colonies.ground"]), light)
+    if params["colonies.ghosts"] > 0:
+        light += _ghosts(params, streams, grid)
+    if params["colonies.debris"] > 0:
+        light += _debris(params, streams, grid, z_nm)
     return light
 
 
-def _ghosts(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> FloatArray:
+def _ghosts(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> FloatArray:
     """Large even discs (Y, X), dust far out of focus: one in 200 radii squared, the same in every section."""
-    radius = drawn["colonies.radius_nm"]
+    radius = params["colonies.radius_nm"]
     scale = radius / 200
     low, high = grid.box(4 * radius)
     low, high = low / scale, high / scale
@@ -150,17 +152,19 @@ def _ghosts(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> FloatA
     centre, u = scatter(streams, "ghosts", 0.3, (low, high), 2)
     size = (1.2 + 2 * u[:, 0]) * radius
     place = np.column_stack([centre[:, 1:] * scale, size, size, np.zeros(len(u))])
-    return specks(grid.y_nm, grid.x_nm, place, drawn["colonies.ghosts"] * (0.4 + u[:, 1]), 12)
+    return specks(grid.y_nm, grid.x_nm, place, params["colonies.ghosts"] * (0.4 + u[:, 1]), 12)
 
 
-def _debris(drawn: Mapping[str, float], streams: StreamOf, grid: Grid, z_nm: float) -> FloatArray:
+def _debris(params: Mapping[str, float], streams: StreamOf, grid: Grid, z_nm: float) -> FloatArray:
     """Straight thin rods (Y, X) with blunt edges, thinner than any cell."""
-    radius = drawn["colonies.radius_nm"]
-    length = radius * drawn["colonies.debris_size"]
+    radius = params["colonies.radius_nm"]
+    length = radius * params["colonies.debris_size"]
     low, high = grid.box(2 * length)
     low[0], high[0] = z_nm - length / 4, z_nm + length / 4
     scale = radius / 200
-    in_plane = drawn["colonies.debris"] * drawn["colonies.confluence"] / (2 * radius * drawn["colonies.spacing"]) ** 2
+    in_plane = (
+        params["colonies.debris"] * params["colonies.confluence"] / (2 * radius * params["colonies.spacing"]) ** 2
+    )
     centre, u = scatter(streams, "debris", 1e9 * scale**3 * in_plane / (length / 2), (low / scale, high / scale), 4)
     half = length * (0.5 + u[:, 0])
     place = np.column_stack([centre[:, 1:] * scale, half, half * (0.12 + 0.12 * u[:, 1]), 2 * np.pi * u[:, 2]])

@@ -69,46 +69,46 @@ class Cells:
     looks: NDArray[np.float64]
 
 
-def plant(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Piles:
+def plant(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Piles:
     """Lay out the places around the grid, those of colonies only."""
-    radius = drawn["colonies.radius_nm"]
-    pitch = 2 * radius * drawn["colonies.spacing"]
-    largest = radius * np.exp(TAIL * drawn["colonies.radius_spread"])
+    radius = params["colonies.radius_nm"]
+    pitch = 2 * radius * params["colonies.spacing"]
+    largest = radius * np.exp(TAIL * params["colonies.radius_spread"])
     # The lattice is turned by an angle of its own: places are wanted within the circle around the image.
-    _, high = grid.box(2 * largest + 4 * drawn["colonies.warp"] * radius)
+    _, high = grid.box(2 * largest + 4 * params["colonies.warp"] * radius)
     reach = float(np.hypot(high[1], high[2]))
     count = int(np.ceil(reach / pitch)) + 2
     steps = np.arange(-2 * count, 2 * count + 1)
     place = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
     key = int(streams("lattice").integers(2**62))
     u = numbers_of(key, place, 5)
-    shift = drawn["colonies.jitter"] * (u[:, :2] - 0.5)
+    shift = params["colonies.jitter"] * (u[:, :2] - 0.5)
     # Equilateral triangles.
     at = pitch * (np.stack([0.866 * place[:, 0], place[:, 1] + 0.5 * place[:, 0]], axis=1) + shift)
     angle = 2 * np.pi * streams("angle").random()
     centre = at @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    size = radius * np.exp(drawn["colonies.radius_spread"] * np.clip(ndtri(u[:, 2]), -TAIL, TAIL))
-    height = 2 * size * drawn["colonies.height"] * 1.08
+    size = radius * np.exp(params["colonies.radius_spread"] * np.clip(ndtri(u[:, 2]), -TAIL, TAIL))
+    height = 2 * size * params["colonies.height"] * 1.08
     flat = np.concatenate([np.zeros((len(centre), 1)), centre], axis=1)
     colony = random_waves(streams("colony"), 12 * radius).at(flat)
     near = np.all(np.abs(centre) < high[1:], axis=1)
-    there = np.flatnonzero(near & (colony > ndtri(1 - drawn["colonies.confluence"])))
+    there = np.flatnonzero(near & (colony > ndtri(1 - params["colonies.confluence"])))
     return Piles(centre[there], size[there], height[there], -(u[:, 3] * height)[there], place[there], key)
 
 
-def section_of(piles: Piles, drawn: Mapping[str, float], z_nm: float) -> Cells:
+def section_of(piles: Piles, params: Mapping[str, float], z_nm: float) -> Cells:
     """The cells that the plane at `z_nm` runs through."""
     floor = np.floor((z_nm - piles.start_nm) / piles.pitch_nm)
     up = ((z_nm - piles.start_nm) / piles.pitch_nm - floor - 0.5) * piles.pitch_nm
-    up = up / (piles.radius * drawn["colonies.height"])
+    up = up / (piles.radius * params["colonies.height"])
     floor = floor.astype(np.int64)
     u = numbers_of(piles.key + 1, np.column_stack([piles.place, floor]), 7)
-    there = np.flatnonzero((np.abs(up) < 1) & (u[:, 0] >= drawn["colonies.gaps"]))
+    there = np.flatnonzero((np.abs(up) < 1) & (u[:, 0] >= params["colonies.gaps"]))
     u, share = u[there], (1 - np.abs(up[there]) ** POWER) ** (1 / POWER)
     radius = piles.radius[there] * share
     axis = np.stack([np.sin(np.pi * u[:, 1]), np.cos(np.pi * u[:, 1])], axis=1)
-    divided = u[:, 2] < drawn["colonies.division"]
-    rod = ~divided & (u[:, 3] < drawn["colonies.rods"])
+    divided = u[:, 2] < params["colonies.division"]
+    rod = ~divided & (u[:, 3] < params["colonies.rods"])
     length = rod * (0.3 + 0.7 * u[:, 4])
     half = (axis * (radius * length)[:, None]).astype(np.float32)
     # A rod is as large as the disc: w in pi w^2 + 4 length w = pi.
@@ -158,15 +158,15 @@ def fill(
     return nearest, depth, middle
 
 
-def bend_plane(waves: Mapping[str, Waves], drawn: Mapping[str, float], grid: Grid, z_nm: float) -> list[FloatArray]:
+def bend_plane(waves: Mapping[str, Waves], params: Mapping[str, float], grid: Grid, z_nm: float) -> list[FloatArray]:
     """Where the pixels of a section, y and x (Y, X) float32 in nm, lie before the plane is bent."""
-    radius = drawn["colonies.radius_nm"]
+    radius = params["colonies.radius_nm"]
     bent = []
     for axis, start in (("y", grid.y_nm[:, None]), ("x", grid.x_nm[None])):
         place = np.broadcast_to(start, grid.shape).copy()
         for name in ("warp", "wobble"):
             field = waves[f"{name}_{axis}"].on_section(z_nm, grid.y_nm, grid.x_nm)
-            place += np.float32(drawn[f"colonies.{name}"] * radius) * field
+            place += np.float32(params[f"colonies.{name}"] * radius) * field
         bent.append(place)
     return bent
 

@@ -60,26 +60,26 @@ class Bodies:
         )  # fmt: skip
 
 
-def pack(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Bodies:
+def pack(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Bodies:
     """Place the bodies whose middle lies within two heights of a section of the grid.
 
     Random sequential adsorption (Widom, J. Chem. Phys. 44, 1966): a candidate stays if it presses into none that came
     before it by more than `blobs.overlap`.
 
     Args:
-        drawn: the image's numbers.
+        params: the image's params.
         streams: the image's streams.
         grid: the pixels.
     """
-    largest = drawn["blobs.radius_nm"] * np.exp(TAIL * drawn["blobs.radius_spread"])
-    slab_nm = 2 * largest * drawn["blobs.height"] * max(1.0, 1 - drawn["blobs.overlap"])
+    largest = params["blobs.radius_nm"] * np.exp(TAIL * params["blobs.radius_spread"])
+    slab_nm = 2 * largest * params["blobs.height"] * max(1.0, 1 - params["blobs.overlap"])
     top = int(np.floor(float(grid.z_nm[-1]) / slab_nm)) + 1
-    candidates, slab, order = _candidates(drawn, streams, grid, (-2, top + 1), slab_nm)
+    candidates, slab, order = _candidates(params, streams, grid, (-2, top + 1), slab_nm)
     sequence = np.lexsort((order, slab % 2))
     candidates, slab = candidates.take(sequence), slab[sequence]
     kept = _accept(
         candidates.centre, candidates.axes, candidates.angle, candidates.height,
-        np.float32(1 - drawn["blobs.overlap"]),
+        np.float32(1 - params["blobs.overlap"]),
     )  # fmt: skip
     # Slabs at the ends are there only for what their neighbours need to know of them.
     chosen = np.flatnonzero(kept & (slab >= -1) & (slab <= top))
@@ -90,31 +90,31 @@ def pack(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Bodies:
 
 
 def _candidates(
-    drawn: Mapping[str, float], streams: StreamOf, grid: Grid, slabs: tuple[int, int], slab_nm: float
+    params: Mapping[str, float], streams: StreamOf, grid: Grid, slabs: tuple[int, int], slab_nm: float
 ) -> tuple[Bodies, NDArray[np.int64], NDArray[np.float64]]:
     """Bodies that want a place in slabs from the first to the last, the slab of each, and their order of arrival."""
-    radius, spread = drawn["blobs.radius_nm"], drawn["blobs.radius_spread"]
+    radius, spread = params["blobs.radius_nm"], params["blobs.radius_spread"]
     low, high = grid.box(2 * radius * np.exp(TAIL * spread))
     low[0], high[0] = slabs[0] * slab_nm, (slabs[1] + 1) * slab_nm
     # Scattered in units in which a body is as large as the things that `scatter` divides space for.
     scale = radius / 200
-    body_nm3 = 4 / 3 * np.pi * radius**3 * drawn["blobs.height"] * np.exp(4.5 * spread**2)
+    body_nm3 = 4 / 3 * np.pi * radius**3 * params["blobs.height"] * np.exp(4.5 * spread**2)
     # Half of the candidates of a wholly clustered crowd go.
-    density = 1e9 * scale**3 * drawn["blobs.volume_fraction"] / (1 - drawn["blobs.clustering"] / 2) / body_nm3
+    density = 1e9 * scale**3 * params["blobs.volume_fraction"] / (1 - params["blobs.clustering"] / 2) / body_nm3
     at, u = scatter(streams, "bodies", density, (low / scale, high / scale), 11, together=100)
     at = at * scale
     slab = np.floor(at[:, 0] / slab_nm).astype(np.int64)
     crowd = random_waves(streams("crowd"), 9 * radius).at(at)
-    wanted = u[:, 1] < 1 - drawn["blobs.clustering"] * expit(-5 * crowd)
+    wanted = u[:, 1] < 1 - params["blobs.clustering"] * expit(-5 * crowd)
     there = np.flatnonzero((slab >= slabs[0]) & (slab <= slabs[1]) & wanted)
     at, u, slab = at[there], u[there], slab[there]
     size = radius * np.exp(spread * np.clip(ndtri(u[:, 2]), -TAIL, TAIL))
-    stretch = np.sqrt(1 + 2 * (drawn["blobs.elongation"] - 1) * u[:, 3])
+    stretch = np.sqrt(1 + 2 * (params["blobs.elongation"] - 1) * u[:, 3])
     bodies = Bodies(
         at.astype(np.float32),
         np.stack([size * stretch, size / stretch], axis=1).astype(np.float32),
         (2 * np.pi * u[:, 4]).astype(np.float32),
-        (size * drawn["blobs.height"]).astype(np.float32),
+        (size * params["blobs.height"]).astype(np.float32),
         u[:, 5:],
         np.zeros(len(at), np.int32),
     )

@@ -280,8 +280,7 @@ def fetch_real(name: str | None, folder: Path | None) -> None:
 
     A cut download goes on where it stopped.
     """
-    from mitodata.downloads import fetch
-    from mitodata.sources import SOURCES
+    from mitodata.downloads import SOURCES, fetch
 
     if name is None:
         click.echo("\n".join(f"{source.name:14} {source.description}" for source in SOURCES.values()))

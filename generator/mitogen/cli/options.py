@@ -140,8 +140,8 @@ def _job(chosen: dict[str, Any], like: Path | None) -> "Job":
     if min(shape[1:]) < SMALLEST_PX:
         raise click.UsageError(f"--shape {' '.join(map(str, shape))}: expected Y and X of at least {SMALLEST_PX}")
     seed = base.seed if chosen["seed"] is None else chosen["seed"]
-    parts = base.parts if chosen["labels"] is None else chosen["labels"] == "compartments"
-    return Job(recipe, seed, shape, parts)
+    compartments = base.compartments if chosen["labels"] is None else chosen["labels"] == "compartments"
+    return Job(recipe, seed, shape, compartments)
 
 
 def _with_voxel_size(recipe: "Recipe", voxel_size_nm: tuple[float, float, float] | None) -> "Recipe":
@@ -169,7 +169,7 @@ def images(ctx: click.Context, param: click.Parameter, value: str | None) -> Seq
     """Read numbers of images, ascending and each once: `417,420:430` is 417 and 420 to 429."""
     if value is None:
         return None
-    runs = [_run(part) for part in value.split(",")]
+    runs = [_run(piece) for piece in value.split(",")]
     if not all(runs):
         raise click.BadParameter(
             f"{shortened(value)}; expected numbers and ranges such as 417 or 417,420:430 (430 left out), none above "

@@ -76,7 +76,7 @@ def classes_of(source: Path | Job) -> Mapping[int, str]:
         DataError: the file is missing, damaged or no dataset.
     """
     if isinstance(source, Job):
-        return class_names() if source.parts else {}
+        return class_names() if source.compartments else {}
     with Dataset(source) as dataset:
         return dataset.provenance.classes
 
@@ -138,16 +138,16 @@ def _caption(planes: tuple[Sample, ...], sections: int) -> str:
     """Say name, number of instances in view, and size of a voxel; of a section z is the thickness drawn for it."""
     first = planes[0]
     z, y, x = first.voxel_size_nm
-    parts = [first.name or "image"]
+    facts = [first.name or "image"]
     if first.labelled:
         ids = np.concatenate([np.unique(plane.label) for plane in planes if plane.label is not None])
         count = np.count_nonzero(np.unique(ids))
-        parts.append(f"{count} instance{'' if count == 1 else 's'}")
+        facts.append(f"{count} instance{'' if count == 1 else 's'}")
     thickness = first.params.get("section.thickness_nm", z) if sections == 1 else z
-    parts.append(f"{thickness:.3g} x {y:.3g} x {x:.3g} nm")
+    facts.append(f"{thickness:.3g} x {y:.3g} x {x:.3g} nm")
     if sections > 1:
-        parts.append(f"{sections} sections: xy, xz, yz")
-    return "   ".join(parts)
+        facts.append(f"{sections} sections: xy, xz, yz")
+    return "   ".join(facts)
 
 
 def _cell(shown: View, classes: Mapping[int, str], tile_px: int | None) -> Image.Image:

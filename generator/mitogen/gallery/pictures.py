@@ -22,7 +22,7 @@ _STRENGTH = 0.55  # of the paint
 
 def colour(number: int, value: float = 1.0) -> RGB:
     """A colour for a number, by steps of the golden ratio around the colour circle: neighbours never look alike."""
-    red, green, blue = (round(255 * part) for part in hsv_to_rgb((0.3 + 0.618 * number) % 1, 0.8, value))
+    red, green, blue = (round(255 * channel) for channel in hsv_to_rgb((0.3 + 0.618 * number) % 1, 0.8, value))
     return (red, green, blue)
 
 
@@ -52,9 +52,9 @@ def painted(picture: Image.Image, compartment: NDArray[np.uint8], classes: Mappi
     table, strength = np.zeros((256, 3)), np.zeros(256)
     for number, paint in paints(classes).items():
         table[number], strength[number] = paint, _STRENGTH
-    parts = _scaled(compartment, picture.size)
-    share = strength[parts][..., None]
-    return Image.fromarray(np.rint((1 - share) * np.array(picture) + share * table[parts]).astype(np.uint8))
+    compartments = _scaled(compartment, picture.size)
+    share = strength[compartments][..., None]
+    return Image.fromarray(np.rint((1 - share) * np.array(picture) + share * table[compartments]).astype(np.uint8))
 
 
 def paints(classes: Mapping[int, str]) -> dict[int, RGB]:

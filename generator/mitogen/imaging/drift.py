@@ -18,33 +18,33 @@ def stain_unevenly(image: FloatArray, rng: np.random.Generator, strength: float)
     return uneven
 
 
-def drift_contrast(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
+def drift_contrast(grey: FloatArray, params: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
     """Let the contrast around the mean grey level vary by the relative `imaging.contrast_drift` (standard deviation).
 
     Source: Tasdizen et al., Journal of Neuroscience Methods 193 (2010), on contrast that differs within sections.
     """
     mean = np.float32(grey.mean())
-    gain = np.exp(np.float32(drawn["imaging.contrast_drift"]) * slow_field(rng, grey.shape))
+    gain = np.exp(np.float32(params["imaging.contrast_drift"]) * slow_field(rng, grey.shape))
     drifted: FloatArray = mean + gain * (grey - mean)
     return drifted
 
 
-def light_unevenly(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
+def light_unevenly(grey: FloatArray, params: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
     """Multiply by a smooth gain that varies by the relative `imaging.bias_field` (standard deviation).
 
     Source: the multiplicative part of the model of Likar, Maintz, Viergever and Pernus, J. Microscopy 197 (2000).
     """
-    gain = np.exp(np.float32(drawn["imaging.bias_field"]) * slow_field(rng, grey.shape))
+    gain = np.exp(np.float32(params["imaging.bias_field"]) * slow_field(rng, grey.shape))
     lit: FloatArray = grey * gain
     return lit
 
 
-def shade(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
+def shade(grey: FloatArray, params: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
     """Add a smooth brightness drift with a standard deviation of `imaging.shading` grey levels.
 
     Source: the additive part of the model of Likar, Maintz, Viergever and Pernus, J. Microscopy 197 (2000).
     """
-    shaded: FloatArray = grey + np.float32(drawn["imaging.shading"]) * slow_field(rng, grey.shape)
+    shaded: FloatArray = grey + np.float32(params["imaging.shading"]) * slow_field(rng, grey.shape)
     return shaded
 
 

@@ -17,7 +17,7 @@ def focus(image: FloatArray, blur_px: float) -> FloatArray:
     return smooth(image, blur_px) if blur_px > 0.15 else image
 
 
-def defocus(image: FloatArray, drawn: Mapping[str, float]) -> FloatArray:
+def defocus(image: FloatArray, params: Mapping[str, float]) -> FloatArray:
     """Blur by the probe of a lens that is out of focus, astigmatic, or both: an evenly filled ellipse.
 
     Along `imaging.astigmatism_deg` its half axis is defocus + astigmatism, across it their difference: an astigmatic
@@ -25,11 +25,11 @@ def defocus(image: FloatArray, drawn: Mapping[str, float]) -> FloatArray:
 
     Source: Reimer, Scanning Electron Microscopy, 2nd ed. (1998), ch. 2, on defocusing and axial astigmatism of a probe.
     """
-    out_of_focus, astigmatism = drawn["imaging.defocus_px"], drawn["imaging.astigmatism_px"]
+    out_of_focus, astigmatism = params["imaging.defocus_px"], params["imaging.astigmatism_px"]
     if out_of_focus + astigmatism <= 0:
         return image
     probe = probe_of(
-        out_of_focus + astigmatism, abs(out_of_focus - astigmatism), np.deg2rad(drawn["imaging.astigmatism_deg"])
+        out_of_focus + astigmatism, abs(out_of_focus - astigmatism), np.deg2rad(params["imaging.astigmatism_deg"])
     )
     reach = probe.shape[0] // 2
     return _convolve(np.pad(image.astype(np.float32, copy=False), reach, mode="edge"), probe)
@@ -57,7 +57,7 @@ def probe_of(along_px: float, across_px: float, angle_rad: float) -> FloatArray:
     return probe
 
 
-def charge(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
+def charge(grey: FloatArray, params: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
     """Brighten what does not conduct, with a tail along the scan lines (x), and draw streaks where charge breaks down.
 
     Charge collects in clear resin, spreads and is carried on by the scan; fully charged resin is brighter by
@@ -65,9 +65,9 @@ def charge(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generato
 
     Source: Titze and Genoud, Biology of the Cell 108 (2016), on charging in volume scanning electron microscopy.
     """
-    strength = np.float32(drawn["imaging.charging"])
+    strength = np.float32(params["imaging.charging"])
     mean = float(grey.mean())
-    resin = np.clip((grey - np.float32(mean)) / np.float32(max(drawn["imaging.white"] - mean, 10.0)), 0, 1)
+    resin = np.clip((grey - np.float32(mean)) / np.float32(max(params["imaging.white"] - mean, 10.0)), 0, 1)
     # Charge leaks away within some 30 pixels of the scan and a few lines.
     haze = np.minimum(_trail(_trail(resin, 0.97).T, 0.8).T * np.float32(2.0), np.float32(1.0))
     charged: FloatArray = grey + strength * haze

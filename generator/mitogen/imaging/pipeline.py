@@ -38,41 +38,41 @@ IN_GREY_LEVELS: tuple[tuple[str, str, Artefact], ...] = (
 )
 
 
-def photograph(density: FloatArray, drawn: Mapping[str, float], streams: StreamOf, section: int) -> NDArray[np.uint8]:
+def photograph(density: FloatArray, params: Mapping[str, float], streams: StreamOf, section: int) -> NDArray[np.uint8]:
     """Image one section. An artefact whose knob is 0 costs nothing and changes nothing.
 
     Labels stay as they are: what moves tissue in the plane is `stack.jitter_nm`, applied before the scene is cut.
 
     Args:
         density: (Y, X) float32 stain: 0 is clear resin, 1 the darkest membrane.
-        drawn: the image's numbers.
+        params: the image's params.
         streams: the image's streams.
         section: number of the section, from 0; each has noise of its own.
 
     Returns:
         (Y, X) uint8 grey levels; stain is dark, or bright where `imaging.contrast` is negative.
     """
-    image = _apply(ON_THE_SECTION, density, drawn, streams, section)
-    image = focus(image, drawn["imaging.blur_px"])
-    image = defocus(image, drawn)
-    image = stain_unevenly(image, streams("stain/0"), drawn["imaging.stain_drift"])
-    grey = drawn["imaging.white"] - drawn["imaging.contrast"] * image
+    image = _apply(ON_THE_SECTION, density, params, streams, section)
+    image = focus(image, params["imaging.blur_px"])
+    image = defocus(image, params)
+    image = stain_unevenly(image, streams("stain/0"), params["imaging.stain_drift"])
+    grey = params["imaging.white"] - params["imaging.contrast"] * image
     if section > 0:
-        grey = fade(grey, drawn, streams(f"fade/{section}"))
-    grey = _apply(IN_GREY_LEVELS, grey, drawn, streams, section)
-    grey = bend_tones(grey, drawn["imaging.gamma"])
-    grey = equalise(grey, drawn["imaging.clahe"], drawn["imaging.clahe_clip"])
-    return compress(quantise(grey), drawn["imaging.jpeg_loss"])
+        grey = fade(grey, params, streams(f"fade/{section}"))
+    grey = _apply(IN_GREY_LEVELS, grey, params, streams, section)
+    grey = bend_tones(grey, params["imaging.gamma"])
+    grey = equalise(grey, params["imaging.clahe"], params["imaging.clahe_clip"])
+    return compress(quantise(grey), params["imaging.jpeg_loss"])
 
 
 def _apply(
     artefacts: tuple[tuple[str, str, Artefact], ...],
     image: FloatArray,
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     streams: StreamOf,
     section: int,
 ) -> FloatArray:
     for knob, stage, artefact in artefacts:
-        if drawn[knob] > 0:
-            image = artefact(image, drawn, streams(stage.format(section)))
+        if params[knob] > 0:
+            image = artefact(image, params, streams(stage.format(section)))
     return image

@@ -12,7 +12,7 @@ from mitogen.geometry.grid import FloatArray
 _FINE = 4
 
 
-def fold_section(density: FloatArray, drawn: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
+def fold_section(density: FloatArray, params: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
     """Lay the section over itself along `imaging.folds` dark bands of up to `imaging.fold_width_nm`.
 
     In a band three layers lie on top of each other: the tissue, its mirror image, and tissue from further on, the upper
@@ -21,7 +21,7 @@ def fold_section(density: FloatArray, drawn: Mapping[str, float], rng: np.random
 
     Source: Saalfeld, Fetter, Cardona and Tomancak, Nature Methods 9 (2012), on folds in series of ultra-thin sections.
     """
-    for _ in range(round(drawn["imaging.folds"])):
+    for _ in range(round(params["imaging.folds"])):
         angle = rng.uniform(0, np.pi)
         across, along = _line(density.shape, angle, rng.random(2))
         size = float(max(density.shape))
@@ -29,7 +29,7 @@ def fold_section(density: FloatArray, drawn: Mapping[str, float], rng: np.random
         phase = rng.uniform(0, 2 * np.pi, 2)
         centre = 0.025 * size * np.sin(2 * np.pi * wave[0] * along + phase[0])
         taper = np.sqrt(np.maximum(1 - (along / (rng.uniform(0.4, 2.0) * size)) ** 2, 0))
-        width = drawn["imaging.fold_width_nm"] / drawn["section.pixel_nm"]
+        width = params["imaging.fold_width_nm"] / params["section.pixel_nm"]
         half = 0.5 * width * taper * (1 + 0.3 * np.sin(2 * np.pi * 2 * wave[1] * along + phase[1]))
         beyond = rng.uniform(1.5, 4) * width
         density = _lay_over(density, across - centre, half, (np.cos(angle), -np.sin(angle)), beyond)
@@ -59,7 +59,7 @@ def _lay_over(
     return folded
 
 
-def settle_dust(density: FloatArray, drawn: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
+def settle_dust(density: FloatArray, params: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
     """Cover tissue with specks: mostly black grains of stain precipitate, some bright debris that charges up.
 
     Labels stay as they are: they tell what is under the dust.
@@ -67,11 +67,11 @@ def settle_dust(density: FloatArray, drawn: Mapping[str, float], rng: np.random.
     Source: Hayat, Principles and Techniques of Electron Microscopy: Biological Applications, 4th ed. (2000), on
     precipitates and contamination of stained sections.
     """
-    pixel = drawn["section.pixel_nm"]
+    pixel = params["section.pixel_nm"]
     area_um2 = density.size * pixel**2 * 1e-6
-    count = int(rng.poisson(drawn["imaging.dust_per_um2"] * area_um2))
+    count = int(rng.poisson(params["imaging.dust_per_um2"] * area_um2))
     places = rng.random((count, 2)) * density.shape
-    radii = drawn["imaging.dust_radius_nm"] / pixel * np.exp(0.4 * rng.standard_normal(count))
+    radii = params["imaging.dust_radius_nm"] / pixel * np.exp(0.4 * rng.standard_normal(count))
     stain = np.where(rng.random(count) < 0.75, rng.uniform(1.0, 1.8, count), rng.uniform(-0.3, -0.05, count))
     dusty = density.copy()
     for place, radius, value in zip(places, np.maximum(radii, 0.6), stain, strict=True):
@@ -98,7 +98,7 @@ def _settle(
     window += cover * (np.float32(stain) - window)
 
 
-def scratch(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
+def scratch(grey: FloatArray, params: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
     """Draw the marks of nicks in the knife's edge: thin lines along `imaging.knife_deg`, dark with a bright lip.
 
     A typical mark stands out by `imaging.knife_marks` grey levels; there is about one in 80 px.
@@ -106,7 +106,7 @@ def scratch(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generat
     Source: Hayat, Principles and Techniques of Electron Microscopy: Biological Applications, 4th ed. (2000), on knife
     marks in ultramicrotomy.
     """
-    angle = np.deg2rad(drawn["imaging.knife_deg"])
+    angle = np.deg2rad(params["imaging.knife_deg"])
     # Distance across the marks; they run along (cos, sin) in (x, y).
     y = np.arange(grey.shape[0], dtype=np.float32) * np.float32(np.cos(angle))
     x = np.arange(grey.shape[1], dtype=np.float32) * np.float32(-np.sin(angle))
@@ -114,7 +114,7 @@ def scratch(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generat
     length = float(y.max() + x.max()) - corner
     profile = _marks(length, rng)
     at = ((y[:, None] + x[None] - np.float32(corner)) * np.float32(_FINE)).astype(np.intp)
-    marked: FloatArray = grey + np.float32(drawn["imaging.knife_marks"]) * profile[at]
+    marked: FloatArray = grey + np.float32(params["imaging.knife_marks"]) * profile[at]
     return marked
 
 
@@ -131,13 +131,13 @@ def _marks(length_px: float, rng: np.random.Generator) -> FloatArray:
     return profile.astype(np.float32)
 
 
-def draw_curtains(grey: FloatArray, drawn: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
+def draw_curtains(grey: FloatArray, params: Mapping[str, float], rng: np.random.Generator) -> FloatArray:
     """Add stripes along y with a standard deviation of `imaging.curtaining` grey levels, as an ion beam leaves them.
 
     Source: curtaining as described by Giannuzzi and Stevie, Introduction to Focused Ion Beams (2005), ch. 10.
     """
     stripes = gaussian_filter1d(rng.standard_normal(grey.shape[1]), 1.0, mode="wrap") * 1.9
-    curtains: FloatArray = grey + (drawn["imaging.curtaining"] * stripes).astype(np.float32)[None]
+    curtains: FloatArray = grey + (params["imaging.curtaining"] * stripes).astype(np.float32)[None]
     return curtains
 
 

@@ -157,17 +157,17 @@ def match_recipe(
                 return [appearance_distance(look.result(), target.appearance) for look in looks]
 
             best = search(study, ranges, middle, judge, (settings.seed, settings.trials, until)).params
-            drawn = {one.knob.name: one.widened(best[one.knob.name], settings.width) for one in ranges}
+            params = {one.knob.name: one.widened(best[one.knob.name], settings.width) for one in ranges}
             fresh = range(seen, seen + settings.fresh)
             looks = [pool.submit(appearance_with, {}, fresh)]
-            looks += [pool.submit(appearance_with, values, fresh, kind) for values in (best, drawn)]
+            looks += [pool.submit(appearance_with, values, fresh, kind) for values in (best, params)]
             before, at_best, after = (look.result() for look in looks)
     except KeyboardInterrupt:
         done = f"{finished(study)} of {settings.trials} trials are kept in {storage}"
         raise KeyboardInterrupt(f"stopped; {done}; the same command goes on from there") from None
     except BrokenProcessPool as error:
         raise RenderError(f"a worker was killed, perhaps for want of memory; {storage} keeps the trials") from error
-    matched = studio.recipe.override(drawn) if kind is None else favoured(studio.recipe, kind, drawn)
+    matched = studio.recipe.override(params) if kind is None else favoured(studio.recipe, kind, params)
     return Match(target, studio, kinds, matched, best, ranges, finished(study), before, at_best, after)
 
 
@@ -188,7 +188,7 @@ def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, images: Se
     return sorted(far.items(), key=lambda pair: pair[1])
 
 
-def favoured(recipe: Recipe, kind: str, drawn: Mapping[str, Distribution]) -> Recipe:
+def favoured(recipe: Recipe, kind: str, params: Mapping[str, Distribution]) -> Recipe:
     """Return the recipe with some knobs of a kind changed, and more of its images of that kind.
 
     The shares of all others, and what is of no kind, shrink by one factor to make room.
@@ -196,7 +196,7 @@ def favoured(recipe: Recipe, kind: str, drawn: Mapping[str, Distribution]) -> Re
     old = find_kind(recipe.kinds, kind)
     share = max(old.share, FAVOURED)
     factor = (1 - share) / (1 - old.share) if old.share < 1 else 1.0
-    new = replace(old, share=share, values={**old.values, **drawn})
+    new = replace(old, share=share, values={**old.values, **params})
     kinds = (new if one is old else replace(one, share=one.share * factor) for one in recipe.kinds)
     return replace(recipe, kinds=tuple(kinds))
 

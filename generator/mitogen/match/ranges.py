@@ -64,14 +64,14 @@ class Range:
 
 def range_of(recipe: Recipe, name: str) -> Range | None:
     """Find the range of a knob; None if neither the recipe nor its default gives it one."""
-    knob, drawn = recipe.knobs[name], recipe.values[name]
-    fixed = drawn.support[0] == drawn.support[1]
+    knob, params = recipe.knobs[name], recipe.values[name]
+    fixed = params.support[0] == params.support[1]
     if fixed:
-        drawn = knob.fit(knob.default)
-    low, high = drawn.ppf(_TAIL), drawn.ppf(1 - _TAIL)
+        params = knob.fit(knob.default)
+    low, high = params.ppf(_TAIL), params.ppf(1 - _TAIL)
     if not low < high:
         return None
-    return Range(knob, low, high, isinstance(drawn, LogUniform | LogNormal), fixed)
+    return Range(knob, low, high, isinstance(params, LogUniform | LogNormal), fixed)
 
 
 def named_ranges(recipe: Recipe, names: Sequence[str]) -> list[Range]:

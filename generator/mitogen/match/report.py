@@ -87,13 +87,13 @@ def draw_sheet(match: Match) -> Picture.Image:
     """Lay crops out in three rows: real, before, after."""
     shown = range(len(match.target.examples))
     after_values = _matched_values(match)
-    drawn = {one.knob.name: after_values[one.knob.name] for one in match.ranges}
+    params = {one.knob.name: after_values[one.knob.name] for one in match.ranges}
     of_kind = "" if match.kind is None else f", {match.kind}"
     before, _, after = match.distances()
     rows: list[tuple[str, Sequence[Image]]] = [
         (f"real: {match.target.name}, crops of {_crop_nm(match)}", match.target.examples),
         (f"before: distance {before:.2f} (0: alike in all statistics)", render_crops(match.studio, {}, shown)),
-        (f"matched{of_kind}: distance {after:.2f}", render_crops(match.studio, drawn, shown, match.kind)),
+        (f"matched{of_kind}: distance {after:.2f}", render_crops(match.studio, params, shown, match.kind)),
     ]
     step = _SHOWN_PX + _GAP_PX
     sheet = Picture.new("L", (_GAP_PX + len(shown) * step, _GAP_PX + len(rows) * (step + _CAPTION_PX)), 255)

@@ -12,7 +12,7 @@ from mitogen.geometry.jit import compiled
 from mitogen.geometry.partial_volume import inside_at
 from mitogen.geometry.random_fields import Waves
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,28 @@ class Fibre:
     length_nm: float
 
 
-def microtubules(drawn: Mapping[str, float]) -> Fibre:
+def microtubules(params: Mapping[str, float]) -> Fibre:
     """Hollow tubules of 25 nm, each some micrometres long."""
     return Fibre(
         12.5,
         7.5,
-        drawn["microtubules.density"],
-        drawn["microtubules.spacing_nm"],
-        drawn["microtubules.occupancy"],
-        drawn["filaments.wander_nm"],
+        params["microtubules.density"],
+        params["microtubules.spacing_nm"],
+        params["microtubules.occupancy"],
+        params["filaments.wander_nm"],
         1800.0,
     )
 
 
-def neurofilaments(drawn: Mapping[str, float]) -> Fibre:
+def neurofilaments(params: Mapping[str, float]) -> Fibre:
     """Solid filaments in bundles."""
     return Fibre(
-        drawn["filaments.radius_nm"],
+        params["filaments.radius_nm"],
         0.0,
-        drawn["filaments.density"],
-        drawn["filaments.spacing_nm"],
-        drawn["filaments.occupancy"],
-        drawn["filaments.wander_nm"],
+        params["filaments.density"],
+        params["filaments.spacing_nm"],
+        params["filaments.occupancy"],
+        params["filaments.wander_nm"],
         2500.0,
     )
 
@@ -86,7 +86,7 @@ def draw_fibres(
         return
     grid = canvas.grid
     _stripes(
-        canvas.density, canvas.parts, np.uint8(Part.FILAMENT), canvas.owner, canvas.free, canvas.membrane,
+        canvas.density, canvas.compartments, np.uint8(Compartment.FILAMENT), canvas.owner, canvas.free, canvas.membrane,
         holds, axis, *_across(axis), canvas.on_section(fields[0]), canvas.on_section(fields[1]), canvas.z_nm,
         grid.y_nm, grid.x_nm, grid.pixel_nm, grid.thickness_nm, fibre.radius_nm, fibre.hollow_nm, fibre.density,
         fibre.spacing_nm, fibre.occupancy, fibre.wander_nm, fibre.length_nm, np.uint64(key),
@@ -111,7 +111,7 @@ def _across(axis: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @compiled
 def _stripes(
-    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, owner: NDArray[np.int32],
+    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, owner: NDArray[np.int32],
     free: NDArray[np.bool_], membrane: FloatArray, holds: NDArray[np.bool_], axes: FloatArray, firsts: FloatArray,
     seconds: FloatArray, wander_1: FloatArray, wander_2: FloatArray, z: float, ys: FloatArray, xs: FloatArray,
     pixel: float, thickness: float, radius: float, hollow: float, stain: float, spacing: float, occupancy: float,
@@ -159,8 +159,8 @@ def _stripes(
             if share > 0:
                 share = min(share, 1.0)
                 density[i, j] += np.float32(share * (stain - density[i, j]))
-                if parts.size > 0 and share >= 0.5:
-                    parts[i, j] = part
+                if compartments.size > 0 and share >= 0.5:
+                    compartments[i, j] = compartment
 
 
 @compiled

@@ -14,7 +14,7 @@ from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.geometry.point_process import StreamOf, directions, scatter
 from mitogen.organelles.granules import Granule, draw_granules
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 CLOUD = 1.35
 """How far the vesicles around a stack reach, in units of its radius."""
@@ -43,16 +43,16 @@ class Stacks:
         return Stacks(self.centre[which], self.axis[which], self.radius_nm[which], self.looks[which], self.host[which])
 
 
-def golgi_reach_nm(drawn: Mapping[str, float]) -> float:
+def golgi_reach_nm(params: Mapping[str, float]) -> float:
     """How far in nm from its centre a stack with its vesicles can be seen at most, for an image's numbers."""
-    return 1.8 * CLOUD * drawn["golgi.radius_nm"]
+    return 1.8 * CLOUD * params["golgi.radius_nm"]
 
 
-def place_golgi(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Stacks:
+def place_golgi(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Stacks:
     """Scatter stacks around the grid, without regard for what else is there; their hosts are not known yet."""
-    reach = golgi_reach_nm(drawn)
-    centre, u = scatter(streams, "golgi", drawn["golgi.density_per_um3"], grid.box(reach), 8)
-    scattered = drawn["golgi.radius_nm"] * np.exp(0.25 * np.clip(ndtri(u[:, 0]), -2, 2))
+    reach = golgi_reach_nm(params)
+    centre, u = scatter(streams, "golgi", params["golgi.density_per_um3"], grid.box(reach), 8)
+    scattered = params["golgi.radius_nm"] * np.exp(0.25 * np.clip(ndtri(u[:, 0]), -2, 2))
     return Stacks(centre, directions(u[:, 1], u[:, 2]), scattered, u[:, 3:], np.full(len(u), -1, np.int32))
 
 
@@ -72,29 +72,30 @@ def house_golgi(
     return Stacks(stacks.centre, stacks.axis, radius, stacks.looks, host).take(kept)
 
 
-def draw_golgi(canvas: Canvas, stacks: Stacks, drawn: Mapping[str, float], key: int) -> None:
+def draw_golgi(canvas: Canvas, stacks: Stacks, params: Mapping[str, float], key: int) -> None:
     """Draw the stacks that the section cuts, and vesicles around them, each within its cell.
 
     Args:
         canvas: its density is changed in place.
         stacks: where they are.
-        drawn: the image's numbers.
+        params: the image's params.
         key: names the lattice of vesicles.
     """
     near = np.flatnonzero(np.abs(stacks.centre[:, 0] - canvas.z_nm) < CLOUD * stacks.radius_nm + 50)
     cloud = np.zeros(canvas.grid.shape, np.bool_)
     for stack in near:
         _draw_stack(
-            canvas.density, canvas.parts, np.uint8(Part.GOLGI), cloud, canvas.owner, stacks.host[stack], canvas.free,
+            canvas.density, canvas.compartments, np.uint8(Compartment.GOLGI), cloud, canvas.owner,
+            stacks.host[stack], canvas.free,
             canvas.membrane, canvas.room, canvas.z_nm, canvas.grid.y_nm, canvas.grid.x_nm, canvas.grid.pixel_nm,
             canvas.grid.thickness_nm, stacks.centre[stack], _frame(stacks.axis[stack], stacks.looks[stack, 4]),
             stacks.radius_nm[stack], 3 + int(4.999 * stacks.looks[stack, 0]), stacks.looks[stack],
-            drawn["golgi.lumen_nm"], drawn["golgi.lumen_density"], drawn["golgi.membrane_density"],
+            params["golgi.lumen_nm"], params["golgi.lumen_density"], params["golgi.membrane_density"],
         )  # fmt: skip
     if cloud.any():
-        dark = drawn["golgi.membrane_density"]
-        granule = Granule(27.0, 0.25, 6.5, dark, 0.4 * dark, 66.0, drawn["golgi.vesicles"])
-        draw_granules(canvas, granule, cloud, key, Part.VESICLE)
+        dark = params["golgi.membrane_density"]
+        granule = Granule(27.0, 0.25, 6.5, dark, 0.4 * dark, 66.0, params["golgi.vesicles"])
+        draw_granules(canvas, granule, cloud, key, Compartment.VESICLE)
 
 
 def _frame(axis: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
@@ -111,7 +112,8 @@ def _frame(axis: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
 
 @compiled
 def _draw_stack(
-    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, cloud: NDArray[np.bool_], owner: NDArray[np.int32],
+    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, cloud: NDArray[np.bool_],
+    owner: NDArray[np.int32],
     host: int, free: NDArray[np.bool_], membrane: FloatArray, room: FloatArray, z: float, ys: FloatArray,
     xs: FloatArray, pixel: float, thickness: float, centre: NDArray[np.float64], frame: NDArray[np.float64],
     radius: float, count: int, looks: NDArray[np.float64], lumen: float, pale: float, stain: float,
@@ -170,8 +172,8 @@ def _draw_stack(
                 value += inside_at(s, reach) * (pale - value)
                 value += layer_at(s, reach, 0.0, wall) * (stain - value)
                 density[i, j] = value
-                if parts.size > 0 and s <= wall:
-                    parts[i, j] = part
+                if compartments.size > 0 and s <= wall:
+                    compartments[i, j] = compartment
 
 
 @compiled

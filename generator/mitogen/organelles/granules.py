@@ -14,7 +14,7 @@ from mitogen.geometry.hashing import mix, place, unit
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 JITTER = np.float32(0.8)
 """How far granules stray from their lattice, in units of its spacing: enough to hide it."""
@@ -43,7 +43,9 @@ class Granule:
     occupancy: float
 
 
-def draw_granules(canvas: Canvas, granule: Granule, where: NDArray[np.bool_], key: int, part: Part) -> None:
+def draw_granules(
+    canvas: Canvas, granule: Granule, where: NDArray[np.bool_], key: int, compartment: Compartment
+) -> None:
     """Draw the granules whose centres fall on pixels of `where` (Y, X), clear of plasma membranes.
 
     Args:
@@ -51,12 +53,12 @@ def draw_granules(canvas: Canvas, granule: Granule, where: NDArray[np.bool_], ke
         granule: their kind.
         where: (Y, X) bool, the pixels that may hold a centre.
         key: names the lattice; different keys give independent ones.
-        part: what they are.
+        compartment: what they are.
     """
     if granule.occupancy <= 0:
         return
     _splat(
-        canvas.density, canvas.parts, np.uint8(part), where, canvas.free, canvas.membrane, np.uint64(key),
+        canvas.density, canvas.compartments, np.uint8(compartment), where, canvas.free, canvas.membrane, np.uint64(key),
         np.float32(canvas.z_nm), canvas.grid.y_nm, canvas.grid.x_nm, canvas.grid.pixel_nm,
         canvas.grid.thickness_nm, np.float32(granule.radius_nm), np.float32(granule.radius_spread),
         granule.shell_nm, np.float32(granule.shell_density), np.float32(granule.core_density),
@@ -66,7 +68,7 @@ def draw_granules(canvas: Canvas, granule: Granule, where: NDArray[np.bool_], ke
 
 @compiled
 def _splat(
-    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, where: NDArray[np.bool_],
+    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, where: NDArray[np.bool_],
     free: NDArray[np.bool_], membrane: FloatArray, key: np.uint64, z: np.float32,
     ys: FloatArray, xs: FloatArray, pixel: float, thickness: float, radius: np.float32, spread: np.float32,
     shell: float, shell_density: np.float32, core_density: np.float32, spacing: np.float32,
@@ -115,8 +117,8 @@ def _splat(
                         if shell > 0:
                             value += layer_at(s, reach, -shell, 0.0) * (shell_density - value)
                         density[i, j] = value
-                        if parts.size > 0 and s <= 0:
-                            parts[i, j] = part
+                        if compartments.size > 0 and s <= 0:
+                            compartments[i, j] = compartment
 
 
 @compiled

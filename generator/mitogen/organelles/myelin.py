@@ -10,14 +10,14 @@ from mitogen.geometry.partial_volume import inside
 from mitogen.geometry.random_fields import Waves
 from mitogen.geometry.tubes import TubeMap
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 
 def draw_myelin(
     canvas: Canvas,
     tubes: TubeMap,
     sheath_nm: NDArray[np.float32],
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     fields: tuple[Waves, Waves, Waves],
 ) -> None:
     """Draw the sheath: a spiral of membranes, seen as dark lamellae, from a tube's surface inwards.
@@ -26,7 +26,7 @@ def draw_myelin(
         canvas: its density is changed in place; pixels of the sheath are no longer free.
         tubes: the section's map of the big tubes.
         sheath_nm: (T,) float32 thickness of each tube's sheath; 0 for tubes without one.
-        drawn: the image's numbers.
+        params: the image's params.
         fields: one that makes the lamellae uneven, one that parts them, one that says how deep they part.
     """
     if not np.any(sheath_nm > 0):
@@ -41,17 +41,17 @@ def draw_myelin(
     uneven = canvas.on_section(fields[0]).reshape(-1)[at]
     within = inside(-depth, reach) * inside(depth - thickness, reach)
     # Clefts between parted lamellae: spindles that run along the sheath, here and there.
-    apart = canvas.on_section(fields[1]).reshape(-1)[at] + ndtri(np.clip(drawn["myelin.splits"], 1e-6, 1 - 1e-6))
+    apart = canvas.on_section(fields[1]).reshape(-1)[at] + ndtri(np.clip(params["myelin.splits"], 1e-6, 1 - 1e-6))
     half = np.clip(0.07 * thickness * np.maximum(apart, 0), 0, 25)
     middle = thickness * (0.5 + 0.3 * np.tanh(canvas.on_section(fields[2]).reshape(-1)[at]))
     off = depth - middle
     cleft = np.where(half > 4, inside((np.abs(off) - half).astype(np.float32), reach), 0)
     # Lamellae are pushed aside by the cleft.
     pushed = depth - np.sign(off) * half * np.exp(-np.abs(off) / np.maximum(3 * half, 1))
-    period = np.float32(drawn["myelin.period_nm"])
+    period = np.float32(params["myelin.period_nm"])
     visible = np.exp(-((2 * reach / period) ** 2))
     stripes = np.cos(2 * np.pi * (pushed + 0.6 * period * uneven) / period) * visible
-    stain = drawn["myelin.density"] + drawn["myelin.lamellae"] * stripes + drawn["myelin.unevenness"] * uneven
-    stain = stain + cleft * (drawn["cells.cytoplasm"] - stain)
-    canvas.cover(within.astype(np.float32), stain.astype(np.float32), at, Part.MYELIN)
+    stain = params["myelin.density"] + params["myelin.lamellae"] * stripes + params["myelin.unevenness"] * uneven
+    stain = stain + cleft * (params["cells.cytoplasm"] - stain)
+    canvas.cover(within.astype(np.float32), stain.astype(np.float32), at, Compartment.MYELIN)
     canvas.free.reshape(-1)[at[(depth > -10) & (depth < thickness + 10)]] = False

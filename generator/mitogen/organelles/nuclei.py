@@ -12,7 +12,7 @@ from mitogen.geometry.random_fields import Waves
 from mitogen.geometry.tubes import TubeMap, Tubes
 from mitogen.organelles.level_sets import level, thread
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 PORE_NM = 45.0
 """Radius of a nuclear pore complex with its rim."""
@@ -22,7 +22,7 @@ def draw_nuclei(
     canvas: Canvas,
     trunks: tuple[Tubes, TubeMap],
     depth_nm: NDArray[np.float32],
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     chromatin: tuple[Waves, Waves],
     pores: tuple[Waves, Waves],
 ) -> None:
@@ -32,7 +32,7 @@ def draw_nuclei(
         canvas: its density is changed in place; pixels of a nucleus are no longer free.
         trunks: the big tubes, and the section's map of them.
         depth_nm: (T,) float32 depth of the envelope under each tube's surface; 0 for tubes without a nucleus.
-        drawn: the image's numbers.
+        params: the image's params.
         chromatin: a coarse and a fine field for its clumps.
         pores: the curves on which both vanish pierce the envelope where pores are.
     """
@@ -51,18 +51,18 @@ def draw_nuclei(
     near, s, coarse, fine = at[s < 60], s[s < 60], coarse[s < 60], fine[s < 60]
     reach = canvas.reach(tubes.normal_z.reshape(-1)[near])
     # Pores are gaps in the membranes, with a channel free of chromatin behind them.
-    pore = _beside_pores(canvas, near, s, pores, drawn["nuclei.pores_per_um2"])
+    pore = _beside_pores(canvas, near, s, pores, params["nuclei.pores_per_um2"])
     channel = np.clip(1.5 - pore / PORE_NM, 0, 1) * np.exp(np.minimum(s, 0) / 60)
     lining = 2.0 * np.exp(np.minimum(s, 0) / 80) * (1 - channel)
     clumped = (1 - 0.8 * channel) / (1 + np.exp(-3 * (coarse + 0.8 * fine - 1.2 + lining)))
-    stain = drawn["nuclei.density"] + drawn["nuclei.chromatin"] * clumped + 1.2 * canvas.grain.reshape(-1)[near]
-    canvas.cover(inside(s, reach), stain.astype(np.float32), near, Part.NUCLEUS)
-    _draw_nucleoli(canvas, trunks, near, depth_nm, drawn, (coarse, fine))
+    stain = params["nuclei.density"] + params["nuclei.chromatin"] * clumped + 1.2 * canvas.grain.reshape(-1)[near]
+    canvas.cover(inside(s, reach), stain.astype(np.float32), near, Compartment.NUCLEUS)
+    _draw_nucleoli(canvas, trunks, near, depth_nm, params, (coarse, fine))
     closed = np.clip((pore - PORE_NM) / 10 + 0.5, 0.15, 1).astype(np.float32)
-    dark = drawn["cells.membrane_density"] * 0.9
+    dark = params["cells.membrane_density"] * 0.9
     for middle in (0.0, 30.0):
         stain = canvas.density.reshape(-1)[near] * (1 - closed) + dark * closed
-        canvas.cover_layer(s, reach, (middle - 4, middle + 4), stain, near, Part.NUCLEAR_ENVELOPE)
+        canvas.cover_layer(s, reach, (middle - 4, middle + 4), stain, near, Compartment.NUCLEAR_ENVELOPE)
     canvas.free.reshape(-1)[near[s < 40]] = False
 
 
@@ -71,11 +71,11 @@ def _draw_nucleoli(
     trunks: tuple[Tubes, TubeMap],
     at: NDArray[np.intp],
     depth_nm: NDArray[np.float32],
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     texture: tuple[FloatArray, FloatArray],
 ) -> None:
     """Draw one dark, granular, roundish body off the middle of each nucleus."""
-    if drawn["nuclei.nucleolus"] <= 0:
+    if params["nuclei.nucleolus"] <= 0:
         return
     tubes, seen = trunks
     row, column = np.divmod(at, canvas.grid.shape[1])
@@ -83,7 +83,7 @@ def _draw_nucleoli(
     middle = tubes.nodes[:, tubes.nodes.shape[1] // 2] + 0.0
     size = np.maximum(tubes.radii.mean(axis=1) - depth_nm, 1.0)
     centre = (middle + 0.35 * size[:, None] * tubes.side)[nearest]
-    radius = drawn["nuclei.nucleolus"] * size[nearest]
+    radius = params["nuclei.nucleolus"] * size[nearest]
     offset = np.stack(
         [canvas.z_nm - centre[:, 0], canvas.grid.y_nm[row] - centre[:, 1], canvas.grid.x_nm[column] - centre[:, 2]]
     )
@@ -91,8 +91,8 @@ def _draw_nucleoli(
     s = (distance - radius * (1 + 0.12 * texture[0])).astype(np.float32)
     reach = canvas.reach((offset[0] / np.maximum(distance, 1e-3)).astype(np.float32)) + 8
     # Dense strands around paler centres.
-    stain = drawn["nuclei.density"] + drawn["nuclei.chromatin"] * (1.05 + 0.25 * texture[1])
-    canvas.cover(inside(s, reach), stain.astype(np.float32), at, Part.NUCLEUS)
+    stain = params["nuclei.density"] + params["nuclei.chromatin"] * (1.05 + 0.25 * texture[1])
+    canvas.cover(inside(s, reach), stain.astype(np.float32), at, Compartment.NUCLEUS)
 
 
 def _beside_pores(

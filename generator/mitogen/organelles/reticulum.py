@@ -13,7 +13,7 @@ from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.geometry.random_fields import Waves
 from mitogen.organelles.level_sets import level, slope, thread
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 MEMBRANE_NM = 7.0
 NONE, SINGLE, STACKED = 0, 1, 2
@@ -38,13 +38,13 @@ class SheetFields:
 
 
 def draw_cisternae(
-    canvas: Canvas, drawn: Mapping[str, float], fields: SheetFields, habit: NDArray[np.uint8]
+    canvas: Canvas, params: Mapping[str, float], fields: SheetFields, habit: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
     """Draw flattened cisternae.
 
     Args:
         canvas: its density is changed in place.
-        drawn: the image's numbers.
+        params: the image's params.
         fields: what lays them out.
         habit: (N,) uint8, how they run in each cell: `NONE`, `SINGLE` or `STACKED`.
 
@@ -52,41 +52,42 @@ def draw_cisternae(
         (Y, X) bool, where the ribosomes of rough cisternae have their centres.
     """
     studded = np.zeros(canvas.grid.shape, np.bool_)
-    share = drawn["reticulum.cisternae_share"]
+    share = params["reticulum.cisternae_share"]
     if share <= 0 or not habit.any():
         return studded
     # Cell bodies are fuller of cisternae than their branches.
     levels = np.array([9.0, _quantile(share), _quantile(min(0.1 + 3 * share, 1.0))])
     _draw_sheets(
-        canvas.density, canvas.parts, np.uint8(Part.RETICULUM), studded, canvas.owner, habit, canvas.free,
+        canvas.density, canvas.compartments, np.uint8(Compartment.RETICULUM), studded, canvas.owner, habit, canvas.free,
         canvas.membrane, canvas.room, *level(canvas, fields.phase), *level(canvas, fields.patch),
         canvas.on_section(fields.width), canvas.on_section(fields.rough), canvas.grid.pixel_nm,
-        canvas.grid.thickness_nm, levels, drawn["reticulum.sheets"], drawn["reticulum.lumen_nm"] / 2,
-        drawn["reticulum.lumen_density"], drawn["reticulum.membrane_density"],
-        _quantile(drawn["reticulum.rough_share"]),
+        canvas.grid.thickness_nm, levels, params["reticulum.sheets"], params["reticulum.lumen_nm"] / 2,
+        params["reticulum.lumen_density"], params["reticulum.membrane_density"],
+        _quantile(params["reticulum.rough_share"]),
     )  # fmt: skip
     return studded
 
 
 def draw_tubules(
-    canvas: Canvas, drawn: Mapping[str, float], fields: tuple[Waves, Waves, Waves], holds: NDArray[np.bool_]
+    canvas: Canvas, params: Mapping[str, float], fields: tuple[Waves, Waves, Waves], holds: NDArray[np.bool_]
 ) -> None:
     """Draw smooth tubules around the curves on which the first two fields vanish.
 
     Args:
         canvas: its density is changed in place.
-        drawn: the image's numbers.
+        params: the image's params.
         fields: two fields of the same wavelength, and one that bounds the patches in which tubules occur.
         holds: (N,) bool, which cells have them.
     """
-    if drawn["reticulum.tubule_share"] <= 0 or not holds.any():
+    if params["reticulum.tubule_share"] <= 0 or not holds.any():
         return
     _draw_threads(
-        canvas.density, canvas.parts, np.uint8(Part.RETICULUM), canvas.owner, holds, canvas.free, canvas.membrane,
+        canvas.density, canvas.compartments, np.uint8(Compartment.RETICULUM), canvas.owner, holds, canvas.free,
+        canvas.membrane,
         canvas.room, *level(canvas, fields[0]), *level(canvas, fields[1]), *level(canvas, fields[2]),
         canvas.grid.pixel_nm, canvas.grid.thickness_nm, fields[0].mean_slope,
-        _quantile(drawn["reticulum.tubule_share"]), drawn["reticulum.tubule_radius_nm"],
-        drawn["reticulum.lumen_density"], drawn["reticulum.membrane_density"],
+        _quantile(params["reticulum.tubule_share"]), params["reticulum.tubule_radius_nm"],
+        params["reticulum.lumen_density"], params["reticulum.membrane_density"],
     )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def _quantile(share: float) -> float:
 
 @compiled
 def _draw_sheets(
-    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, studded: NDArray[np.bool_],
+    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, studded: NDArray[np.bool_],
     owner: NDArray[np.int32], habit: NDArray[np.uint8], free: NDArray[np.bool_], membrane: FloatArray, room: FloatArray,
     phase: FloatArray, phase_rise: FloatArray, patch: FloatArray, patch_rise: FloatArray, width: FloatArray,
     rough: FloatArray, pixel: float, thickness: float, levels: NDArray[np.float64], sheets: float, half_lumen: float,
@@ -141,13 +142,13 @@ def _draw_sheets(
             value += inside_at(s, reach) * (lumen - value)
             value += layer_at(s, reach, 0.0, wall) * (stain - value)
             density[i, j] = value
-            if parts.size > 0 and s <= wall:
-                parts[i, j] = part
+            if compartments.size > 0 and s <= wall:
+                compartments[i, j] = compartment
 
 
 @compiled
 def _draw_threads(
-    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, owner: NDArray[np.int32],
+    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, owner: NDArray[np.int32],
     holds: NDArray[np.bool_], free: NDArray[np.bool_], membrane: FloatArray, room: FloatArray, first: FloatArray,
     first_rise: FloatArray, second: FloatArray, second_rise: FloatArray, patch: FloatArray, patch_rise: FloatArray,
     pixel: float, thickness: float, mean_slope: float, level_of_patch: float, radius: float, lumen: float,
@@ -178,5 +179,5 @@ def _draw_threads(
             value += inside_at(s, reach) * (lumen - value)
             value += layer_at(s, reach, -MEMBRANE_NM, 0.0) * (stain - value)
             density[i, j] = value
-            if parts.size > 0 and s <= 0:
-                parts[i, j] = part
+            if compartments.size > 0 and s <= 0:
+                compartments[i, j] = compartment

@@ -15,7 +15,7 @@ from mitogen.geometry.random_fields import Waves
 from mitogen.geometry.tubes import TubeMap, arc
 from mitogen.organelles.granules import Granule, draw_granules
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 NODES = 9
 SPREAD = 0.35
@@ -46,12 +46,12 @@ SECTIONS = {
     Body.MULTILAMELLAR: "multilamellar",
 }
 PARTS = {
-    Body.LYSOSOME: Part.LYSOSOME,
-    Body.MULTIVESICULAR: Part.MULTIVESICULAR_BODY,
-    Body.LIPID: Part.LIPID,
-    Body.ENDOSOME: Part.ENDOSOME,
-    Body.LIPOFUSCIN: Part.LYSOSOME,
-    Body.MULTILAMELLAR: Part.LYSOSOME,
+    Body.LYSOSOME: Compartment.LYSOSOME,
+    Body.MULTIVESICULAR: Compartment.MULTIVESICULAR_BODY,
+    Body.LIPID: Compartment.LIPID,
+    Body.ENDOSOME: Compartment.ENDOSOME,
+    Body.LIPOFUSCIN: Compartment.LYSOSOME,
+    Body.MULTILAMELLAR: Compartment.LYSOSOME,
 }
 
 
@@ -101,7 +101,7 @@ def draw_bodies(
     tubes: TubeMap,
     kind: NDArray[np.int8],
     looks: NDArray[np.float64],
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     fields: tuple[Waves, Waves],
     key: int,
 ) -> None:
@@ -112,7 +112,7 @@ def draw_bodies(
         tubes: the section's map of tubes.
         kind: (T,) int8 kind of each tube (see `Body`), -1 for tubes that are not bodies.
         looks: (T, 4) numbers in 0-1, the looks of each tube.
-        drawn: the image's numbers.
+        params: the image's params.
         fields: a coarse and a fine field for the texture of lysosomes.
         key: names the lattice of inner vesicles.
     """
@@ -128,18 +128,18 @@ def draw_bodies(
         s = tubes.distance.reshape(-1)[at]
         reach = canvas.reach(tubes.normal_z.reshape(-1)[at])
         look = looks[tubes.nearest.reshape(-1)[at], 0]
-        stain = _filling(canvas, which, at, s, look, drawn, fields)
+        stain = _filling(canvas, which, at, s, look, params, fields)
         canvas.cover(inside(s, reach), np.maximum(stain, 0.0).astype(np.float32), at, PARTS[which])
         if which == Body.MULTIVESICULAR:
-            _draw_within(canvas, at[s < -25], _inner_vesicles(drawn), key, PARTS[which])
+            _draw_within(canvas, at[s < -25], _inner_vesicles(params), key, PARTS[which])
         if which == Body.LIPOFUSCIN:
             # Dark grains, and pale drops of lipid that have no membrane.
-            dark = drawn["cells.cytoplasm"] + 1.15 * drawn["lipofuscin.darkness"]
+            dark = params["cells.cytoplasm"] + 1.15 * params["lipofuscin.darkness"]
             _draw_within(canvas, at[s < -10], Granule(16.0, 0.4, 0.0, 0.0, dark, 48.0, 0.6), key, PARTS[which])
-            drop = Granule(44.0, 0.5, 0.0, 0.0, 0.5 * drawn["cells.cytoplasm"], 120.0, drawn["lipofuscin.lipid"])
+            drop = Granule(44.0, 0.5, 0.0, 0.0, 0.5 * params["cells.cytoplasm"], 120.0, params["lipofuscin.lipid"])
             _draw_within(canvas, at[s < -25], drop, key + 1, PARTS[which])
         if which != Body.LIPID:
-            canvas.cover_layer(s, reach, (-7.0, 0.0), drawn["cells.membrane_density"] * 0.9, at, PARTS[which])
+            canvas.cover_layer(s, reach, (-7.0, 0.0), params["cells.membrane_density"] * 0.9, at, PARTS[which])
 
 
 def _filling(
@@ -148,47 +148,47 @@ def _filling(
     at: NDArray[np.intp],
     s: FloatArray,
     look: NDArray[np.float64],
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     fields: tuple[Waves, Waves],
 ) -> NDArray[np.float64]:
     """Stain (N,) of the inside of bodies of one kind, at pixels `at` with distance `s` from their surface."""
     if which == Body.LIPID:
-        return drawn["lipid.density"] + 0.2 * (look - 0.5)
+        return params["lipid.density"] + 0.2 * (look - 0.5)
     if which == Body.ENDOSOME:
-        return np.full(at.shape, drawn["endosomes.lumen_density"])
+        return np.full(at.shape, params["endosomes.lumen_density"])
     if which == Body.MULTIVESICULAR:
-        return drawn["cells.cytoplasm"] + drawn["multivesicular.darkness"] + 0.25 * (look - 0.5)
+        return params["cells.cytoplasm"] + params["multivesicular.darkness"] + 0.25 * (look - 0.5)
     grain = canvas.grain.reshape(-1)[at]
     if which == Body.MULTILAMELLAR:
         # Whorls: membranes as in an onion, less regular towards the middle.
-        period = drawn["multilamellar.period_nm"]
+        period = params["multilamellar.period_nm"]
         wavy = s + max(5.0, 0.5 * period) * canvas.on_section(fields[0]).reshape(-1)[at]
         seen = np.exp(-((canvas.grid.pixel_nm / period) ** 2))
         stripes = 0.5 + 0.5 * seen * np.cos(2 * np.pi * wavy / period)
-        whorl: NDArray[np.float64] = drawn["cells.cytoplasm"] * 0.8 + drawn["cells.membrane_density"] * 0.75 * stripes
+        whorl: NDArray[np.float64] = params["cells.cytoplasm"] * 0.8 + params["cells.membrane_density"] * 0.75 * stripes
         return whorl + 0.5 * grain
     coarse = canvas.on_section(fields[0]).reshape(-1)[at]
     fine = canvas.on_section(fields[1]).reshape(-1)[at]
     if which == Body.LIPOFUSCIN:
-        mottled = drawn["lipofuscin.darkness"] * (0.8 + 0.2 * np.tanh(coarse + 1.5 * fine))
+        mottled = params["lipofuscin.darkness"] * (0.8 + 0.2 * np.tanh(coarse + 1.5 * fine))
     else:
-        mottled = drawn["lysosomes.darkness"] * (0.7 + 0.5 * look)
-        mottled = mottled + drawn["lysosomes.mottle"] * (0.6 * coarse + 0.4 * fine)
-    stain: NDArray[np.float64] = np.maximum(drawn["cells.cytoplasm"] + mottled + 0.7 * grain, 0.05)
+        mottled = params["lysosomes.darkness"] * (0.7 + 0.5 * look)
+        mottled = mottled + params["lysosomes.mottle"] * (0.6 * coarse + 0.4 * fine)
+    stain: NDArray[np.float64] = np.maximum(params["cells.cytoplasm"] + mottled + 0.7 * grain, 0.05)
     return stain
 
 
-def _inner_vesicles(drawn: Mapping[str, float]) -> Granule:
+def _inner_vesicles(params: Mapping[str, float]) -> Granule:
     """The vesicles in multivesicular bodies."""
-    radius = drawn["multivesicular.vesicle_radius_nm"]
-    lumen = max(0.0, drawn["cells.cytoplasm"] + drawn["multivesicular.vesicle_darkness"])
-    wall = 0.9 * drawn["cells.membrane_density"]
-    return Granule(radius, 0.25, 6.0, wall, lumen, 2.2 * radius, drawn["multivesicular.vesicle_occupancy"])
+    radius = params["multivesicular.vesicle_radius_nm"]
+    lumen = max(0.0, params["cells.cytoplasm"] + params["multivesicular.vesicle_darkness"])
+    wall = 0.9 * params["cells.membrane_density"]
+    return Granule(radius, 0.25, 6.0, wall, lumen, 2.2 * radius, params["multivesicular.vesicle_occupancy"])
 
 
-def _draw_within(canvas: Canvas, at: NDArray[np.intp], granule: Granule, key: int, part: Part) -> None:
+def _draw_within(canvas: Canvas, at: NDArray[np.intp], granule: Granule, key: int, compartment: Compartment) -> None:
     """Draw granules whose centres fall on these pixels, whatever else is there."""
     centres = np.zeros(canvas.grid.shape, np.bool_)
     centres.reshape(-1)[at] = True
     everywhere = replace(canvas, membrane=np.full_like(canvas.membrane, 1e3), free=np.ones_like(canvas.free))
-    draw_granules(everywhere, granule, centres, key, part)
+    draw_granules(everywhere, granule, centres, key, compartment)

@@ -12,30 +12,31 @@ from mitogen.geometry.partial_volume import inside_at
 from mitogen.geometry.random_fields import Waves
 from mitogen.organelles.level_sets import level, thread
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 
-def draw_densities(canvas: Canvas, drawn: Mapping[str, float], patches: Waves, terminal: NDArray[np.bool_]) -> None:
+def draw_densities(canvas: Canvas, params: Mapping[str, float], patches: Waves, terminal: NDArray[np.bool_]) -> None:
     """Darken patches of the membranes between terminals and other cells, on the postsynaptic side above all.
 
     Args:
         canvas: its density is changed in place.
-        drawn: the image's numbers.
+        params: the image's params.
         patches: a field that decides where along a membrane a synapse is.
         terminal: (N,) bool, which cells are terminals.
     """
-    if drawn["synapses.share"] <= 0 or not terminal.any():
+    if params["synapses.share"] <= 0 or not terminal.any():
         return
-    lowest = float(-ndtri(np.clip(drawn["synapses.share"], 1e-6, 1 - 1e-6)))
+    lowest = float(-ndtri(np.clip(params["synapses.share"], 1e-6, 1 - 1e-6)))
     _darken(
-        canvas.density, canvas.parts, np.uint8(Part.SYNAPSE), canvas.owner, canvas.neighbour, canvas.membrane,
+        canvas.density, canvas.compartments, np.uint8(Compartment.SYNAPSE), canvas.owner, canvas.neighbour,
+        canvas.membrane,
         canvas.membrane_z, canvas.free, terminal, canvas.on_section(patches), lowest, canvas.grid.thickness_nm,
-        drawn["synapses.depth_nm"], drawn["synapses.density"], drawn["synapses.presynaptic"],
+        params["synapses.depth_nm"], params["synapses.density"], params["synapses.presynaptic"],
     )  # fmt: skip
 
 
 def draw_t_bars(
-    canvas: Canvas, drawn: Mapping[str, float], fields: tuple[Waves, Waves], terminal: NDArray[np.bool_]
+    canvas: Canvas, params: Mapping[str, float], fields: tuple[Waves, Waves], terminal: NDArray[np.bool_]
 ) -> None:
     """Draw T-bars: a dark table on a pedestal at the presynaptic membrane, with faint densities opposite it.
 
@@ -43,23 +44,24 @@ def draw_t_bars(
 
     Args:
         canvas: its density is changed in place.
-        drawn: the image's numbers.
+        params: the image's params.
         fields: the curves on which both vanish pierce membranes where T-bars stand.
         terminal: (N,) bool, which cells are terminals.
     """
-    if drawn["t_bars.density_per_um2"] <= 0 or not terminal.any():
+    if params["t_bars.density_per_um2"] <= 0 or not terminal.any():
         return
     _stand(
-        canvas.density, canvas.parts, np.uint8(Part.SYNAPSE), canvas.owner, canvas.neighbour, canvas.membrane,
+        canvas.density, canvas.compartments, np.uint8(Compartment.SYNAPSE), canvas.owner, canvas.neighbour,
+        canvas.membrane,
         canvas.free, terminal, *level(canvas, fields[0]), *level(canvas, fields[1]), canvas.grid.pixel_nm,
-        canvas.grid.thickness_nm, drawn["t_bars.width_nm"], drawn["t_bars.height_nm"], drawn["t_bars.density"],
-        drawn["cells.gap_nm"] / 2 + drawn["cells.membrane_nm"] / 2, fields[0].mean_slope,
+        canvas.grid.thickness_nm, params["t_bars.width_nm"], params["t_bars.height_nm"], params["t_bars.density"],
+        params["cells.gap_nm"] / 2 + params["cells.membrane_nm"] / 2, fields[0].mean_slope,
     )  # fmt: skip
 
 
 @compiled
 def _darken(
-    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, owner: NDArray[np.int32],
+    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, owner: NDArray[np.int32],
     neighbour: NDArray[np.int32], membrane: FloatArray, membrane_z: FloatArray, free: NDArray[np.bool_],
     terminal: NDArray[np.bool_], patch: FloatArray, lowest: float, thickness: float, depth: float, stain: float,
     presynaptic: float,
@@ -78,13 +80,13 @@ def _darken(
             if before:
                 share *= presynaptic
             density[i, j] += np.float32(share * (stain - density[i, j]))
-            if parts.size > 0 and share >= 0.5:
-                parts[i, j] = part
+            if compartments.size > 0 and share >= 0.5:
+                compartments[i, j] = compartment
 
 
 @compiled
 def _stand(
-    density: FloatArray, parts: NDArray[np.uint8], part: np.uint8, owner: NDArray[np.int32],
+    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, owner: NDArray[np.int32],
     neighbour: NDArray[np.int32], membrane: FloatArray, free: NDArray[np.bool_], terminal: NDArray[np.bool_],
     first: FloatArray, first_rise: FloatArray, second: FloatArray, second_rise: FloatArray, pixel: float,
     thickness: float, width: float, height: float, stain: float, face: float, mean_slope: float,
@@ -114,5 +116,5 @@ def _stand(
                 share = 0.6 * inside_at(max(beside - 0.8 * width, membrane[i, j] - face - 16), reach + 6)
             if share > 0:
                 density[i, j] += np.float32(share * (stain - density[i, j]))
-                if parts.size > 0 and share >= 0.5:
-                    parts[i, j] = part
+                if compartments.size > 0 and share >= 0.5:
+                    compartments[i, j] = compartment

@@ -1,10 +1,21 @@
-"""Knobs by name: found, explained, or what may have been meant."""
+"""The kinds of scene and their tables of knobs; knobs by name: found, explained, or what may have been meant.
+
+Knobs of the sections `section`, `stack` and `imaging` are there in every scene; a scene may give them a range and a
+default of its own. `rendering.image.CUTTERS` holds the code of each scene under the same name.
+"""
 
 from collections.abc import Iterator, Mapping
 
 from mitodata.errors import RecipeError
+from mitogen.recipe.blob_knobs import BLOBS, COLONIES
 from mitogen.recipe.knob import Knob, did_you_mean
-from mitogen.recipe.scenes import SCENES
+from mitogen.recipe.tissue_knobs import KNOBS
+
+SCENES: Mapping[str, Mapping[str, Knob]] = {"tissue": KNOBS, "blobs": BLOBS, "blobs-shifted": COLONIES}
+DEFAULT_SCENE = "tissue"
+WITH_COMPARTMENTS = frozenset({"tissue"})
+"""Scenes that have a map of compartments."""
+
 
 Scenes = Mapping[str, Mapping[str, Knob]]
 """Tables of knobs, by scene."""

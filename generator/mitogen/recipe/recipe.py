@@ -17,12 +17,11 @@ from pathlib import Path
 import tomli_w
 
 from mitodata.errors import RecipeError
-from mitogen.recipe.catalogue import Scenes, unknown_knob
+from mitogen.recipe.catalogue import DEFAULT_SCENE, SCENES, Scenes, unknown_knob
 from mitogen.recipe.distributions import Distribution
 from mitogen.recipe.kinds import Kind, check_kinds, find_kind, parse_kinds, pick_kind
 from mitogen.recipe.knob import Knob, did_you_mean
 from mitogen.recipe.rng import uniform
-from mitogen.recipe.scenes import DEFAULT_SCENE, SCENES
 
 PRESETS = files("mitogen.recipe") / "presets"
 _SHOWN = 100  # characters of what cannot be read

@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mitodata.files import check_replaceable, is_schema, write_whole
+from mitogen.recipe.catalogue import DEFAULT_SCENE, SCENES
 from mitogen.recipe.distributions import Choice
 from mitogen.recipe.knob import KINDS, Knob
 from mitogen.recipe.recipe import load_recipe, preset_names
-from mitogen.recipe.scenes import DEFAULT_SCENE, SCENES
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -12,8 +12,8 @@ from pathlib import Path
 from mitodata.errors import MitoError
 from mitodata.hdf5.dataset import SCHEMA_VERSION, Dataset, Provenance
 from mitodata.sample import Sample
+from mitogen.recipe.catalogue import WITH_COMPARTMENTS
 from mitogen.recipe.recipe import Recipe, parse_recipe
-from mitogen.recipe.scenes import WITH_COMPARTMENTS
 from mitogen.tissue.compartments import class_names
 
 Shape = tuple[int, int, int]
@@ -24,11 +24,11 @@ class RenderError(MitoError):
     """Rendering was asked for something impossible, or an image or a worker failed."""
 
 
-def render_image(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool) -> Sample:
+def render_image(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool) -> Sample:
     """Render one image with `mitogen.rendering.image`, which is imported only now: it takes a second."""
     from mitogen.rendering.image import render
 
-    return render(recipe, seed, index, shape, parts)
+    return render(recipe, seed, index, shape, compartments)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Job:
         recipe: where the numbers of each image are drawn from.
         seed: seed of the dataset, 0 to 2^63 - 1.
         shape: (Z, Y, X) of every image in voxels; Z = 1 for sections.
-        parts: whether images get a map of compartments beside their instances.
+        compartments: whether images get a map of compartments beside their instances.
         renderer: makes one sample from (recipe, seed, index, shape, parts); importable by name, for workers to find it.
 
     Raises:
@@ -49,7 +49,7 @@ class Job:
     recipe: Recipe
     seed: int = 0
     shape: Shape = (1, 256, 256)
-    parts: bool = False
+    compartments: bool = False
     renderer: Renderer = render_image
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Job:
             raise RenderError(f"seed {self.seed}: expected 0 to 2^63 - 1")
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise RenderError(f"shape {self.shape}: expected three positive numbers (Z, Y, X)")
-        if self.parts and self.recipe.scene not in WITH_COMPARTMENTS:
+        if self.compartments and self.recipe.scene not in WITH_COMPARTMENTS:
             raise RenderError(f"the scene {self.recipe.scene} has no compartments; expected labels of instances only")
 
     def samples(self, indices: Iterable[int]) -> Iterator[Sample]:
@@ -68,7 +68,7 @@ class Job:
         """
         for index in indices:
             try:
-                sample = self.renderer(self.recipe, self.seed, index, self.shape, self.parts)
+                sample = self.renderer(self.recipe, self.seed, index, self.shape, self.compartments)
             except Exception as error:
                 raise RenderError(
                     f"image {index}: {type(error).__name__}: {str(error).partition(chr(10))[0]}; to make it again "
@@ -84,7 +84,7 @@ class Job:
             self.recipe.to_toml(),
             self.seed,
             self.shape,
-            self.parts,
+            self.compartments,
             renderer,
             str(SCHEMA_VERSION),
             _code_hash(),
@@ -99,7 +99,7 @@ class Job:
             recipe=self.recipe.to_toml(),
             seed=self.seed,
             instances="rendered",
-            classes=class_names() if self.parts else {},
+            classes=class_names() if self.compartments else {},
         )
 
 

@@ -1,6 +1,7 @@
 """Candidates for mitochondria and other bodies, made block by block when somebody looks for the first time.
 
-Space is divided into blocks (see `world`); which candidates a block holds, how far each reaches and what shape it has
+Space is divided into blocks (see `point_process`); which candidates a block holds, how far each reaches and what
+shape it has
 depend on the key of its process alone. Which of them stay is decided in `crowd`.
 """
 
@@ -122,18 +123,18 @@ def empty_crowd(kinds: NDArray[np.void], sizes: Sizes, room: int) -> Crowd:
     )
 
 
-def make_kinds(drawn: Mapping[str, float], streams: StreamOf) -> Iterator[tuple[float | np.uint64, ...]]:
+def make_kinds(params: Mapping[str, float], streams: StreamOf) -> Iterator[tuple[float | np.uint64, ...]]:
     """All kinds of candidates, mitochondria first, then the largest bodies first.
 
     Long mitochondria come first because they have more rivals than short ones: without a head start few would be left.
     """
-    density = candidates_per_um3(drawn)
+    density = candidates_per_um3(params)
     for name, low, high in (("long", LONG, 1.0), ("short", 0.0, LONG)):
         key, blocks = key_of(streams, f"mitochondria/{name}"), blocks_of(density * (high - low))
-        yield key, *blocks, -1, largest_nm(drawn, high), 0.0, 0.0, low, high, LOOKS.start, *[0] * 7
-    for body, name in sorted(SECTIONS.items(), key=lambda item: -drawn[f"{item[1]}.radius_nm"]):
-        radius, blocks = drawn[f"{name}.radius_nm"], blocks_of(drawn[f"{name}.density_per_um3"])
-        aspect = drawn.get(f"{name}.aspect", ASPECT)
+        yield key, *blocks, -1, largest_nm(params, high), 0.0, 0.0, low, high, LOOKS.start, *[0] * 7
+    for body, name in sorted(SECTIONS.items(), key=lambda item: -params[f"{item[1]}.radius_nm"]):
+        radius, blocks = params[f"{name}.radius_nm"], blocks_of(params[f"{name}.density_per_um3"])
+        aspect = params.get(f"{name}.aspect", ASPECT)
         largest = aspect * radius * np.exp(2 * SPREAD)
         decider = LOOKS_OF_BODIES.stop - 1
         yield key_of(streams, name), *blocks, int(body), largest, radius, aspect, 0.0, 1.0, decider, *[0] * 7

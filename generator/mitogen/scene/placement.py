@@ -6,7 +6,8 @@ Matérn's second hard-core process (Matérn, Spatial Variation, 1960). A second 
 left, which is on the way to random sequential adsorption, where everything is placed that fits (Huber and Wolpert,
 Advances in Applied Probability 41, 2009); but while there, what stays at one spot may depend on what is anywhere, here
 it depends on rivals of rivals of rivals only. They are looked up where they can be, and nothing else is ever made:
-space is divided into blocks (see `world`), and a block is filled when somebody looks into it for the first time.
+space is divided into blocks (see `point_process`), and a block is filled when somebody looks into it for the first
+time. Of what stays, nothing crosses the border of a trunk.
 """
 
 from collections.abc import Mapping
@@ -15,10 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.geometry.collisions import apart, touch
+from mitogen.geometry.collisions import apart, nest, touch
+from mitogen.geometry.grid import Grid
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.point_process import Box, StreamOf
 from mitogen.geometry.tubes import Tubes
+from mitogen.organelles.golgi import golgi_reach_nm
 from mitogen.organelles.mitochondria.shapes import LOOKS, NODES, sizes_of
 from mitogen.organelles.round_bodies import LOOKS as LOOKS_OF_BODIES
 from mitogen.scene.candidates import (
@@ -31,6 +34,7 @@ from mitogen.scene.candidates import (
     look_into,
     make_kinds,
 )
+from mitogen.tissue.neurites import Trunks, place_trunks
 
 _ROOM = 16384
 """For how many candidates there is room at first: more than most images look at."""
@@ -58,21 +62,21 @@ class Found:
     looks: NDArray[np.float64]
 
 
-def find_bodies(drawn: Mapping[str, float], streams: StreamOf, window: Box) -> Found:
+def find_bodies(params: Mapping[str, float], streams: StreamOf, window: Box) -> Found:
     """Find what stays of the mitochondria and bodies that reach into a window."""
-    gap = float(drawn["mitochondria.gap_nm"])
-    kinds = np.array(list(make_kinds(drawn, streams)), KIND)
+    gap = float(params["mitochondria.gap_nm"])
+    kinds = np.array(list(make_kinds(params, streams)), KIND)
     lay_blocks(kinds, window, gap)
     room = _ROOM
-    crowd = empty_crowd(kinds, sizes_of(drawn), room)
+    crowd = empty_crowd(kinds, sizes_of(params), room)
     kept = _settle(crowd, *window, gap)
     while crowd.filled[1]:  # there was no room for all that had to be looked at
         room *= 4
-        crowd = empty_crowd(kinds, sizes_of(drawn), room)
+        crowd = empty_crowd(kinds, sizes_of(params), room)
         kept = _settle(crowd, *window, gap)
     kept = kept[np.lexsort((crowd.priority[kept], crowd.kind[kept]))]
     which, tube = np.nonzero(np.arange(2) < crowd.tubes[kept, None])
-    tubes = Tubes(*(part[kept[which], tube] for part in (crowd.nodes, crowd.radii, crowd.side)))
+    tubes = Tubes(*(array[kept[which], tube] for array in (crowd.nodes, crowd.radii, crowd.side)))
     body = kinds["body"][crowd.kind[kept]]
     numbers = crowd.rows[kept, 3:]
     looks = np.where(body[:, None] < 0, numbers[:, LOOKS], np.tile(numbers[:, LOOKS_OF_BODIES], 2))
@@ -214,3 +218,64 @@ def _outside(point: NDArray[np.float64], low: NDArray[np.float64], high: NDArray
     for k in range(3):
         squared += max(low[k] - point[k], point[k] - high[k], 0.0) ** 2
     return squared
+
+
+VISIBLE_NM = 200.0
+"""An inclusion that stays further than this from the grid is not seen, nor does it bend a membrane that is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inclusions:
+    """What can be seen from a grid; T tubes.
+
+    Attributes:
+        tubes: their shapes.
+        centre: (T, 3) float64 the point in nm whose cell holds each of them.
+        trunk: (T,) int64 index of the trunk that holds each, -1 for none.
+        instance: (T,) int32 number of the mitochondrion, 0 for other bodies. It names the same body in every window
+            that shows it; numbers are not consecutive.
+        kind: (T,) int8 see `bodies.Body`; -1 for mitochondria.
+        looks: (T, 8) float64 numbers in 0-1.
+    """
+
+    tubes: Tubes
+    centre: NDArray[np.float64]
+    trunk: NDArray[np.int64]
+    instance: NDArray[np.int32]
+    kind: NDArray[np.int8]
+    looks: NDArray[np.float64]
+
+
+def place_inclusions(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> tuple[Inclusions, Trunks]:
+    """Find the mitochondria, bodies and trunks that can be seen from a grid."""
+    found = find_bodies(params, streams, grid.box(VISIBLE_NM))
+    # A Golgi stack that can be seen may have its centre in a trunk that cannot.
+    sight = grid.box(max(VISIBLE_NM, golgi_reach_nm(params)))
+    trunks = place_trunks(params, streams, _around(found.tubes, sight))
+    lies = nest(found.tubes, trunks.tubes, trunks.sheath_nm, trunks.nucleus_nm)
+    # A body that crosses the border of a trunk goes, with all its branches.
+    at = np.flatnonzero(~np.isin(found.body, found.body[np.any(lies == -1, axis=1)]))
+    body = found.body[at]
+    shown = np.flatnonzero(trunks.tubes.reaching(sight))
+    inclusions = Inclusions(
+        found.tubes.take(at), found.centre[body], _holder(lies[np.ix_(at, shown)]), found.number[body],
+        found.kind[body], found.looks[body],
+    )  # fmt: skip
+    return inclusions, trunks.take(shown)
+
+
+def _around(tubes: Tubes, box_nm: Box) -> Box:
+    """The box around another one and tubes."""
+    radii = tubes.radii[..., None].astype(np.float64)
+    low, high = (tubes.nodes - radii).reshape(-1, 3), (tubes.nodes + radii).reshape(-1, 3)
+    return np.minimum(low.min(axis=0, initial=np.inf), box_nm[0]), np.maximum(
+        high.max(axis=0, initial=-np.inf), box_nm[1]
+    )
+
+
+def _holder(lies: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Index of the trunk that holds each tube, -1 for none, from (T, R) how they lie."""
+    within = lies == 1
+    if within.shape[1] == 0:
+        return np.full(len(within), -1, np.int64)
+    return np.where(within.any(axis=1), np.argmax(within, axis=1), -1)

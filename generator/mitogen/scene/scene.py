@@ -13,8 +13,8 @@ from mitogen.geometry.random_fields import Waves, random_waves
 from mitogen.geometry.tubes import Tubes
 from mitogen.organelles.golgi import Stacks, house_golgi, place_golgi
 from mitogen.organelles.level_sets import wavelength_of_threads
-from mitogen.scene.inclusions import place_inclusions
-from mitogen.tissue.cells import Cells, Kind, cells_at, place_cells
+from mitogen.scene.placement import place_inclusions
+from mitogen.tissue.cells import Cells, CellType, cells_at, place_cells
 
 KEYS = (
     "vesicles", "dense", "ribosomes", "sparse", "inner", "filaments", "matrix", "microtubules", "studs",
@@ -28,7 +28,7 @@ class Scene:
 
     Attributes:
         cells: the crowd that fills space.
-        kind: (C,) int8 kind of each cell (see `tissue.Kind`); the tubes of `trunks` are cells too and come last.
+        kind: (C,) int8 kind of each cell (see `cells.CellType`); the tubes of `trunks` are cells too and come last.
         shade: (C,) float32 density of each cell's cytoplasm.
         axis: (C, 3) float32 direction along which each cell runs.
         trunks: the smooth tubes that push into the crowd: dendrites and axons, myelinated axons, cell bodies.
@@ -63,15 +63,15 @@ class Scene:
     keys: Mapping[str, int]
 
 
-def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
+def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     """Build the scene around a grid from an image's numbers and streams."""
-    found, trunks = place_inclusions(drawn, streams, grid)
-    golgi = place_golgi(drawn, streams, grid)
+    found, trunks = place_inclusions(params, streams, grid)
+    golgi = place_golgi(params, streams, grid)
     # The cells of all that can be seen, and those that hold the centre of something that can be.
     low, high = grid.box(0.0)
     points = np.concatenate([found.centre, golgi.centre])
     box = (points.min(axis=0, initial=np.inf), points.max(axis=0, initial=-np.inf))
-    cells, kind, shade = place_cells(drawn, streams, (np.minimum(low, box[0]), np.maximum(high, box[1])))
+    cells, kind, shade = place_cells(params, streams, (np.minimum(low, box[0]), np.maximum(high, box[1])))
     trunk_cell = (len(kind) + np.arange(len(trunks.tubes))).astype(np.int32)
     kinds = np.concatenate([kind, trunks.kind])
     host = np.full(len(found.trunk), -1, np.int32)
@@ -93,30 +93,30 @@ def build(drawn: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
         found.kind,
         found.looks,
         _house_golgi(golgi, cells, kinds, trunks.tubes),
-        _fields(drawn, streams),
+        _fields(params, streams),
         {name: int(streams(f"key/{name}").integers(2**62)) for name in KEYS},
     )
 
 
-def _fields(drawn: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
+def _fields(params: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
     lengths = {
         "ripple": 380.0,
         "texture": 150.0,
-        "cluster": drawn["boutons.cluster_nm"],
-        "patch": drawn["synapses.spacing_nm"],
+        "cluster": params["boutons.cluster_nm"],
+        "patch": params["synapses.spacing_nm"],
         "sheets": 900.0,
         "sheet_patch": 700.0,
-        "tubule_1": drawn["reticulum.tubule_spacing_nm"],
-        "tubule_2": drawn["reticulum.tubule_spacing_nm"],
+        "tubule_1": params["reticulum.tubule_spacing_nm"],
+        "tubule_2": params["reticulum.tubule_spacing_nm"],
         "tubule_patch": 700.0,
         "wander_1": 900.0,
         "wander_2": 900.0,
         "coarse": 350.0,
         "fine": 70.0,
-        "t_bar_1": wavelength_of_threads(drawn["t_bars.density_per_um2"]),
-        "t_bar_2": wavelength_of_threads(drawn["t_bars.density_per_um2"]),
-        "pore_1": wavelength_of_threads(drawn["nuclei.pores_per_um2"]),
-        "pore_2": wavelength_of_threads(drawn["nuclei.pores_per_um2"]),
+        "t_bar_1": wavelength_of_threads(params["t_bars.density_per_um2"]),
+        "t_bar_2": wavelength_of_threads(params["t_bars.density_per_um2"]),
+        "pore_1": wavelength_of_threads(params["nuclei.pores_per_um2"]),
+        "pore_2": wavelength_of_threads(params["nuclei.pores_per_um2"]),
     }
     return {name: random_waves(streams(f"field/{name}"), length) for name, length in lengths.items()}
 
@@ -131,7 +131,7 @@ def _house_golgi(stacks: Stacks, cells: Cells, kind: NDArray[np.int8], trunks: T
         holder, within = deepest(trunks, stacks.centre)
         host = np.where(within > 0, len(cells.radius) + holder, host).astype(np.int32)
         room = np.where(within > 0, 60 + 0.8 * within, room)
-    room[np.isin(kind[host], (Kind.BOUTON, Kind.MYELINATED))] = 0
+    room[np.isin(kind[host], (CellType.BOUTON, CellType.MYELINATED))] = 0
     return house_golgi(stacks, host, room)
 
 

@@ -18,7 +18,7 @@ from mitogen.organelles.round_bodies import draw_bodies, roughness_of_bodies
 from mitogen.organelles.synapse import draw_densities, draw_t_bars
 from mitogen.scene.scene import Scene
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.cells import Kind, cut_cells, draw_membranes, push
+from mitogen.tissue.cells import CellType, cut_cells, draw_membranes, push
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,63 +29,64 @@ class Section:
         label: int32 instances, 0 = background. An instance covers the pixels whose centres lie within the outer face of
             its outer membrane, in the middle of the section.
         density: float32 stain: 0 is clear resin, 1 the darkest membrane.
-        parts: uint8 compartments (see `parts.Part`) in the middle of the section; of size 0 if not asked for.
+        compartments: uint8 compartments (see `compartments.Compartment`) in the middle of the section; of size 0 if
+        not asked for.
     """
 
     label: NDArray[np.int32]
     density: FloatArray
-    parts: NDArray[np.uint8]
+    compartments: NDArray[np.uint8]
 
 
 def cut(
     scene: Scene,
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
     grid: Grid,
     z_nm: float,
     streams: StreamOf,
-    parts: bool = False,
+    compartments: bool = False,
 ) -> Section:
     """Cut the scene with the section whose middle is at `z_nm`.
 
     Args:
         scene: what to cut.
-        drawn: the image's numbers.
+        params: the image's params.
         grid: the pixels.
         z_nm: height of the section's middle in nm.
         streams: the image's streams, for the grain of the cytoplasm.
-        parts: whether the map of compartments is wanted.
+        compartments: whether the map of compartments is wanted.
     """
-    canvas, trunks, inclusions = _lay_out(scene, drawn, grid, z_nm, parts)
-    fields, terminal = scene.fields, scene.kind == Kind.BOUTON
+    canvas, trunks, inclusions = _lay_out(scene, params, grid, z_nm, compartments)
+    fields, terminal = scene.fields, scene.kind == CellType.BOUTON
     fine = (fields["coarse"], fields["fine"])
-    draw_ground(canvas, drawn, scene.shade, fields["coarse"], streams)
+    draw_ground(canvas, params, scene.shade, fields["coarse"], streams)
     pores = (fields["pore_1"], fields["pore_2"])
-    draw_nuclei(canvas, (scene.trunks, trunks), scene.nucleus_nm, drawn, fine, pores)
-    draw_contents(canvas, drawn, Contents(scene.kind, scene.axis, scene.golgi, fields, scene.keys))
-    draw_membranes(canvas, drawn)
-    draw_densities(canvas, drawn, fields["patch"], terminal)
-    draw_t_bars(canvas, drawn, (fields["t_bar_1"], fields["t_bar_2"]), terminal)
-    draw_myelin(canvas, trunks, scene.sheath_nm, drawn, (fields["coarse"], fields["tubule_patch"], fields["wander_1"]))
-    draw_bodies(canvas, inclusions, scene.body, scene.looks, drawn, fine, scene.keys["inner"])
+    draw_nuclei(canvas, (scene.trunks, trunks), scene.nucleus_nm, params, fine, pores)
+    draw_contents(canvas, params, Contents(scene.kind, scene.axis, scene.golgi, fields, scene.keys))
+    draw_membranes(canvas, params)
+    draw_densities(canvas, params, fields["patch"], terminal)
+    draw_t_bars(canvas, params, (fields["t_bar_1"], fields["t_bar_2"]), terminal)
+    draw_myelin(canvas, trunks, scene.sheath_nm, params, (fields["coarse"], fields["tubule_patch"], fields["wander_1"]))
+    draw_bodies(canvas, inclusions, scene.body, scene.looks, params, fine, scene.keys["inner"])
     mitochondria = Mitochondria(scene.inclusions, scene.instance, scene.looks)
-    draw_mitochondria(canvas, inclusions, mitochondria, drawn, fields["texture"], scene.keys["matrix"])
-    return Section(_instances(scene, inclusions), canvas.density, canvas.parts)
+    draw_mitochondria(canvas, inclusions, mitochondria, params, fields["texture"], scene.keys["matrix"])
+    return Section(_instances(scene, inclusions), canvas.density, canvas.compartments)
 
 
 def _lay_out(
-    scene: Scene, drawn: Mapping[str, float], grid: Grid, z_nm: float, parts: bool
+    scene: Scene, params: Mapping[str, float], grid: Grid, z_nm: float, compartments: bool
 ) -> tuple[Canvas, TubeMap, TubeMap]:
     """Cut cells, trunks and inclusions, and bend the membranes around the last two."""
-    canvas = cut_cells(scene.cells, grid, z_nm, parts)
+    canvas = cut_cells(scene.cells, grid, z_nm, compartments)
     smooth = np.zeros(len(scene.trunks), np.float32)
     trunks = cut_tubes(scene.trunks, grid, z_nm, 120.0, np.zeros(grid.shape, np.float32), smooth)
-    push(canvas, trunks, scene.trunk_cell, drawn["cells.gap_nm"] / 2)
+    push(canvas, trunks, scene.trunk_cell, params["cells.gap_nm"] / 2)
     trunks = trunks.nearest_only()
     ripple = canvas.on_section(scene.fields["ripple"])
-    roughness = np.where(scene.body < 0, drawn["mitochondria.roughness"], roughness_of_bodies(scene.body))
+    roughness = np.where(scene.body < 0, params["mitochondria.roughness"], roughness_of_bodies(scene.body))
     roughness = roughness * scene.inclusions.radii.mean(axis=1)
-    room = _clearance(canvas, drawn, scene.fields["coarse"])
-    room += np.float32(drawn["cells.gap_nm"] / 2)
+    room = _clearance(canvas, params, scene.fields["coarse"])
+    room += np.float32(params["cells.gap_nm"] / 2)
     reach = max(120.0, float(room.max()) + 60)
     inclusions = cut_tubes(scene.inclusions, grid, z_nm, reach, ripple, roughness.astype(np.float32))
     push(canvas, inclusions, scene.host, room)
@@ -93,10 +94,10 @@ def _lay_out(
     return replace(canvas, room=inclusions.distance), trunks, inclusions
 
 
-def _clearance(canvas: Canvas, drawn: Mapping[str, float], field: Waves) -> FloatArray:
+def _clearance(canvas: Canvas, params: Mapping[str, float], field: Waves) -> FloatArray:
     """Cytoplasm (Y, X) in nm that is kept around mitochondria: here more, there less, or cells would be haloes."""
-    uneven = np.exp(np.float32(drawn["mitochondria.clearance_spread"]) * canvas.on_section(field))
-    clearance: FloatArray = np.minimum(np.float32(drawn["mitochondria.clearance_nm"]) * uneven, np.float32(200))
+    uneven = np.exp(np.float32(params["mitochondria.clearance_spread"]) * canvas.on_section(field))
+    clearance: FloatArray = np.minimum(np.float32(params["mitochondria.clearance_nm"]) * uneven, np.float32(200))
     return clearance
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.partial_volume import layer, reach_nm
 from mitogen.geometry.random_fields import Waves
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 _KEPT = 2
 """How many fields a canvas remembers: most are asked for several times in a row."""
@@ -30,7 +30,7 @@ class Canvas:
             they have no place.
         density: float32 stain: 0 is clear resin, 1 the darkest membrane.
         grain: float32 granular ground to add to any watery space, of mean 0.
-        parts: uint8 compartment (see `parts.Part`), or of size 0 where nobody asked for it.
+        compartments: uint8 compartment (see `compartments.Compartment`), or of size 0 where nobody asked for it.
     """
 
     grid: Grid
@@ -43,7 +43,7 @@ class Canvas:
     room: FloatArray
     density: FloatArray
     grain: FloatArray
-    parts: NDArray[np.uint8]
+    compartments: NDArray[np.uint8]
     _sections: dict[int, FloatArray] = field(default_factory=dict)
 
     def on_section(self, waves: Waves) -> FloatArray:
@@ -57,7 +57,7 @@ class Canvas:
         return values
 
     def reach(self, normal_z: FloatArray) -> FloatArray:
-        """Range of distances that a pixel averages over for surfaces with this normal; see `profiles.reach_nm`."""
+        """Range of distances that a pixel averages over, for this normal; see `partial_volume.reach_nm`."""
         return reach_nm(normal_z, self.grid.thickness_nm, self.grid.pixel_nm)
 
     def cover(
@@ -65,7 +65,7 @@ class Canvas:
         share: FloatArray,
         stain: float | FloatArray,
         where: NDArray[np.intp] | None = None,
-        part: Part | None = None,
+        compartment: Compartment | None = None,
     ) -> None:
         """Put material over a part of each pixel.
 
@@ -73,15 +73,15 @@ class Canvas:
             share: (Y, X) or (N,) float32, 0-1: how much of each pixel it covers.
             stain: its density, one number or one a pixel.
             where: (N,) flat indices of the pixels; all of them if left out.
-            part: what it is; pixels that it covers by half or more belong to it from now on.
+            compartment: what it is; pixels that it covers by half or more belong to it from now on.
         """
         if where is None:
             self.density[...] += share * (stain - self.density)
         else:
             flat = self.density.reshape(-1)
             flat[where] += share * (stain - flat[where])
-        if part is not None:
-            self.mark(share, where, part)
+        if compartment is not None:
+            self.mark(share, where, compartment)
 
     def cover_layer(
         self,
@@ -90,7 +90,7 @@ class Canvas:
         extent_nm: tuple[float, float],
         stain: float | FloatArray,
         where: NDArray[np.intp],
-        part: Part | None = None,
+        compartment: Compartment | None = None,
     ) -> None:
         """Put a layer, a membrane for instance, over pixels.
 
@@ -100,17 +100,19 @@ class Canvas:
             extent_nm: the distances between which the layer lies, lower and upper.
             stain: its density.
             where: (N,) flat indices of the pixels.
-            part: what it is. A layer thinner than a pixel is marked one pixel wide, from `upper` down.
+            compartment: what it is. A layer thinner than a pixel is marked one pixel wide, from `upper` down.
         """
         lower, upper = extent_nm
         half = (upper - lower) / 2
         self.cover(layer(distance_nm, reach, (lower + upper) / 2, half), stain, where)
-        if part is not None:
+        if compartment is not None:
             marked = (distance_nm <= upper) & (distance_nm > min(lower, upper - self.grid.pixel_nm))
-            self.mark(marked, where, part)
+            self.mark(marked, where, compartment)
 
-    def mark(self, share: FloatArray | NDArray[np.bool_], where: NDArray[np.intp] | None, part: Part) -> None:
+    def mark(
+        self, share: FloatArray | NDArray[np.bool_], where: NDArray[np.intp] | None, compartment: Compartment
+    ) -> None:
         """Note in the compartment map, if there is one, what covers pixels by half or more; arguments as in `cover`."""
-        if self.parts.size:
+        if self.compartments.size:
             half = np.flatnonzero(share >= 0.5)
-            self.parts.reshape(-1)[half if where is None else where[half]] = part
+            self.compartments.reshape(-1)[half if where is None else where[half]] = compartment

@@ -16,13 +16,13 @@ from mitogen.geometry.random_fields import STRIDE, Waves, random_waves
 from mitogen.geometry.tubes import TubeMap
 from mitogen.geometry.voronoi import holders, nearest_two
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 ROUGH_NM = 12.0
 """How far a plasma membrane wavers within a few tens of nanometres."""
 
 
-class Kind(IntEnum):
+class CellType(IntEnum):
     """What a cell profile is."""
 
     PLAIN = 0
@@ -63,35 +63,35 @@ class Cells:
 
 
 def place_cells(
-    drawn: Mapping[str, float], streams: StreamOf, box_nm: Box
+    params: Mapping[str, float], streams: StreamOf, box_nm: Box
 ) -> tuple[Cells, NDArray[np.int8], FloatArray]:
     """Fill a box of tissue with cells.
 
     Returns:
-        The cells, their kinds (N,) int8 (see `Kind`), and the density of their cytoplasm (N,) float32.
+        The cells, their kinds (N,) int8 (see `CellType`), and the density of their cytoplasm (N,) float32.
     """
-    calibre = drawn["cells.calibre_nm"]
+    calibre = params["cells.calibre_nm"]
     # Far enough that about ten cells compete for every point, however large they are.
     reach = float(max(np.clip(6 * calibre, 700, 1800), 3 * calibre))
-    elongation = drawn["cells.elongation"]
+    elongation = params["cells.elongation"]
     # A weighted diagram leaves each cell about the volume of an ellipsoid with its semi-axes.
     density = 1.6 / (4.19 * calibre**3 * 1e-9 * max(elongation, 1.0) ** 0.7)
     rng = streams("cells")
     warp = _three_waves(rng, 5.0 * calibre)
-    wave = _three_waves(rng, drawn["cells.wave_length_nm"])
-    warp_nm = drawn["cells.tortuosity"] * calibre
+    wave = _three_waves(rng, params["cells.wave_length_nm"])
+    warp_nm = params["cells.tortuosity"] * calibre
     margin = reach + 2.5 * warp_nm
     centre, u = scatter(streams, "cells", density, (box_nm[0] - margin, box_nm[1] + margin), 7)
-    spread = drawn["cells.calibre_spread"]
+    spread = params["cells.calibre_spread"]
     # No cell is wider or longer than it reaches, or it would end there without a membrane.
     longest = reach / 1.6
     radius = np.minimum(calibre * np.exp(spread * np.clip(ndtri(u[:, 0]), -2.2, 2.2)), longest)
     stretched = np.minimum(1 + (elongation - 1) * 2 * u[:, 1], longest / radius)
-    shade = drawn["cells.cytoplasm"] + drawn["cells.cytoplasm_spread"] * ndtri(np.clip(u[:, 5], 0.01, 0.99))
-    kind = _kinds(drawn, u[:, 4])
-    shade = np.where(kind == Kind.DARK, drawn["cells.dark_cytoplasm"], shade)
-    shade = np.where(kind == Kind.GLIA, shade + drawn["glia.darkness"], shade)
-    shade = np.where(kind == Kind.BOUTON, shade + drawn["boutons.darkness"], shade)
+    shade = params["cells.cytoplasm"] + params["cells.cytoplasm_spread"] * ndtri(np.clip(u[:, 5], 0.01, 0.99))
+    kind = _kinds(params, u[:, 4])
+    shade = np.where(kind == CellType.DARK, params["cells.dark_cytoplasm"], shade)
+    shade = np.where(kind == CellType.GLIA, shade + params["glia.darkness"], shade)
+    shade = np.where(kind == CellType.BOUTON, shade + params["boutons.darkness"], shade)
     cells = Cells(
         centre.astype(np.float32),
         directions(u[:, 2], u[:, 3]).astype(np.float32),
@@ -101,13 +101,13 @@ def place_cells(
         warp,
         warp_nm,
         wave,
-        drawn["cells.waviness_nm"],
+        params["cells.waviness_nm"],
     )
     return cells, kind, np.maximum(shade, 0.0).astype(np.float32)
 
 
-def cut_cells(cells: Cells, grid: Grid, z_nm: float, parts: bool = False) -> Canvas:
-    """Cut the cells with the section at `z_nm`: a canvas of owners and membranes, without stain; `parts` adds a map."""
+def cut_cells(cells: Cells, grid: Grid, z_nm: float, compartments: bool = False) -> Canvas:
+    """Cut the cells with the section at `z_nm`: a canvas without stain; `compartments` adds a map."""
     y, x = grid.y_nm, grid.x_nm
     warped = _warp(cells, z_nm, y, x)
     # How much the warped coordinates change with height need not be known on every pixel.
@@ -123,7 +123,7 @@ def cut_cells(cells: Cells, grid: Grid, z_nm: float, parts: bool = False) -> Can
         room=np.zeros((0, 0), np.float32),
         density=np.zeros(grid.shape, np.float32),
         grain=np.zeros(grid.shape, np.float32),
-        parts=np.full(grid.shape if parts else (0, 0), Part.CYTOPLASM, np.uint8),
+        compartments=np.full(grid.shape if compartments else (0, 0), Compartment.CYTOPLASM, np.uint8),
     )
     near = _within_reach(cells, warped)
     nearest_two(
@@ -202,18 +202,19 @@ def _push(
             membrane[i, j] = abs(union)
 
 
-def draw_membranes(canvas: Canvas, drawn: Mapping[str, float]) -> None:
+def draw_membranes(canvas: Canvas, params: Mapping[str, float]) -> None:
     """Draw the plasma membranes on both sides of the extracellular gap, and the gap itself."""
     _draw_gaps(
-        canvas.density, canvas.parts, np.uint8(Part.EXTRACELLULAR), np.uint8(Part.PLASMA_MEMBRANE), canvas.membrane,
-        canvas.membrane_z, canvas.grid.pixel_nm, canvas.grid.thickness_nm, drawn["cells.gap_nm"] / 2,
-        drawn["cells.gap_density"], drawn["cells.membrane_nm"], drawn["cells.membrane_density"],
+        canvas.density, canvas.compartments, np.uint8(Compartment.EXTRACELLULAR),
+        np.uint8(Compartment.PLASMA_MEMBRANE), canvas.membrane,
+        canvas.membrane_z, canvas.grid.pixel_nm, canvas.grid.thickness_nm, params["cells.gap_nm"] / 2,
+        params["cells.gap_density"], params["cells.membrane_nm"], params["cells.membrane_density"],
     )  # fmt: skip
 
 
 @compiled
 def _draw_gaps(
-    density: FloatArray, parts: NDArray[np.uint8], outside: np.uint8, wall: np.uint8, membrane: FloatArray,
+    density: FloatArray, compartments: NDArray[np.uint8], outside: np.uint8, wall: np.uint8, membrane: FloatArray,
     membrane_z: FloatArray, pixel: float, thickness: float, half_gap: float, gap_density: float, width: float,
     stain: float,
 ) -> None:  # fmt: skip
@@ -231,18 +232,18 @@ def _draw_gaps(
             share = layer_at(distance, reach, half_gap, half_gap + width)
             share += layer_at(distance, reach, -half_gap - width, -half_gap)
             density[i, j] = value + min(share, 1.0) * (stain - value)
-            if parts.size > 0 and distance <= half_gap + max(width, pixel):
-                parts[i, j] = outside if distance < half_gap else wall
+            if compartments.size > 0 and distance <= half_gap + max(width, pixel):
+                compartments[i, j] = outside if distance < half_gap else wall
 
 
-def _kinds(drawn: Mapping[str, float], u: NDArray[np.float64]) -> NDArray[np.int8]:
+def _kinds(params: Mapping[str, float], u: NDArray[np.float64]) -> NDArray[np.int8]:
     shares = {
-        Kind.BOUTON: drawn["boutons.share"],
-        Kind.GLIA: drawn["glia.share"],
-        Kind.DENDRITE: drawn["filaments.share"],
-        Kind.DARK: drawn["cells.dark_share"],
+        CellType.BOUTON: params["boutons.share"],
+        CellType.GLIA: params["glia.share"],
+        CellType.DENDRITE: params["filaments.share"],
+        CellType.DARK: params["cells.dark_share"],
     }
-    kind = np.full(u.shape, Kind.PLAIN, np.int8)
+    kind = np.full(u.shape, CellType.PLAIN, np.int8)
     start = 0.0
     for name, share in shares.items():
         kind[(u >= start) & (u < start + share)] = name

@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 
-class Part(IntEnum):
+class Compartment(IntEnum):
     """A compartment. The number is what the map holds; the name in lower case is what the file calls it.
 
     Numbers are part of the file format: a new class gets a new number, an old one keeps its own.
@@ -36,4 +36,4 @@ class Part(IntEnum):
 
 def class_names() -> dict[int, str]:
     """Give the name of every class by its number, as the file stores it: `{0: "extracellular", ...}`."""
-    return {int(part): part.name.lower() for part in Part}
+    return {int(compartment): compartment.name.lower() for compartment in Compartment}

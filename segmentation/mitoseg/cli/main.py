@@ -238,9 +238,9 @@ def evaluate(
     """Score the model of RUN on the labelled HDF5 files DATA and write a report: one page, PNG, CSV, JSON."""
     import json
 
-    from mitoseg.evaluate import as_json
-    from mitoseg.evaluate import evaluate as evaluate_run
-    from mitoseg.inference.predictor import load_model
+    from mitoseg.evaluation import as_json
+    from mitoseg.evaluation import evaluate as evaluate_run
+    from mitoseg.inference.model import load_model
     from mitoseg.report import format_runs, format_table, make_folder, write_report, write_tables
 
     models = [load_model(path) for path in (run, *others)]
@@ -284,7 +284,7 @@ def predict(
     **settings: Any,
 ) -> None:
     """Segment IMAGES with the model of RUN: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size."""
-    from mitoseg.inference.predictor import load_model
+    from mitoseg.inference.model import load_model
     from mitoseg.inference.segment import make_wish, segment
 
     wish = make_wish(**settings)

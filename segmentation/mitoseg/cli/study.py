@@ -113,8 +113,8 @@ def explain(run: Path, data: Path, real: Path | None, as_text: bool) -> None:
     import json
     from dataclasses import asdict
 
-    from mitoseg.evaluate.results import defined
-    from mitoseg.inference.predictor import load_model
+    from mitoseg.evaluation.results import defined
+    from mitoseg.inference.model import load_model
     from mitoseg.study.explanation import explain as explain_run
     from mitoseg.study.explanation import format_explanation
 

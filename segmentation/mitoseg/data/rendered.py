@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from mitodata import RunError, Sample
+from mitogen.recipe.catalogue import WITH_COMPARTMENTS
 from mitogen.recipe.recipe import Recipe, draw, open_recipe, parse_recipe
-from mitogen.recipe.scenes import WITH_COMPARTMENTS
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job, job_of, render_image
 from mitogen.rendering.workers import cores

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil, exp
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +11,58 @@ from tqdm import tqdm
 
 from mitodata import DataError, RunError, VoxelSize
 from mitoseg.inference.memory import SPARE, fit_memory
-from mitoseg.inference.predictor import Model, normalised, plan_windows, predict_tile, predictor
+from mitoseg.inference.model import Model
+from mitoseg.inference.predictor import normalised, plan_windows, predict_tile, predictor
 from mitoseg.inference.resampling import Span
 from mitoseg.inference.sliding_window import Tile, Windows
-from mitoseg.inference.smoothing import neighbours, smooth_slices
 from mitoseg.io.blocks import Layer, Part, strips
 from mitoseg.io.scratch import Scratch, ScratchArray
 from mitoseg.io.source import Source
 from mitoseg.networks.normalisation import GreyScale, grey_of_counts
 from mitoseg.networks.targets import FLAT, map_channels
+
+REACH = 2.0
+"""Standard deviations of the Gaussian beyond which neighbours do not count."""
+
+
+def neighbours(sigma: float) -> int:
+    """Slices on either side that count for a slice; `sigma` in slices."""
+    return ceil(REACH * sigma)
+
+
+def smooth_slices(
+    found: Iterator[tuple[int, NDArray[np.float32]]], sigma: float
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Give every slice the Gaussian mean over itself and its neighbours, those that there are.
+
+    Args:
+        found: the slices in order, from 0 on: their place, and their maps (C, Y, X) float32.
+        sigma: of the Gaussian, in slices.
+
+    Yields:
+        The same places, and maps of the same shape. At most 2 * `neighbours` + 1 slices are held.
+    """
+    reach = neighbours(sigma)
+    held: dict[int, NDArray[np.float32]] = {}
+    place = -1
+    for place, maps in found:
+        held[place] = maps
+        if place >= reach:
+            yield place - reach, _mean(held, place - reach, sigma)
+            held.pop(place - 2 * reach, None)
+    for last in range(max(place + 1 - reach, 0), place + 1):
+        yield last, _mean(held, last, sigma)
+
+
+def _mean(held: dict[int, NDArray[np.float32]], middle: int, sigma: float) -> NDArray[np.float32]:
+    reach = neighbours(sigma)
+    near = [place for place in range(middle - reach, middle + reach + 1) if place in held]
+    weights = [exp(-0.5 * ((place - middle) / sigma) ** 2) for place in near]
+    mean = np.zeros_like(held[middle])
+    for place, weight in zip(near, weights, strict=True):
+        mean += held[place] * np.float32(weight / sum(weights))
+    return mean
+
 
 AXES = "zyx"
 
@@ -83,7 +127,7 @@ def choose_axes(model: Model, shape: tuple[int, int, int], voxel_size_nm: VoxelS
     looks like a mitochondrion in one direction only seldom is one.
 
     Args:
-        model: from `mitoseg.inference.predictor.load_model`.
+        model: from `mitoseg.inference.model.load_model`.
         shape: (z, y, x) of the volume, px.
         voxel_size_nm: (z, y, x) in nm.
         axes: some of "zyx", or "auto".
@@ -103,7 +147,7 @@ def predict_source(
     """Predict an image or volume; in tiles if memory is scarce.
 
     Args:
-        model: from `mitoseg.inference.predictor.load_model`.
+        model: from `mitoseg.inference.model.load_model`.
         source: the image or volume.
         scratch: holds the result, and a copy of the volume where there are several axes.
         axes: some of "zyx", or "auto" (see `choose_axes`). A 2D network sees the slices across each of them, and what

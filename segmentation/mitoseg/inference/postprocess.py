@@ -1,6 +1,5 @@
 """From what a network says about voxels to foreground and instances."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,11 +8,6 @@ from scipy import ndimage
 from skimage.segmentation import relabel_sequential, watershed
 
 from mitoseg.config.settings import Target
-from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
-
-SEEDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-"""Thresholds of seeds that are tried."""
-
 
 PEAK = 0.6
 """Probability that a piece of foreground must reach somewhere, where the network is sure enough of what it has learnt.
@@ -119,40 +113,3 @@ def _part(maps: NDArray[np.float32], inside: NDArray[np.bool_], decoding: Decodi
     instances = watershed(-core, seeds, mask=inside)
     rest, _ = ndimage.label(inside & (instances == 0))
     return np.where(rest > 0, rest + count, instances)
-
-
-def tune(
-    maps: Sequence[NDArray[np.float32]],
-    labels: Sequence[NDArray[np.integer]],
-    target: Target,
-    decoding: Decoding,
-    thickness_nm: Sequence[float],
-) -> Decoding:
-    """Choose the seed threshold with the highest F1 at an IoU of .5 over all instances of `maps` together.
-
-    Args:
-        maps: one (C, ...) array an image, as for `decode`.
-        labels: the true instances of each, (...), 0 = background.
-        target: what the network was taught.
-        decoding: how foreground is found, chosen before.
-        thickness_nm: of the sections of each image.
-    """
-    if target != "instance":
-        return decoding
-    tried = [replace(decoding, seed=seed) for seed in SEEDS]
-    reached = [_f1(maps, labels, target, [each.at(nm) for nm in thickness_nm]) for each in tried]
-    best = [each for each, f1 in zip(tried, reached, strict=True) if f1 >= max(reached) - 0.001]
-    return best[len(best) // 2]
-
-
-def _f1(
-    maps: Sequence[NDArray[np.float32]],
-    labels: Sequence[NDArray[np.integer]],
-    target: Target,
-    rules: Sequence[Decoding],
-) -> float:
-    counts = [
-        instance_counts(count_overlaps(decode(each, target, rule), label), (0.5,))[0.5]
-        for each, label, rule in zip(maps, labels, rules, strict=True)
-    ]
-    return instance_scores(sum(counts[1:], counts[0])).f1

@@ -13,12 +13,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from mitodata import RunError, VoxelSize
+from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
+from mitoseg.inference.instances import number_instances, number_pieces
 from mitoseg.inference.measure import measure_objects, table_text
 from mitoseg.inference.memory import parse_memory
-from mitoseg.inference.numbering import number_instances, number_pieces
+from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes, predict_source
-from mitoseg.inference.predictor import Model
 from mitoseg.io.blocks import Layer, Part
 from mitoseg.io.inputs import expand, open_sources
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
@@ -26,7 +27,6 @@ from mitoseg.io.panels import png
 from mitoseg.io.pictures import PICTURES, unique_names
 from mitoseg.io.scratch import Scratch
 from mitoseg.io.source import Source
-from mitoseg.networks.checkpoint import write_atomic
 
 OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")
@@ -78,7 +78,7 @@ def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> li
     """Segment image files; docs/predict.md says what is written.
 
     Args:
-        model: from `mitoseg.inference.predictor.load_model`; its thresholds make the mask.
+        model: from `mitoseg.inference.model.load_model`; its thresholds make the mask.
         paths: files as `mitoseg.io.inputs.open_sources` takes them, and folders of them.
         folder: where the results go; made if it is missing.
         wish: what is wanted.

@@ -5,9 +5,17 @@ Specification: https://ngff.openmicroscopy.org/0.5/
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from skimage.measure import block_reduce
+
 from mitodata import VoxelSize
+from mitoseg.io.blocks import Layer, blocks
+from mitoseg.networks.targets import FLAT
 
 VERSION = "0.5"
 
@@ -107,3 +115,81 @@ def _voxel_size(edges: Mapping[str, float]) -> VoxelSize | None:
     if "y" not in edges or "x" not in edges:
         return None
     return (edges.get("z", edges["y"]), edges["y"], edges["x"])
+
+
+CHUNK = (16, 256, 256)
+
+PIECE = (16, 128, 128)
+"""Voxels of a coarser level that are made at a time, from up to eight times as many: part of a chunk, for memory."""
+
+Factors = tuple[int, int, int]
+"""Voxels (z, y, x) of the array in a voxel of a level."""
+
+
+def plan_levels(shape: tuple[int, int, int], voxel_size_nm: VoxelSize) -> list[Factors]:
+    """Choose the levels of an array (Z, Y, X), the array itself first, until a section fits into one chunk.
+
+    From level to level an axis is halved unless voxels are already `FLAT` times as long along it as along the finest,
+    so that those of serial sections become cubes.
+    """
+    factors: Factors = (1, 1, 1)
+    levels = [factors]
+    while any(length > side for length, side in zip(level_shape(shape, factors)[1:], CHUNK[1:], strict=True)):
+        edges = [edge * factor for edge, factor in zip(voxel_size_nm, factors, strict=True)]
+        long = [length > 1 for length in level_shape(shape, factors)]
+        finest = min(edge for edge, more in zip(edges, long, strict=True) if more)
+        z, y, x = (
+            2 * factor if more and edge < FLAT * finest else factor
+            for edge, factor, more in zip(edges, factors, long, strict=True)
+        )
+        factors = (z, y, x)
+        levels.append(factors)
+    return levels
+
+
+def level_shape(shape: tuple[int, int, int], factors: Factors) -> tuple[int, int, int]:
+    """Voxels (z, y, x) of a level; the last ones may reach beyond the array."""
+    z, y, x = (-(-length // factor) for length, factor in zip(shape, factors, strict=True))
+    return z, y, x
+
+
+def write_levels(group: zarr.Group, layer: Layer, levels: Sequence[Factors], *, labels: bool) -> None:
+    """Write a layer and its coarser levels into the arrays "0", "1", ... of a group.
+
+    Args:
+        group: is empty.
+        layer: what to write.
+        levels: from `plan_levels`.
+        labels: one voxel of those that become one is kept. Otherwise their mean.
+    """
+    arrays = [_create_array(group, str(number), layer, factors) for number, factors in enumerate(levels)]
+    for z, slab in layer.slabs(arrays[0].chunks[0]):
+        # Chunk by chunk: zarr holds all those of one assignment several times over.
+        for _, y, x in blocks(slab.shape, slab.shape[:1] + CHUNK[1:]):
+            arrays[0][z, y, x] = slab[:, y, x]
+    for (fine, coarse), (finer, coarser) in zip(pairwise(arrays), pairwise(levels), strict=True):
+        steps = tuple(after // before for before, after in zip(finer, coarser, strict=True))
+        for block in blocks(coarse.shape, PIECE):
+            z, y, x = (
+                slice(part.start * step, min(part.stop * step, length))
+                for part, step, length in zip(block, steps, fine.shape, strict=True)
+            )
+            coarse[block] = _coarsen(np.asarray(fine[z, y, x]), steps, labels)
+
+
+def _create_array(group: zarr.Group, name: str, layer: Layer, factors: Factors) -> zarr.Array[Any]:
+    shape = level_shape(layer.shape, factors)
+    chunks = tuple(min(length, chunk) for length, chunk in zip(shape, CHUNK, strict=True))
+    return group.create_array(
+        name, shape=shape, chunks=chunks, dtype=layer.dtype, fill_value=0, dimension_names=("z", "y", "x")
+    )
+
+
+def _coarsen(fine: NDArray[Any], steps: tuple[int, ...], labels: bool) -> NDArray[Any]:
+    """Make one voxel of each `steps` (z, y, x) ones of `fine`, (Z, Y, X); fewer at the end of an axis."""
+    if labels:
+        return fine[tuple(slice(None, None, step) for step in steps)]
+    # A voxel at the end that has one half only gets the mean of that half.
+    whole = np.pad(fine, [(0, -length % step) for length, step in zip(fine.shape, steps, strict=True)], "edge")
+    mean = block_reduce(whole, steps, np.mean, func_kwargs={"dtype": np.float32})
+    return np.asarray((mean.round() if fine.dtype.kind == "u" else mean).astype(fine.dtype))

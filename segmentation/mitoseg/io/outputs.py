@@ -16,8 +16,7 @@ from mitodata import RunError
 from mitodata.hdf5.draft import Draft
 from mitodata.hdf5.layout import ALIASES, Provenance, chunk_shape, write_image_attributes, write_provenance
 from mitoseg.io.blocks import Layer
-from mitoseg.io.ome_zarr import image_attributes, label_attributes, labels_attributes
-from mitoseg.io.pyramid import plan_levels, write_levels
+from mitoseg.io.ome_zarr import image_attributes, label_attributes, labels_attributes, plan_levels, write_levels
 
 _LARGEST_IMAGEJ = 2**31
 

@@ -28,21 +28,26 @@ from mitoseg.metrics.boundaries import (
     find_outlines,
     membrane_tolerance,
 )
-from mitoseg.metrics.calibration import Reliability, calibration_error, reliability
-from mitoseg.metrics.classes import ClassCounts, ClassScores, class_scores, count_classes
-from mitoseg.metrics.compartments import (
+from mitoseg.metrics.classes import (
+    ClassCounts,
+    ClassScores,
     CompartmentCounts,
     CompartmentShare,
+    class_scores,
     compartment_shares,
+    count_classes,
     count_compartments,
 )
 from mitoseg.metrics.counts import ConfusionCounts, Scores, confusion, scores
 from mitoseg.metrics.curves import (
     ProbabilityCounts,
     RankScores,
+    Reliability,
     ThresholdCurve,
+    calibration_error,
     count_probabilities,
     rank_scores,
+    reliability,
     threshold_curve,
 )
 from mitoseg.metrics.detection import Detections, DetectionScores, detection_scores, rank_detections

@@ -1,7 +1,9 @@
 """All thresholds at once: histograms of probabilities, and the curves and areas that follow from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from scipy.integrate import trapezoid
 
 from mitodata import IGNORE, DataError
 from mitoseg.metrics.blocks import Volume, blocks, require_same_shape
-from mitoseg.metrics.counts import ConfusionCounts, require_binary
+from mitoseg.metrics.counts import ConfusionCounts, require_binary, scores
 
 BINS = 300
 """Bins of a histogram: whole percents and the edges of the usual 10, 15 or 20 bins of calibration are edges of it."""
@@ -196,3 +198,66 @@ def _share(
     part: NDArray[np.int64], whole: NDArray[np.int64], otherwise: float | NDArray[np.float64]
 ) -> NDArray[np.float64]:
     return np.where(whole > 0, part / np.maximum(whole, 1), otherwise)
+
+
+CALIBRATION_BINS = 15
+"""The usual number of bins (Guo et al., ICML 2017)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """A reliability diagram: what was predicted, and what came true.
+
+    Attributes:
+        voxels: (B,) int64, in each bin of probability; bins are equally wide.
+        predicted: (B,) float64, mean probability in the bin; nan where it is empty.
+        observed: (B,) float64, share of foreground in the bin; nan where it is empty.
+        error: expected calibration error, 0-1.
+        largest_error: largest difference between the two in a bin, 0-1.
+    """
+
+    voxels: NDArray[np.int64]
+    predicted: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    error: float
+    largest_error: float
+
+
+def reliability(counts: ProbabilityCounts, bins: int = CALIBRATION_BINS) -> Reliability:
+    """Compare probabilities with what came true.
+
+    The expected calibration error is the mean over voxels of |mean probability - share of foreground| of their bin
+    (Naeini et al., AAAI 2015, for two classes: bins over the probability of the foreground). Without voxels it is 0.
+
+    Raises:
+        DataError: `bins` does not divide the bins of `counts`.
+    """
+    if bins < 1 or counts.bins % bins:
+        raise DataError(f"{bins} bins from a histogram of {counts.bins}; expected a divisor of {counts.bins}")
+    foreground = counts.foreground.reshape(bins, -1).sum(axis=1)
+    voxels = foreground + counts.background.reshape(bins, -1).sum(axis=1)
+    total = counts.total.reshape(bins, -1).sum(axis=1)
+    difference = np.abs(total - foreground)
+    filled = voxels > 0
+    nothing = np.full(bins, np.nan)
+    return Reliability(
+        voxels,
+        np.divide(total, voxels, out=nothing.copy(), where=filled),
+        np.divide(foreground, voxels, out=nothing.copy(), where=filled),
+        error=float(difference.sum() / voxels.sum()) if filled.any() else 0.0,
+        largest_error=float((difference[filled] / voxels[filled]).max()) if filled.any() else 0.0,
+    )
+
+
+def calibration_error(counts: ProbabilityCounts, bins: int = CALIBRATION_BINS) -> float:
+    """Expected calibration error, 0-1; see `reliability`."""
+    return reliability(counts, bins).error
+
+
+def mean_iou(images: Sequence[ProbabilityCounts], thresholds: float | Sequence[float]) -> float:
+    """Mean foreground IoU at a threshold, or at one for each image, over those with foreground; nan if none has."""
+    each = np.broadcast_to(thresholds, len(images))
+    reached = [
+        scores(image.confusion(float(at))).iou for image, at in zip(images, each, strict=True) if image.has_foreground
+    ]
+    return float(np.mean(reached)) if reached else nan

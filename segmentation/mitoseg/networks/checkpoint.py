@@ -1,10 +1,7 @@
 """Checkpoints: written beside their final name and renamed, so that a killed run leaves no half file behind."""
 
 import io
-import os
 import pickle
-import re
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -14,6 +11,7 @@ from typing import Any
 import torch
 
 from mitodata import RunError
+from mitodata.files import write_atomic
 
 FORMAT = "mitoseg checkpoint"
 VERSION = 1
@@ -30,35 +28,6 @@ _DAMAGE = (
     ValueError,
 )
 """What is raised where a file is no checkpoint, or a damaged one."""
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that the file is either the old one or the whole new one, even after a power cut.
-
-    Raises:
-        RunError: the folder cannot be written, or the disk is full.
-    """
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what `write_atomic` left in `folder` when it was killed."""
-    for path in folder.glob(".*"):
-        if re.fullmatch(r"\..+\.(pt|png|csv|json)\.[a-z0-9_]{8}", path.name):
-            path.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from mitoseg.evaluate import METRICS, DatasetResult
+from mitoseg.evaluation import METRICS, DatasetResult
 from mitoseg.report.style import (
     DPI,
     INK,

@@ -16,18 +16,15 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from PIL import Image
 
 from mitodata import RunError
-from mitoseg.evaluate import METRICS, DatasetResult, Measured
-from mitoseg.inference.predictor import Model
+from mitodata.files import write_atomic
+from mitoseg.evaluation import METRICS, DatasetResult, Measured
+from mitoseg.inference.model import Model
 from mitoseg.io.panels import draw_panel, draw_parts, png
 from mitoseg.metrics import CONVENTION
-from mitoseg.networks.checkpoint import write_atomic
 from mitoseg.report import charts, probabilities
 from mitoseg.report.provenance import read_run, settings_of
-from mitoseg.report.runs import over_runs
-from mitoseg.report.samples import ImageSet, image_sets
-from mitoseg.report.sheets import draw_sheet
-from mitoseg.report.table import COLUMNS
-from mitoseg.report.tables import file_stem
+from mitoseg.report.samples import ImageSet, draw_sheet, image_sets
+from mitoseg.report.tables import COLUMNS, file_stem, over_runs
 
 FIGURES = "figures"
 """Folder of the pictures, beside the page."""
@@ -67,7 +64,7 @@ def write_report(
 
     Args:
         report: the folder.
-        results: from `mitoseg.evaluate.evaluate`.
+        results: from `mitoseg.evaluation.evaluate`.
         model: what was scored, with the thresholds that were chosen for it.
         others: results of further runs on the same files; scores over all runs get a table of their own.
 

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from mitoseg.evaluate import DatasetResult
+from mitoseg.evaluation import DatasetResult
 from mitoseg.io.panels import Panel
 from mitoseg.metrics import reliability, threshold_curve
 from mitoseg.report.style import DPI, PALE, as_png, colours, mark_thresholds, new_figure, put_legend_above

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mitoseg.evaluate import DatasetResult
+from mitoseg.evaluation import DatasetResult
 
 SYNTHETIC = ("#d95f02", "#f2a36a", "#a34700")
 REAL = ("#1f4e79", "#5b9bd5", "#2a9d8f", "#7b6fb0")

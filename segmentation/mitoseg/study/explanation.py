@@ -19,8 +19,8 @@ from mitodata.hdf5.dataset import Dataset
 from mitogen.gap.appearance import look_at
 from mitogen.gap.sections import Sampling, common_sampling, read_sections
 from mitogen.gap.statistics import large_enough
-from mitoseg.evaluate import evaluate
-from mitoseg.inference.predictor import Model
+from mitoseg.evaluation import evaluate
+from mitoseg.inference.model import Model
 from mitoseg.study.effects import holm
 
 FEWEST_IMAGES = 30

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from mitoseg.networks.checkpoint import write_atomic
+from mitodata.files import write_atomic
 from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Layout, twins
 from mitoseg.study.effects import Effect, is_repeated, rank_effects

@@ -14,10 +14,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mitodata.errors import MitoError, RunError
-from mitogen.recipe.catalogue import find_knobs
+from mitogen.recipe.catalogue import SCENES, find_knobs
 from mitogen.recipe.distributions import Fixed
 from mitogen.recipe.recipe import Recipe, open_recipe
-from mitogen.recipe.scenes import SCENES
 from mitoseg.config.settings import FitConfig, known_settings, parse_config
 
 KNOB = "mitogen:"

@@ -1,18 +1,179 @@
 """A whole study: read and checked first, then run, then published."""
 
-from collections.abc import Mapping, Sequence
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from mitodata.errors import RunError
-from mitogen.rendering.workers import cores
+from tqdm import tqdm
+
+from mitodata.errors import MitoError, RunError
+from mitogen.rendering.workers import Workers, cores
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
-from mitoseg.study.running import cluster, local, missing_cells, run_cells
-from mitoseg.study.trials import Cell, chunks_of, make_cells, open_tests, unique
+from mitoseg.study.trials import (
+    Cell,
+    Chunk,
+    chunks_of,
+    make_cells,
+    open_tests,
+    read_result,
+    render_chunk,
+    run_cell,
+    unique,
+)
 from mitoseg.training.process import alone_in
+
+T = TypeVar("T")
+
+
+class Submit(Protocol):
+    """Hands work to somebody: calls function(threads, *arguments) there."""
+
+    def __call__(self, function: Callable[..., None], *arguments: object) -> "Future[None]":
+        """Submit one call."""
+        ...
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be run.
+
+    Attributes:
+        cell: which.
+        reason: one line.
+    """
+
+    cell: Cell
+    reason: str
+
+
+def missing_cells(cells: Sequence[Cell], folder: Path) -> list[Cell]:
+    """The cells without a result, each key once."""
+    return [cell for cell in unique(cells) if read_result(folder, cell) is None]
+
+
+def run_cells(cells: Sequence[Cell], folder: Path, submit: Submit, *, keep_models: bool = False) -> list[Failure]:
+    """Render what `cells` need and run them, as many at a time as there are workers.
+
+    Returns:
+        The cells that failed; the others have their results in `folder`.
+
+    Raises:
+        RunError: images cannot be rendered, or a worker was killed; results so far are kept.
+    """
+    needs = {cell.key: chunks_of(cell, folder) for cell in cells}
+    chunks = {chunk.path: chunk for training, held_out in needs.values() for chunk in (*training, held_out)}
+    to_render = [chunk for path, chunk in chunks.items() if not path.exists()]
+    for future, chunk in _work([(chunk, (render_chunk, chunk)) for chunk in to_render], submit, "render", _of_chunk):
+        reason = _reason(future)
+        if reason:
+            raise RunError(f"{chunk.path.name}: {reason}")
+    tasks = [(cell, (run_cell, cell, *needs[cell.key], folder, keep_models)) for cell in cells]
+    ended = [(cell, _reason(future)) for future, cell in _work(tasks, submit, "fit", _of_cell(folder))]
+    return [Failure(cell, reason) for cell, reason in ended if reason]
+
+
+@contextmanager
+def local(workers: int) -> Iterator[Submit]:
+    """Processes of this machine, which share its cores; stopped, they do not finish what they are at.
+
+    How many threads each has depends on `workers` alone, not on how much there is left to do: rounding differs with it,
+    and a study that goes on must end as one that was not stopped. Processes start when there is work for them.
+    """
+    threads = max(1, cores() // workers)
+    with Workers(threads, workers) as pool:
+        try:
+            yield pool.submit
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Submit]:
+    """The workers of a Dask cluster; they need the same program and see the study's folder under the same path.
+
+    Raises:
+        RunError: Dask is not installed, or nobody answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RunError("--scheduler needs Dask; install it with: pip install 'mitogen-em[dask]'") from error
+    try:
+        client = Client(address, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise RunError(
+            f"--scheduler {address}: no answer; expected the address that `dask scheduler` prints"
+        ) from error
+    with client:
+        executor = client.get_executor(pure=False)
+        yield lambda function, *arguments: executor.submit(function, 1, *arguments)
+
+
+def _work(
+    tasks: Sequence[tuple[T, tuple[Any, ...]]], submit: Submit, title: str, describe: Callable[[T], str]
+) -> Iterator[tuple["Future[None]", T]]:
+    """Do all tasks and yield each when it has ended, with progress and the time left on stderr."""
+    futures = {submit(*call): subject for subject, call in tasks}
+    started = time.monotonic()
+    terminal = sys.stderr.isatty()
+    with tqdm(total=len(tasks), desc=title, unit=title, disable=not terminal or not tasks) as bar:
+        for done, future in enumerate(as_completed(futures), 1):
+            subject = futures[future]
+            yield future, subject
+            left = round((time.monotonic() - started) / done * (len(tasks) - done))
+            line = f"{title} {done} of {len(tasks)}: {describe(subject)}"
+            if terminal:
+                bar.update()
+                bar.write(line, file=sys.stderr)
+            else:
+                clock = f"{left // 3600}:{left % 3600 // 60:02d}:{left % 60:02d}"
+                print(f"{line}; {clock} left", file=sys.stderr, flush=True)
+
+
+def _of_chunk(chunk: Chunk) -> str:
+    return f"{len(chunk.images)} images"
+
+
+def _of_cell(folder: Path) -> Callable[[Cell], str]:
+    def describe(cell: Cell) -> str:
+        result = read_result(folder, cell)
+        scores = (
+            "failed"
+            if result is None
+            else "IoU "
+            + ", ".join(
+                f"{name} {values['iou']['mean']:.3f}" if values["iou"]["mean"] is not None else f"{name} -"
+                for name, values in result["scores"].items()
+            )
+        )
+        return f"{cell.condition.name}, seed {cell.seed}: {scores}"
+
+    return describe
+
+
+def _reason(future: "Future[None]") -> str:
+    """Why a task failed, in one line; empty if it did not."""
+    error = future.exception()
+    if error is None:
+        return ""
+    if isinstance(error, BrokenProcessPool):
+        raise RunError("a worker was killed, perhaps for want of memory; all results so far are kept") from error
+    if isinstance(error, KeyboardInterrupt):
+        raise KeyboardInterrupt("stopped; all results so far are kept, the same command goes on") from error
+    text = str(error).partition("\n")[0]
+    return text if isinstance(error, MitoError) else f"{type(error).__name__}: {text}"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mitodata.errors import RunError
+from mitodata.files import write_atomic
 from mitodata.hdf5.dataset import SCHEMA_VERSION, Dataset, software, write_dataset
 from mitogen.rendering.job import Job
 from mitogen.rendering.workers import go_on
 from mitoseg.config.settings import FitConfig
-from mitoseg.networks.checkpoint import write_atomic
 from mitoseg.study.designs import Condition, Layout
 from mitoseg.study.plan import TestSet
 
@@ -185,8 +185,8 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
     """
     import torch
 
-    from mitoseg.evaluate import as_json, evaluate
-    from mitoseg.inference.predictor import load_model
+    from mitoseg.evaluation import as_json, evaluate
+    from mitoseg.inference.model import load_model
     from mitoseg.training.trainer import fit
 
     code = code_hash()  # before anybody changes the files

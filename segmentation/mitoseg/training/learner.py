@@ -14,11 +14,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mitodata import RunError
 from mitoseg.config.settings import FitConfig, parse_config
 from mitoseg.data.augmentation import augment
+from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding
-from mitoseg.inference.predictor import Model
 from mitoseg.networks.checkpoint import load_checkpoint
+from mitoseg.networks.device import memory_format, mixed_precision, pick_device
 from mitoseg.networks.targets import split_planes
-from mitoseg.networks.unet import build_model, memory_format, mixed_precision, pick_device
+from mitoseg.networks.unet import build_model
 from mitoseg.training.distributed import ALONE, Team
 from mitoseg.training.losses import Loss, make_loss
 from mitoseg.training.optimiser import is_stalled, lay_out, learning_rate, make_optimiser

@@ -1,12 +1,19 @@
 """Progress of a run: a bar in a terminal, plain lines anywhere else."""
 
+import io
 import sys
 import time
 from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+from PIL import Image
 from tqdm import tqdm
+
+from mitoseg.training.run_folder import Row
 
 LINE_EVERY_S = 60.0
 """Seconds between two lines where there is no terminal."""
@@ -71,3 +78,39 @@ class Progress:
             return "time left unknown"
         seconds = round((1 - used) * (time.monotonic() - self.started) / done)
         return f"{seconds // 60}:{seconds % 60:02d} left"
+
+
+EVERY = 10
+"""Steps between two values of the training loss."""
+
+
+class Events:
+    """Writes events into a folder; what an earlier stretch of the run wrote after `step` is taken back."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # takes a second
+
+        self.writer = SummaryWriter(str(folder), purge_step=step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.close()
+
+    def loss(self, step: int, loss: float, learning_rate: float) -> None:
+        """Take note of one step; every tenth is written."""
+        if step % EVERY == 0:
+            self.writer.add_scalar("train/loss", loss, step)
+            self.writer.add_scalar("train/learning_rate", learning_rate, step)
+
+    def validation(self, row: Row, sheet: bytes) -> None:
+        """Write all numbers of a validation, and its sheet of predictions (PNG)."""
+        for name, value in asdict(row).items():
+            if name != "step":
+                self.writer.add_scalar(f"validation/{name}", value, row.step)
+        picture = np.asarray(Image.open(io.BytesIO(sheet)).convert("RGB"))
+        self.writer.add_image("validation/predictions", picture, row.step, dataformats="HWC")
+        self.writer.flush()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from mitodata import RunError
-from mitoseg.networks.checkpoint import write_atomic
+from mitodata.files import write_atomic
 
 TUNED = "tuned.json"
 """File of a run that says on what `mitoseg tune` chose its thresholds; none where the fit did."""

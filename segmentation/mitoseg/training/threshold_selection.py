@@ -1,15 +1,26 @@
 """From probabilities to a mask: the threshold and the peak with the best foreground IoU."""
 
 from collections.abc import Sequence
-from math import ceil, nan
+from dataclasses import replace
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import reconstruction
 
-from mitoseg.inference.postprocess import PEAK, Decoding
-from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
+from mitoseg.config.settings import Target
+from mitoseg.inference.postprocess import PEAK, Decoding, decode
+from mitoseg.metrics import (
+    ProbabilityCounts,
+    count_overlaps,
+    count_probabilities,
+    instance_counts,
+    instance_scores,
+)
+
+SEEDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+"""Thresholds of seeds that are tried."""
 
 STEPS = 100
 """Thresholds tried are 1/STEPS, 2/STEPS, ... below 1."""
@@ -25,15 +36,6 @@ with which they count for each other's threshold."""
 
 ENOUGH = 80
 """Sections, in the sum of their weights, on which a threshold is chosen; if they are fewer, less alike ones count."""
-
-
-def mean_iou(images: Sequence[ProbabilityCounts], thresholds: float | Sequence[float]) -> float:
-    """Mean foreground IoU at a threshold, or at one for each image, over those with foreground; nan if none has."""
-    each = np.broadcast_to(thresholds, len(images))
-    reached = [
-        scores(image.confusion(float(at))).iou for image, at in zip(images, each, strict=True) if image.has_foreground
-    ]
-    return float(np.mean(reached)) if reached else nan
 
 
 def best_threshold(images: Sequence[ProbabilityCounts]) -> float:
@@ -180,3 +182,40 @@ def best_peak(
     positive = sum(int((truth == 1).sum()) for truth in truths)
     reached = true / np.maximum(positive + false, 1)
     return float(tried[reached >= reached.max() - PLATEAU].max())
+
+
+def tune(
+    maps: Sequence[NDArray[np.float32]],
+    labels: Sequence[NDArray[np.integer]],
+    target: Target,
+    decoding: Decoding,
+    thickness_nm: Sequence[float],
+) -> Decoding:
+    """Choose the seed threshold with the highest F1 at an IoU of .5 over all instances of `maps` together.
+
+    Args:
+        maps: one (C, ...) array an image, as for `decode`.
+        labels: the true instances of each, (...), 0 = background.
+        target: what the network was taught.
+        decoding: how foreground is found, chosen before.
+        thickness_nm: of the sections of each image.
+    """
+    if target != "instance":
+        return decoding
+    tried = [replace(decoding, seed=seed) for seed in SEEDS]
+    reached = [_f1(maps, labels, target, [each.at(nm) for nm in thickness_nm]) for each in tried]
+    best = [each for each, f1 in zip(tried, reached, strict=True) if f1 >= max(reached) - 0.001]
+    return best[len(best) // 2]
+
+
+def _f1(
+    maps: Sequence[NDArray[np.float32]],
+    labels: Sequence[NDArray[np.integer]],
+    target: Target,
+    rules: Sequence[Decoding],
+) -> float:
+    counts = [
+        instance_counts(count_overlaps(decode(each, target, rule), label), (0.5,))[0.5]
+        for each, label, rule in zip(maps, labels, rules, strict=True)
+    ]
+    return instance_scores(sum(counts[1:], counts[0])).f1

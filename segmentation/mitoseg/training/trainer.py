@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from mitodata import RunError
+from mitodata.files import remove_unfinished, write_atomic
 from mitoseg.config.settings import BUDGETS, FitConfig, parse_config
 from mitoseg.data import FitData, Sources, make_loader, open_data, open_rendered, read_batches
 from mitoseg.inference.postprocess import Decoding
-from mitoseg.networks.checkpoint import remove_unfinished, save_checkpoint, write_atomic
+from mitoseg.networks.checkpoint import save_checkpoint
 from mitoseg.training.distributed import Team, gather_team
-from mitoseg.training.events import Events
 from mitoseg.training.learner import Budget, Learner
-from mitoseg.training.monitor import Progress
-from mitoseg.training.process import alone_in
+from mitoseg.training.monitor import Events, Progress
+from mitoseg.training.process import Stop, alone_in, stop_politely
 from mitoseg.training.run_folder import (
     TUNED,
     Row,
@@ -28,7 +28,6 @@ from mitoseg.training.run_folder import (
     write_history,
     write_settings,
 )
-from mitoseg.training.stopping import Stop, stop_politely
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, draw_validation, validate
 
 SAVE_EVERY_S = 120.0

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mitodata import DataError, RunError
+from mitodata.files import write_atomic
 from mitoseg.data import SectionFiles, any_foreground, spread
-from mitoseg.inference.predictor import load_model
-from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint, save_checkpoint, write_atomic
+from mitoseg.inference.model import load_model
+from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint, save_checkpoint
 from mitoseg.training.process import alone_in
 from mitoseg.training.run_folder import TUNED, git_revision, read_settings
 from mitoseg.training.validation import FINAL_PX, Validation, validate

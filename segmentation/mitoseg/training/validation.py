@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from mitodata import DataError
 from mitoseg.data import Section, SectionFiles, spread
-from mitoseg.inference.postprocess import Decoding, find_pieces, tune
-from mitoseg.inference.predictor import Model, predict_maps
+from mitoseg.inference.model import Model
+from mitoseg.inference.postprocess import Decoding, find_pieces
+from mitoseg.inference.predictor import predict_maps
 from mitoseg.io.panels import Panel, draw_sheet, png
 from mitoseg.metrics import calibration_error, caption, confusion, count_probabilities
-from mitoseg.training.threshold_selection import best_rule, mean_iou
+from mitoseg.metrics.curves import mean_iou
+from mitoseg.training.threshold_selection import best_rule, tune
 
 PANELS = 6
 """Rows on the sheet of validation predictions."""

@@ -11,8 +11,8 @@ from scipy.ndimage import label as components
 from mitodata import RecipeError
 from mitogen.blobs.outlines import ANGLES, Profiles, press
 from mitogen.recipe.blob_knobs import SHARED
+from mitogen.recipe.catalogue import SCENES
 from mitogen.recipe.recipe import Recipe, load_recipe
-from mitogen.recipe.scenes import SCENES
 from mitogen.recipe.tissue_knobs import KNOBS
 from mitogen.rendering.image import render
 
@@ -213,7 +213,7 @@ def test_shared_knobs_are_those_of_tissue(scene: str):
 @BOTH
 def test_there_are_no_compartments(scene: str):
     with pytest.raises(RecipeError, match="has none"):
-        render(load_recipe(scene), 0, 0, (1, 32, 32), parts=True)
+        render(load_recipe(scene), 0, 0, (1, 32, 32), compartments=True)
 
 
 def test_more_instances_than_a_label_holds_are_refused(monkeypatch: pytest.MonkeyPatch):

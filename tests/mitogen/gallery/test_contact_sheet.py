@@ -94,8 +94,8 @@ def test_compartments_are_painted_and_explained() -> None:
 
 
 def test_caption_says_the_thickness_drawn_for_the_section() -> None:
-    drawn = replace(sample(name="7"), params={"section.thickness_nm": 31.0})
-    assert view(drawn).caption == "7   2 instances   31 x 5 x 5 nm"
+    params = replace(sample(name="7"), params={"section.thickness_nm": 31.0})
+    assert view(params).caption == "7   2 instances   31 x 5 x 5 nm"
     assert view(sample(name="7", labelled=False)).caption == "7   5 x 5 x 5 nm"
 
 

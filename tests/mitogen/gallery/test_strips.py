@@ -12,10 +12,10 @@ from PIL import Image
 
 from mitogen.gallery.strips import NEEDS, UNSEEN, Setting, Studio, draw_strip, fields_for
 from mitogen.gallery.sweeps import plenty, span
+from mitogen.recipe.catalogue import SCENES
 from mitogen.recipe.distributions import Choice, Distribution, LogNormal, LogUniform, Uniform
 from mitogen.recipe.knob import Knob, knob_table
 from mitogen.recipe.recipe import Recipe
-from mitogen.recipe.scenes import SCENES
 from mitogen.rendering.job import RenderError
 
 STANDIN = Path(__file__).parents[1] / "standin"
@@ -101,9 +101,9 @@ def test_a_failing_image_says_with_which_numbers(studio: Studio) -> None:
     ],
 )
 def test_values_go_somewhat_beyond_what_is_drawn(
-    knob: Knob, drawn: Distribution | float, values: tuple[float, ...]
+    knob: Knob, params: Distribution | float, values: tuple[float, ...]
 ) -> None:
-    assert span(knob, knob.fit(drawn), 5) == values
+    assert span(knob, knob.fit(params), 5) == values
 
 
 @st.composite
@@ -118,12 +118,12 @@ def settings(draw: st.DrawFn) -> tuple[Knob, Distribution]:
 
 @given(settings(), st.integers(2, 9))
 def test_values_are_allowed_and_ascend(case: tuple[Knob, Distribution], count: int) -> None:
-    knob, drawn = case
-    values = span(knob, drawn, count)
+    knob, params = case
+    values = span(knob, params, count)
     assert len(values) == count
     assert knob.low <= values[0] < values[-1] <= knob.high
     assert all(a <= b for a, b in pairwise(values))
-    assert knob.low <= plenty(knob, drawn) <= knob.high
+    assert knob.low <= plenty(knob, params) <= knob.high
 
 
 def test_what_knobs_need_exists() -> None:

@@ -74,16 +74,16 @@ def test_without_artefacts_an_image_is_the_density_in_grey_levels():
 def test_every_knob_photographs_at_both_ends_of_its_range(knob: str, end: str, shape: tuple[int, int]):
     for density in (flat(0.3, shape), tissue(shape) if min(shape) > 30 else flat(1.0, shape)):
         # A fold or a speck for the knobs that say how wide they are.
-        drawn = numbers(folds=2, dust_per_um2=5, clahe=0.5) | {knob: getattr(KNOBS[knob], end)}
-        image = photograph(density, drawn, streams_of(0, 0), 0)
+        params = numbers(folds=2, dust_per_um2=5, clahe=0.5) | {knob: getattr(KNOBS[knob], end)}
+        image = photograph(density, params, streams_of(0, 0), 0)
         assert image.shape == shape
         assert image.dtype == np.uint8
-        np.testing.assert_array_equal(image, photograph(density, drawn, streams_of(0, 0), 0))
+        np.testing.assert_array_equal(image, photograph(density, params, streams_of(0, 0), 0))
 
 
 def test_all_artefacts_at_once_are_possible():
-    drawn = numbers() | {name: knob.high for name, knob in KNOBS.items() if name.startswith("imaging.")}
-    assert photograph(tissue((32, 48)), drawn, streams_of(0, 0), 0).shape == (32, 48)
+    params = numbers() | {name: knob.high for name, knob in KNOBS.items() if name.startswith("imaging.")}
+    assert photograph(tissue((32, 48)), params, streams_of(0, 0), 0).shape == (32, 48)
 
 
 def far_from_flat(grey: Image) -> float:
@@ -150,8 +150,8 @@ def test_correlated_noise_keeps_its_strength():
 @settings(max_examples=20, deadline=None)
 @given(grey=st.floats(20, 220), dose=st.floats(0.5, 50), pixel=st.floats(4, 20))
 def test_the_variance_of_counted_electrons_follows_signal_and_dose(grey: float, dose: float, pixel: float):
-    drawn = {"imaging.dose_e_per_nm2": dose, "section.pixel_nm": pixel}
-    counted = detector.count_electrons(flat(grey, (200, 200)), drawn, np.random.default_rng(1))
+    params = {"imaging.dose_e_per_nm2": dose, "section.pixel_nm": pixel}
+    counted = detector.count_electrons(flat(grey, (200, 200)), params, np.random.default_rng(1))
     assert counted.mean() == pytest.approx(grey, rel=0.05)
     assert counted.var() == pytest.approx(grey * 128 / (dose * pixel**2), rel=0.06)
 
@@ -207,8 +207,8 @@ def test_knife_marks_run_along_the_direction_of_cutting():
 
 
 def test_knife_marks_are_at_the_same_place_in_all_sections():
-    drawn, streams = numbers(knife_marks=30), streams_of(1, 1)
-    first, later = photograph(flat(), drawn, streams, 0), photograph(flat(), drawn | STILL, streams, 7)
+    params, streams = numbers(knife_marks=30), streams_of(1, 1)
+    first, later = photograph(flat(), params, streams, 0), photograph(flat(), params | STILL, streams, 7)
     np.testing.assert_array_equal(first, later)
     assert first.std() > 1
 
@@ -221,9 +221,9 @@ def test_dust_grows_with_its_radius_and_comes_in_the_number_asked_for():
         np.mean(shoot(flat(0.2, (400, 400)), dust_per_um2=2, dust_radius_nm=radius) != 188) for radius in (20, 80)
     ]
     assert covered[1] > 4 * covered[0] > 0
-    drawn = numbers(dust_per_um2=1, dust_radius_nm=20)
+    params = numbers(dust_per_um2=1, dust_radius_nm=20)
     specks = [
-        label(np.abs(photograph(flat(0.2, (250, 250)), drawn, streams_of(0, i), 0).astype(float) - 188) > 9)[1]
+        label(np.abs(photograph(flat(0.2, (250, 250)), params, streams_of(0, i), 0).astype(float) - 188) > 9)[1]
         for i in range(40)
     ]
     assert np.mean(specks) == pytest.approx(4, rel=0.2)  # 2 x 2 um
@@ -233,8 +233,8 @@ def test_a_fold_is_dark_and_as_wide_as_it_is_said_to_be():
     for width in (100, 400):
         widest = 0
         for index in range(8):
-            drawn = numbers(folds=1, fold_width_nm=width)
-            dark = photograph(flat(0.2, (400, 400)), drawn, streams_of(2, index), 0) < 165
+            params = numbers(folds=1, fold_width_nm=width)
+            dark = photograph(flat(0.2, (400, 400)), params, streams_of(2, index), 0) < 165
             widest = max(widest, dark.sum() / max(np.hypot(*(np.ptp(i) for i in np.nonzero(dark))), 1) * 8)
         assert 0.4 * width < widest < 1.6 * width
 
@@ -251,9 +251,9 @@ def test_drifts_are_as_strong_as_their_knobs_say():
         return np.mean([change(np.random.default_rng(i)).std() for i in range(60)])
 
     grey = flat(100.0)
-    drawn = {"imaging.shading": 10.0, "imaging.bias_field": 0.1}
-    assert spread(lambda r: drift.shade(grey, drawn, r)) == pytest.approx(10, rel=0.2)
-    assert spread(lambda r: drift.light_unevenly(grey, drawn, r)) == pytest.approx(10, rel=0.2)
+    params = {"imaging.shading": 10.0, "imaging.bias_field": 0.1}
+    assert spread(lambda r: drift.shade(grey, params, r)) == pytest.approx(10, rel=0.2)
+    assert spread(lambda r: drift.light_unevenly(grey, params, r)) == pytest.approx(10, rel=0.2)
     assert spread(lambda r: preparation.draw_curtains(grey, {"imaging.curtaining": 10.0}, r)) == pytest.approx(
         10, rel=0.1
     )
@@ -279,7 +279,7 @@ def test_equalised_contrast_is_alike_everywhere():
 def test_most_images_of_the_preset_are_clean():
     recipe = load_recipe(preset="mito")
     rare = ("folds", "dust_per_um2", "knife_marks", "charging", "clahe", "jpeg_loss", "defocus_px", "astigmatism_px")
-    drawn = [draw(recipe, 0, index) for index in range(400)]
+    params = [draw(recipe, 0, index) for index in range(400)]
     for name in rare:
-        assert 0 < np.mean([d[f"imaging.{name}"] > 0 for d in drawn]) < 0.15
-    assert np.mean([all(d[f"imaging.{name}"] == 0 for name in rare) for d in drawn]) > 0.6
+        assert 0 < np.mean([d[f"imaging.{name}"] > 0 for d in params]) < 0.15
+    assert np.mean([all(d[f"imaging.{name}"] == 0 for name in rare) for d in params]) > 0.6

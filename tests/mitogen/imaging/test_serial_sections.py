@@ -21,7 +21,7 @@ TISSUE = [
 
 
 def volume(*overrides: str, shape: tuple[int, int, int] = SHAPE, index: int = 0):
-    return render(load_recipe(overrides=[*TISSUE, *overrides]), 3, index, shape, parts=True)
+    return render(load_recipe(overrides=[*TISSUE, *overrides]), 3, index, shape, compartments=True)
 
 
 def best_shift(still: np.ndarray, moved: np.ndarray, reach: int) -> tuple[int, int]:
@@ -59,11 +59,11 @@ def test_an_image_is_the_first_section_of_a_volume_with_every_fault():
 
 
 def test_jitter_has_its_standard_deviation_its_reach_and_no_first_section():
-    drawn = {"stack.jitter_nm": 20.0}
-    shifts = np.array([jitter_nm(streams_of(0, 0), drawn, section) for section in range(400)])
+    params = {"stack.jitter_nm": 20.0}
+    shifts = np.array([jitter_nm(streams_of(0, 0), params, section) for section in range(400)])
     np.testing.assert_array_equal(shifts[0], 0)
     assert shifts[1:].std() == pytest.approx(20, rel=0.1)
-    assert np.abs(shifts).max() <= jitter_reach_nm(drawn) == 60
+    assert np.abs(shifts).max() <= jitter_reach_nm(params) == 60
 
 
 def test_missing_sections_are_empty_or_copies_and_keep_their_labels():

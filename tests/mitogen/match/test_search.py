@@ -27,9 +27,9 @@ def test_a_widened_knob_holds_its_value_and_stays_allowed(name: str, place: floa
         return
     low, high = one.ends
     value = low + place * (high - low)
-    drawn = one.widened(value, share)
-    assert one.knob.fit(drawn) == drawn
-    bottom, top = drawn.support
+    params = one.widened(value, share)
+    assert one.knob.fit(params) == params
+    bottom, top = params.support
     assert bottom - 1e-3 * abs(value) <= value <= top + 1e-3 * abs(value)
     if one.by_factors:
         assert top / bottom <= (one.high / one.low) ** share * 1.002
@@ -71,12 +71,12 @@ def tried(study: optuna.Study) -> list[Mapping[str, float]]:
 
 def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(tmp_path: Path) -> None:
     ranges, start = named_ranges(load_recipe("mito"), KNOBS), {"imaging.white": 160.0, "imaging.noise": 9.0}
-    whole, parts = open_study(tmp_path / "whole", "x"), open_study(tmp_path / "parts", "x")
+    whole, halves = open_study(tmp_path / "whole", "x"), open_study(tmp_path / "parts", "x")
     search(whole, ranges, start, bumps, (0, 24, np.inf))
     for count in (1, 10, 11, 24):
-        search(parts, ranges, start, bumps, (0, count, np.inf))
-        assert finished(parts) == count
-    assert tried(parts) == tried(whole)
+        search(halves, ranges, start, bumps, (0, count, np.inf))
+        assert finished(halves) == count
+    assert tried(halves) == tried(whole)
 
 
 @pytest.mark.parametrize(("name", "stop_at"), [("tell", 10), ("ask", 14)])

@@ -13,10 +13,11 @@ from mitogen.organelles.level_sets import thread, wavelength_of_threads
 from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.rendering.image import grid_of, render
 from mitogen.tissue.cells import cut_cells, place_cells
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 MITOCHONDRIAL = (
-    Part.OUTER_MEMBRANE, Part.INTERMEMBRANE_SPACE, Part.INNER_MEMBRANE, Part.MATRIX, Part.CRISTA,
+    Compartment.OUTER_MEMBRANE, Compartment.INTERMEMBRANE_SPACE, Compartment.INNER_MEMBRANE, Compartment.MATRIX,
+    Compartment.CRISTA,
 )  # fmt: skip
 PLAIN = (
     "imaging.noise=2", "imaging.contrast=130", "imaging.white=200", "imaging.gamma=1", "imaging.blur_px=0.5",
@@ -38,64 +39,70 @@ LAMELLAR = (*BODIES, "multilamellar.density_per_um3=5", "lysosomes.density_per_u
 @cache
 def images(overrides: tuple[str, ...], count: int = 3):
     recipe = load_recipe(overrides=[*PLAIN, *overrides])
-    return [render(recipe, 4, index, (1, 128, 128), parts=True) for index in range(count)]
+    return [render(recipe, 4, index, (1, 128, 128), compartments=True) for index in range(count)]
 
 
-def share(overrides: tuple[str, ...], part: Part) -> float:
-    return float(np.mean([sample.compartment == part for sample in images(overrides)]))
+def share(overrides: tuple[str, ...], compartment: Compartment) -> float:
+    return float(np.mean([sample.compartment == compartment for sample in images(overrides)]))
 
 
-def grey(overrides: tuple[str, ...], part: Part) -> float:
-    found = [sample.raw[sample.compartment == part] for sample in images(overrides)]
+def grey(overrides: tuple[str, ...], compartment: Compartment) -> float:
+    found = [sample.raw[sample.compartment == compartment] for sample in images(overrides)]
     return float(np.concatenate(found).mean())
 
 
 @pytest.mark.parametrize(
     ("knob", "low", "high", "part", "others"),
     [
-        ("golgi.density_per_um3", 0, 5, Part.GOLGI, ()),
-        ("golgi.radius_nm", 150, 600, Part.GOLGI, (*GOLGI, "cells.calibre_nm=900")),
-        ("golgi.lumen_nm", 4, 30, Part.GOLGI, GOLGI),
-        ("golgi.vesicles", 0, 1, Part.VESICLE, (*GOLGI, "cells.loose_vesicles=0", "boutons.share=0")),
-        ("glycogen.occupancy", 0, 1, Part.GLYCOGEN, ()),
-        ("glycogen.radius_nm", 8, 24, Part.GLYCOGEN, ("glycogen.occupancy=0.6",)),
-        ("ribosomes.occupancy", 0, 1, Part.RIBOSOME, ("reticulum.rough_share=0",)),
-        ("ribosomes.radius_nm", 6, 20, Part.RIBOSOME, ("ribosomes.occupancy=0.5",)),
-        ("reticulum.cisternae_share", 0, 0.8, Part.RETICULUM, ("reticulum.tubule_share=0",)),
-        ("reticulum.sheets", 0.5, 1.5, Part.RETICULUM, (*SOMA, "reticulum.tubule_share=0", "reticulum.lumen_nm=15")),
-        ("reticulum.lumen_nm", 6, 60, Part.RETICULUM, ("reticulum.cisternae_share=0.5", "reticulum.tubule_share=0")),
-        ("reticulum.tubule_share", 0, 1, Part.RETICULUM, ("reticulum.cisternae_share=0",)),
-        ("reticulum.tubule_radius_nm", 12, 60, Part.RETICULUM, ("reticulum.cisternae_share=0",)),
+        ("golgi.density_per_um3", 0, 5, Compartment.GOLGI, ()),
+        ("golgi.radius_nm", 150, 600, Compartment.GOLGI, (*GOLGI, "cells.calibre_nm=900")),
+        ("golgi.lumen_nm", 4, 30, Compartment.GOLGI, GOLGI),
+        ("golgi.vesicles", 0, 1, Compartment.VESICLE, (*GOLGI, "cells.loose_vesicles=0", "boutons.share=0")),
+        ("glycogen.occupancy", 0, 1, Compartment.GLYCOGEN, ()),
+        ("glycogen.radius_nm", 8, 24, Compartment.GLYCOGEN, ("glycogen.occupancy=0.6",)),
+        ("ribosomes.occupancy", 0, 1, Compartment.RIBOSOME, ("reticulum.rough_share=0",)),
+        ("ribosomes.radius_nm", 6, 20, Compartment.RIBOSOME, ("ribosomes.occupancy=0.5",)),
+        ("reticulum.cisternae_share", 0, 0.8, Compartment.RETICULUM, ("reticulum.tubule_share=0",)),
+        ("reticulum.sheets", 0.5, 1.5, Compartment.RETICULUM, (*SOMA, "reticulum.tubule_share=0",
+        "reticulum.lumen_nm=15")),
+        ("reticulum.lumen_nm", 6, 60, Compartment.RETICULUM, ("reticulum.cisternae_share=0.5",
+        "reticulum.tubule_share=0")),
+        ("reticulum.tubule_share", 0, 1, Compartment.RETICULUM, ("reticulum.cisternae_share=0",)),
+        ("reticulum.tubule_radius_nm", 12, 60, Compartment.RETICULUM, ("reticulum.cisternae_share=0",)),
         (
-            "reticulum.rough_share", 0, 1, Part.RIBOSOME,
+            "reticulum.rough_share", 0, 1, Compartment.RIBOSOME,
             ("ribosomes.occupancy=0", "reticulum.cisternae_share=0.6"),
         ),
-        ("microtubules.occupancy", 0, 1, Part.FILAMENT, ("filaments.occupancy=0",)),
-        ("filaments.share", 0, 0.9, Part.FILAMENT, ("microtubules.occupancy=0", "boutons.share=0", "glia.share=0")),
-        ("filaments.radius_nm", 4, 20, Part.FILAMENT, ("microtubules.occupancy=0", "filaments.share=0.5")),
-        ("t_bars.density_per_um2", 0, 12, Part.SYNAPSE, ("synapses.share=0",)),
-        ("t_bars.width_nm", 40, 300, Part.SYNAPSE, (*T_BARS, "synapses.share=0")),
-        ("synapses.share", 0, 0.9, Part.SYNAPSE, ("t_bars.density_per_um2=0",)),
-        ("synapses.depth_nm", 5, 60, Part.SYNAPSE, ("t_bars.density_per_um2=0", "synapses.share=0.5")),
-        ("boutons.share", 0, 0.6, Part.VESICLE, ("cells.loose_vesicles=0", "golgi.density_per_um3=0")),
-        ("boutons.vesicle_occupancy", 0, 1, Part.VESICLE, ("cells.loose_vesicles=0", "boutons.cluster_level=-1")),
-        ("boutons.vesicle_spacing", 3, 1, Part.VESICLE, ("cells.loose_vesicles=0", "boutons.cluster_level=-1")),
-        ("cells.loose_vesicles", 0, 1, Part.VESICLE, ("boutons.vesicle_occupancy=0",)),
-        ("dense_core.occupancy", 0, 1, Part.DENSE_CORE_VESICLE, ()),
-        ("dense_core.radius_nm", 20, 70, Part.DENSE_CORE_VESICLE, ("dense_core.occupancy=0.5",)),
-        ("lysosomes.density_per_um3", 0, 8, Part.LYSOSOME, BODIES),
-        ("lipofuscin.density_per_um3", 0, 8, Part.LYSOSOME, BODIES),
-        ("lipofuscin.radius_nm", 50, 100, Part.LYSOSOME, LIPOFUSCIN),
-        ("multilamellar.density_per_um3", 0, 8, Part.LYSOSOME, BODIES),
-        ("multilamellar.radius_nm", 50, 100, Part.LYSOSOME, LAMELLAR),
-        ("multivesicular.density_per_um3", 0, 8, Part.MULTIVESICULAR_BODY, BODIES),
-        ("lipid.density_per_um3", 0, 8, Part.LIPID, BODIES),
-        ("endosomes.density_per_um3", 0, 8, Part.ENDOSOME, BODIES),
-        ("somata.density_per_um3", 0, 0.3, Part.NUCLEUS, SOMA[1:]),
+        ("microtubules.occupancy", 0, 1, Compartment.FILAMENT, ("filaments.occupancy=0",)),
+        ("filaments.share", 0, 0.9, Compartment.FILAMENT, ("microtubules.occupancy=0", "boutons.share=0",
+        "glia.share=0")),
+        ("filaments.radius_nm", 4, 20, Compartment.FILAMENT, ("microtubules.occupancy=0", "filaments.share=0.5")),
+        ("t_bars.density_per_um2", 0, 12, Compartment.SYNAPSE, ("synapses.share=0",)),
+        ("t_bars.width_nm", 40, 300, Compartment.SYNAPSE, (*T_BARS, "synapses.share=0")),
+        ("synapses.share", 0, 0.9, Compartment.SYNAPSE, ("t_bars.density_per_um2=0",)),
+        ("synapses.depth_nm", 5, 60, Compartment.SYNAPSE, ("t_bars.density_per_um2=0", "synapses.share=0.5")),
+        ("boutons.share", 0, 0.6, Compartment.VESICLE, ("cells.loose_vesicles=0", "golgi.density_per_um3=0")),
+        ("boutons.vesicle_occupancy", 0, 1, Compartment.VESICLE, ("cells.loose_vesicles=0",
+        "boutons.cluster_level=-1")),
+        ("boutons.vesicle_spacing", 3, 1, Compartment.VESICLE, ("cells.loose_vesicles=0", "boutons.cluster_level=-1")),
+        ("cells.loose_vesicles", 0, 1, Compartment.VESICLE, ("boutons.vesicle_occupancy=0",)),
+        ("dense_core.occupancy", 0, 1, Compartment.DENSE_CORE_VESICLE, ()),
+        ("dense_core.radius_nm", 20, 70, Compartment.DENSE_CORE_VESICLE, ("dense_core.occupancy=0.5",)),
+        ("lysosomes.density_per_um3", 0, 8, Compartment.LYSOSOME, BODIES),
+        ("lipofuscin.density_per_um3", 0, 8, Compartment.LYSOSOME, BODIES),
+        ("lipofuscin.radius_nm", 50, 100, Compartment.LYSOSOME, LIPOFUSCIN),
+        ("multilamellar.density_per_um3", 0, 8, Compartment.LYSOSOME, BODIES),
+        ("multilamellar.radius_nm", 50, 100, Compartment.LYSOSOME, LAMELLAR),
+        ("multivesicular.density_per_um3", 0, 8, Compartment.MULTIVESICULAR_BODY, BODIES),
+        ("lipid.density_per_um3", 0, 8, Compartment.LIPID, BODIES),
+        ("endosomes.density_per_um3", 0, 8, Compartment.ENDOSOME, BODIES),
+        ("somata.density_per_um3", 0, 0.3, Compartment.NUCLEUS, SOMA[1:]),
     ],
 )  # fmt: skip
-def test_a_knob_gives_more_of_a_structure(knob: str, low: float, high: float, part: Part, others: tuple[str, ...]):
-    few, many = (share((*others, f"{knob}={value}"), part) for value in (low, high))
+def test_a_knob_gives_more_of_a_structure(
+    knob: str, low: float, high: float, compartment: Compartment, others: tuple[str, ...]
+):
+    few, many = (share((*others, f"{knob}={value}"), compartment) for value in (low, high))
     assert many > 1.15 * few
     assert many > 0.001
 
@@ -103,33 +110,37 @@ def test_a_knob_gives_more_of_a_structure(knob: str, low: float, high: float, pa
 @pytest.mark.parametrize(
     ("knob", "low", "high", "part", "others"),
     [
-        ("golgi.membrane_density", 0.2, 1.2, Part.GOLGI, GOLGI),
-        ("golgi.lumen_density", 0.0, 0.8, Part.GOLGI, GOLGI),
-        ("glycogen.density", 0.2, 1.2, Part.GLYCOGEN, ("glycogen.occupancy=0.6",)),
-        ("ribosomes.density", 0.2, 1.2, Part.RIBOSOME, ("ribosomes.occupancy=0.6",)),
-        ("microtubules.density", 0.1, 1.0, Part.FILAMENT, ("filaments.occupancy=0",)),
-        ("filaments.density", 0.1, 1.0, Part.FILAMENT, ("microtubules.occupancy=0", "filaments.share=0.6")),
-        ("t_bars.density", 0.2, 1.2, Part.SYNAPSE, (*T_BARS, "synapses.share=0")),
-        ("synapses.density", 0.2, 1.2, Part.SYNAPSE, ("t_bars.density_per_um2=0", "synapses.share=0.6")),
-        ("lipofuscin.darkness", 0.2, 0.9, Part.LYSOSOME, LIPOFUSCIN),
-        ("lipofuscin.lipid", 1, 0, Part.LYSOSOME, LIPOFUSCIN),
-        ("lysosomes.darkness", 0.1, 0.9, Part.LYSOSOME, (*BODIES, "lysosomes.density_per_um3=6")),
-        ("nuclei.pores_per_um2", 40, 0, Part.NUCLEAR_ENVELOPE, SOMA),
-        ("myelin.splits", 1, 0, Part.MYELIN, AXON),
-        ("boutons.vesicle_stain", 0.2, 1.2, Part.VESICLE, ("boutons.cluster_level=-1",)),
-        ("boutons.vesicle_lumen", 0.0, 0.9, Part.VESICLE, ("boutons.cluster_level=-1",)),
-        ("dense_core.density", 0.2, 1.2, Part.DENSE_CORE_VESICLE, ("dense_core.occupancy=0.5",)),
-        ("reticulum.lumen_density", 0.0, 0.8, Part.RETICULUM, ("reticulum.cisternae_share=0.5",)),
-        ("reticulum.membrane_density", 0.2, 1.2, Part.RETICULUM, ("reticulum.cisternae_share=0.5",)),
+        ("golgi.membrane_density", 0.2, 1.2, Compartment.GOLGI, GOLGI),
+        ("golgi.lumen_density", 0.0, 0.8, Compartment.GOLGI, GOLGI),
+        ("glycogen.density", 0.2, 1.2, Compartment.GLYCOGEN, ("glycogen.occupancy=0.6",)),
+        ("ribosomes.density", 0.2, 1.2, Compartment.RIBOSOME, ("ribosomes.occupancy=0.6",)),
+        ("microtubules.density", 0.1, 1.0, Compartment.FILAMENT, ("filaments.occupancy=0",)),
+        ("filaments.density", 0.1, 1.0, Compartment.FILAMENT, ("microtubules.occupancy=0", "filaments.share=0.6")),
+        ("t_bars.density", 0.2, 1.2, Compartment.SYNAPSE, (*T_BARS, "synapses.share=0")),
+        ("synapses.density", 0.2, 1.2, Compartment.SYNAPSE, ("t_bars.density_per_um2=0", "synapses.share=0.6")),
+        ("lipofuscin.darkness", 0.2, 0.9, Compartment.LYSOSOME, LIPOFUSCIN),
+        ("lipofuscin.lipid", 1, 0, Compartment.LYSOSOME, LIPOFUSCIN),
+        ("lysosomes.darkness", 0.1, 0.9, Compartment.LYSOSOME, (*BODIES, "lysosomes.density_per_um3=6")),
+        ("nuclei.pores_per_um2", 40, 0, Compartment.NUCLEAR_ENVELOPE, SOMA),
+        ("myelin.splits", 1, 0, Compartment.MYELIN, AXON),
+        ("boutons.vesicle_stain", 0.2, 1.2, Compartment.VESICLE, ("boutons.cluster_level=-1",)),
+        ("boutons.vesicle_lumen", 0.0, 0.9, Compartment.VESICLE, ("boutons.cluster_level=-1",)),
+        ("dense_core.density", 0.2, 1.2, Compartment.DENSE_CORE_VESICLE, ("dense_core.occupancy=0.5",)),
+        ("reticulum.lumen_density", 0.0, 0.8, Compartment.RETICULUM, ("reticulum.cisternae_share=0.5",)),
+        ("reticulum.membrane_density", 0.2, 1.2, Compartment.RETICULUM, ("reticulum.cisternae_share=0.5",)),
     ],
 )
-def test_a_knob_makes_a_structure_darker(knob: str, low: float, high: float, part: Part, others: tuple[str, ...]):
-    pale, dark = (grey((*others, f"{knob}={value}"), part) for value in (low, high))
+def test_a_knob_makes_a_structure_darker(
+    knob: str, low: float, high: float, compartment: Compartment, others: tuple[str, ...]
+):
+    pale, dark = (grey((*others, f"{knob}={value}"), compartment) for value in (low, high))
     assert dark < pale - 1
 
 
 def test_microtubules_further_apart_are_fewer():
-    few, many = (share(("filaments.occupancy=0", f"microtubules.spacing_nm={s}"), Part.FILAMENT) for s in (200, 50))
+    few, many = (
+        share(("filaments.occupancy=0", f"microtubules.spacing_nm={s}"), Compartment.FILAMENT) for s in (200, 50)
+    )
     assert many > 2 * few
 
 
@@ -137,22 +148,30 @@ def test_lamellae_of_a_multilamellar_body_show_where_pixels_resolve_them():
     def stripes(period: int) -> float:
         fixed = (*LAMELLAR, "multilamellar.radius_nm=200", "lipofuscin.density_per_um3=0")
         samples = images((*fixed, f"multilamellar.period_nm={period}"))
-        return float(np.concatenate([s.raw[s.compartment == Part.LYSOSOME] for s in samples]).std())
+        return float(np.concatenate([s.raw[s.compartment == Compartment.LYSOSOME] for s in samples]).std())
 
     assert stripes(90) > 1.3 * stripes(7)
 
 
 def test_every_look_alike_is_somewhere_in_the_preset():
     recipe = load_recipe(overrides=["section.pixel_nm=16"])
-    seen = [np.unique(render(recipe, 0, index, (1, 128, 128), parts=True).compartment) for index in range(60)]
-    counts = {part: sum(part in found for found in seen) for part in Part}
-    often = (Part.VESICLE, Part.RETICULUM, Part.FILAMENT, Part.RIBOSOME, Part.SYNAPSE, Part.GLYCOGEN)
-    assert all(counts[part] >= 18 for part in often), [counts[part] for part in often]
+    seen = [np.unique(render(recipe, 0, index, (1, 128, 128), compartments=True).compartment) for index in range(60)]
+    counts = {compartment: sum(compartment in found for found in seen) for compartment in Compartment}
+    often = (
+        Compartment.VESICLE,
+        Compartment.RETICULUM,
+        Compartment.FILAMENT,
+        Compartment.RIBOSOME,
+        Compartment.SYNAPSE,
+        Compartment.GLYCOGEN,
+    )
+    assert all(counts[compartment] >= 18 for compartment in often), [counts[compartment] for compartment in often]
     rare = (
-        Part.DENSE_CORE_VESICLE, Part.GOLGI, Part.LYSOSOME, Part.MULTIVESICULAR_BODY, Part.ENDOSOME, Part.MYELIN,
-        Part.NUCLEUS,
+        Compartment.DENSE_CORE_VESICLE, Compartment.GOLGI, Compartment.LYSOSOME, Compartment.MULTIVESICULAR_BODY,
+        Compartment.ENDOSOME, Compartment.MYELIN,
+        Compartment.NUCLEUS,
     )  # fmt: skip
-    assert all(1 <= counts[part] <= 45 for part in rare), [counts[part] for part in rare]
+    assert all(1 <= counts[compartment] <= 45 for compartment in rare), [counts[compartment] for compartment in rare]
 
 
 def test_nothing_is_drawn_over_mitochondria():
@@ -165,7 +184,7 @@ def test_nothing_is_drawn_over_mitochondria():
     recipe = load_recipe(overrides=crowded)
     covered = 0
     for index in range(4):
-        sample = render(recipe, 6, index, (1, 160, 160), parts=True)
+        sample = render(recipe, 6, index, (1, 160, 160), compartments=True)
         inner = binary_erosion(sample.label[0] > 0, iterations=2)
         covered += np.count_nonzero(inner)
         assert np.isin(sample.compartment[0][inner], MITOCHONDRIAL).all()
@@ -176,8 +195,8 @@ def test_nothing_is_drawn_over_mitochondria():
 def test_compartments_of_a_section_are_those_of_the_volume(index: int):
     overrides = [*PLAIN, *GOLGI, *T_BARS, "section.spacing_nm=8", "section.pixel_nm=8", "lipofuscin.density_per_um3=1"]
     recipe = load_recipe(overrides=[*overrides, "neurites.density_per_um3=1", "golgi.radius_nm=400"])
-    volume = render(recipe, 2, index, (40, 96, 96), parts=True).compartment
-    section = render(recipe, 2, index, (1, 96, 96), parts=True).compartment
+    volume = render(recipe, 2, index, (40, 96, 96), compartments=True).compartment
+    section = render(recipe, 2, index, (1, 96, 96), compartments=True).compartment
     np.testing.assert_array_equal(volume[0], section[0])
     # Neighbours show the same things a little further on.
     assert np.mean(volume[0] == volume[1]) > 0.8
@@ -188,15 +207,18 @@ def test_compartments_of_a_section_are_those_of_the_volume(index: int):
     ("part", "widest_nm", "overrides"),
     [
         # Lumen, swollen by up to 35 %, and two membranes.
-        (Part.RETICULUM, 30 * 1.35 + 14, (*SHEETS, "reticulum.lumen_nm=30")),
-        (Part.RETICULUM, 50, (*TUBULES, "reticulum.tubule_radius_nm=25")),
-        (Part.PLASMA_MEMBRANE, 32, ("cells.gap_nm=12", "cells.membrane_nm=10", "cells.tortuosity=0.5")),
+        (Compartment.RETICULUM, 30 * 1.35 + 14, (*SHEETS, "reticulum.lumen_nm=30")),
+        (Compartment.RETICULUM, 50, (*TUBULES, "reticulum.tubule_radius_nm=25")),
+        (Compartment.PLASMA_MEMBRANE, 32, ("cells.gap_nm=12", "cells.membrane_nm=10", "cells.tortuosity=0.5")),
     ],
 )  # fmt: skip
-def test_widths_are_true_in_three_dimensions(part: Part, widest_nm: float, overrides: tuple[str, ...]):
+def test_widths_are_true_in_three_dimensions(compartment: Compartment, widest_nm: float, overrides: tuple[str, ...]):
     recipe = load_recipe(overrides=[*PLAIN, *overrides, "section.spacing_nm=5", "section.pixel_nm=5"])
-    volume = render(recipe, 3, 2, (40, 96, 96), parts=True).compartment
-    found = np.isin(volume, (part, Part.EXTRACELLULAR) if part == Part.PLASMA_MEMBRANE else (part,))
+    volume = render(recipe, 3, 2, (40, 96, 96), compartments=True).compartment
+    found = np.isin(
+        volume,
+        (compartment, Compartment.EXTRACELLULAR) if compartment == Compartment.PLASMA_MEMBRANE else (compartment,),
+    )
     assert found.mean() > 0.01
     # The largest ball that fits in, wherever the volume shows all of it.
     radius = distance_transform_edt(np.pad(found, 1), sampling=5.0)[9:-9, 9:-9, 9:-9]
@@ -206,9 +228,9 @@ def test_widths_are_true_in_three_dimensions(part: Part, widest_nm: float, overr
 def test_cells_end_at_membranes_only():
     recipe = load_recipe(overrides=["cells.calibre_spread=0.75", "cells.elongation=4", "section.pixel_nm=16"])
     for index in range(8):
-        drawn = draw(recipe, 21, index)
-        grid = grid_of(drawn, (1, 128, 128))
-        canvas = cut_cells(place_cells(drawn, streams_of(21, index), grid.box(0.0))[0], grid, 0.0)
+        params = draw(recipe, 21, index)
+        grid = grid_of(params, (1, 128, 128))
+        canvas = cut_cells(place_cells(params, streams_of(21, index), grid.box(0.0))[0], grid, 0.0)
         border = canvas.owner[1:] != canvas.owner[:-1]
         assert np.minimum(canvas.membrane[1:], canvas.membrane[:-1])[border].max() < 60
 

@@ -14,16 +14,18 @@ from mitogen.rendering.image import grid_of
 from mitogen.scene.scene import build
 from mitogen.scene.section import cut
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 
 def test_compartments_follow_one_another_from_the_outside_in():
     canvas, distance = draw_one(numbers(cristae__share=0.0, mitochondria__intermembrane_nm=9.0))
-    depth = {part: -distance[canvas.parts == part].mean() for part in (
-        Part.OUTER_MEMBRANE, Part.INTERMEMBRANE_SPACE, Part.INNER_MEMBRANE, Part.MATRIX)}  # fmt: skip
+    depth = {compartment: -distance[canvas.compartments == compartment].mean() for compartment in (
+        Compartment.OUTER_MEMBRANE, Compartment.INTERMEMBRANE_SPACE, Compartment.INNER_MEMBRANE,
+        Compartment.MATRIX)}  # fmt: skip
     assert list(depth.values()) == sorted(depth.values())
     assert (
-        canvas.density[canvas.parts == Part.INNER_MEMBRANE].mean() > canvas.density[canvas.parts == Part.MATRIX].mean()
+        canvas.density[canvas.compartments == Compartment.INNER_MEMBRANE].mean()
+        > canvas.density[canvas.compartments == Compartment.MATRIX].mean()
     )
 
 
@@ -34,8 +36,8 @@ def test_kinds_of_cristae_look_different(axis):
         share = {} if kind == "lamellar" else {f"cristae__{kind}_share": 1.0}
         regions = []
         for seed in range(4):
-            drawn = numbers(cristae__bending_nm=0.0, cristae__lumen_nm=12.0, cristae__spacing_nm=50.0, **share)
-            canvas, _ = draw_one(drawn, rod(axis=axis), seed)
+            params = numbers(cristae__bending_nm=0.0, cristae__lumen_nm=12.0, cristae__spacing_nm=50.0, **share)
+            canvas, _ = draw_one(params, rod(axis=axis), seed)
             regions += cristae_of(canvas)
         assert len(regions) > 4, kind
         weights = [region.area for region in regions]
@@ -58,16 +60,16 @@ def test_concentric_cristae_follow_the_outline():
             numbers(cristae__share=1.0, cristae__bending_nm=0.0, cristae__domain_nm=1e4, **share), rod(0.0, 250.0)
         )
         ring = (distance < -60) & (distance > -200)
-        depths = np.histogram(-distance[ring & (canvas.parts == Part.CRISTA)], 28, (60, 200))[0]
+        depths = np.histogram(-distance[ring & (canvas.compartments == Compartment.CRISTA)], 28, (60, 200))[0]
         return float(np.std(depths / np.histogram(-distance[ring], 28, (60, 200))[0]))
 
     assert spread(cristae__concentric_share=1.0) > 2 * spread()
 
 
 def test_cristae_agree_from_section_to_section_and_differ_between_mitochondria():
-    drawn = numbers(cristae__contrast=1.5)
-    first, near, other = draw_one(drawn)[0], draw_one(drawn, z_nm=4.0)[0], draw_one(drawn, seed=1)[0]
-    inner = distance_transform_edt(first.parts != Part.CYTOPLASM) > 15
+    params = numbers(cristae__contrast=1.5)
+    first, near, other = draw_one(params)[0], draw_one(params, z_nm=4.0)[0], draw_one(params, seed=1)[0]
+    inner = distance_transform_edt(first.compartments != Compartment.CYTOPLASM) > 15
 
     def alike(a: Canvas, b: Canvas) -> float:
         return float(np.corrcoef(a.density[inner], b.density[inner])[0, 1])
@@ -89,7 +91,7 @@ def test_swollen_ones_are_paler_and_emptier_and_degenerate_ones_darker():
     def inside(**share: float) -> tuple[float, float]:
         canvases = [draw_one(numbers(**share), seed=seed) for seed in range(4)]
         core = [canvas.density[distance < -40].mean() for canvas, distance in canvases]
-        cristae = [np.mean(canvas.parts[distance < -40] == Part.CRISTA) for canvas, distance in canvases]
+        cristae = [np.mean(canvas.compartments[distance < -40] == Compartment.CRISTA) for canvas, distance in canvases]
         return float(np.mean(core)), float(np.mean(cristae))
 
     sound, swollen = inside(), inside(mitochondria__swollen_share=1.0)
@@ -101,14 +103,16 @@ def test_swollen_ones_are_paler_and_emptier_and_degenerate_ones_darker():
 
 
 STATISTICS = {
-    "matrix": lambda c, d: float(np.median(c.density[(c.parts == Part.MATRIX)])),
+    "matrix": lambda c, d: float(np.median(c.density[(c.compartments == Compartment.MATRIX)])),
     "dark": lambda c, d: float(np.mean(c.density[d < -45] > 0.9)),
     "rim": lambda c, d: float(np.mean(c.density[(d < -1) & (d > -6)])),
-    "membrane": lambda c, d: float(np.sum(np.isin(c.parts, (Part.OUTER_MEMBRANE, Part.INNER_MEMBRANE)))),
-    "space": lambda c, d: float(np.sum(c.parts == Part.INTERMEMBRANE_SPACE)),
-    "space_stain": lambda c, d: float(np.mean(c.density[c.parts == Part.INTERMEMBRANE_SPACE])),
-    "uneven": lambda c, d: float(np.std(c.density[(c.parts == Part.MATRIX) & (d < -45)])),
-    "cristae": lambda c, d: float(np.mean(c.parts[d < -45] == Part.CRISTA)),
+    "membrane": lambda c, d: float(
+        np.sum(np.isin(c.compartments, (Compartment.OUTER_MEMBRANE, Compartment.INNER_MEMBRANE)))
+    ),
+    "space": lambda c, d: float(np.sum(c.compartments == Compartment.INTERMEMBRANE_SPACE)),
+    "space_stain": lambda c, d: float(np.mean(c.density[c.compartments == Compartment.INTERMEMBRANE_SPACE])),
+    "uneven": lambda c, d: float(np.std(c.density[(c.compartments == Compartment.MATRIX) & (d < -45)])),
+    "cristae": lambda c, d: float(np.mean(c.compartments[d < -45] == Compartment.CRISTA)),
     "rows": lambda c, d: float(len(cristae_of(c))),
     "contrast": lambda c, d: float(np.std(c.density[d < -45])),
     "light": lambda c, d: -float(np.percentile(c.density[d < -45], 3)),
@@ -168,10 +172,10 @@ def test_a_knob_moves_what_it_says(knob: str, low: float, high: float, grows: st
     straight = {"cristae.bending_nm": 0.0} if grows in ("turned", "lying", "rows", "widths") else {}
     found = []
     for value in (low, high):
-        drawn = {
+        params = {
             name: float(number) for name, number in (medians() | SOUND | straight | company | {knob: value}).items()
         }
-        found.append(np.mean([STATISTICS[grows](*draw_one(drawn, seed=seed)) for seed in range(4)]))
+        found.append(np.mean([STATISTICS[grows](*draw_one(params, seed=seed)) for seed in range(4)]))
     assert found[1] > found[0]
 
 
@@ -195,12 +199,12 @@ def test_cells_fit_loosely_around_mitochondria():
                 "mitochondria.clearance_nm=40",
                 "cells.calibre_nm=90",
             ]
-            drawn = draw(load_recipe(overrides=overrides), 3, index)
-            grid = grid_of(drawn, (1, 128, 128))
-            cut_here = cut(build(drawn, streams_of(3, index), grid), drawn, grid, 0.0, streams_of(3, index), True)
+            params = draw(load_recipe(overrides=overrides), 3, index)
+            grid = grid_of(params, (1, 128, 128))
+            cut_here = cut(build(params, streams_of(3, index), grid), params, grid, 0.0, streams_of(3, index), True)
             inside = cut_here.label > 0
             if inside.any():
-                to_membrane = distance_transform_edt(cut_here.parts != Part.PLASMA_MEMBRANE)
+                to_membrane = distance_transform_edt(cut_here.compartments != Compartment.PLASMA_MEMBRANE)
                 found += list(to_membrane[inside ^ binary_dilation(inside)])
         return float(np.std(found))
 

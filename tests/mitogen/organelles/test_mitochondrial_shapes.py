@@ -18,7 +18,7 @@ from mitogen.organelles.mitochondria.shapes import (
     extent_of_mitochondrion,
     sizes_of,
 )
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 
 @settings(max_examples=20, deadline=None)
@@ -42,12 +42,12 @@ def test_area_of_a_straight_tube_within_one_per_cent(length, radius, angle, pixe
 )  # fmt: skip
 def test_stain_and_compartments_begin_at_the_outer_face(length, angle, membrane, pixel):
     grid = Grid((96, 96), pixel, 1.0, 1.0)
-    drawn = numbers(mitochondria__membrane_nm=membrane, mitochondria__membrane_density=1.0, cells__cytoplasm=0.0)
-    canvas, distance = draw_one(drawn, rod(length, 110.0, (0.0, np.sin(angle), np.cos(angle))), grid=grid)
+    params = numbers(mitochondria__membrane_nm=membrane, mitochondria__membrane_density=1.0, cells__cytoplasm=0.0)
+    canvas, distance = draw_one(params, rod(length, 110.0, (0.0, np.sin(angle), np.cos(angle))), grid=grid)
     assert canvas.density[distance > 0.55 * pixel].max(initial=0) == 0
     within_half_a_pixel = (distance < -0.5 * pixel) & (distance > -0.5 * pixel - 1.5)
     assert canvas.density[within_half_a_pixel].min(initial=1) > 0.3
-    np.testing.assert_array_equal(canvas.parts != Part.CYTOPLASM, distance <= 0)
+    np.testing.assert_array_equal(canvas.compartments != Compartment.CYTOPLASM, distance <= 0)
 
 
 def test_volume_of_a_straight_tube_within_one_per_cent():
@@ -142,16 +142,16 @@ def test_a_branch_is_open_to_its_stem():
     grid = GRID
     flat = np.zeros(grid.shape, np.float32)
     tubes_here = cut_tubes(both, grid, 0.0, 120.0, flat, np.zeros(2, np.float32))
-    drawn = numbers(cristae__share=0.0)
+    params = numbers(cristae__share=0.0)
     shares = {}
     for name, instance in (("one", [1, 1]), ("two", [1, 2])):
-        canvas, _ = draw_one(drawn, rod(0.0, 1.0))
+        canvas, _ = draw_one(params, rod(0.0, 1.0))
         looks = np.tile(np.random.default_rng(0).random((1, 8)), (2, 1))
         draw_mitochondria(
-            canvas, tubes_here, Mitochondria(both, np.array(instance, np.int32), looks), drawn, TEXTURE, key=7
+            canvas, tubes_here, Mitochondria(both, np.array(instance, np.int32), looks), params, TEXTURE, key=7
         )
         crossing = (slice(105, 140), slice(100, 124))
-        shares[name] = np.mean(canvas.parts[crossing] == Part.OUTER_MEMBRANE)
+        shares[name] = np.mean(canvas.compartments[crossing] == Compartment.OUTER_MEMBRANE)
     assert shares["one"] == 0
     assert shares["two"] > 0.05
 
@@ -170,8 +170,8 @@ def test_branched_and_constricted_mitochondria_are_in_one_piece():
     for chosen in (*branched, *constricted):
         branch = np.flatnonzero(stems == chosen)
         mine = Tubes(*(
-            np.concatenate([getattr(tubes, part)[[chosen]], getattr(branches, part)[branch]])
-            for part in ("nodes", "radii", "side")
+            np.concatenate([getattr(tubes, name)[[chosen]], getattr(branches, name)[branch]])
+            for name in ("nodes", "radii", "side")
         ))  # fmt: skip
         mine = Tubes(mine.nodes - mine.nodes[0, NODES // 2], mine.radii, mine.side)
         grid = Grid((100, 100), 20.0, 20.0, 20.0)

@@ -11,7 +11,7 @@ from mitogen.organelles.nuclei import draw_nuclei
 from mitogen.organelles.synapse import draw_t_bars
 from mitogen.tissue.canvas import Canvas
 from mitogen.tissue.cells import push
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 GRID = Grid((128, 128), pixel_nm=8.0, thickness_nm=8.0, spacing_nm=8.0)
 FIELD = random_waves(np.random.default_rng(0), 350.0)
@@ -37,9 +37,9 @@ def ball(radius: float):
 
 def test_myelin_is_a_dark_ring_around_a_clear_axon():
     canvas, tubes = empty_canvas(), ball(300.0)
-    drawn = {"myelin.period_nm": 15.0, "myelin.lamellae": 0.1, "myelin.density": 0.8, "myelin.unevenness": 0.0}
-    drawn |= {"myelin.splits": 0.0, "cells.cytoplasm": 0.1}
-    draw_myelin(canvas, tubes, np.array([80.0], np.float32), drawn, (FIELD, FIELD, FIELD))
+    params = {"myelin.period_nm": 15.0, "myelin.lamellae": 0.1, "myelin.density": 0.8, "myelin.unevenness": 0.0}
+    params |= {"myelin.splits": 0.0, "cells.cytoplasm": 0.1}
+    draw_myelin(canvas, tubes, np.array([80.0], np.float32), params, (FIELD, FIELD, FIELD))
     ring = (tubes.distance < -15) & (tubes.distance > -65)
     assert canvas.density[ring].mean() > 0.7
     assert canvas.density[tubes.distance < -100].max() == 0
@@ -49,9 +49,9 @@ def test_myelin_is_a_dark_ring_around_a_clear_axon():
 
 def test_a_nucleus_lies_within_its_cell_and_has_an_envelope():
     canvas, tubes = empty_canvas(), ball(400.0)
-    drawn = {"nuclei.density": 0.2, "nuclei.chromatin": 0.3, "cells.membrane_density": 1.0}
-    drawn |= {"nuclei.pores_per_um2": 0.0, "nuclei.nucleolus": 0.0}
-    draw_nuclei(canvas, (sphere(400.0), tubes), np.array([150.0], np.float32), drawn, (FIELD, FIELD), (FIELD, FIELD))
+    params = {"nuclei.density": 0.2, "nuclei.chromatin": 0.3, "cells.membrane_density": 1.0}
+    params |= {"nuclei.pores_per_um2": 0.0, "nuclei.nucleolus": 0.0}
+    draw_nuclei(canvas, (sphere(400.0), tubes), np.array([150.0], np.float32), params, (FIELD, FIELD), (FIELD, FIELD))
     assert canvas.density[tubes.distance < -250].mean() > 0.15
     assert canvas.density[tubes.distance > -50].max() == 0
     assert canvas.density[np.abs(tubes.distance + 150) < 60].max() > 0.4
@@ -59,9 +59,9 @@ def test_a_nucleus_lies_within_its_cell_and_has_an_envelope():
 
 def test_a_nucleolus_is_a_dark_body_within_its_nucleus():
     canvas, tubes = empty_canvas(), ball(400.0)
-    drawn = {"nuclei.density": 0.2, "nuclei.chromatin": 0.6, "cells.membrane_density": 1.0}
-    drawn |= {"nuclei.pores_per_um2": 0.0, "nuclei.nucleolus": 0.4}
-    draw_nuclei(canvas, (sphere(400.0), tubes), np.array([100.0], np.float32), drawn, (FIELD, FIELD), (FIELD, FIELD))
+    params = {"nuclei.density": 0.2, "nuclei.chromatin": 0.6, "cells.membrane_density": 1.0}
+    params |= {"nuclei.pores_per_um2": 0.0, "nuclei.nucleolus": 0.4}
+    draw_nuclei(canvas, (sphere(400.0), tubes), np.array([100.0], np.float32), params, (FIELD, FIELD), (FIELD, FIELD))
     # A radius of 0.4 x 300 nm, give or take.
     assert canvas.density[tubes.distance < -330].min() > 0.5
     assert canvas.density[np.abs(tubes.distance + 220) < 20].mean() < 0.5
@@ -76,9 +76,9 @@ def test_a_t_bar_is_a_table_on_a_pedestal_on_the_side_of_the_terminal():
     # Both waves vanish along the line y = z = 0, across the membrane.
     k = 2 * np.pi / 4000
     fields = tuple(Waves(np.array([axis]) * k, np.array([-np.pi / 2])) for axis in ((0.0, 1, 0), (1.0, 0, 0)))
-    drawn = {"t_bars.density_per_um2": 1.0, "t_bars.width_nm": 160.0, "t_bars.height_nm": 60.0, "t_bars.density": 1.0}
-    drawn |= {"cells.gap_nm": 12.0, "cells.membrane_nm": 8.0}
-    draw_t_bars(canvas, drawn, fields, np.array([False, True]))
+    params = {"t_bars.density_per_um2": 1.0, "t_bars.width_nm": 160.0, "t_bars.height_nm": 60.0, "t_bars.density": 1.0}
+    params |= {"cells.gap_nm": 12.0, "cells.membrane_nm": 8.0}
+    draw_t_bars(canvas, params, fields, np.array([False, True]))
     # Heights over the face of the membrane, 10 nm from the middle of the gap.
     height = -x - 10
     table, below, above = (abs(height - middle) < 5 for middle in (60, 30, 90))
@@ -96,7 +96,7 @@ def test_granules_fill_what_they_may_and_nothing_else():
     shares = []
     for key in range(12):
         canvas = empty_canvas()
-        draw_granules(canvas, solid, where, key, Part.RIBOSOME)
+        draw_granules(canvas, solid, where, key, Compartment.RIBOSOME)
         assert canvas.density[:, :58].max() == 0
         shares.append(canvas.density[10:-10, 70:-10].mean())
     # A sphere of 20 nm in each cube of 50 nm fills 27 % of it; overlaps hide a little.
@@ -107,10 +107,10 @@ def test_granules_agree_from_section_to_section():
     first, second = empty_canvas(0.0), empty_canvas(4.0)
     everywhere = np.ones(GRID.shape, np.bool_)
     ring = Granule(25.0, 0.2, 7.0, 1.0, 0.1, 60.0, 0.8)
-    draw_granules(first, ring, everywhere, 9, Part.VESICLE)
-    draw_granules(second, ring, everywhere, 9, Part.VESICLE)
+    draw_granules(first, ring, everywhere, 9, Compartment.VESICLE)
+    draw_granules(second, ring, everywhere, 9, Compartment.VESICLE)
     other = empty_canvas(0.0)
-    draw_granules(other, ring, everywhere, 10, Part.VESICLE)
+    draw_granules(other, ring, everywhere, 10, Compartment.VESICLE)
     same = np.corrcoef(first.density.ravel(), second.density.ravel())[0, 1]
     assert same > 0.85
     assert abs(np.corrcoef(first.density.ravel(), other.density.ravel())[0, 1]) < 0.2

@@ -39,12 +39,12 @@ def test_a_kind_is_drawn_as_often_as_its_share_says() -> None:
 def test_the_knobs_of_a_kind_are_drawn_together_and_all_others_stay_as_they_were() -> None:
     with_kinds, plain = parse_recipe(TWO), parse_recipe("[cells]\ngap_nm = 10\n")
     for index in range(50):
-        drawn, before = draw(with_kinds, 4, index), draw(plain, 4, index)
-        is_mouse = drawn["cells.gap_nm"] == 20
-        assert is_mouse == (drawn["mitochondria.radius_nm"] != before["mitochondria.radius_nm"])
-        changed = {name for name in drawn if drawn[name] != before[name]}
+        params, before = draw(with_kinds, 4, index), draw(plain, 4, index)
+        is_mouse = params["cells.gap_nm"] == 20
+        assert is_mouse == (params["mitochondria.radius_nm"] != before["mitochondria.radius_nm"])
+        changed = {name for name in params if params[name] != before[name]}
         assert changed <= {"cells.gap_nm", "mitochondria.radius_nm"}
-        assert list(drawn) == list(before)
+        assert list(params) == list(before)
 
 
 def test_an_override_holds_in_every_kind() -> None:

@@ -82,7 +82,7 @@ CROWD = 6
 def turned(row: Row, index: int = CROWD) -> tuple[View, View]:
     """A crowded image, and the same with the knob at that end of its row which is further away."""
     before = view(frozenset(EVERYTHING.items()), index)
-    far = max((row.low, row.high), key=lambda value: abs(value - before.drawn[row.knob]))
+    far = max((row.low, row.high), key=lambda value: abs(value - before.params[row.knob]))
     return before, view(frozenset({**EVERYTHING, row.knob: far}.items()), index)
 
 
@@ -110,7 +110,7 @@ def test_a_knob_leaves_the_streams_of_others_untouched(row: Row):
         same = (lambda label: label > 0) if row.knob == "stack.jitter_nm" else np.asarray
         np.testing.assert_array_equal(same(before.section.label), same(after.section.label))
     if KNOBS[row.knob].unit == "density" or row.knob.startswith(("imaging.", "stack.")):
-        np.testing.assert_array_equal(before.section.parts, after.section.parts)
+        np.testing.assert_array_equal(before.section.compartments, after.section.compartments)
     if row.knob.startswith(("imaging.", "stack.")):
         np.testing.assert_array_equal(before.section.density, after.section.density)
 
@@ -118,7 +118,7 @@ def test_a_knob_leaves_the_streams_of_others_untouched(row: Row):
 def test_the_crowded_image_shows_what_could_change():
     before = view(frozenset(EVERYTHING.items()), CROWD)
     assert len(np.unique(before.section.label)) > 4
-    assert len(np.unique(before.section.parts)) > 14
+    assert len(np.unique(before.section.compartments)) > 14
     assert len(before.scene.trunks) > 0
     assert len(np.unique(before.scene.body)) > 1
 
@@ -159,9 +159,9 @@ def test_no_knob_is_dead_in_the_preset(row: Row):
     section = row.knob.split(".")[0]
     depth = 2 if section == "stack" or row.knob == "section.spacing_nm" else 1
     for index in range(100):
-        drawn = draw(preset(section), 0, index)
-        if drawn[NEEDS.get(row.knob, "section.pixel_nm")] > 0:
-            far = max((row.low, row.high), key=lambda value: abs(value - drawn[row.knob]))
+        params = draw(preset(section), 0, index)
+        if params[NEEDS.get(row.knob, "section.pixel_nm")] > 0:
+            far = max((row.low, row.high), key=lambda value: abs(value - params[row.knob]))
             other = render(preset(section).override({row.knob: far}), 0, index, (depth, 96, 96))
             if not np.array_equal(other.raw, drawn_by_preset(section, index, depth)):
                 return

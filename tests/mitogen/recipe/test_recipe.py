@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mitodata import RecipeError
+from mitogen.recipe.catalogue import SCENES as RENDERED
 from mitogen.recipe.catalogue import explain_knobs, find_knobs
 from mitogen.recipe.diff import list_differences
 from mitogen.recipe.distributions import Fixed, LogNormal, Uniform
@@ -17,7 +18,6 @@ from mitogen.recipe.recipe import (
     parse_recipe,
     preset_names,
 )
-from mitogen.recipe.scenes import SCENES as RENDERED
 from mitogen.recipe.tissue_knobs import KNOBS
 from mitogen.rendering.image import CUTTERS
 
@@ -158,8 +158,8 @@ def test_changing_one_knob_leaves_the_numbers_of_all_others() -> None:
 
 def test_a_new_knob_leaves_the_numbers_of_all_others() -> None:
     more = knob_table(Knob("cells.first", "", 0, 1, Uniform(0, 1), "New."), *TABLE.values())
-    drawn = draw(Recipe(scenes={"tissue": more}), 3, 17)
-    assert draw(Recipe(scenes=TISSUE), 3, 17) == {name: drawn[name] for name in TABLE}
+    params = draw(Recipe(scenes={"tissue": more}), 3, 17)
+    assert draw(Recipe(scenes=TISSUE), 3, 17) == {name: params[name] for name in TABLE}
 
 
 def test_another_range_keeps_the_quantile() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from mitodata import DataError, RecipeError
+from mitogen.recipe.catalogue import SCENES
 from mitogen.recipe.recipe import PRESETS, Recipe, load_recipe, parse_recipe, preset_names
-from mitogen.recipe.scenes import SCENES
 from mitogen.recipe.schema import recipe_schema, schema_text, write_schema
 
 SCHEMA = recipe_schema()

@@ -179,7 +179,7 @@ def test_a_signal_to_stop_keeps_what_is_done_and_says_so(number: int, tmp_path: 
 
 @pytest.mark.parametrize("images", [(3, 5, 6, 21), range(9, 27), [17]])
 def test_single_images_are_the_same_as_in_the_whole_file(tmp_path: Path, images: Sequence[int]) -> None:
-    job = Job(RECIPE, 3, SHAPE, parts=True, renderer=standin("quick"))
+    job = Job(RECIPE, 3, SHAPE, compartments=True, renderer=standin("quick"))
     render_dataset(job, tmp_path / "all.h5", 30, 2, progress=False)
     render_dataset(job, tmp_path / "some.h5", images, 2, progress=False)
     with Dataset(tmp_path / "all.h5") as whole, Dataset(tmp_path / "some.h5") as some:
@@ -216,7 +216,7 @@ def test_numbers_of_images_are_spelled_as_the_option_takes_them(images: Sequence
 
 
 def test_a_job_is_found_again_in_its_file(tmp_path: Path) -> None:
-    job = Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 3, (1, 32, 48), parts=True)
+    job = Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 3, (1, 32, 48), compartments=True)
     render_dataset(replace(job, renderer=standin("quick")), tmp_path / "a.h5", 2, 1, progress=False)
     assert job_of(tmp_path / "a.h5") == (job, software())
 
@@ -353,7 +353,7 @@ def test_fingerprint_sees_every_setting() -> None:
         Job(RECIPE, 0, SHAPE),
         Job(RECIPE, 1, SHAPE),
         Job(RECIPE, 0, (1, 128, 256)),
-        Job(RECIPE, 0, SHAPE, parts=True),
+        Job(RECIPE, 0, SHAPE, compartments=True),
         Job(RECIPE, 0, SHAPE, renderer=standin("quick")),
         Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 0, SHAPE),
     ]
@@ -372,7 +372,7 @@ def test_a_file_knows_how_thick_each_section_is(tmp_path: Path) -> None:
     render_dataset(Job(recipe, 3, (1, 48, 48)), tmp_path / "sections.h5", 4, workers=1, progress=False)
     render_dataset(Job(recipe, 3, (2, 48, 48)), tmp_path / "volume.h5", 1, workers=1, progress=False)
     with Dataset(tmp_path / "sections.h5") as sections, Dataset(tmp_path / "volume.h5") as volume:
-        drawn = [sample.params[THICKNESS] for sample in sections]
-        assert [sections.thickness_nm(number) for number in range(4)] == drawn
-        assert len(set(drawn)) == 4
+        params = [sample.params[THICKNESS] for sample in sections]
+        assert [sections.thickness_nm(number) for number in range(4)] == params
+        assert len(set(params)) == 4
         assert volume.thickness_nm(0) == volume.voxel_size_nm(0)[0]

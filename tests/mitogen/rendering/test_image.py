@@ -141,8 +141,8 @@ def test_a_knob_moves_what_it_says(knob: str, low: float, high: float, grows: st
 
 def test_placed_mitochondria_lie_within_one_cell_of_the_scene():
     recipe = load_recipe(overrides=["neurites.density_per_um3=1.5", "mitochondria.volume_fraction=0.15"])
-    drawn = draw(recipe, 0, 0)
-    scene = build(drawn, streams_of(0, 0), grid_of(drawn, (1, 256, 256)))
+    params = draw(recipe, 0, 0)
+    scene = build(params, streams_of(0, 0), grid_of(params, (1, 256, 256)))
     assert len(scene.host) == len(scene.inclusions) == len(scene.instance)
     assert scene.host.min() >= 0
     assert scene.host.max() < len(scene.kind)

@@ -18,9 +18,15 @@ from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.rendering.image import render
 from mitogen.scene.scene import Scene, build
 from mitogen.scene.section import cut
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
-ENVELOPE = (Part.OUTER_MEMBRANE, Part.INTERMEMBRANE_SPACE, Part.INNER_MEMBRANE, Part.MATRIX, Part.CRISTA)
+ENVELOPE = (
+    Compartment.OUTER_MEMBRANE,
+    Compartment.INTERMEMBRANE_SPACE,
+    Compartment.INNER_MEMBRANE,
+    Compartment.MATRIX,
+    Compartment.CRISTA,
+)
 # What a test of labels needs not draw.
 PLAIN = [
     "somata.density_per_um3=0",
@@ -68,20 +74,20 @@ def whole(body: np.ndarray) -> bool:
 
 @cache
 def surroundings() -> tuple[dict[str, float], Scene]:
-    drawn = draw(recipe_of({"mitochondria.roughness": 0}), 0, 0)
-    return drawn, build(drawn, streams_of(0, 0), Grid((96, 96), 8.0, 1.0, 1.0))
+    params = draw(recipe_of({"mitochondria.roughness": 0}), 0, 0)
+    return params, build(params, streams_of(0, 0), Grid((96, 96), 8.0, 1.0, 1.0))
 
 
 def lone_sphere(radius_nm: float) -> tuple[dict[str, float], Scene]:
     """Tissue in which the only mitochondrion is a sphere around the origin, of instance number 5."""
-    drawn, scene = surroundings()
+    params, scene = surroundings()
     sphere = Tubes(
         np.zeros((1, NODES, 3), np.float32),
         np.full((1, NODES), radius_nm, np.float32),
         np.array([[0, 1, 0]], np.float32),
     )
     numbers = {"host": np.zeros(1, np.int32), "instance": np.array([5], np.int32), "body": np.array([-1], np.int8)}
-    return drawn, replace(scene, inclusions=sphere, looks=np.full((1, 8), 0.5), **numbers)
+    return params, replace(scene, inclusions=sphere, looks=np.full((1, 8), 0.5), **numbers)
 
 
 def bodies_of(volume: np.ndarray) -> dict[int, np.ndarray]:
@@ -92,7 +98,7 @@ def bodies_of(volume: np.ndarray) -> dict[int, np.ndarray]:
 @given(knobs=recipes, index=st.integers(0, 1000))
 def test_instances_of_any_recipe_are_one_body_each_and_the_mask_is_where_they_are(knobs, index):
     recipe = recipe_of(knobs, *(f"section.{edge}_nm=16" for edge in ("pixel", "spacing", "thickness")))
-    sample = render(recipe, 1, index, (52, 52, 52), parts=True)
+    sample = render(recipe, 1, index, (52, 52, 52), compartments=True)
     np.testing.assert_array_equal(sample.mask == 1, sample.label > 0)
     # Compartments of mitochondria are where mitochondria are.
     within = np.isin(sample.compartment, ENVELOPE)
@@ -107,7 +113,7 @@ def test_instances_of_any_recipe_are_one_body_each_and_the_mask_is_where_they_ar
 @given(knobs=recipes, index=st.integers(0, 1000), jitter=st.sampled_from([0, 5]), deep=st.integers(2, 6))
 def test_a_section_of_any_recipe_is_the_first_of_its_volume(knobs, index, jitter, deep):
     recipe = recipe_of(knobs, f"stack.jitter_nm={jitter}", "section.spacing_nm=20")
-    section, volume = (render(recipe, 2, index, (depth, 80, 80), parts=True) for depth in (1, deep))
+    section, volume = (render(recipe, 2, index, (depth, 80, 80), compartments=True) for depth in (1, deep))
     np.testing.assert_array_equal(section.label[0], volume.label[0])
     np.testing.assert_array_equal(section.compartment[0], volume.compartment[0])
     np.testing.assert_array_equal(section.raw[0], volume.raw[0])
@@ -116,9 +122,9 @@ def test_a_section_of_any_recipe_is_the_first_of_its_volume(knobs, index, jitter
 @few
 @given(knobs=recipes, index=st.integers(0, 1000))
 def test_mitochondria_never_overlap_by_more_than_asked_and_are_as_large_as_drawn(knobs, index):
-    drawn = draw(recipe_of(knobs), 3, index)
+    params = draw(recipe_of(knobs), 3, index)
     grid = Grid((96, 96), 12.0, 12.0, 12.0, 24)
-    scene = build(drawn, streams_of(3, index), grid)
+    scene = build(params, streams_of(3, index), grid)
     chosen = scene.instance > 0
     tubes, instance = scene.inclusions.take(np.flatnonzero(chosen)), scene.instance[chosen]
     # Radii are within two standard deviations, what necks and swellings leave of them, and the swelling of the swollen.
@@ -161,16 +167,16 @@ def test_volume_of_a_spherocylinder_within_one_per_cent(pixel_nm, radius, length
     pixel_nm=st.sampled_from([3.0, 5.0, 8.0]),
 )  # fmt: skip
 def test_the_mask_of_a_sphere_ends_at_the_outer_face_of_its_outer_membrane(radius, height, membrane, pixel_nm):
-    drawn, scene = lone_sphere(radius)
-    drawn = drawn | {"section.thickness_nm": 1.0, "mitochondria.membrane_nm": membrane}
+    params, scene = lone_sphere(radius)
+    params = params | {"section.thickness_nm": 1.0, "mitochondria.membrane_nm": membrane}
     grid = Grid((96, 96), pixel_nm, 1.0, 1.0)
     z_nm = height * radius
-    section = cut(scene, drawn, grid, z_nm, streams_of(0, 0), parts=True)
+    section = cut(scene, params, grid, z_nm, streams_of(0, 0), compartments=True)
     y, x = np.meshgrid(grid.y_nm, grid.x_nm, indexing="ij")
     depth = radius - np.sqrt(y**2 + x**2 + z_nm**2)
     # A hundredth of a nanometre is what single precision leaves open.
     sure = np.abs(depth) > 0.01
     np.testing.assert_array_equal((section.label == 5)[sure], (depth > 0)[sure])
     shell = (depth > 0) & (depth < membrane)
-    assert np.all(section.parts[shell & sure] == Part.OUTER_MEMBRANE)
-    assert not np.any(section.parts[depth < -0.01] == Part.OUTER_MEMBRANE)
+    assert np.all(section.compartments[shell & sure] == Compartment.OUTER_MEMBRANE)
+    assert not np.any(section.compartments[depth < -0.01] == Compartment.OUTER_MEMBRANE)

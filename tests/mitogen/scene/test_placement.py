@@ -40,12 +40,12 @@ def touching_pairs(tubes: Tubes, body: np.ndarray, gap: float) -> np.ndarray:
 
 @pytest.mark.parametrize("gap", [15.0, -20.0])
 def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.MonkeyPatch):
-    drawn, streams = numbers(mitochondria__gap_nm=gap), streams_of(5, 2)
-    found = find_bodies(drawn, streams, WINDOW)
+    params, streams = numbers(mitochondria__gap_nm=gap), streams_of(5, 2)
+    found = find_bodies(params, streams, WINDOW)
     # All candidates, of a window so wide that the fate of those in the narrow one is decided in it.
     with monkeypatch.context() as everything:
         everything.setattr(placement, "_settle", all_of(placement._settle))
-        wide = find_bodies(drawn, streams, (WINDOW[0] - 1200, WINDOW[1] + 1200))
+        wide = find_bodies(params, streams, (WINDOW[0] - 1200, WINDOW[1] + 1200))
     pairs = touching_pairs(wide.tubes, wide.body, gap)
     # They come with the winners first.
     rivals = pairs & np.tri(len(pairs), k=-1, dtype=np.bool_)
@@ -87,13 +87,13 @@ def test_nothing_that_stays_is_too_close():
 
 
 def test_a_wider_window_shows_the_same_bodies_under_the_same_numbers():
-    drawn, streams = numbers(), streams_of(3, 4)
-    narrow = find_bodies(drawn, streams, WINDOW)
-    deep = find_bodies(drawn, streams, (WINDOW[0], WINDOW[1] + np.array([1500.0, 0, 0])))
+    params, streams = numbers(), streams_of(3, 4)
+    narrow = find_bodies(params, streams, WINDOW)
+    deep = find_bodies(params, streams, (WINDOW[0], WINDOW[1] + np.array([1500.0, 0, 0])))
     assert names(narrow) < names(deep)
     number = {tuple(centre): n for centre, n in zip(deep.centre.tolist(), deep.number, strict=True)}
     assert [number[tuple(centre)] for centre in narrow.centre.tolist()] == narrow.number.tolist()
-    wide = find_bodies(drawn, streams, (WINDOW[0], WINDOW[1] + np.array([0.0, 1500, 1500])))
+    wide = find_bodies(params, streams, (WINDOW[0], WINDOW[1] + np.array([0.0, 1500, 1500])))
     assert names(narrow) < names(wide)
 
 
@@ -107,6 +107,6 @@ def test_too_little_room_is_noticed(monkeypatch: pytest.MonkeyPatch):
 
 def test_kinds_of_which_there_are_none_cost_nothing():
     none = {f"{name}.density_per_um3": 0.0 for name in SECTIONS.values()}
-    drawn = draw(Recipe().override({"mitochondria.volume_fraction": 0.0} | none), 0, 0)
-    found = find_bodies(drawn, streams_of(0, 0), WINDOW)
+    params = draw(Recipe().override({"mitochondria.volume_fraction": 0.0} | none), 0, 0)
+    found = find_bodies(params, streams_of(0, 0), WINDOW)
     assert len(found.tubes) == len(found.kind) == 0

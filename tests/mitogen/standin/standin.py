@@ -13,53 +13,53 @@ from mitogen.recipe.rng import stream
 Shape = tuple[int, int, int]
 
 
-def quick(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def quick(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     raw = stream(seed, index, "noise").integers(0, 256, shape, dtype=np.uint8)
     label = np.zeros(shape, np.uint16)
     label[:, 2 : 5 + index % 3, 2:6] = 1
     label[:, 8:10, 3:9] = 2
     mask = (label > 0).astype(np.uint8)
-    compartment = 2 * mask if parts else None
+    compartment = 2 * mask if compartments else None
     return Sample(raw, (8.0, 8.0, 8.0), label, mask, draw(recipe, seed, index), f"{index:06d}", compartment)
 
 
-def slow(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def slow(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     time.sleep(0.05)
     return quick(recipe, seed, index, shape)
 
 
-def failing(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def failing(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     if index == 5:
         raise ValueError("no room for a nucleus\nsecond line")
     return quick(recipe, seed, index, shape)
 
 
-def dying(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def dying(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     if index == 5:
         os._exit(9)
     return quick(recipe, seed, index, shape)
 
 
-def failing_late(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def failing_late(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     if index >= 16:  # also what a worker takes up before it hears of the failure
         raise ValueError("not now")
     return quick(recipe, seed, index, shape)
 
 
-def full_disk(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def full_disk(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     if index == 16:  # from here on the operating system refuses to write more than 100 kB into a file
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
     return quick(recipe, seed, index, shape)
 
 
-def threads(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def threads(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     limits = [os.environ.get(f"{name}_NUM_THREADS", "0") for name in ("OMP", "OPENBLAS", "NUMBA")]
     sample = quick(recipe, seed, index, shape)
     sample.raw[:] = max(map(int, limits))
     return sample
 
 
-def dots(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def dots(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     """Grey `plain.grey`; a square of grey `dot.grey` in odd images if `dot.share` is above a half; steps along z."""
     numbers = draw(recipe, seed, index)
     raw = np.full(shape, round(numbers["plain.grey"]), np.uint8)
@@ -72,13 +72,13 @@ def dots(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = Fals
     return Sample(raw, (8.0, 8.0, 8.0), label, (label > 0).astype(np.uint8), numbers, f"{index:06d}")
 
 
-def grey_of_white(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def grey_of_white(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     """The grey level that imaging.white says, and nothing else."""
     numbers = draw(recipe, seed, index)
     return Sample(np.full(shape, min(numbers["imaging.white"], 255), np.uint8), (8.0, 8.0, 8.0), params=numbers)
 
 
-def breaking(recipe: Recipe, seed: int, index: int, shape: Shape, parts: bool = False) -> Sample:
+def breaking(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     numbers = draw(recipe, seed, index)
     if numbers.get("imaging.white", numbers.get("plain.grey", 0)) > 220:
         raise ValueError("too bright")

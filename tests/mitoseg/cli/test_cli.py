@@ -54,7 +54,9 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
 
 def test_images_with_compartments_are_learned_with_them(discs: Path, fresh_discs: Path, tmp_path: Path) -> None:
     train = tmp_path / "train.h5"
-    render_dataset(Job(open_recipe("mito"), shape=(1, 128, 128), parts=True), train, 4, workers=1, progress=False)
+    render_dataset(
+        Job(open_recipe("mito"), shape=(1, 128, 128), compartments=True), train, 4, workers=1, progress=False
+    )
     quick = ("--network", "tiny", "--set", "patch_px=64", "--set", "steps=1", "--val", fresh_discs)
 
     def learned(name: str, *more: str | Path) -> tuple[str, str]:

@@ -13,9 +13,9 @@ from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.data import resolve_recipe
 from mitoseg.data.rendered import render_validation
 from mitoseg.data.sources import open_data
-from mitoseg.inference.predictor import load_model
+from mitoseg.inference.model import load_model
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
-from mitoseg.networks.unet import pick_device
+from mitoseg.networks.device import pick_device
 from mitoseg.training.learner import Learner
 from mitoseg.training.monitor import Progress
 from mitoseg.training.run_folder import read_settings

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops_table
 
+from mitoseg.inference import instances as numbering
 from mitoseg.inference import measure as measuring
-from mitoseg.inference import numbering
-from mitoseg.inference.instances import cut, find_instances
+from mitoseg.inference.instances import cut, find_instances, number_pieces
 from mitoseg.inference.measure import Table, measure_objects, table_text
-from mitoseg.inference.numbering import number_pieces
 from mitoseg.inference.postprocess import Decoding, find_pieces
 from mitoseg.io.blocks import Layer, Part, blocks
 from mitoseg.io.scratch import Scratch

@@ -21,8 +21,9 @@ from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.inference import memory, orthoplanes
 from mitoseg.inference.memory import resident_bytes
+from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes, predict_source
-from mitoseg.inference.predictor import Model, plan_windows
+from mitoseg.inference.predictor import plan_windows
 from mitoseg.inference.segment import Wish, make_wish, segment
 from mitoseg.inference.sliding_window import OVERLAP, Tile, Windows, importance_map
 from mitoseg.io.inputs import open_sources

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig
-from mitoseg.inference.predictor import Model, load_model, plan_windows, predict_probability
+from mitoseg.inference.model import Model, load_model
+from mitoseg.inference.predictor import plan_windows, predict_probability
 from mitoseg.metrics import confusion, scores
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.networks.unet import FEATURES, build_model

@@ -17,8 +17,9 @@ from scipy import ndimage
 
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, validate, write_dataset
+from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import decode, find_pieces
-from mitoseg.inference.predictor import Model, load_model, predict_probability
+from mitoseg.inference.predictor import predict_probability
 from mitoseg.inference.segment import Wish, make_wish, segment
 from mitoseg.io.inputs import expand, open_sources
 from mitoseg.io.pictures import unique_names

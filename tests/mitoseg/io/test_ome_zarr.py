@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mitodata import VoxelSize
 from mitoseg.io.blocks import Layer
 from mitoseg.io.inputs import open_sources
+from mitoseg.io.ome_zarr import level_shape, plan_levels
 from mitoseg.io.outputs import write_zarr
-from mitoseg.io.pyramid import level_shape, plan_levels
 
 
 def make_layer(name: str, values: NDArray[np.generic], size: VoxelSize) -> Layer:

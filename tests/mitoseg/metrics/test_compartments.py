@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mitodata import DataError
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
-from mitoseg.evaluate import as_json, evaluate
-from mitoseg.inference.predictor import load_model
+from mitoseg.evaluation import as_json, evaluate
+from mitoseg.inference.model import load_model
 from mitoseg.metrics import compartment_shares, count_compartments
 from mitoseg.report import write_report, write_tables
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mitodata import RunError
-from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint, save_checkpoint, write_atomic
+from mitodata.files import write_atomic
+from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint, save_checkpoint
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

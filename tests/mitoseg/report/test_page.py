@@ -16,8 +16,8 @@ from PIL import Image
 from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.config.settings import make_config
-from mitoseg.evaluate import evaluate
-from mitoseg.inference.predictor import load_model
+from mitoseg.evaluation import evaluate
+from mitoseg.inference.model import load_model
 from mitoseg.report import format_runs, write_report, write_tables
 from mitoseg.training.trainer import fit
 

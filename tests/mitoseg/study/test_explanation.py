@@ -15,7 +15,7 @@ from mitodata import Sample
 from mitodata.errors import RunError
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitoseg.cli.study import study
-from mitoseg.inference.predictor import load_model
+from mitoseg.inference.model import load_model
 from mitoseg.study.explanation import (
     NEAREST,
     Explanation,
@@ -132,7 +132,7 @@ def test_json_has_no_nan(monkeypatch: pytest.MonkeyPatch) -> None:
     knob = KnobReport("imaging.folds", 0.1, 0.5, 0.0, 0.0, nan, 0.4)
     real = RealReport(3, 0.5, 0.4, 0.6, 0.0, {"noise": (nan, 50.0)})
     found = Explanation(60, 0.5, 0.1, 0.1, [knob], real)
-    monkeypatch.setattr("mitoseg.inference.predictor.load_model", lambda run: None)
+    monkeypatch.setattr("mitoseg.inference.model.load_model", lambda run: None)
     monkeypatch.setattr("mitoseg.study.explanation.explain", lambda *arguments: found)
     printed = CliRunner().invoke(study, ["explain", "run", "many.h5", "--json"], catch_exceptions=False).stdout
     assert "NaN" not in printed

@@ -16,12 +16,10 @@ import pytest
 from study_file import BASE, names
 
 from mitodata.errors import RunError
-from mitoseg.study import running
 from mitoseg.study import study as study_module
 from mitoseg.study import trials as trials_module
 from mitoseg.study.results import METRICS, read_outcomes
-from mitoseg.study.running import missing_cells, run_cells
-from mitoseg.study.study import Study, run_study
+from mitoseg.study.study import Study, cluster, missing_cells, run_cells, run_study
 from mitoseg.study.trials import Cell
 from mitoseg.training.process import LOCK, alone_in
 
@@ -95,7 +93,7 @@ def test_a_stopped_study_goes_on_where_it_was(
         ran.append(cell.key)
         original(threads, cell, *arguments)
 
-    monkeypatch.setattr(running, "run_cell", counted)
+    monkeypatch.setattr(study_module, "run_cell", counted)
     with pytest.raises(KeyboardInterrupt):
         run_cells(opened.cells, opened.folder, at_once)
     assert len(missing_cells(opened.cells, opened.folder)) == 2
@@ -103,7 +101,9 @@ def test_a_stopped_study_goes_on_where_it_was(
     damaged = trials_module.result_path(opened.folder, opened.cells[0])
     damaged.write_text(damaged.read_text()[:50])
     ran_before = list(ran)
-    monkeypatch.setattr(running, "run_cell", lambda *arguments: (ran.append(arguments[1].key), original(*arguments))[1])
+    monkeypatch.setattr(
+        study_module, "run_cell", lambda *arguments: (ran.append(arguments[1].key), original(*arguments))[1]
+    )
     assert not run_cells(missing_cells(opened.cells, opened.folder), opened.folder, at_once)
     assert sorted(ran[2:]) == sorted(cell.key for cell in opened.cells if cell.key != ran_before[1])
     monkeypatch.undo()
@@ -141,11 +141,10 @@ def test_what_is_left_is_run_with_as_many_threads(study: Callable[..., Study], m
         def submit(self, *call: Any) -> "Future[None]":
             return at_once(*call)
 
-    monkeypatch.setattr(running, "Workers", Here)
-    monkeypatch.setattr(running, "render_chunk", lambda *arguments: None)
-    monkeypatch.setattr(running, "run_cell", lambda threads, cell, *arguments: write_result(opened, cell, 0.5))
-    for module in (running, study_module):
-        monkeypatch.setattr(module, "cores", lambda: 8)
+    monkeypatch.setattr(study_module, "Workers", Here)
+    monkeypatch.setattr(study_module, "render_chunk", lambda *arguments: None)
+    monkeypatch.setattr(study_module, "run_cell", lambda threads, cell, *arguments: write_result(opened, cell, 0.5))
+    monkeypatch.setattr(study_module, "cores", lambda: 8)
     for workers in (2, None):
         for left in (3, 1):
             for cell in opened.cells[:left]:
@@ -182,7 +181,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(
             raise RunError("no foreground\nmore")
         original(*arguments)
 
-    monkeypatch.setattr(running, "run_cell", second_fails)
+    monkeypatch.setattr(study_module, "run_cell", second_fails)
     (failure,) = run_cells(opened.cells, opened.folder, at_once)
     assert failure.reason == "no foreground"
     assert len(read_outcomes(opened.cells, opened.folder)) == 1
@@ -241,7 +240,7 @@ def test_a_dask_cluster_does_the_work(study: Callable[..., Study]) -> None:
     opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4]')
     with (
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as one,
-        running.cluster(one.scheduler_address) as submit,
+        cluster(one.scheduler_address) as submit,
     ):
         assert not run_cells(opened.cells, opened.folder, submit)
     assert len(read_outcomes(opened.cells, opened.folder)) == 1
@@ -250,5 +249,5 @@ def test_a_dask_cluster_does_the_work(study: Callable[..., Study]) -> None:
 @pytest.mark.slow
 def test_a_cluster_that_does_not_answer() -> None:
     pytest.importorskip("distributed", reason="Dask is optional")
-    with pytest.raises(RunError, match="no answer"), running.cluster("tcp://127.0.0.1:1"):
+    with pytest.raises(RunError, match="no answer"), cluster("tcp://127.0.0.1:1"):
         pass

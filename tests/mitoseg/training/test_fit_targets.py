@@ -10,8 +10,9 @@ import pytest
 from mitodata import Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitoseg.config.settings import make_config
-from mitoseg.evaluate import evaluate
-from mitoseg.inference.predictor import load_model, predict_maps
+from mitoseg.evaluation import evaluate
+from mitoseg.inference.model import load_model
+from mitoseg.inference.predictor import predict_maps
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.trainer import fit
 

@@ -6,14 +6,8 @@ from scipy import ndimage
 
 from mitoseg.inference.postprocess import PEAK, Decoding, find_pieces
 from mitoseg.metrics import ProbabilityCounts, count_probabilities
-from mitoseg.training.threshold_selection import (
-    best_by_thickness,
-    best_peak,
-    best_rule,
-    best_threshold,
-    mean_iou,
-    reaching,
-)
+from mitoseg.metrics.curves import mean_iou
+from mitoseg.training.threshold_selection import best_by_thickness, best_peak, best_rule, best_threshold, reaching
 from mitoseg.training.validation import part_of
 
 

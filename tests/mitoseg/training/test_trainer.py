@@ -16,12 +16,11 @@ import torch
 from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig, parse_config
 from mitoseg.data import Section, SectionFiles
-from mitoseg.inference.predictor import Model
+from mitoseg.inference.model import Model
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.learner import Learner, warmed_average
 from mitoseg.training.optimiser import learning_rate
-from mitoseg.training.process import LOCK, alone_in
-from mitoseg.training.stopping import stop_politely
+from mitoseg.training.process import LOCK, alone_in, stop_politely
 from mitoseg.training.trainer import fit, resume_settings
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, validate
 

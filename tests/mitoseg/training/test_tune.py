@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.layout import THICKNESS
 from mitoseg.cli.main import cli
-from mitoseg.evaluate import evaluate
-from mitoseg.inference.predictor import load_model
+from mitoseg.evaluation import evaluate
+from mitoseg.inference.model import load_model
 from mitoseg.inference.segment import make_wish, segment
 from mitoseg.io.inputs import open_sources
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint

@@ -13,7 +13,7 @@ from mitodata import Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitoseg.config.settings import make_config
 from mitoseg.data import Section, SectionFiles
-from mitoseg.inference.predictor import Model
+from mitoseg.inference.model import Model
 from mitoseg.training.validation import predict_sections
 
 SHAPE = (40, 48, 64)

@@ -13,8 +13,7 @@ from mitogen.geometry.jit import compiled
 from mitogen.geometry.partial_volume import inside
 from mitogen.geometry.tubes import Tubes
 from mitogen.organelles.mitochondria.centrelines import midlines
-from mitogen.organelles.mitochondria.crista_geometry import find_cristae
-from mitogen.organelles.mitochondria.crista_patterns import (
+from mitogen.organelles.mitochondria.crista_geometry import (
     CONCENTRIC,
     LAMELLAR,
     SLOTS,
@@ -22,9 +21,10 @@ from mitogen.organelles.mitochondria.crista_patterns import (
     VESICULAR,
     Habit,
     Pattern,
+    find_cristae,
 )
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 INNER_MEMBRANE_SHARE = 0.8
 """How far, in units of the inner membrane's thickness, the lumen of a joined crista reaches into it."""
@@ -68,7 +68,7 @@ class Traits(NamedTuple):
     rim_nm: NDArray[np.float64]
 
 
-def draw_cristae(canvas: Canvas, pixels: Pixels, shapes: Tubes, traits: Traits, drawn: Mapping[str, float]) -> None:
+def draw_cristae(canvas: Canvas, pixels: Pixels, shapes: Tubes, traits: Traits, params: Mapping[str, float]) -> None:
     """Draw the cristae of the mitochondria `shapes` (M of them) over their matrix.
 
     Args:
@@ -76,54 +76,54 @@ def draw_cristae(canvas: Canvas, pixels: Pixels, shapes: Tubes, traits: Traits, 
         pixels: where they are.
         shapes: their tubes.
         traits: how they differ.
-        drawn: the image's numbers.
+        params: the image's params.
     """
     grid = canvas.grid
     rows, columns = np.divmod(pixels.at, grid.shape[1])
     points = (float(canvas.z_nm), grid.y_nm[rows], grid.x_nm[columns])
     covered, lumen, within = find_cristae(
-        midlines(shapes), _pattern(traits, drawn), _habit(canvas, drawn), pixels.body, points, pixels.depth,
+        midlines(shapes), _pattern(traits, params), _habit(canvas, params), pixels.body, points, pixels.depth,
         pixels.normal_z,
     )  # fmt: skip
     # Where the outline is cut at a grazing angle, the section holds some of what is outside it.
-    whole = inside(-pixels.depth - np.float32(_through(drawn)), canvas.reach(pixels.normal_z))
+    whole = inside(-pixels.depth - np.float32(_through(params)), canvas.reach(pixels.normal_z))
     covered, lumen = covered * whole, lumen * whole
     flat = canvas.density.reshape(-1)
     ground = flat[pixels.at]
-    contrast = (drawn["cristae.contrast"] * traits.contrast)[pixels.body].astype(np.float32)
+    contrast = (params["cristae.contrast"] * traits.contrast)[pixels.body].astype(np.float32)
     # No crista is darker than the membranes around it, unless the matrix is.
-    darkest = np.maximum(np.float32(drawn["mitochondria.membrane_density"]), ground)
-    dark = np.minimum(ground + contrast * np.float32(drawn["cristae.membrane_darkness"]), darkest)
-    light = np.maximum(ground - contrast * np.float32(drawn["cristae.lumen_lightness"]), np.float32(0.02))
+    darkest = np.maximum(np.float32(params["mitochondria.membrane_density"]), ground)
+    dark = np.minimum(ground + contrast * np.float32(params["cristae.membrane_darkness"]), darkest)
+    light = np.maximum(ground - contrast * np.float32(params["cristae.lumen_lightness"]), np.float32(0.02))
     flat[pixels.at] = ground + (covered - lumen) * (dark - ground) + lumen * (light - ground)
-    canvas.mark(within, pixels.at, Part.CRISTA)
+    canvas.mark(within, pixels.at, Compartment.CRISTA)
 
 
-def _habit(canvas: Canvas, drawn: Mapping[str, float]) -> Habit:
+def _habit(canvas: Canvas, params: Mapping[str, float]) -> Habit:
     return Habit(
-        membrane=drawn["cristae.membrane_nm"],
-        lumen_spread=drawn["cristae.lumen_spread"],
-        wave=drawn["cristae.wave_nm"],
-        extent=drawn["cristae.extent_nm"],
-        taper=drawn["cristae.taper_nm"],
-        junctions=drawn["cristae.junction_share"],
-        tip_gap=drawn["cristae.tip_gap_nm"],
-        through=_through(drawn),
+        membrane=params["cristae.membrane_nm"],
+        lumen_spread=params["cristae.lumen_spread"],
+        wave=params["cristae.wave_nm"],
+        extent=params["cristae.extent_nm"],
+        taper=params["cristae.taper_nm"],
+        junctions=params["cristae.junction_share"],
+        tip_gap=params["cristae.tip_gap_nm"],
+        through=_through(params),
         thickness=canvas.grid.thickness_nm,
         pixel=canvas.grid.pixel_nm,
     )
 
 
-def _through(drawn: Mapping[str, float]) -> float:
-    return INNER_MEMBRANE_SHARE * drawn["mitochondria.membrane_nm"]
+def _through(params: Mapping[str, float]) -> float:
+    return INNER_MEMBRANE_SHARE * params["mitochondria.membrane_nm"]
 
 
-def _pattern(traits: Traits, drawn: Mapping[str, float]) -> Pattern:
+def _pattern(traits: Traits, params: Mapping[str, float]) -> Pattern:
     count = len(traits.key)
     u = numbers(traits.key, 10 + 5 * SLOTS)
     of_slot = u[:, 10:].reshape(count, SLOTS, 5)
     # Mostly across the axis, as lamellar cristae are; in some along it. Domains turn away from that.
-    turn = drawn["cristae.domain_turn_rad"]
+    turn = params["cristae.domain_turn_rad"]
     tilt = np.where(traits.longitudinal, 1.45, 0.0) + 0.5 * (u[:, 0] - 0.5)
     tilt = tilt[:, None] + turn * ndtri(np.clip(of_slot[..., 0], 0.05, 0.95)) * (np.arange(SLOTS) > 0)
     azimuth = 2 * np.pi * u[:, 1, None] + turn * (of_slot[..., 1] - 0.5)
@@ -132,18 +132,18 @@ def _pattern(traits: Traits, drawn: Mapping[str, float]) -> Pattern:
     domain = np.stack(
         [np.cos(slant), np.sin(slant) * np.cos(6.28 * u[:, 3]), np.sin(slant) * np.sin(6.28 * u[:, 3])], 1
     )
-    wide = drawn["cristae.lumen_nm"] * traits.swelling
-    spacing = drawn["cristae.spacing_nm"] * traits.spacing
-    share = np.clip(drawn["cristae.share"] * traits.share, 0, 1)
-    bend = np.minimum(drawn["cristae.bending_nm"] * (0.5 + u[:, 4]), 0.12 * drawn["cristae.wave_nm"])
+    wide = params["cristae.lumen_nm"] * traits.swelling
+    spacing = params["cristae.spacing_nm"] * traits.spacing
+    share = np.clip(params["cristae.share"] * traits.share, 0, 1)
+    bend = np.minimum(params["cristae.bending_nm"] * (0.5 + u[:, 4]), 0.12 * params["cristae.wave_nm"])
     return Pattern(
         traits.key,
         domain.astype(np.float32),
-        (drawn["cristae.domain_nm"] * (0.6 + 0.8 * u[:, 5])).astype(np.float32),
+        (params["cristae.domain_nm"] * (0.6 + 0.8 * u[:, 5])).astype(np.float32),
         (0.5 * (of_slot[..., 4] - 0.5)).astype(np.float32),
-        _kinds(u[:, 6], of_slot[..., 2], of_slot[..., 3], drawn),
+        _kinds(u[:, 6], of_slot[..., 2], of_slot[..., 3], params),
         _frames(tilt, azimuth),
-        np.maximum(spacing, wide + 2 * drawn["cristae.membrane_nm"] + 4).astype(np.float32),
+        np.maximum(spacing, wide + 2 * params["cristae.membrane_nm"] + 4).astype(np.float32),
         wide.astype(np.float32),
         np.interp(share, *LEVELS).astype(np.float32),
         traits.rim_nm.astype(np.float32),
@@ -153,13 +153,13 @@ def _pattern(traits: Traits, drawn: Mapping[str, float]) -> Pattern:
 
 
 def _kinds(
-    usual: NDArray[np.float64], mixed: NDArray[np.float64], other: NDArray[np.float64], drawn: Mapping[str, float]
+    usual: NDArray[np.float64], mixed: NDArray[np.float64], other: NDArray[np.float64], params: Mapping[str, float]
 ) -> NDArray[np.int64]:
     """Kind (M, SLOTS) of the cristae in each domain, from numbers in 0-1: that of the mitochondrion, or another."""
-    shares = [drawn[f"cristae.{name}_share"] for name in ("tubular", "vesicular", "concentric")]
+    shares = [params[f"cristae.{name}_share"] for name in ("tubular", "vesicular", "concentric")]
     ends = np.cumsum(shares)
     names = np.array([TUBULAR, VESICULAR, CONCENTRIC, LAMELLAR])
-    chosen = np.where(mixed < drawn["cristae.mixed_share"], other, usual[:, None])
+    chosen = np.where(mixed < params["cristae.mixed_share"], other, usual[:, None])
     kinds: NDArray[np.int64] = names[np.searchsorted(ends, chosen, side="right")].astype(np.int64)
     return kinds
 

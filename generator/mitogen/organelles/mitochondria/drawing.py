@@ -25,20 +25,20 @@ ACCEPTED = 0.45
 """Of the volume that mitochondria deny each other, the part that counts where few of them overlap."""
 
 
-def candidates_per_um3(drawn: Mapping[str, float]) -> float:
+def candidates_per_um3(params: Mapping[str, float]) -> float:
     """How many mitochondria must be proposed for about the wanted share of the volume to be left.
 
     The volume is that of a spherocylinder; the volume that one denies to another is that of two in any directions
     (Onsager, Annals of the New York Academy of Sciences 51, 1949).
     """
-    radius, spread = drawn["mitochondria.radius_nm"], drawn["mitochondria.radius_spread"]
+    radius, spread = params["mitochondria.radius_nm"], params["mitochondria.radius_spread"]
     # Means over the scatter of radii, which is log-normal.
     cube, square = np.exp(4.5 * spread**2), np.exp(2 * spread**2)
-    length = min(2 * radius * (drawn["mitochondria.aspect"] - 1), LONGEST_NM)
+    length = min(2 * radius * (params["mitochondria.aspect"] - 1), LONGEST_NM)
     volume = np.pi * radius**3 * cube * 4 / 3 + np.pi * radius**2 * length * cube
-    width = max(2 * radius + drawn["mitochondria.gap_nm"], radius)
+    width = max(2 * radius + params["mitochondria.gap_nm"], radius)
     denied = (4 / 3 * width**3 + 2 * width**2 * length) * np.pi * cube + np.pi / 2 * width * length**2 * square
-    wanted = drawn["mitochondria.volume_fraction"] / volume
+    wanted = params["mitochondria.volume_fraction"] / volume
     # Beyond a few candidates to a denied volume hardly another one fits in.
     return float(1e9 * min(wanted / max(1 - ACCEPTED * wanted * denied, 0.1), 6 / denied))
 
@@ -74,7 +74,7 @@ class Mitochondria:
 
 
 def draw_mitochondria(
-    canvas: Canvas, cut: TubeMap, mitochondria: Mitochondria, drawn: Mapping[str, float], texture: Waves, key: int
+    canvas: Canvas, cut: TubeMap, mitochondria: Mitochondria, params: Mapping[str, float], texture: Waves, key: int
 ) -> None:
     """Draw the mitochondria that the section cuts.
 
@@ -82,7 +82,7 @@ def draw_mitochondria(
         canvas: its density is changed in place.
         cut: the section's map of all tubes.
         mitochondria: which of them are mitochondria.
-        drawn: the image's numbers.
+        params: the image's params.
         texture: a field of about 150 nm for uneven stain.
         key: names the lattice of matrix granules.
     """
@@ -96,16 +96,16 @@ def draw_mitochondria(
     present, body = _renumber(tube, len(mitochondria.tubes))
     normal_z = cut.normal_z.reshape(-1)[at]
     reach = canvas.reach(normal_z)
-    insides, traits = _states(mitochondria.looks[present], drawn)
+    insides, traits = _states(mitochondria.looks[present], params)
     uneven = canvas.on_section(texture).reshape(-1)[at]
 
     stain = insides.matrix[body] + insides.mottle[body] * uneven
-    stain += drawn["mitochondria.matrix_grain"] * canvas.grain.reshape(-1)[at]
-    draw_matrix(canvas, at, s, reach, np.maximum(stain, 0.02).astype(np.float32), drawn)
-    depth = -s - np.float32(inner_face_nm(drawn))
-    draw_cristae(canvas, Pixels(at, body, depth, normal_z), mitochondria.tubes.take(present), traits, drawn)
-    draw_outer_membrane(canvas, at, s, reach, (uneven, insides.gaps[body].astype(np.float32)), drawn)
-    draw_matrix_granules(canvas, at, depth, drawn, key)
+    stain += params["mitochondria.matrix_grain"] * canvas.grain.reshape(-1)[at]
+    draw_matrix(canvas, at, s, reach, np.maximum(stain, 0.02).astype(np.float32), params)
+    depth = -s - np.float32(inner_face_nm(params))
+    draw_cristae(canvas, Pixels(at, body, depth, normal_z), mitochondria.tubes.take(present), traits, params)
+    draw_outer_membrane(canvas, at, s, reach, (uneven, insides.gaps[body].astype(np.float32)), params)
+    draw_matrix_granules(canvas, at, depth, params, key)
 
 
 def _own_distance(cut: TubeMap, instance: NDArray[np.int32], at: NDArray[np.intp]) -> FloatArray:
@@ -125,24 +125,24 @@ def _renumber(index: NDArray[np.int32], count: int) -> tuple[NDArray[np.intp], N
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[index]
 
 
-def _states(looks: NDArray[np.float64], drawn: Mapping[str, float]) -> tuple[Insides, Traits]:
+def _states(looks: NDArray[np.float64], params: Mapping[str, float]) -> tuple[Insides, Traits]:
     """Insides and cristae of each mitochondrion: most are sound, a few swollen, fewer degenerate."""
-    swollen = looks[:, STATE] < drawn["mitochondria.swollen_share"]
-    degenerate = ~swollen & (looks[:, STATE] > 1 - drawn["mitochondria.degenerate_share"])
+    swollen = looks[:, STATE] < params["mitochondria.swollen_share"]
+    degenerate = ~swollen & (looks[:, STATE] > 1 - params["mitochondria.degenerate_share"])
     key = (looks[:, 5] * 2.0**53).astype(np.uint64)
     v = numbers(key ^ np.uint64(0x5CA1AB1E), 4)
 
-    darkness = drawn["mitochondria.matrix_darkness"]
-    scatter_of = drawn["mitochondria.matrix_spread"] * ndtri(np.clip(looks[:, 1], 0.02, 0.98))
+    darkness = params["mitochondria.matrix_darkness"]
+    scatter_of = params["mitochondria.matrix_spread"] * ndtri(np.clip(looks[:, 1], 0.02, 0.98))
     factor = np.select([swollen, degenerate], [0.15 + 0.4 * v[:, 0], 1.1 + 0.5 * v[:, 0]], 1.0)
     insides = Insides(
-        drawn["cells.cytoplasm"] + darkness * factor + scatter_of,
-        drawn["mitochondria.mottle"] * np.where(degenerate, 3.0, 1.0),
-        np.clip(drawn["mitochondria.membrane_gaps"] + np.where(degenerate, 0.3 * v[:, 1], 0.0), 0, 1),
+        params["cells.cytoplasm"] + darkness * factor + scatter_of,
+        params["mitochondria.mottle"] * np.where(degenerate, 3.0, 1.0),
+        np.clip(params["mitochondria.membrane_gaps"] + np.where(degenerate, 0.3 * v[:, 1], 0.0), 0, 1),
     )
     traits = Traits(
         key,
-        longitudinal=looks[:, 2] < drawn["cristae.longitudinal_share"],
+        longitudinal=looks[:, 2] < params["cristae.longitudinal_share"],
         spacing=(0.75 + 0.5 * looks[:, 4]) * np.select([swollen, degenerate], [1.6, 1.8], 1.0),
         contrast=0.7 + 0.6 * looks[:, 6],
         share=np.select([swollen, degenerate], [0.4 + 0.4 * v[:, 2], 0.2 + 0.4 * v[:, 2]], 1.0),

@@ -11,14 +11,14 @@ from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.partial_volume import inside, layer
 from mitogen.organelles.granules import Granule, draw_granules
 from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.compartments import Part
+from mitogen.tissue.compartments import Compartment
 
 GRANULE_LATTICE_NM = 110.0
 
 
-def inner_face_nm(drawn: Mapping[str, float]) -> float:
+def inner_face_nm(params: Mapping[str, float]) -> float:
     """Depth in nm of the inner face of the inner membrane below the outer face of the outer one."""
-    return 2 * drawn["mitochondria.membrane_nm"] + drawn["mitochondria.intermembrane_nm"]
+    return 2 * params["mitochondria.membrane_nm"] + params["mitochondria.intermembrane_nm"]
 
 
 def draw_matrix(
@@ -27,7 +27,7 @@ def draw_matrix(
     s: FloatArray,
     reach: FloatArray,
     stain: FloatArray,
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
 ) -> None:
     """Fill mitochondria: the intermembrane space, the matrix, and the inner membrane around it.
 
@@ -37,14 +37,14 @@ def draw_matrix(
         s: (N,) float32 signed distance from the outer face of the outer membrane in nm.
         reach: (N,) float32 from `Canvas.reach`.
         stain: (N,) float32 density of the matrix.
-        drawn: the image's numbers.
+        params: the image's params.
     """
-    width, depth = drawn["mitochondria.membrane_nm"], inner_face_nm(drawn)
-    space = drawn["cells.cytoplasm"] + drawn["mitochondria.intermembrane_darkness"]
-    canvas.cover(inside(s, reach), space, at, Part.INTERMEMBRANE_SPACE)
-    canvas.cover(inside(s + np.float32(depth - width), reach), stain, at, Part.MATRIX)
+    width, depth = params["mitochondria.membrane_nm"], inner_face_nm(params)
+    space = params["cells.cytoplasm"] + params["mitochondria.intermembrane_darkness"]
+    canvas.cover(inside(s, reach), space, at, Compartment.INTERMEMBRANE_SPACE)
+    canvas.cover(inside(s + np.float32(depth - width), reach), stain, at, Compartment.MATRIX)
     canvas.cover_layer(
-        s, reach, (-depth, width - depth), drawn["mitochondria.membrane_density"], at, Part.INNER_MEMBRANE
+        s, reach, (-depth, width - depth), params["mitochondria.membrane_density"], at, Compartment.INNER_MEMBRANE
     )
 
 
@@ -54,7 +54,7 @@ def draw_outer_membrane(
     s: FloatArray,
     reach: FloatArray,
     gaps: tuple[FloatArray, FloatArray],
-    drawn: Mapping[str, float],
+    params: Mapping[str, float],
 ) -> None:
     """Draw the outer membrane, fainter where it has gaps.
 
@@ -65,19 +65,19 @@ def draw_outer_membrane(
         reach: (N,) float32 from `Canvas.reach`.
         gaps: (N,) float32 texture of mean 0 and deviation 1, and (N,) float32 share of the outline where the membrane
             is too faint to be seen, 0-1.
-        drawn: the image's numbers.
+        params: the image's params.
     """
-    width = drawn["mitochondria.membrane_nm"]
+    width = params["mitochondria.membrane_nm"]
     texture, share = gaps
     level = ndtri(np.clip(1 - share, 1e-4, 1 - 1e-4)).astype(np.float32)
     seen = np.clip((level - texture) / np.float32(0.25) + np.float32(0.5), 0, 1)
     membrane = layer(s, reach, -width / 2, width / 2)
-    canvas.cover(membrane * seen, drawn["mitochondria.membrane_density"], at)
-    canvas.mark((s <= 0) & (s > -max(width, canvas.grid.pixel_nm)), at, Part.OUTER_MEMBRANE)
+    canvas.cover(membrane * seen, params["mitochondria.membrane_density"], at)
+    canvas.mark((s <= 0) & (s > -max(width, canvas.grid.pixel_nm)), at, Compartment.OUTER_MEMBRANE)
 
 
 def draw_matrix_granules(
-    canvas: Canvas, at: NDArray[np.intp], depth: FloatArray, drawn: Mapping[str, float], key: int
+    canvas: Canvas, at: NDArray[np.intp], depth: FloatArray, params: Mapping[str, float], key: int
 ) -> None:
     """Draw the dark granules (calcium phosphate) of the matrix.
 
@@ -87,16 +87,16 @@ def draw_matrix_granules(
         canvas: its density is changed in place.
         at: (N,) flat indices of the pixels of mitochondria.
         depth: (N,) float32 depth below the inner face of the inner membrane in nm.
-        drawn: the image's numbers.
+        params: the image's params.
         key: names their lattice.
     """
-    radius = drawn["mitochondria.granule_radius_nm"]
-    occupancy = min(drawn["mitochondria.granules_per_um3"] * (GRANULE_LATTICE_NM / 1000) ** 3, 1.0)
+    radius = params["mitochondria.granule_radius_nm"]
+    occupancy = min(params["mitochondria.granules_per_um3"] * (GRANULE_LATTICE_NM / 1000) ** 3, 1.0)
     if occupancy <= 0:
         return
     where = np.zeros(canvas.grid.shape, np.bool_)
     where.reshape(-1)[at[depth > radius]] = True
     within = replace(canvas, membrane=np.full_like(canvas.membrane, 1e3), free=where)
-    stain = drawn["mitochondria.granule_density"]
+    stain = params["mitochondria.granule_density"]
     granule = Granule(radius, 0.3, 0.0, 0.0, stain, GRANULE_LATTICE_NM, occupancy)
-    draw_granules(within, granule, where, key, Part.MATRIX)
+    draw_granules(within, granule, where, key, Compartment.MATRIX)

@@ -46,30 +46,32 @@ class Sizes(NamedTuple):
     noise: NDArray[np.float64]
 
 
-def sizes_of(drawn: Mapping[str, float]) -> Sizes:
+def sizes_of(params: Mapping[str, float]) -> Sizes:
     """What the shapes of an image's mitochondria follow."""
     return Sizes(
-        radius_nm=drawn["mitochondria.radius_nm"],
-        radius_spread=drawn["mitochondria.radius_spread"],
-        aspect=drawn["mitochondria.aspect"],
-        bend_rad=drawn["mitochondria.bend_rad"],
-        unevenness=drawn["mitochondria.unevenness"],
-        swollen_share=drawn["mitochondria.swollen_share"],
-        constricted_share=drawn["mitochondria.constricted_share"],
-        neck=drawn["mitochondria.neck"],
+        radius_nm=params["mitochondria.radius_nm"],
+        radius_spread=params["mitochondria.radius_spread"],
+        aspect=params["mitochondria.aspect"],
+        bend_rad=params["mitochondria.bend_rad"],
+        unevenness=params["mitochondria.unevenness"],
+        swollen_share=params["mitochondria.swollen_share"],
+        constricted_share=params["mitochondria.constricted_share"],
+        neck=params["mitochondria.neck"],
         # Wide enough to outlast the roughness of the outline.
-        narrowest=float(min(2.5 * drawn["mitochondria.roughness"] + 0.1, 1.0)),
-        branching=drawn["mitochondria.branching"],
+        narrowest=float(min(2.5 * params["mitochondria.roughness"] + 0.1, 1.0)),
+        branching=params["mitochondria.branching"],
         quantiles=normal_table(),
         noise=_noise_table(),
     )
 
 
-def largest_nm(drawn: Mapping[str, float], quantile: float) -> float:
+def largest_nm(params: Mapping[str, float], quantile: float) -> float:
     """How far in nm a mitochondrion up to this quantile of the lengths can reach from its middle at most."""
-    radius = drawn["mitochondria.radius_nm"] * np.exp(2 * drawn["mitochondria.radius_spread"])
-    length = 2 * radius * (drawn["mitochondria.aspect"] - 1) * relative_length(quantile)
-    widest = radius * (1 + drawn["mitochondria.unevenness"]) * (1.4 if drawn["mitochondria.swollen_share"] > 0 else 1.0)
+    radius = params["mitochondria.radius_nm"] * np.exp(2 * params["mitochondria.radius_spread"])
+    length = 2 * radius * (params["mitochondria.aspect"] - 1) * relative_length(quantile)
+    widest = (
+        radius * (1 + params["mitochondria.unevenness"]) * (1.4 if params["mitochondria.swollen_share"] > 0 else 1.0)
+    )
     return float(min(length, LONGEST_NM) / 2 + widest)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mitodata.hdf5.dataset import Provenance
-from mitoseg.evaluate.aggregate import Counts, Measured, measure
-from mitoseg.evaluate.catalogue import ALSO_WITHOUT_FOREGROUND
-from mitoseg.evaluate.objects import ObjectResult
+from mitoseg.evaluation.aggregate import Counts, Measured, measure
+from mitoseg.evaluation.catalogue import ALSO_WITHOUT_FOREGROUND
+from mitoseg.evaluation.objects import ObjectResult
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.panels import Panel
 from mitoseg.metrics import (
@@ -33,7 +33,7 @@ from mitoseg.metrics import (
     rank_scores,
     scores,
 )
-from mitoseg.training.threshold_selection import mean_iou
+from mitoseg.metrics.curves import mean_iou
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from tqdm import tqdm
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset
-from mitoseg.evaluate.objects import find_pieces, profiles, score_objects
-from mitoseg.evaluate.predictions import Predictions, read_image
-from mitoseg.evaluate.results import DatasetResult, ImageResult, Place
+from mitoseg.evaluation.objects import find_pieces, profiles, score_objects
+from mitoseg.evaluation.predictions import Predictions, read_image
+from mitoseg.evaluation.results import DatasetResult, ImageResult, Place
+from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
 from mitoseg.inference.postprocess import decode
-from mitoseg.inference.predictor import Model
 from mitoseg.io.panels import Panel
 from mitoseg.io.pictures import unique_names
 from mitoseg.metrics import (
@@ -45,7 +45,7 @@ def evaluate(
     """Score a model on labelled files.
 
     Args:
-        model: from `mitoseg.inference.predictor.load_model`; its thresholds are used.
+        model: from `mitoseg.inference.model.load_model`; its thresholds are used.
         paths: HDF5 files in the format of `mitodata`.
         every: score only every `every`th image, the first included.
         turns: views of each window that are averaged: 1, 4 or 8.

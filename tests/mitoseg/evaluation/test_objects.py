@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mitoseg.evaluate import score_objects
-from mitoseg.evaluate.objects import find_pieces, profiles
+from mitoseg.evaluation import score_objects
+from mitoseg.evaluation.objects import find_pieces, profiles
 
 NM = (40.0, 8.0, 8.0)
 

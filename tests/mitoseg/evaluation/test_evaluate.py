@@ -12,9 +12,10 @@ from sklearn.metrics import jaccard_score
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.config.settings import FitConfig
-from mitoseg.evaluate import evaluate, pick_shown
+from mitoseg.evaluation import evaluate, pick_shown
+from mitoseg.inference.model import load_model
 from mitoseg.inference.postprocess import PEAK, decode, find_pieces
-from mitoseg.inference.predictor import load_model, predict_maps, predict_probability
+from mitoseg.inference.predictor import predict_maps, predict_probability
 from mitoseg.inference.segment import make_wish, segment
 from mitoseg.report import format_table, write_report, write_tables
 from mitoseg.training.trainer import fit

@@ -4,11 +4,11 @@ An image is a section, or a whole volume where the network sees volumes. Of each
 over images (see `mitoseg.metrics`), so memory does not grow with the size of a file.
 """
 
-from mitoseg.evaluate.aggregate import Measured, measure
-from mitoseg.evaluate.catalogue import METRICS, Metric
-from mitoseg.evaluate.objects import ObjectResult, score_objects
-from mitoseg.evaluate.results import DatasetResult, ImageResult, Place, as_json
-from mitoseg.evaluate.scoring import evaluate, pick_shown
+from mitoseg.evaluation.aggregate import Measured, measure
+from mitoseg.evaluation.catalogue import METRICS, Metric
+from mitoseg.evaluation.objects import ObjectResult, score_objects
+from mitoseg.evaluation.results import DatasetResult, ImageResult, Place, as_json
+from mitoseg.evaluation.scoring import evaluate, pick_shown
 
 __all__ = [
     "METRICS",

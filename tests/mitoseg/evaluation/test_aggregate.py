@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from mitoseg.evaluate import METRICS, Measured, measure
-from mitoseg.evaluate.aggregate import Counts
+from mitoseg.evaluation import METRICS, Measured, measure
+from mitoseg.evaluation.aggregate import Counts
 from mitoseg.metrics import IOU_THRESHOLDS, ConfusionCounts, InstanceCounts, OutlineCounts, ProbabilityCounts, scores
 
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset
-from mitoseg.evaluate.results import Place
-from mitoseg.inference.numbering import number_pieces
+from mitoseg.evaluation.results import Place
+from mitoseg.inference.instances import number_pieces
+from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes, predict_source
 from mitoseg.inference.postprocess import Decoding, find_pieces
-from mitoseg.inference.predictor import Model, predict_maps
+from mitoseg.inference.predictor import predict_maps
 from mitoseg.io.scratch import Scratch, ScratchArray
 from mitoseg.io.source import Source
 

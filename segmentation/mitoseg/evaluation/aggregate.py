@@ -7,8 +7,8 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from mitoseg.evaluate.catalogue import ALSO_WITHOUT_FOREGROUND, METRICS
-from mitoseg.evaluate.objects import object_values
+from mitoseg.evaluation.catalogue import ALSO_WITHOUT_FOREGROUND, METRICS
+from mitoseg.evaluation.objects import object_values
 from mitoseg.metrics import (
     ConfusionCounts,
     InstanceCounts,
