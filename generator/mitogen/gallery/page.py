@@ -31,14 +31,14 @@ class Entry:
 
     Attributes:
         knob: the knob.
-        params: what the recipe draws.
+        distribution: what the recipe draws from.
         strip: its strip.
         file: where the strip is, seen from the page.
         size: its width and height in pixels.
     """
 
     knob: Knob
-    params: Distribution
+    distribution: Distribution
     strip: Strip
     file: str
     size: tuple[int, int]
@@ -46,8 +46,8 @@ class Entry:
     @property
     def values(self) -> list[tuple[str, bool]]:
         """The value under each image, and whether the recipe itself may draw it."""
-        low, high = self.params.support
-        own = self.params.values if isinstance(self.params, Choice) else None
+        low, high = self.distribution.support
+        own = self.distribution.values if isinstance(self.distribution, Choice) else None
         return [(f"{value:g}", value in own if own else low <= value <= high) for value in self.strip.values]
 
     @property
@@ -132,8 +132,8 @@ def _entry(studio: Studio, strip: Strip) -> Entry:
     """Describe a strip and forget its picture."""
     with Image.open(BytesIO(strip.png)) as picture:
         size = picture.size
-    knob, params = studio.recipe.knobs[strip.knob], studio.recipe.values[strip.knob]
-    return Entry(knob, params, replace(strip, png=b""), f"{STRIPS}/{strip.knob}.png", size)
+    knob, distribution = studio.recipe.knobs[strip.knob], studio.recipe.values[strip.knob]
+    return Entry(knob, distribution, replace(strip, png=b""), f"{STRIPS}/{strip.knob}.png", size)
 
 
 def _page(studio: Studio, entries: Sequence[Entry], title: str) -> str:

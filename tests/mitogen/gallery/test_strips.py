@@ -84,7 +84,7 @@ def test_a_failing_image_says_with_which_numbers(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "drawn", "values"),
+    ("knob", "params", "values"),
     [
         (Knob("a.b", "nm", 0, 100, 1, "x"), Uniform(20, 60), (10, 25, 40, 55, 70)),
         (Knob("a.b", "nm", 15, 65, 20, "x"), Uniform(20, 60), (15, 27.5, 40, 52.5, 65)),

@@ -52,7 +52,7 @@ def grey(overrides: tuple[str, ...], compartment: Compartment) -> float:
 
 
 @pytest.mark.parametrize(
-    ("knob", "low", "high", "part", "others"),
+    ("knob", "low", "high", "compartment", "others"),
     [
         ("golgi.density_per_um3", 0, 5, Compartment.GOLGI, ()),
         ("golgi.radius_nm", 150, 600, Compartment.GOLGI, (*GOLGI, "cells.calibre_nm=900")),
@@ -108,7 +108,7 @@ def test_a_knob_gives_more_of_a_structure(
 
 
 @pytest.mark.parametrize(
-    ("knob", "low", "high", "part", "others"),
+    ("knob", "low", "high", "compartment", "others"),
     [
         ("golgi.membrane_density", 0.2, 1.2, Compartment.GOLGI, GOLGI),
         ("golgi.lumen_density", 0.0, 0.8, Compartment.GOLGI, GOLGI),
@@ -204,7 +204,7 @@ def test_compartments_of_a_section_are_those_of_the_volume(index: int):
 
 
 @pytest.mark.parametrize(
-    ("part", "widest_nm", "overrides"),
+    ("compartment", "widest_nm", "overrides"),
     [
         # Lumen, swollen by up to 35 %, and two membranes.
         (Compartment.RETICULUM, 30 * 1.35 + 14, (*SHEETS, "reticulum.lumen_nm=30")),

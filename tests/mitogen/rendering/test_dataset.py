@@ -304,7 +304,7 @@ def test_a_failing_image_is_named_with_the_way_to_make_it_again(tmp_path: Path) 
         make(tmp_path / "a.h5", 40, 2, "failing")
     assert str(caught.value) == (
         "image 5: ValueError: no room for a nucleus; to make it again alone: --only 5, "
-        "or mitogen.rendering.image.render(recipe, seed=3, index=5, shape=(1, 256, 256))"
+        "or mitogen.render(recipe, seed=3, index=5, shape=(1, 256, 256))"
     )
 
 

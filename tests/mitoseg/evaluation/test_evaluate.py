@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_tables_and_page(
 
     text = page.read_text()
     assert text.count('class="parts"') == 6
-    assert "http" not in text
+    assert "http" not in re.sub("base64,[A-Za-z0-9+/=]+", "", text)  # pictures may hold the letters by chance
     assert "evenly spaced" in text
     assert format_table(results).splitlines()[1].startswith("fresh ")
 

@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold
 
-from mitoseg.inference.postprocess import SEEDS, Decoding, decode, find_pieces
+from mitoseg.inference.postprocess import Decoding, decode, find_pieces
 from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
 from mitoseg.networks.targets import CLASSES, instance_planes, map_channels, to_maps
-from mitoseg.training.threshold_selection import tune
+from mitoseg.training.threshold_selection import SEEDS, tune
 
 Labels = NDArray[np.uint16]
 
