@@ -1,4 +1,7 @@
-"""The exceptions users see: one line that says what was got, what was expected and what to do."""
+"""The errors users see: one line that says what was got, what was expected and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class MitoError(Exception):
@@ -15,3 +18,16 @@ class RecipeError(MitoError):
 
 class RunError(MitoError):
     """A training run or a checkpoint is missing, incomplete or does not fit the data."""
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """End of a message about an unknown name: `; did you mean ...?`, for the known name that is closest to it.
+
+    Args:
+        name: what was got.
+        known: what could have been meant.
+        otherwise: what to say, after a semicolon, where nothing is close; nothing if it is empty.
+    """
+    close = get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {close[0]}?" if close else otherwise
+    return f"; {hint}" if hint else ""

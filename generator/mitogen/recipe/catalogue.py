@@ -6,9 +6,9 @@ default of its own. `rendering.image.CUTTERS` holds the code of each scene under
 
 from collections.abc import Iterator, Mapping
 
-from mitodata.errors import RecipeError
+from mitodata.errors import RecipeError, did_you_mean
 from mitogen.recipe.blob_knobs import BLOBS, COLONIES
-from mitogen.recipe.knob import Knob, did_you_mean
+from mitogen.recipe.knob import Knob
 from mitogen.recipe.tissue_knobs import KNOBS
 
 SCENES: Mapping[str, Mapping[str, Knob]] = {"tissue": KNOBS, "blobs": BLOBS, "blobs-shifted": COLONIES}
@@ -72,5 +72,5 @@ def unknown_knob(name: str, scenes: Scenes, scene: str | None = None) -> str:
     elsewhere = [other for other, table in scenes.items() if name in table]
     if scene and elsewhere:
         return f"{name}: is a knob of scene {' and '.join(elsewhere)}, and the recipe's scene is {scene}"
-    known = scenes[scene] if scene else {knob: "" for table in scenes.values() for knob in table}
-    return f"{name}: unknown knob{did_you_mean(name, list(known)) or '; `mitogen recipe show` lists all knobs'}"
+    known = scenes[scene] if scene else dict.fromkeys(knob for table in scenes.values() for knob in table)
+    return f"{name}: unknown knob{did_you_mean(name, known, '`mitogen recipe show` lists all knobs')}"

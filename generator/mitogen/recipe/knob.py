@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 
 from pydantic import ValidationError
 
+from mitodata.errors import did_you_mean
 from mitogen.recipe.distributions import Choice, Distribution, Fixed, LogNormal, LogUniform, Normal, Uniform
 
 KINDS: dict[str, type[Uniform] | type[LogUniform] | type[Normal] | type[LogNormal]] = {
@@ -126,12 +126,6 @@ def _parse_kind(kind: str, numbers: object) -> Distribution:
         if name not in names:
             raise ValueError(f"{kind}: {name} is not a part of it{did_you_mean(name, names)}")
     return KINDS[kind](**numbers)
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    """Return `; did you mean ...?` for the known name closest to `name`, or an empty string."""
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _first_line(error: ValidationError) -> str:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import tomli_w
 
-from mitodata.errors import RecipeError
+from mitodata.errors import RecipeError, did_you_mean
 from mitogen.recipe.catalogue import DEFAULT_SCENE, SCENES, Scenes, unknown_knob
 from mitogen.recipe.distributions import Distribution
 from mitogen.recipe.kinds import Kind, check_kinds, find_kind, parse_kinds, pick_kind
-from mitogen.recipe.knob import Knob, did_you_mean
+from mitogen.recipe.knob import Knob
 from mitogen.recipe.rng import uniform
 
 PRESETS = files("mitogen.recipe") / "presets"
@@ -198,7 +198,7 @@ def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
 
 def _check_scene(name: str, scenes: Scenes, where: str = "") -> None:
     if name not in scenes:
-        hint = did_you_mean(str(name), list(scenes))
+        hint = did_you_mean(str(name), scenes)
         raise RecipeError(f"{where}scene {name!r}: unknown{hint}; there is: {', '.join(scenes)}")
 
 
