@@ -1,6 +1,5 @@
 """Download public datasets: resumed where a connection was cut, verified, unpacked."""
 
-import shutil
 import time
 import zipfile
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import pooch
 
 from mitodata.errors import DataError
+from mitodata.files import beside
 from mitodata.importers import IMPORTERS
 from mitodata.sample import VoxelSize
 
@@ -237,17 +237,12 @@ def _unpack(archive: Path) -> None:
     target = archive.with_suffix("")
     if target.is_dir():
         return
-    draft = target.with_name(f"{target.name}.partial")
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        with zipfile.ZipFile(archive) as file:
+        with zipfile.ZipFile(archive) as file, beside(target) as draft:
             file.extractall(draft)
-        draft.replace(target)
     # zipfile says NotImplementedError of a compression or an encryption that it does not know.
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(f"{archive}: is not a ZIP archive that can be read ({error})") from error
-    except OSError as error:
-        raise DataError(f"{archive}: cannot be unpacked: {error.strerror or error}") from error
 
 
 def _name(url: str) -> str:

@@ -1,15 +1,21 @@
-"""Files that commands write: whole or not at all, and never in place of something else."""
+"""Files that commands write: whole or not at all, and never in place of something else; the hash of our own sources."""
 
 import json
 import os
 import re
-import tempfile
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from secrets import token_hex
 
-from mitodata import RunError
 from mitodata.errors import DataError
 
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 Kind = Callable[[bytes], bool]
@@ -55,47 +61,114 @@ def check_replaceable(path: Path, kind: Kind, what: str) -> None:
         raise DataError(f"{path}: exists and is not {what}; choose another name, or remove it")
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that gets its name only once it is whole.
-
-    Raises:
-        DataError: it cannot be written.
-    """
-    draft = path.with_name(f".{path.name}.partial")
-    try:
-        try:
-            draft.write_bytes(content)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
 def write_atomic(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that the file is either the old one or the whole new one, even after a power cut.
 
     Raises:
-        RunError: the folder cannot be written, or the disk is full.
+        DataError: the folder cannot be written, or the disk is full.
     """
-    temporary: Path | None = None
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files as `write_atomic` does, none of which gets its name before all are whole.
+
+    Raises:
+        DataError: as `write_atomic`.
+    """
+    # Names of their own: two processes may write the same file at once.
+    drafts = {path: path.parent / f".{path.name}.{token_hex(4)}.partial" for path in contents}
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
+        for path, draft in drafts.items():
+            with _checked(path), draft.open("xb") as file:
+                file.write(contents[path])
+                file.flush()
+                os.fsync(file.fileno())
+        for path, draft in drafts.items():
+            with _checked(path):
+                draft.replace(path)
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        for draft in drafts.values():
+            _remove(draft)
+
+
+def is_draft(path: Path) -> bool:
+    """Whether a file is what `write_atomic` leaves when it is killed."""
+    return _DRAFT.fullmatch(path.name) is not None
 
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what `write_atomic` left in `folder` when it was killed."""
-    for path in folder.glob(".*"):
-        if re.fullmatch(r"\..+\.(pt|png|csv|json)\.[a-z0-9_]{8}", path.name):
-            path.unlink(missing_ok=True)
+    for path in filter(is_draft, folder.iterdir()):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Give a hidden name for a large file or a folder, which becomes `path` after the block and is gone if that fails.
+
+    Raises:
+        DataError: the disk is full, or refuses.
+    """
+    # A fixed name: what a killed process left goes when the next one begins.
+    draft, old = path.parent / f".{path.name}.partial", path.parent / f".{path.name}.old"
+    try:
+        with _checked(path):
+            _settle(path, draft, old)
+            yield draft
+            if draft.is_file():
+                with draft.open("rb+") as file:
+                    os.fsync(file.fileno())
+            if path.is_dir() or (draft.is_dir() and path.exists()):
+                path.rename(old)
+            draft.replace(path)
+    finally:
+        _settle(path, draft, old)
+
+
+def _settle(path: Path, draft: Path, old: Path) -> None:
+    """Remove what is left of a write, now or by a killed process; what was there comes back if nothing replaced it."""
+    _remove(draft)
+    if path.exists():
+        _remove(old)
+    else:
+        with suppress(OSError):
+            old.rename(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there and can be removed."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink()
+
+
+@contextmanager
+def _checked(path: Path) -> Iterator[None]:
+    """Report in one line why `path` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@cache
+def source_hash(*packages: str) -> str:
+    """SHA-256 of the Python modules of installed packages, hexadecimal: it changes with the program.
+
+    A process that asks before its files change, and again after it, hears of the program that it runs.
+    """
+    digest = sha256()
+    for package in packages:
+        for module in _modules(files(package)):
+            digest.update(module)
+    return digest.hexdigest()
+
+
+def _modules(folder: Traversable) -> Iterator[bytes]:
+    """Read the modules of a folder and of the folders in it, in the order of their names."""
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if item.is_dir():
+            yield from _modules(item)
+        elif item.name.endswith(".py"):
+            yield item.read_bytes()

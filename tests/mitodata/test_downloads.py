@@ -163,7 +163,7 @@ def test_no_zip_and_no_folder(tmp_path: Path, server: Server) -> None:
 
 
 def test_unpacking_that_was_stopped_is_done_again(tmp_path: Path, server: Server) -> None:
-    (tmp_path / "master.partial/truth-master").mkdir(parents=True)
+    (tmp_path / ".master.partial/truth-master").mkdir(parents=True)
     fetch(source_of(server), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["master", "master.zip"]
     assert len(list((tmp_path / "master/truth-master/stack1/raw").iterdir())) == 20

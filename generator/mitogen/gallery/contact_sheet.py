@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mitodata.files import check_replaceable, is_png, write_whole
+from mitodata.files import check_replaceable, is_png, write_atomic
 from mitodata.hdf5.dataset import Dataset
 from mitodata.sample import Sample
 from mitogen.gallery.pictures import cut_plane, grey, outlined, painted, paints, png
@@ -131,7 +131,7 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
         DataError: the file cannot be written, or is something else.
     """
     check_sheet(path)
-    write_whole(path, png(sheet))
+    write_atomic(path, png(sheet))
 
 
 def _caption(planes: tuple[Sample, ...], sections: int) -> str:

@@ -1,6 +1,5 @@
 """The gallery: a page with one strip of images for every knob, the manual for people who tweak."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from PIL import Image
 
 from mitodata.errors import DataError
+from mitodata.files import beside
 from mitodata.hdf5.dataset import software
 from mitogen.gallery.strips import UNSEEN, Strip, Studio, draw_strip, fields_for
 from mitogen.recipe.catalogue import find_knobs
@@ -160,19 +160,9 @@ def _draft(folder: Path, overwrite: bool) -> Iterator[Path]:
         raise DataError(f"{folder}: exists already; choose another name or overwrite it")
     if folder.exists() and not _is_gallery(folder):
         raise DataError(f"{folder}: is no gallery and is left alone; choose another name")
-    draft = folder.with_name(f".{folder.name}.partial")
-    try:
-        try:
-            shutil.rmtree(draft, ignore_errors=True)  # what a killed run left
-            draft.mkdir(parents=True)
-            yield draft
-            if folder.exists():
-                shutil.rmtree(folder)
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    with beside(folder) as draft:
+        draft.mkdir(parents=True)
+        yield draft
 
 
 def _is_gallery(folder: Path) -> bool:

@@ -1,13 +1,14 @@
 """A folder with the comparison: table, plots, and one page that holds both."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from mitodata.errors import DataError
+from mitodata.files import write_together
 from mitodata.hdf5.dataset import Dataset
 from mitogen.gap.comparison import appearance_distance, compare, left_out
 from mitogen.gap.plots import draw_plots
@@ -79,30 +80,17 @@ def write_report(folder: Path, synthetic: Statistics, real: Statistics) -> Path:
         **plots,
         PAGE: draw_page(synthetic, real, plots).encode(),
     }
-    drafts = {folder / f".{name}.partial": content for name, content in files.items()}
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for draft, content in drafts.items():
-                draft.write_bytes(content)
-            for draft, name in zip(drafts, files, strict=True):  # nothing has its name before all are whole
-                draft.replace(folder / name)
-        finally:
-            _tidy_up(drafts, missing)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_together({folder / name: content for name, content in files.items()})
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    finally:
+        for made in missing:  # innermost first; those in which there is something stay
+            with suppress(OSError):
+                made.rmdir()
     return folder / PAGE
-
-
-def _tidy_up(drafts: Iterable[Path], folders: Iterable[Path]) -> None:
-    """Remove drafts that were not kept, and folders (innermost first) in which there is nothing."""
-    for draft in drafts:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()
 
 
 def draw_page(synthetic: Statistics, real: Statistics, plots: Mapping[str, bytes]) -> str:

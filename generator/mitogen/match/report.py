@@ -9,7 +9,7 @@ from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
 from mitodata.errors import DataError
-from mitodata.files import check_replaceable, is_png, write_whole
+from mitodata.files import check_replaceable, is_png, write_atomic
 from mitogen.gallery.contact_sheet import save_sheet
 from mitogen.gap.appearance import Image
 from mitogen.gap.comparison import compare_appearances
@@ -79,7 +79,7 @@ def write_match(match: Match, output: Path, base: str) -> Path:
     recipe = match.matched.override({}, description=description)
     sheet = output.with_suffix(".png")
     save_sheet(draw_sheet(match), sheet)
-    write_whole(output, recipe.to_toml().encode())
+    write_atomic(output, recipe.to_toml().encode())
     return sheet
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from mitodata.files import check_replaceable, is_schema, write_whole
+from mitodata.files import check_replaceable, is_schema, write_atomic
 from mitogen.recipe.catalogue import DEFAULT_SCENE, SCENES
 from mitogen.recipe.distributions import Choice
 from mitogen.recipe.knob import KINDS, Knob
@@ -56,7 +56,7 @@ def write_schema(path: Path) -> None:
         DataError: the file cannot be written, or is something else.
     """
     check_replaceable(path, is_schema, "a JSON schema")
-    write_whole(path, schema_text().encode())
+    write_atomic(path, schema_text().encode())
 
 
 def _head() -> Schema:

@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
 
 from mitodata.errors import MitoError
+from mitodata.files import source_hash
 from mitodata.hdf5.dataset import SCHEMA_VERSION, Dataset, Provenance
 from mitodata.sample import Sample
 from mitogen.recipe.catalogue import WITH_COMPARTMENTS
@@ -87,7 +86,7 @@ class Job:
             self.compartments,
             renderer,
             str(SCHEMA_VERSION),
-            _code_hash(),
+            source_hash("mitogen"),
         ]
         return sha256(json.dumps(settings).encode()).hexdigest()
 
@@ -133,18 +132,3 @@ def spell(images: Sequence[int]) -> str:
         return f"{images.start}:{images.stop}" if len(images) > 1 else f"{images.start}"
     cuts = [0, *(i for i, (low, high) in enumerate(pairwise(images), 1) if high != low + 1), len(images)]
     return ",".join(spell(range(images[first], images[end - 1] + 1)) for first, end in pairwise(cuts))
-
-
-def _code_hash() -> str:
-    """Hash mitogen's own modules."""
-    digest = sha256()
-
-    def add(folder: Traversable) -> None:
-        for item in sorted(folder.iterdir(), key=lambda item: item.name):
-            if item.is_dir():
-                add(item)
-            elif item.name.endswith(".py"):
-                digest.update(item.read_bytes())
-
-    add(files("mitogen"))
-    return digest.hexdigest()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitodata.errors import DataError
+from mitodata.files import is_draft, write_atomic
 from mitodata.hdf5.dataset import Dataset
 from mitodata.sample import Sample
 
@@ -45,7 +46,7 @@ class Shards:
             DataError: the folder holds shards of other settings, or something else altogether.
         """
         note = self.folder / "job.json"
-        if self.folder.exists() and any(self.folder.iterdir()):
+        if self.folder.exists() and not all(map(is_draft, self.folder.iterdir())):
             try:
                 theirs = json.loads(note.read_text())
             except (OSError, ValueError) as error:
@@ -60,9 +61,7 @@ class Shards:
                 )
             shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder.with_name(self.folder.name + ".new")
-        draft.write_text(json.dumps(mine))
-        draft.replace(note)
+        write_atomic(note, json.dumps(mine).encode())
 
     def ranges(self) -> Iterator[range]:
         """Cut the places of the images into shards, the same way for any number of workers."""

@@ -34,7 +34,7 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Save tensors and plain values under `path`, atomically.
 
     Raises:
-        RunError: as `write_atomic`.
+        DataError: as `write_atomic`.
     """
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "version": VERSION, **content}, buffer)

@@ -299,6 +299,14 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     assert (folder / "thesis.txt").read_text() == "precious"
 
 
+def test_a_folder_that_a_killed_run_only_just_made_is_taken_over(tmp_path: Path) -> None:
+    folder = tmp_path / "a.h5.parts"
+    folder.mkdir()
+    (folder / ".job.json.0123abcd.partial").write_text("{")
+    make(tmp_path / "a.h5", 2, 1)
+    assert not folder.exists()
+
+
 def test_a_failing_image_is_named_with_the_way_to_make_it_again(tmp_path: Path) -> None:
     with pytest.raises(RenderError) as caught:
         make(tmp_path / "a.h5", 40, 2, "failing")

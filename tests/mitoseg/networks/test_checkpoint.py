@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mitodata import RunError
+from mitodata import DataError, RunError
 from mitodata.files import write_atomic
 from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint, save_checkpoint
 
@@ -16,14 +16,14 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(RunError, match="No space left"):
+    with pytest.raises(DataError, match="No space left"):
         save_checkpoint(path, {"step": 2})
     assert load_checkpoint(path)["step"] == 1
     assert [file.name for file in tmp_path.iterdir()] == ["a.pt"]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"none/a\.pt: cannot be written"):
+    with pytest.raises(DataError, match=r"none/a\.pt: cannot be written"):
         write_atomic(tmp_path / "none" / "a.pt", b"")
 
 
