@@ -1,6 +1,13 @@
 """How two recipes differ, one line a knob."""
 
+from collections.abc import Iterator, Sequence
+
 from mitogen.recipe.recipe import Recipe
+
+_AS_THE_RECIPE = "as the recipe"
+
+Row = tuple[str, str, str]
+"""Name of a knob, what one recipe says of it, what the other says."""
 
 
 def list_differences(a: Recipe, b: Recipe) -> str:
@@ -8,28 +15,41 @@ def list_differences(a: Recipe, b: Recipe) -> str:
 
     Recipes of different scenes are compared in the knobs that both have; how many only one has is said last.
     """
-    shared = [name for name in a.values if name in b.values]
-    rows = [("scene", a.scene, b.scene), ("description", a.description or "none", b.description or "none")]
-    rows += [(name, a.values[name].text(), b.values[name].text()) for name in shared]
-    in_kinds = [_kind_rows(recipe) for recipe in (a, b)]
-    names = dict.fromkeys([*in_kinds[0], *in_kinds[1]])
-    rows += [(name, in_kinds[0].get(name, "as the recipe"), in_kinds[1].get(name, "as the recipe")) for name in names]
-    rows = [(name, one, other) for name, one, other in rows if one != other]
-    # One long description would push all values off the screen.
+    differing = [(name, one, other) for name, one, other in _rows(a, b) if one != other]
+    return "\n".join((*_aligned(differing), *_count_own(a, b), *_count_own(b, a))) or "no differences"
+
+
+def _rows(a: Recipe, b: Recipe) -> Iterator[Row]:
+    """Everything that both recipes say, whether it differs or not."""
+    yield "scene", a.scene, b.scene
+    yield "description", a.description or "none", b.description or "none"
+    for name in a.values:
+        if name in b.values:
+            yield name, a.values[name].text(), b.values[name].text()
+    ours, theirs = _kind_texts(a), _kind_texts(b)
+    for name in dict.fromkeys([*ours, *theirs]):
+        yield name, ours.get(name, _AS_THE_RECIPE), theirs.get(name, _AS_THE_RECIPE)
+
+
+def _kind_texts(recipe: Recipe) -> dict[str, str]:
+    """What the kinds of a recipe say: `kind NAME, share` and `kind NAME, knob` -> text."""
+    texts: dict[str, str] = {}
+    for kind in recipe.kinds:
+        texts[f"kind {kind.name}, share"] = f"{kind.share:g}"
+        texts |= {f"kind {kind.name}, {name}": value.text() for name, value in sorted(kind.values.items())}
+    return texts
+
+
+def _aligned(rows: Sequence[Row]) -> Iterator[str]:
+    """One line a row; one long description would push all values off the screen, so it does not count."""
     short = [row for row in rows if row[0] != "description"]
     name_width, value_width = (max((len(row[n]) for row in short), default=0) for n in (0, 1))
-    lines = [f"{name + ':':{name_width + 1}} {one:{value_width}} -> {other}" for name, one, other in rows]
-    for recipe in (a, b):
-        if len(recipe.values) > len(shared):
-            own = len(recipe.values) - len(shared)
-            lines.append(f"only in scene {recipe.scene}: {own} of {len(recipe.values)} knobs")
-    return "\n".join(lines) or "no differences"
+    for name, one, other in rows:
+        yield f"{name + ':':{name_width + 1}} {one:{value_width}} -> {other}"
 
 
-def _kind_rows(recipe: Recipe) -> dict[str, str]:
-    """What the kinds of a recipe say: `kind NAME, share` and `kind NAME, knob` -> text."""
-    rows: dict[str, str] = {}
-    for kind in recipe.kinds:
-        rows[f"kind {kind.name}, share"] = f"{kind.share:g}"
-        rows |= {f"kind {kind.name}, {name}": value.text() for name, value in sorted(kind.values.items())}
-    return rows
+def _count_own(recipe: Recipe, other: Recipe) -> Iterator[str]:
+    """How many knobs only the first recipe has, if any."""
+    own = len(recipe.values.keys() - other.values.keys())
+    if own:
+        yield f"only in scene {recipe.scene}: {own} of {len(recipe.values)} knobs"
