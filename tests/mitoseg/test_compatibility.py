@@ -96,6 +96,7 @@ def test_a_run_can_be_tuned_and_gone_on_with(
     (copied / "config.json").write_text(json.dumps(settings))
     outcome = tune_run(copied, [files[1]])
     assert load_model(copied).decoding == outcome.decoding
+    assert "threshold" not in load_checkpoint(copied / "last.pt")
     config, sources = resume_settings(copied)
     assert config == parse_config(load_checkpoint(RUN / "last.pt")["config"], "fixture")
     longer = config.model_copy(update={"steps": 62})
