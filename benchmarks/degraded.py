@@ -117,7 +117,7 @@ def score(model: Model, way: str, samples: list[Sample], seed: int) -> str:
     counts = []
     for sample in samples:
         changed = change(sample, way, rng)
-        rule = model.rule.at(changed.voxel_size_nm[0])
+        rule = model.decoding.at(changed.voxel_size_nm[0])
         found = find_pieces(predict_probability(model, changed.raw, changed.voxel_size_nm), rule) > 0
         counts.append(confusion(found, mask_of(changed)))
     summary = summarise(counts)

@@ -136,7 +136,7 @@ def make_model(network: str) -> Model:
     """A network with random weights, whose output is about half foreground."""
     torch.manual_seed(0)
     config = make_config((f"network={network}",), epochs=1)
-    return Model(build_model(config).eval(), config, 0.5, "random", Decoding(0.5))
+    return Model(build_model(config).eval(), config, Decoding(0.5), "random")
 
 
 def monai(volume: Path, network: str) -> dict[str, float]:

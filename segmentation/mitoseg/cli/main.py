@@ -245,7 +245,7 @@ def evaluate(
 
     models = [load_model(path) for path in (run, *others)]
     make_folder(report)  # not after an hour of scoring
-    used = [model.read_by(threshold, peak) for model in models]
+    used = [model.with_decoding(threshold, peak) for model in models]
     runs = [evaluate_run(model, data, every=every, turns=turns, axes=axes) for model in used]
     write_tables(report, runs[0], runs[1:])
     page = write_report(report, runs[0], models[0], runs[1:])
@@ -288,7 +288,7 @@ def predict(
     from mitoseg.inference.segment import make_wish, segment
 
     wish = make_wish(**settings)
-    for path in segment(load_model(run).read_by(threshold, peak), images, folder, wish):
+    for path in segment(load_model(run).with_decoding(threshold, peak), images, folder, wish):
         click.echo(path)
 
 

@@ -85,11 +85,11 @@ class Predictions:
         """
         if self._volume is not None and self._volume[0] == place.sample:
             return np.asarray(self._volume[2][_sections(place)] > 0)
-        return find_pieces(maps[0], self.rule(place)) > 0
+        return find_pieces(maps[0], self.decoding(place)) > 0
 
-    def rule(self, place: Place) -> Decoding:
-        """How the maps of an image are read."""
-        return self._model.rule.at(self._file.thickness_nm(place.sample))
+    def decoding(self, place: Place) -> Decoding:
+        """How the maps of an image are decoded, which depends on the thickness of its sections."""
+        return self._model.decoding.at(self._file.thickness_nm(place.sample))
 
     def _whole(self, number: int, axes: str) -> ScratchArray:
         """The maps of a sample; the one before is forgotten."""
@@ -100,7 +100,7 @@ class Predictions:
             source = Source(self._file.path, "", _Grey(self._file, number), self._file.voxel_size_nm(number))
             maps = predict_source(self._model, source, scratch, axes=axes, turns=self._turns)
             pieces = scratch.array("pieces", source.shape, np.uint32)
-            number_pieces(maps, self.rule(Place(number)), pieces)
+            number_pieces(maps, self.decoding(Place(number)), pieces)
             self._volume = (number, maps, pieces)
         return self._volume[1]
 

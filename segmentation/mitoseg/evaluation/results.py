@@ -56,7 +56,7 @@ class ImageResult:
         boundary: distances between outlines, in nm.
         errors: its wrong pixels by what they are part of.
         objects: its objects and what was found of them.
-        threshold: probability from which on its pixels can be foreground.
+        decoding: how its maps were read.
         compartments: what of its compartments was predicted; None where the file does not name them.
     """
 
@@ -67,8 +67,13 @@ class ImageResult:
     boundary: BoundaryScores
     errors: ErrorCounts
     objects: ObjectResult
-    threshold: float
+    decoding: Decoding
     compartments: CompartmentCounts | None = None
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on its pixels can be foreground."""
+        return self.decoding.threshold
 
     @property
     def scores(self) -> Scores:
@@ -105,7 +110,7 @@ class DatasetResult:
         volumes: whether an image is a whole volume; else it is a section.
         panels: pictures of the worst, median and best images, worst first.
         provenance: where the images come from.
-        rule: what counts as foreground.
+        decoding: what counts as foreground, in sections of any thickness.
         axes: slices across which axes of its volumes were looked at and averaged.
     """
 
@@ -116,7 +121,7 @@ class DatasetResult:
     volumes: bool
     panels: list[Panel]
     provenance: Provenance
-    rule: Decoding
+    decoding: Decoding
     axes: str = "z"
 
     @property
@@ -210,7 +215,7 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
             "synthetic": result.synthetic,
             "threshold": result.threshold,
             "thresholds": [result.thresholds[0], result.thresholds[-1]],
-            "peak": result.rule.peak,
+            "peak": result.decoding.peak,
             "axes": result.axes,
             "convention": CONVENTION,
         }

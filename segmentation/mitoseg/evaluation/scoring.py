@@ -15,7 +15,7 @@ from mitoseg.evaluation.predictions import Predictions, read_image
 from mitoseg.evaluation.results import DatasetResult, ImageResult, Place
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
-from mitoseg.inference.postprocess import decode
+from mitoseg.inference.postprocess import Decoding, decode
 from mitoseg.io.panels import Panel
 from mitoseg.io.pictures import unique_names
 from mitoseg.metrics import (
@@ -98,7 +98,7 @@ class _Scorer:
         """Predicted objects: as the network tells them apart if it was taught to, else connected pieces."""
         if self.model.config.target == "instance":
             # Which pixels are foreground is known, so no threshold counts.
-            return decode(maps, "instance", self.model.rule, prediction)
+            return decode(maps, "instance", self.model.decoding, prediction)
         return find_pieces(prediction, sample.voxel_size_nm)
 
     def score(
@@ -108,7 +108,7 @@ class _Scorer:
         sample: Sample,
         maps: NDArray[np.float32],
         prediction: NDArray[np.bool_],
-        threshold: float,
+        decoding: Decoding,
     ) -> ImageResult:
         """Measure a section, or a volume as a whole."""
         truth, labels = _truth(sample)
@@ -132,7 +132,7 @@ class _Scorer:
                 probability,
                 sample.voxel_size_nm,
             ),
-            threshold,
+            decoding,
             None if sample.compartment is None else count_compartments(prediction, truth, sample.compartment),
         )
 
@@ -172,8 +172,8 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
                 sample = read_image(file, place)
                 maps = predictions.of(place, sample)
                 found = predictions.foreground(place, maps)
-                threshold = predictions.rule(place).threshold
-                images.append(scorer.score(place, _name(file, place), sample, maps, found, threshold))
+                decoding = predictions.decoding(place)
+                images.append(scorer.score(place, _name(file, place), sample, maps, found, decoding))
             for title, image in pick_shown(images):
                 sample = read_image(file, image.place)
                 maps = predictions.of(image.place, sample)
@@ -186,7 +186,7 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
             volumes,
             panels,
             file.provenance,
-            scorer.model.rule,
+            scorer.model.decoding,
             predictions.axes,
         )
 

@@ -20,29 +20,24 @@ class Model:
     Attributes:
         network: in evaluation mode, on its device.
         config: the settings it was trained with.
-        threshold: probability from which on a pixel is foreground, chosen on the validation set for all its images.
+        decoding: how its maps become foreground and instances, chosen on the validation set.
         name: where it came from.
-        decoding: how its maps become instances, chosen on the validation set; it may know thresholds by the thickness
-            of sections, which go before.
     """
 
     network: nn.Module
     config: FitConfig
-    threshold: float
-    name: str = ""
     decoding: Decoding = field(default_factory=Decoding)
+    name: str = ""
 
-    @property
-    def rule(self) -> Decoding:
-        """How its maps are read: `decoding` with `threshold`, which counts where there is none by thickness."""
-        return replace(self.decoding, threshold=self.threshold)
+    def with_decoding(self, threshold: float | None = None, peak: float | None = None) -> "Model":
+        """The same network with another threshold, for sections of any thickness, or another peak (see `Decoding`).
 
-    def read_by(self, threshold: float | None = None, peak: float | None = None) -> "Model":
-        """The same network, its maps read by another threshold or peak (see `Decoding`); None: as it is."""
-        rule = self.rule
-        rule = rule if threshold is None else replace(rule, threshold=threshold, by_thickness=())
-        rule = replace(rule, peak=rule.peak if peak is None else peak)
-        return replace(self, threshold=rule.threshold, decoding=rule)
+        Args:
+            threshold: 0-1; None keeps those of the model.
+            peak: 0-1; None keeps that of the model.
+        """
+        changed = self.decoding if threshold is None else replace(self.decoding, threshold=threshold, by_thickness=())
+        return replace(self, decoding=changed if peak is None else replace(changed, peak=peak))
 
 
 def load_model(run: Path | str, device: str = "auto") -> Model:
@@ -63,12 +58,11 @@ def load_model(run: Path | str, device: str = "auto") -> Model:
         config = parse_config(content["config"], str(path)).model_copy(update={"device": target.type})
         network = build_model(config).to(target)
         network.load_state_dict(content["weights"])
-        threshold = float(content["threshold"])
-        decoding = Decoding(**content.get("decoding", {"threshold": threshold}))
-        if not 0 <= threshold <= 1 or not all(weight.isfinite().all() for weight in network.state_dict().values()):
-            raise RunError(f"{path}: holds weights or a threshold that are no numbers; the fit went wrong: fit again")
+        decoding = Decoding.from_checkpoint(content)
+        if not all(weight.isfinite().all() for weight in network.state_dict().values()):
+            raise RunError(f"{path}: holds weights that are no numbers; the fit went wrong: fit again")
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunError(
-            f"{path}: weights do not fit the network of its settings; fitted by another version, or damaged: fit again"
+            f"{path}: weights or thresholds do not fit the settings; fitted by another version, or damaged: fit again"
         ) from error
-    return Model(network.eval(), config, threshold, str(run), decoding)
+    return Model(network.eval(), config, decoding, str(run))

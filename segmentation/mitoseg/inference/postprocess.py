@@ -1,6 +1,8 @@
 """From what a network says about voxels to foreground and instances."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,22 @@ class Decoding:
     smallest_px: int = 16
     peak: float = PEAK
     by_thickness: tuple[tuple[float, float], ...] = ()
+
+    @classmethod
+    def from_checkpoint(cls, content: Mapping[str, Any]) -> "Decoding":
+        """Read what a checkpoint holds; the first versions wrote a threshold and nothing else.
+
+        Raises:
+            KeyError: it holds no threshold.
+            TypeError: it holds something else than attributes.
+            ValueError: a threshold is not between 0 and 1.
+        """
+        stored = content.get("decoding", {})
+        decoding = cls(**(stored if "threshold" in stored else {**stored, "threshold": content["threshold"]}))
+        thresholds = (decoding.threshold, *(threshold for _, threshold in decoding.by_thickness))
+        if not all(0 <= threshold <= 1 for threshold in thresholds):
+            raise ValueError(f"thresholds {thresholds}; expected 0 to 1")
+        return decoding
 
     def at(self, thickness_nm: float) -> "Decoding":
         """How maps of sections so thick are read: with one threshold, interpolated over the logarithm of thickness."""

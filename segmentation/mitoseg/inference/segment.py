@@ -154,8 +154,8 @@ def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish
     with Scratch(next(iter(targets.values()))) as scratch:
         maps = predict_source(model, source, scratch, axes=wish.axes, turns=wish.turns, memory=wish.memory)
         pieces = scratch.array("pieces", source.shape, np.uint32)
-        rule = model.rule.at(source.thickness_nm)
-        number_pieces(maps, rule, pieces, wish.memory)
+        decoding = model.decoding.at(source.thickness_nm)
+        number_pieces(maps, decoding, pieces, wish.memory)
 
         def probability(part: Part) -> NDArray[np.float32]:
             return np.asarray(maps[(0, *part)])
@@ -167,7 +167,7 @@ def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish
         }
         if "table" in targets or "everything" in targets:
             numbers = scratch.array("instances", source.shape, np.uint32)
-            count = number_instances(maps, pieces, model.config.target, rule, numbers, wish.memory)
+            count = number_instances(maps, pieces, model.config.target, decoding, numbers, wish.memory)
             dtype = np.uint16 if count < 2**16 else np.uint32
             layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
         if "table" in targets:

@@ -87,7 +87,7 @@ def write_report(
     environment.filters |= {"number": number, "share": lambda value: number(value, 3), "stem": file_stem}
     page = environment.get_template("report.html").render(
         model=model,
-        rule=results[0].rule,
+        decoding=results[0].decoding,
         results=results,
         groups=metric_groups(results),
         runs=over_runs([results, *others]) if others else {},

@@ -213,7 +213,7 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
         "seed": cell.seed,
         "settings": cell.settings,
         "scores": scores,
-        "threshold": fitted.threshold,
+        "threshold": fitted.decoding.threshold,
         "steps": fitted.steps,
         "minutes": fitted.minutes,
         "software": software(),

@@ -128,21 +128,15 @@ class Learner:
         """Bfloat16 where it is asked for or faster."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed_precision(self.config, self.device))
 
-    @property
-    def threshold(self) -> float:
-        """Probability from which on a pixel is foreground, chosen last for all sections together."""
-        return self.decoding.threshold
-
     def model(self) -> Model:
         """The averaged weights as a model, with the thresholds chosen last."""
-        return Model(self.averaged.module.eval(), self.config, self.threshold, decoding=self.decoding)
+        return Model(self.averaged.module.eval(), self.config, self.decoding)
 
     def weights(self) -> dict[str, Any]:
         """What is needed to predict."""
         return {
             "config": self.config.model_dump(),
             "weights": self.averaged.module.state_dict(),
-            "threshold": self.threshold,
             "decoding": asdict(self.decoding),
             "step": self.step,
             "finished": self.finished,
@@ -179,7 +173,7 @@ class Learner:
             self.step, self.seconds = content["step"], content["seconds"]
             self.rows = [Row(**row) for row in content["rows"]]
             self.losses = content["losses"]
-            self.decoding = Decoding(**content.get("decoding", {"threshold": content["threshold"]}))
+            self.decoding = Decoding.from_checkpoint(content)
             self.best_iou = content["best_iou"]
             self.finished = content["finished"]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:

@@ -54,11 +54,6 @@ class FitResult:
     val_iou: float
     leads: bool = True
 
-    @property
-    def threshold(self) -> float:
-        """The best one for all validation sections together."""
-        return self.decoding.threshold
-
 
 def fit(
     training: Sequence[Path],
@@ -300,7 +295,7 @@ class Session:
             train_loss=sum(learner.losses) / max(len(learner.losses), 1),
             val_iou=outcome.iou,
             val_iou_at_half=outcome.iou_at_half,
-            threshold=outcome.threshold,
+            threshold=outcome.decoding.threshold,
             val_calibration_error=outcome.calibration_error,
             images_per_s=steps * learner.config.batch / seconds,
             waiting=self.waited_s / seconds,

@@ -54,7 +54,6 @@ def tune_run(run: Path, data: Sequence[Path]) -> Validation:
             if not any_foreground(files, sections):
                 raise DataError(f"{data[0]}: no foreground in {len(sections)} sections; expected some to choose by")
             outcome = validate(model, files, sections, kept_px=FINAL_PX)
-        kept = {"threshold": outcome.threshold, "decoding": asdict(outcome.decoding)}
         said = {
             "files": [str(each.resolve()) for each in data],
             "sections": len(sections),
@@ -62,6 +61,7 @@ def tune_run(run: Path, data: Sequence[Path]) -> Validation:
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "git": git_revision(),
         }
-        save_checkpoint(path, {**content, **kept})
+        content.pop("threshold", None)  # beside the decoding only in checkpoints of earlier versions
+        save_checkpoint(path, {**content, "decoding": asdict(outcome.decoding)})
         write_atomic(run / TUNED, (json.dumps(said, indent=2) + "\n").encode())
     return outcome

@@ -73,11 +73,6 @@ class Validation:
     calibration_error: float
     shown: list[Predicted]
 
-    @property
-    def threshold(self) -> float:
-        """Of foreground, 0-1: the best one for all sections together."""
-        return self.decoding.threshold
-
 
 def validate(model: Model, files: SectionFiles, sections: Sequence[Section], *, kept_px: int = KEPT_PX) -> Validation:
     """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them.

@@ -41,7 +41,7 @@ def test_tables_and_page(
     assert metrics["fresh"]["images"] == 3
     assert metrics["fresh-2"]["images"] == 3
     assert metrics["fresh-2"]["sections_in_file"] == 5
-    assert metrics["fresh"]["threshold"] == model.threshold
+    assert metrics["fresh"]["threshold"] == model.decoding.threshold
     assert metrics["fresh"]["peak"] == PEAK
     assert set(metrics["fresh"]["iou"]) == {"mean", "std", "pooled", "interval", "pooled_interval"}
     assert metrics["fresh"]["iou"]["mean"] > 0.85
@@ -51,7 +51,7 @@ def test_tables_and_page(
 
     curve = read_rows(tmp_path / "fresh-curve.csv")
     assert [curve[0]["threshold"], curve[-1]["threshold"], curve[0]["recall"]] == ["0.000000", "inf", "1.000000"]
-    at_threshold = next(row for row in curve if row["threshold"] == f"{model.threshold:.6f}")
+    at_threshold = next(row for row in curve if row["threshold"] == f"{model.decoding.threshold:.6f}")
     assert float(at_threshold["iou"]) == pytest.approx(metrics["fresh"]["iou"]["pooled"], abs=1e-5)
     diagram = read_rows(tmp_path / "fresh-reliability.csv")
     assert sum(int(row["voxels"]) for row in diagram) == 6 * 64 * 64 // 2
@@ -122,7 +122,7 @@ def test_images_without_foreground_are_named_and_left_out(
 
 
 def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
-    model = load_model(run).read_by(0.9, 0)
+    model = load_model(run).with_decoding(0.9, 0)
     image = evaluate(model, [fresh_discs])[0].images[2]
     sample = Dataset(fresh_discs)[2]
     assert sample.mask is not None
@@ -179,7 +179,7 @@ def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
     found = tifffile.imread(maps)
     with Dataset(path) as file:
         mask = file[0].mask
-    pieces = find_pieces(found, model.rule)
+    pieces = find_pieces(found, model.decoding)
     assert found.shape == (64, 64, 64)
     assert mask is not None
     for image in auto.images[:16]:
@@ -208,7 +208,7 @@ def test_a_network_that_tells_objects_apart_is_asked_to(
     config = tiny.model_copy(update={"target": "instance"})
     fit([discs], tmp_path / "run", config, validation=[fresh_discs])
     model = load_model(tmp_path / "run")
-    result = evaluate(model.read_by(0.01), [fresh_discs])[0]
+    result = evaluate(model.with_decoding(0.01), [fresh_discs])[0]
     sample = Dataset(fresh_discs)[0]
     maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
     found = decode(maps, "instance", replace(model.decoding, threshold=0.01))

@@ -48,7 +48,7 @@ class Slope(nn.Module):
 
 @pytest.fixture
 def model(tiny: FitConfig) -> Model:
-    return Model(Slope().eval(), tiny.model_copy(update={"patch_px": 32}), 0.5)
+    return Model(Slope().eval(), tiny.model_copy(update={"patch_px": 32}))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import Model, load_model
+from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.predictor import plan_windows, predict_probability
 from mitoseg.metrics import confusion, scores
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
@@ -29,7 +30,7 @@ class Brightness(nn.Module):
 
 @pytest.fixture
 def probe(tiny: FitConfig) -> Model:
-    return Model(Brightness().eval(), tiny, 0.5)
+    return Model(Brightness().eval(), tiny)
 
 
 def test_a_trained_run_finds_discs_at_another_voxel_size(run: Path, draw: Callable[..., Sample]) -> None:
@@ -41,14 +42,20 @@ def test_a_trained_run_finds_discs_at_another_voxel_size(run: Path, draw: Callab
     probability = predict_probability(model, raw, (40.0, 4.0, 4.0))
     assert probability.shape == raw.shape
     assert probability.dtype == np.float32
-    assert scores(confusion(np.asarray(probability >= model.threshold), truth)).iou > 0.8
+    assert scores(confusion(np.asarray(probability >= model.decoding.threshold), truth)).iou > 0.8
 
 
-def test_the_threshold_of_the_run_is_loaded(run: Path, tmp_path: Path) -> None:
+def test_the_thresholds_of_the_run_are_loaded(run: Path) -> None:
     content = load_checkpoint(run / "last.pt")
-    assert load_model(run).threshold == content["threshold"]
-    save_checkpoint(tmp_path / "last.pt", {**content, "threshold": 0.77})
-    assert load_model(tmp_path).threshold == 0.77
+    assert load_model(run).decoding == Decoding(**content["decoding"])
+    assert "threshold" not in content  # which could disagree
+
+
+def test_other_thresholds_can_be_taken(probe: Model) -> None:
+    model = replace(probe, decoding=Decoding(0.4, seed=0.2, peak=0.5, by_thickness=((5.0, 0.3), (50.0, 0.6))))
+    assert model.with_decoding().decoding == model.decoding
+    assert model.with_decoding(threshold=0.7).decoding == Decoding(0.7, seed=0.2, peak=0.5)
+    assert model.with_decoding(peak=0.0).decoding == replace(model.decoding, peak=0.0)
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 64), (1, 31, 200), (2, 300, 50), (1, 5, 7)])
@@ -86,7 +93,7 @@ def test_windows_leave_no_seams(probe: Model) -> None:
     rng = np.random.default_rng(0)
     raw = rng.integers(0, 255, (1, 150, 170)).astype(np.uint8)
     blended = predict_probability(probe, raw, (10.0, 10.0, 10.0))
-    whole = Model(probe.network, probe.config.model_copy(update={"patch_px": 192}), 0.5)
+    whole = Model(probe.network, probe.config.model_copy(update={"patch_px": 192}))
     np.testing.assert_allclose(blended, predict_probability(whole, raw, (10.0, 10.0, 10.0)), atol=1e-5)
 
 

@@ -60,7 +60,7 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
     assert set(np.unique(mask)) == {0, 255}
     probability = tifffile.imread(tmp_path / "out" / "a_probability.tif")
     np.testing.assert_allclose(probability, predict_probability(model, sample.raw, SIZE)[0], atol=1e-6)
-    np.testing.assert_array_equal(mask == 255, find_pieces(probability, model.rule) > 0)
+    np.testing.assert_array_equal(mask == 255, find_pieces(probability, model.decoding) > 0)
     stack = tifffile.imread(masks[1])
     assert stack.shape == (3, 64, 64)
     np.testing.assert_array_equal(stack, tifffile.imread(masks[3]))
@@ -80,7 +80,7 @@ def test_pieces_below_the_peak_are_neither_mask_nor_instance(model: Model, volum
     middle = float(np.mean(peaks[:2]))
     for peak, pieces in ((0.0, len(peaks)), (middle, len(peaks) - 1)):
         wish = Wish(("mask", "instances"), voxel_size_nm=SIZE)
-        segment(model.read_by(0.1, peak), [tmp_path / "a.tif"], tmp_path / str(peak), wish)
+        segment(model.with_decoding(0.1, peak), [tmp_path / "a.tif"], tmp_path / str(peak), wish)
         mask = tifffile.imread(tmp_path / str(peak) / "a_mask.tif") > 0
         found, count = ndimage.label(mask)
         assert count == pieces
@@ -98,7 +98,7 @@ def test_results_of_all_formats_say_the_same_and_can_be_read_again(
     wish = Wish(kind=kind)
     written = segment(model, [file], tmp_path, wish)
     expected = predict_probability(model, volume.raw, volume.voxel_size_nm)
-    numbers = decode(expected[None], "semantic", model.rule)
+    numbers = decode(expected[None], "semantic", model.decoding)
     if kind == "tiff":
         labels, probability = (tifffile.imread(tmp_path / f"v_{name}.tif") for name in ("instances", "probability"))
         again = next(open_sources(tmp_path / "v_mask.tif"))

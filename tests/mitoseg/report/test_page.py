@@ -50,7 +50,7 @@ def report(
     """A report on images and on sections of a volume."""
     folder = tmp_path_factory.mktemp("report")
     model = load_model(run)
-    results = evaluate(model.read_by(0.7), [fresh_discs, make_file(draw(50, (5, 70, 60), 6.0), name="stack")])
+    results = evaluate(model.with_decoding(0.7), [fresh_discs, make_file(draw(50, (5, 70, 60), 6.0), name="stack")])
     write_tables(folder, results)
     write_report(folder, results, model)
     return folder
@@ -75,18 +75,18 @@ def test_page_says_how_it_was_made(report: Path, run: Path, discs: Path) -> None
 
 def test_page_says_where_thresholds_come_from(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
     model = load_model(run)
-    rule = replace(model.rule, by_thickness=((5.0, 0.2), (50.0, 0.3)), peak=0.6)
+    rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.3)), peak=0.6)
     model = replace(model, decoding=rule)
     with Dataset(fresh_discs) as file:
         used = rule.at(file.thickness_nm(0)).threshold
     for peak, dropped in ((None, True), (0.0, False)):
-        results = evaluate(model.read_by(peak=peak), [fresh_discs], every=4)
+        results = evaluate(model.with_decoding(peak=peak), [fresh_discs], every=4)
         text = " ".join(write_report(tmp_path, results, model).read_text().split())
         said = f"validation images of the run for sections of each thickness: {results[0].name} {used:.2f}."
         assert said in text
         assert "given by hand" not in text
         assert ("Connected pieces where it nowhere reaches" in text) == dropped
-    by_hand = write_report(tmp_path, evaluate(model.read_by(0.5), [fresh_discs], every=4), model).read_text()
+    by_hand = write_report(tmp_path, evaluate(model.with_decoding(0.5), [fresh_discs], every=4), model).read_text()
     assert "given by hand (0.20 (5 nm) to 0.30 (50 nm) was chosen by the run)" in by_hand
 
 
@@ -155,7 +155,7 @@ def look_at(report: Path, tmp_path: Path, width: int) -> str:
 
 def test_several_runs_have_a_table_of_their_own(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
     model = load_model(run)
-    runs = [evaluate(model.read_by(threshold), [fresh_discs], every=2) for threshold in (0.3, 0.999)]
+    runs = [evaluate(model.with_decoding(threshold), [fresh_discs], every=2) for threshold in (0.3, 0.999)]
     write_tables(tmp_path, runs[0], runs[1:])
     means = [results[0].measured["iou"].mean for results in runs]
     with (tmp_path / "runs.csv").open(newline="") as file:

@@ -125,7 +125,7 @@ def test_what_cannot_be_explained_is_said(run: Path, rendered: Path, discs: Path
     with pytest.raises(RunError, match="every knob has the same value"):
         regress({}, np.zeros(40))
     with pytest.raises(RunError, match=r"all 60 images have the same error \(1 - IoU\), 1\.000"):
-        explain(model.read_by(threshold=1.0), rendered)  # finds nothing
+        explain(model.with_decoding(threshold=1.0), rendered)  # finds nothing
 
 
 def test_json_has_no_nan(monkeypatch: pytest.MonkeyPatch) -> None:

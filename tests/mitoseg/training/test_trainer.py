@@ -46,7 +46,7 @@ def test_a_simple_task_is_learned_and_everything_is_left_in_the_folder(run: Path
     assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
     content = load_checkpoint(run / "last.pt")
     assert content["finished"]
-    assert content["threshold"] == float(rows[-1]["threshold"])
+    assert content["decoding"]["threshold"] == float(rows[-1]["threshold"])
     names = {path.name for path in run.iterdir()}
     files = {"config.json", "environment.json", "metrics.csv", "training.png", "validation.png", "last.pt", "best.pt"}
     assert names == {*files, "tensorboard", LOCK}

@@ -47,10 +47,10 @@ def test_only_thresholds_change_and_the_run_says_on_what(copied: Path, run: Path
     for name, weights in before["weights"].items():
         assert weights.equal(after["weights"][name])
     assert set(after) == set(before)
-    assert after["threshold"] == outcome.threshold
+    assert after["decoding"]["threshold"] == outcome.decoding.threshold
     model = load_model(copied)
-    assert model.rule == outcome.decoding
-    assert model.rule.by_thickness[0][0] == pytest.approx(5)
+    assert model.decoding == outcome.decoding
+    assert model.decoding.by_thickness[0][0] == pytest.approx(5)
     record = read_run(copied)
     assert record.tuned == [sections.resolve()]
     assert record.validation == read_run(run).validation
@@ -63,13 +63,13 @@ def test_only_thresholds_change_and_the_run_says_on_what(copied: Path, run: Path
 
 def test_each_section_is_read_by_the_threshold_for_its_thickness(copied: Path, sections: Path) -> None:
     model = load_model(copied)
-    rule = replace(model.rule, by_thickness=((5.0, 0.2), (50.0, 0.9)), peak=0.0)
+    rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.9)), peak=0.0)
     (result,) = evaluate(replace(model, decoding=rule), [sections])
     assert [image.threshold for image in result.images[:4]] == [0.9, 0.2, 0.9, 0.2]
     assert result.threshold_text == "0.20 to 0.90"
     thin, thick = (sum(image.counts.true_positive for image in result.images[first::2]) for first in (1, 0))
     assert thin > thick
-    (plain,) = evaluate(replace(model, decoding=rule).read_by(0.5), [sections])
+    (plain,) = evaluate(replace(model, decoding=rule).with_decoding(0.5), [sections])
     assert plain.thresholds == [0.5] * 24
 
 
@@ -77,7 +77,7 @@ def test_prediction_reads_each_section_by_its_thickness_and_keeps_its_voxel_size
     copied: Path, sections: Path, tmp_path: Path
 ) -> None:
     model = load_model(copied)
-    rule = replace(model.rule, by_thickness=((5.0, 0.2), (50.0, 0.9)), peak=0.0)
+    rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.9)), peak=0.0)
     changed = replace(model, decoding=rule)
     segment(changed, [sections], tmp_path / "own", make_wish("mask,probability"))
     segment(changed, [sections], tmp_path / "told", make_wish("mask", voxel_size_nm=(5.0, 8.0, 8.0)))
@@ -96,7 +96,7 @@ def test_a_file_of_before_has_one_threshold(copied: Path) -> None:
     content = load_checkpoint(copied / "last.pt")
     del content["decoding"]["by_thickness"]
     save_checkpoint(copied / "last.pt", content)
-    rule = load_model(copied).rule
+    rule = load_model(copied).decoding
     assert rule.at(5) == rule.at(50) == rule
 
 
