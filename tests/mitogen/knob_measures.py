@@ -8,7 +8,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.ndimage import label as components
 from skimage.measure import regionprops
 
-from mitogen.tissue.cells import CellType
+from mitogen.tissue.cell_types import CellType
 from mitogen.tissue.compartments import Compartment
 
 Measure = Callable[[View], float]
@@ -92,12 +92,12 @@ def darker(limit: float, *compartments: Compartment) -> Measure:
     return lambda v: over(v.stain(*compartments) > limit)
 
 
-def trunk_radius(kind: CellType) -> Measure:
-    """Mean radius of the trunks of one kind."""
+def trunk_radius(cell_type: CellType) -> Measure:
+    """Mean radius of the trunks of one type."""
 
     def measure(v: View) -> float:
-        some = v.scene.kind[v.scene.trunk_cell] == kind
-        return float(v.scene.trunks.radii[some].mean())
+        trunks = v.scene.layout.trunks
+        return float(trunks.tubes.radii[trunks.cell_types == cell_type].mean())
 
     return measure
 
@@ -117,9 +117,7 @@ def thick(v: View) -> float:
 
 def tubes(measure: Callable[[np.ndarray, np.ndarray], float]) -> Measure:
     """Of the middle lines (T, S, 3) and radii (T, S) of all mitochondria of the scene."""
-    return lambda v: float(
-        measure(v.scene.inclusions.nodes[v.mitochondria].astype(float), v.scene.inclusions.radii[v.mitochondria])
-    )
+    return lambda v: float(measure(v.tubes.nodes[v.mitochondria].astype(float), v.tubes.radii[v.mitochondria]))
 
 
 def lengths(nodes: np.ndarray) -> np.ndarray:
@@ -157,7 +155,7 @@ def halo(v: View) -> np.ndarray:
 
 
 def branches(v: View) -> float:
-    return len(v.mitochondria) / len(np.unique(v.scene.instance[v.mitochondria]))
+    return len(v.mitochondria) / len(np.unique(v.scene.inclusions.instance[v.mitochondria]))
 
 
 def of_each(measure: Callable[[np.ndarray], float], compartment: Compartment) -> Callable[[View], list[float]]:

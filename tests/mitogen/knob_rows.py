@@ -85,7 +85,7 @@ from knob_settings import (
     WIDE,
 )
 
-from mitogen.tissue.cells import CellType
+from mitogen.tissue.cell_types import CellType
 from mitogen.tissue.compartments import Compartment
 
 
@@ -109,7 +109,7 @@ ROWS = [
     Row("section.spacing_nm", 4, 40, lambda v: float(np.abs(np.diff(v.volume, axis=0)).mean()), {}),
     # --- cells
     Row("cells.calibre_nm", 120, 400, falls(cells_seen), {}),
-    Row("cells.calibre_spread", 0.1, 0.9, lambda v: float(np.log(v.scene.cells.radius).std()), {}),
+    Row("cells.calibre_spread", 0.1, 0.9, lambda v: float(np.log(v.crowd.radius).std()), {}),
     Row("cells.elongation", 1, 6, slimness, {"cells.calibre_nm": 100}),
     Row("cells.tortuosity", 0, 1, falls(solidity), {"cells.elongation": 3, "cells.calibre_nm": 120}),
     Row("cells.waviness_nm", 0, 40, border, {"cells.wave_length_nm": 150}),

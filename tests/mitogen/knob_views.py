@@ -9,13 +9,16 @@ from skimage.measure import regionprops
 
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.point_process import streams_of
+from mitogen.geometry.tubes import Tubes
 from mitogen.imaging.pipeline import photograph
+from mitogen.organelles.organelle import MITOCHONDRION
 from mitogen.recipe.recipe import Recipe
 from mitogen.rendering.image import grid_of, render
 from mitogen.scene.scene import Scene, build
 from mitogen.scene.section import Section, cut
-from mitogen.tissue.cells import cut_cells
 from mitogen.tissue.compartments import Compartment
+from mitogen.tissue.crowd import Crowd, cut_crowd
+from mitogen.tissue.neuropil import Neuropil
 
 SEED = 9
 SIZE = 112
@@ -40,16 +43,26 @@ class View:
     def section(self) -> Section:
         return cut(self.scene, self.params, self.grid, 0.0, streams_of(SEED, self.index), compartments=True)
 
+    @property
+    def crowd(self) -> Crowd:
+        assert isinstance(self.scene.layout, Neuropil)
+        return self.scene.layout.crowd
+
+    @property
+    def tubes(self) -> Tubes:
+        """Those of mitochondria and round bodies."""
+        return self.scene.inclusions.tubes
+
     @cached_property
     def owner(self) -> np.ndarray:
         """Cell of each pixel, before anything pushes into the crowd."""
-        return cut_cells(self.scene.cells, self.grid, 0.0).owner
+        return cut_crowd(self.crowd, self.grid, 0.0).owner
 
     @cached_property
     def layout(self) -> tuple[np.ndarray, np.ndarray]:
         """Centre of the cell under each pixel, and the distance of the nearest membrane, before anything pushes."""
-        cells = cut_cells(self.scene.cells, self.grid, 0.0)
-        return self.scene.cells.centre[cells.owner], cells.membrane
+        space = cut_crowd(self.crowd, self.grid, 0.0)
+        return self.crowd.centre[space.owner], space.membrane
 
     @cached_property
     def raw(self) -> np.ndarray:
@@ -71,7 +84,7 @@ class View:
 
     @cached_property
     def mitochondria(self) -> np.ndarray:
-        return np.flatnonzero(self.scene.body < 0)
+        return np.flatnonzero(self.scene.inclusions.species == MITOCHONDRION)
 
     @cached_property
     def profiles(self) -> list:

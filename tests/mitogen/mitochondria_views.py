@@ -3,12 +3,13 @@
 from functools import cache
 
 import numpy as np
+from layers import empty_canvas, layer_on, mitochondria_of
 from skimage.measure import label, regionprops
 
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.random_fields import random_waves
-from mitogen.geometry.tubes import Tubes, bend, cut_tubes
-from mitogen.organelles.mitochondria.drawing import Mitochondria, draw_mitochondria
+from mitogen.geometry.tubes import Tubes, bend
+from mitogen.organelles.mitochondria.drawing import draw_mitochondria
 from mitogen.organelles.mitochondria.shapes import (
     NODES,
     NUMBERS,
@@ -16,6 +17,7 @@ from mitogen.organelles.mitochondria.shapes import (
     shape_mitochondrion,
     sizes_of,
 )
+from mitogen.organelles.organelle import Inclusions
 from mitogen.recipe.tissue_knobs import KNOBS
 from mitogen.tissue.canvas import Canvas
 from mitogen.tissue.compartments import Compartment
@@ -65,19 +67,18 @@ def draw_one(
 ) -> tuple[Canvas, np.ndarray]:
     """Draw the mitochondria `tubes`, or a rod along x, on an empty canvas; the second result is the distance map."""
     shapes = tubes or rod()
-    shape = grid.shape
-    canvas = Canvas(
-        grid, z_nm, np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.full(shape, 1e4, np.float32),
-        np.zeros(shape, np.float32), np.ones(shape, np.bool_), np.full(shape, 1e4, np.float32),
-        np.full(shape, params["cells.cytoplasm"], np.float32), np.zeros(shape, np.float32),
-        np.full(shape, Compartment.CYTOPLASM, np.uint8),
-    )  # fmt: skip
-    flat = np.zeros(shape, np.float32)
-    tubes_here = cut_tubes(shapes, grid, z_nm, 120.0, flat, np.zeros(len(shapes), np.float32))
+    canvas = empty_canvas(grid, z_nm)
+    canvas.density[...] = params["cells.cytoplasm"]
+    canvas.compartments[...] = Compartment.CYTOPLASM
     looks = np.random.default_rng(seed).random((len(shapes), 8))
-    instance = np.arange(1, len(shapes) + 1, dtype=np.int32)
-    draw_mitochondria(canvas, tubes_here, Mitochondria(shapes, instance, looks), params, TEXTURE, key=7)
-    return canvas, tubes_here.distance
+    return canvas, draw_on(canvas, params, mitochondria_of(shapes, range(1, len(shapes) + 1), looks))
+
+
+def draw_on(canvas: Canvas, params: dict[str, float], mitochondria: Inclusions) -> np.ndarray:
+    """Draw mitochondria on a canvas; returns the distance map."""
+    layer = layer_on(canvas, params, fields={"texture": TEXTURE}, keys={"matrix": 7}, inclusions=mitochondria)
+    draw_mitochondria(layer)
+    return layer.inclusions.map.distance
 
 
 def cristae_of(canvas: Canvas) -> list:

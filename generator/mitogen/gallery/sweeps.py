@@ -21,6 +21,8 @@ def span(knob: Knob, distribution: Distribution, count: int) -> tuple[float, ...
     Returns:
         `count` ascending numbers within the allowed range, rounded to about a hundredth of the span.
     """
+    if knob.names:
+        return tuple(map(float, range(len(knob.names))))
     low, high = distribution.support
     if isinstance(distribution, Choice) and not isclose(low, high):
         return _like(distribution.values, knob.high, count)

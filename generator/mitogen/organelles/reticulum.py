@@ -1,7 +1,6 @@
 """Endoplasmic reticulum: curved, finite cisternae, smooth or studded with ribosomes, and smooth tubules."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +8,12 @@ from scipy.special import ndtri
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
+from mitogen.geometry.level_sets import Level, slope, thread
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
-from mitogen.geometry.random_fields import Waves
-from mitogen.organelles.level_sets import level, slope, thread
-from mitogen.tissue.canvas import Canvas
+from mitogen.organelles.cytoplasm.granules import draw_granules
+from mitogen.organelles.cytoplasm.particles import ribosome
+from mitogen.organelles.organelle import Layer, Organelle
+from mitogen.tissue.canvas import Paint, Raster, Space, mark
 from mitogen.tissue.compartments import Compartment
 
 MEMBRANE_NM = 7.0
@@ -20,75 +21,124 @@ NONE, SINGLE, STACKED = 0, 1, 2
 """How cisternae run in a cell: not at all, one by one, or side by side as in Nissl bodies."""
 
 
-@dataclass(frozen=True, eq=False)
-class SheetFields:
+class _Sheets(NamedTuple):
+    """The cisternae of an image.
+
+    Attributes:
+        habit: (C,) uint8, how they run in each cell: `NONE`, `SINGLE` or `STACKED`.
+        levels: (3,) float64 level of `patch` above which they occur, for each habit.
+        folds: how often the phase turns.
+        half_lumen: half the width of the lumen in nm.
+        lumen: stain of the lumen.
+        stain: stain of the membrane.
+        rough_level: level of `rough` above which they bear ribosomes.
+    """
+
+    habit: NDArray[np.uint8]
+    levels: NDArray[np.float64]
+    folds: float
+    half_lumen: float
+    lumen: float
+    stain: float
+    rough_level: float
+
+
+class _SheetFields(NamedTuple):
     """What lays out cisternae.
 
     Attributes:
         phase: a cisterna runs where it is near a whole number.
         patch: bounds the patches in which cisternae occur.
-        width: makes the lumen narrow and wide.
-        rough: decides which cisternae bear ribosomes.
+        width: (Y, X) float32, makes the lumen narrow and wide.
+        rough: (Y, X) float32, decides which cisternae bear ribosomes.
     """
 
-    phase: Waves
-    patch: Waves
-    width: Waves
-    rough: Waves
+    phase: Level
+    patch: Level
+    width: FloatArray
+    rough: FloatArray
 
 
-def draw_cisternae(
-    canvas: Canvas, params: Mapping[str, float], fields: SheetFields, habit: NDArray[np.uint8]
-) -> NDArray[np.bool_]:
-    """Draw flattened cisternae.
+class _Tubules(NamedTuple):
+    """The tubules of an image.
 
-    Args:
-        canvas: its density is changed in place.
-        params: the image's params.
-        fields: what lays them out.
-        habit: (N,) uint8, how they run in each cell: `NONE`, `SINGLE` or `STACKED`.
-
-    Returns:
-        (Y, X) bool, where the ribosomes of rough cisternae have their centres.
+    Attributes:
+        holds: (C,) bool, which cells have them.
+        mean_slope: of the fields that lay them out.
+        level: level of `patch` above which they occur.
+        radius: outer radius in nm.
+        lumen: stain of the lumen.
+        stain: stain of the membrane.
     """
+
+    holds: NDArray[np.bool_]
+    mean_slope: float
+    level: float
+    radius: float
+    lumen: float
+    stain: float
+
+
+class _TubuleFields(NamedTuple):
+    """What lays out tubules: they run where the first two vanish, and where the last is high."""
+
+    first: Level
+    second: Level
+    patch: Level
+
+
+def draw_reticulum(layer: Layer) -> None:
+    """Draw flattened cisternae, the ribosomes on them, and smooth tubules."""
+    studded = _draw_cisternae(layer)
+    ribosomes = ribosome(layer.params, 32.0, 0.85)
+    draw_granules(layer.canvas, ribosomes, studded, layer.keys["studs"], Compartment.RIBOSOME)
+    _draw_tubules(layer)
+
+
+def _draw_cisternae(layer: Layer) -> NDArray[np.bool_]:
+    """Draw cisternae; returns (Y, X) bool, where the ribosomes of rough ones have their centres."""
+    canvas, params, fields = layer.canvas, layer.params, layer.fields
     studded = np.zeros(canvas.grid.shape, np.bool_)
     share = params["reticulum.cisternae_share"]
+    habit = np.where(layer.holding("stacked_cisternae"), STACKED, 0) + np.where(layer.holding("cisternae"), SINGLE, 0)
     if share <= 0 or not habit.any():
         return studded
-    # Cell bodies are fuller of cisternae than their branches.
-    levels = np.array([9.0, _quantile(share), _quantile(min(0.1 + 3 * share, 1.0))])
-    _draw_sheets(
-        canvas.density, canvas.compartments, np.uint8(Compartment.RETICULUM), studded, canvas.owner, habit, canvas.free,
-        canvas.membrane, canvas.room, *level(canvas, fields.phase), *level(canvas, fields.patch),
-        canvas.on_section(fields.width), canvas.on_section(fields.rough), canvas.grid.pixel_nm,
-        canvas.grid.thickness_nm, levels, params["reticulum.sheets"], params["reticulum.lumen_nm"] / 2,
-        params["reticulum.lumen_density"], params["reticulum.membrane_density"],
+    sheets = _Sheets(
+        habit.astype(np.uint8),
+        # Cell bodies are fuller of cisternae than their branches.
+        np.array([9.0, _quantile(share), _quantile(min(0.1 + 3 * share, 1.0))]),
+        params["reticulum.sheets"],
+        params["reticulum.lumen_nm"] / 2,
+        params["reticulum.lumen_density"],
+        params["reticulum.membrane_density"],
         _quantile(params["reticulum.rough_share"]),
-    )  # fmt: skip
+    )
+    laid_out = _SheetFields(
+        canvas.level(fields["sheets"]),
+        canvas.level(fields["sheet_patch"]),
+        layer.on_section("coarse"),
+        layer.on_section("wander_1"),
+    )
+    _draw_sheets(canvas.paint(Compartment.RETICULUM), canvas.space, canvas.raster, laid_out, sheets, studded)
     return studded
 
 
-def draw_tubules(
-    canvas: Canvas, params: Mapping[str, float], fields: tuple[Waves, Waves, Waves], holds: NDArray[np.bool_]
-) -> None:
-    """Draw smooth tubules around the curves on which the first two fields vanish.
-
-    Args:
-        canvas: its density is changed in place.
-        params: the image's params.
-        fields: two fields of the same wavelength, and one that bounds the patches in which tubules occur.
-        holds: (N,) bool, which cells have them.
-    """
+def _draw_tubules(layer: Layer) -> None:
+    """Draw smooth tubules around the curves on which two fields vanish."""
+    canvas, params, fields = layer.canvas, layer.params, layer.fields
+    holds = layer.holding("tubules")
     if params["reticulum.tubule_share"] <= 0 or not holds.any():
         return
-    _draw_threads(
-        canvas.density, canvas.compartments, np.uint8(Compartment.RETICULUM), canvas.owner, holds, canvas.free,
-        canvas.membrane,
-        canvas.room, *level(canvas, fields[0]), *level(canvas, fields[1]), *level(canvas, fields[2]),
-        canvas.grid.pixel_nm, canvas.grid.thickness_nm, fields[0].mean_slope,
-        _quantile(params["reticulum.tubule_share"]), params["reticulum.tubule_radius_nm"],
-        params["reticulum.lumen_density"], params["reticulum.membrane_density"],
-    )  # fmt: skip
+    tubules = _Tubules(
+        holds,
+        fields["tubule_1"].mean_slope,
+        _quantile(params["reticulum.tubule_share"]),
+        params["reticulum.tubule_radius_nm"],
+        params["reticulum.lumen_density"],
+        params["reticulum.membrane_density"],
+    )
+    laid_out = _TubuleFields(*(canvas.level(fields[name]) for name in ("tubule_1", "tubule_2", "tubule_patch")))
+    _draw_threads(canvas.paint(Compartment.RETICULUM), canvas.space, canvas.raster, laid_out, tubules)
 
 
 def _quantile(share: float) -> float:
@@ -98,77 +148,69 @@ def _quantile(share: float) -> float:
 
 @compiled
 def _draw_sheets(
-    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, studded: NDArray[np.bool_],
-    owner: NDArray[np.int32], habit: NDArray[np.uint8], free: NDArray[np.bool_], membrane: FloatArray, room: FloatArray,
-    phase: FloatArray, phase_rise: FloatArray, patch: FloatArray, patch_rise: FloatArray, width: FloatArray,
-    rough: FloatArray, pixel: float, thickness: float, levels: NDArray[np.float64], sheets: float, half_lumen: float,
-    lumen: float, stain: float, rough_level: float,
-) -> None:  # fmt: skip
-    wall = MEMBRANE_NM
+    paint: Paint, space: Space, raster: Raster, fields: _SheetFields, sheets: _Sheets, studded: NDArray[np.bool_]
+) -> None:
+    density, membrane = paint.density, space.membrane
+    pixel, thickness, half_lumen = raster.pixel, raster.thickness, sheets.half_lumen
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
-            runs = habit[owner[i, j]]
-            depth = patch[i, j] - levels[runs]
-            if runs == NONE or depth < -0.5 or membrane[i, j] < 14 or not free[i, j]:
+            runs = sheets.habit[space.owner[i, j]]
+            depth = fields.patch.value[i, j] - sheets.levels[runs]
+            if runs == NONE or depth < -0.5 or membrane[i, j] < 14 or not space.free[i, j]:
                 continue
-            fold = phase[i, j] * sheets
+            fold = fields.phase.value[i, j] * sheets.folds
             nearest = np.round(fold)
             if runs == SINGLE and nearest != 0:
                 continue
-            gz, gy, gx = slope(phase, phase_rise, i, j, pixel)
+            gz, gy, gx = slope(fields.phase, i, j, pixel)
             steep = max(np.sqrt(gz * gz + gy * gy + gx * gx), 1e-7)
-            distance = abs(fold - nearest) / (steep * sheets)
+            distance = abs(fold - nearest) / (steep * sheets.folds)
             if distance > 1.5 * half_lumen + 60 + thickness:
                 continue
             # Narrow and wide by turns; crowded sheets are thin, and leave cytoplasm between them.
-            half = half_lumen * (1 + 0.35 * np.tanh(width[i, j]))
-            half = min(half, 0.4 / (steep * sheets) - wall - 8)
+            half = half_lumen * (1 + 0.35 * np.tanh(fields.width[i, j]))
+            half = min(half, 0.4 / (steep * sheets.folds) - MEMBRANE_NM - 8)
             if half < 3:
                 continue
-            pz, py, px = slope(patch, patch_rise, i, j, pixel)
-            edge = depth / max(np.sqrt(pz * pz + py * py + px * px), 1e-7)
-            edge = min(edge, membrane[i, j] - 12, room[i, j] - 12) - half - wall
+            edge = _within(fields.patch, depth, i, j, pixel)
+            edge = min(edge, membrane[i, j] - 12, space.room[i, j] - 12) - half - MEMBRANE_NM
             if edge < 0:
                 distance = np.sqrt(distance * distance + edge * edge)
             s = distance - half
             # No cisterna is flat to a few nanometres where it is cut along its face.
             normal = gz / steep
             reach = reach_at(normal, thickness, pixel) + 6 * normal * normal
-            if s > wall + reach:
-                bears = runs == STACKED or rough[i, j] > rough_level
-                studded[i, j] = bears and rough_level < 4 and s < wall + 18
+            if s > MEMBRANE_NM + reach:
+                bears = runs == STACKED or fields.rough[i, j] > sheets.rough_level
+                studded[i, j] = bears and sheets.rough_level < 4 and s < MEMBRANE_NM + 18
                 continue
             value = density[i, j]
-            value += inside_at(s, reach) * (lumen - value)
-            value += layer_at(s, reach, 0.0, wall) * (stain - value)
+            value += inside_at(s, reach) * (sheets.lumen - value)
+            value += layer_at(s, reach, 0.0, MEMBRANE_NM) * (sheets.stain - value)
             density[i, j] = value
-            if compartments.size > 0 and s <= wall:
-                compartments[i, j] = compartment
+            if s <= MEMBRANE_NM:
+                mark(paint, i, j)
 
 
 @compiled
-def _draw_threads(
-    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, owner: NDArray[np.int32],
-    holds: NDArray[np.bool_], free: NDArray[np.bool_], membrane: FloatArray, room: FloatArray, first: FloatArray,
-    first_rise: FloatArray, second: FloatArray, second_rise: FloatArray, patch: FloatArray, patch_rise: FloatArray,
-    pixel: float, thickness: float, mean_slope: float, level_of_patch: float, radius: float, lumen: float,
-    stain: float,
-) -> None:  # fmt: skip
+def _draw_threads(paint: Paint, space: Space, raster: Raster, fields: _TubuleFields, tubules: _Tubules) -> None:
+    density, membrane = paint.density, space.membrane
+    first, second, patch = fields.first.value, fields.second.value, fields.patch.value
+    radius, pixel, thickness = tubules.radius, raster.pixel, raster.thickness
     farthest = radius + 0.5 * thickness + pixel
-    far = 3.5 * mean_slope * farthest
+    far = 3.5 * tubules.mean_slope * farthest
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
-            if abs(first[i, j]) > far or abs(second[i, j]) > far or not holds[owner[i, j]]:
+            if abs(first[i, j]) > far or abs(second[i, j]) > far or not tubules.holds[space.owner[i, j]]:
                 continue
-            depth = patch[i, j] - level_of_patch
-            if depth < -0.5 or membrane[i, j] < radius * 0.6 + 6 or not free[i, j]:
+            depth = patch[i, j] - tubules.level
+            if depth < -0.5 or membrane[i, j] < radius * 0.6 + 6 or not space.free[i, j]:
                 continue
-            distance, normal = thread(first, first_rise, second, second_rise, i, j, pixel, farthest)
+            distance, normal = thread(fields.first, fields.second, i, j, pixel, farthest)
             if distance > farthest:
                 continue
-            pz, py, px = slope(patch, patch_rise, i, j, pixel)
-            edge = depth / max(np.sqrt(pz * pz + py * py + px * px), 1e-7)
-            edge = min(edge, membrane[i, j] - 10, room[i, j] - 12) - radius
+            edge = _within(fields.patch, depth, i, j, pixel)
+            edge = min(edge, membrane[i, j] - 10, space.room[i, j] - 12) - radius
             if edge < 0:
                 distance = np.sqrt(distance * distance + edge * edge)
             s = distance - radius
@@ -176,8 +218,32 @@ def _draw_threads(
             if s > reach:
                 continue
             value = density[i, j]
-            value += inside_at(s, reach) * (lumen - value)
-            value += layer_at(s, reach, -MEMBRANE_NM, 0.0) * (stain - value)
+            value += inside_at(s, reach) * (tubules.lumen - value)
+            value += layer_at(s, reach, -MEMBRANE_NM, 0.0) * (tubules.stain - value)
             density[i, j] = value
-            if compartments.size > 0 and s <= 0:
-                compartments[i, j] = compartment
+            if s <= 0:
+                mark(paint, i, j)
+
+
+@compiled
+def _within(patch: Level, depth: float, i: int, j: int, pixel: float) -> float:
+    """Distance in nm of a pixel from the edge of its patch, whose field exceeds the edge's level by `depth` there."""
+    pz, py, px = slope(patch, i, j, pixel)
+    return float(depth / max(np.sqrt(pz * pz + py * py + px * px), 1e-7))
+
+
+RETICULUM = Organelle(
+    "reticulum",
+    draw_reticulum,
+    fields={
+        "sheets": 900.0,
+        "sheet_patch": 700.0,
+        "coarse": 350.0,
+        "wander_1": 900.0,
+        "tubule_1": lambda params: params["reticulum.tubule_spacing_nm"],
+        "tubule_2": lambda params: params["reticulum.tubule_spacing_nm"],
+        "tubule_patch": 700.0,
+    },
+    keys=("studs",),
+    compartments=(Compartment.RETICULUM, Compartment.RIBOSOME),
+)

@@ -225,6 +225,30 @@ class Choice(Distribution):
         return table | {"weights": [_tidy(w) for w in self.weights]} if self.weights else table
 
 
+@dataclass(frozen=True, config=_CONFIG)
+class Named(Distribution):
+    """One of a few things with names. In TOML: `"neuropil"`, or a choice of names as one of numbers."""
+
+    places: Fixed | Choice
+    names: tuple[str, ...]
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """First and last place among the names."""
+        return self.places.support
+
+    def ppf(self, u: float) -> float:
+        """Return the place of a name at quantile `u` in (0, 1)."""
+        return self.places.ppf(u)
+
+    def toml(self) -> object:
+        """Return its form in a recipe."""
+        if isinstance(self.places, Fixed):
+            return self.names[int(self.places.value)]
+        table = {"choice": [self.names[int(value)] for value in self.places.values]}
+        return table | {"weights": [_tidy(w) for w in self.places.weights]} if self.places.weights else table
+
+
 def _check_order(low: float, high: float) -> None:
     if not low <= high:  # also true for NaN
         raise ValueError(f"low {low:g} and high {high:g}; expected low <= high")
@@ -269,4 +293,4 @@ def _inline(value: object) -> str:
         return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_inline, value)) + "]"
-    return repr(value)
+    return f'"{value}"' if isinstance(value, str) else repr(value)

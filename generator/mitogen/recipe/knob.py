@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pydantic import ValidationError
 
 from mitodata.errors import did_you_mean
-from mitogen.recipe.distributions import Choice, Distribution, Fixed, LogNormal, LogUniform, Normal, Uniform
+from mitogen.recipe.distributions import Choice, Distribution, Fixed, LogNormal, LogUniform, Named, Normal, Uniform
 
 KINDS: dict[str, type[Uniform] | type[LogUniform] | type[Normal] | type[LogNormal]] = {
     "uniform": Uniform,
@@ -28,6 +28,8 @@ class Knob:
         low, high: the allowed range, both ends included.
         default: a number or a distribution.
         help: one line of meaning.
+        names: for a knob that chooses, what its whole numbers from 0 on are called; a new name comes last, because
+            files hold the numbers.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Knob:
     high: float
     default: float | Distribution
     help: str
+    names: tuple[str, ...] = ()
 
     def fit(self, value: object) -> Distribution:
         """Turn a number, a distribution or its TOML form into a distribution within this knob's range.
@@ -43,6 +46,8 @@ class Knob:
         Raises:
             ValueError: it is no distribution, an impossible one, or reaches outside the range; the text says which.
         """
+        if self.names:
+            return self._choose(value)
         try:
             spec = parse(value).bounded(self.low, self.high)
         except ValidationError as error:
@@ -57,18 +62,46 @@ class Knob:
         """Write down the knob for a reader, in three lines."""
         return f"{self.name}\n  {self.help}\n  {self.limits()}"
 
+    def _choose(self, value: object) -> Named:
+        """Read a name or a choice of names; their numbers will do."""
+        match value:
+            case Named():
+                return value
+            case {"choice": list(some), **rest}:
+                places = parse({"choice": [self._place(one) for one in some], **rest})
+            case _:
+                places = parse(self._place(value))
+        if not isinstance(places, Fixed | Choice):
+            raise ValueError(f"got {places.text()}; expected one of {', '.join(self.names)}, or a choice of them")
+        return Named(places, self.names)
+
+    def _place(self, value: object) -> int:
+        """The number of a name."""
+        if isinstance(value, str) and value in self.names:
+            return self.names.index(value)
+        if isinstance(value, int | float) and value in range(len(self.names)) and not isinstance(value, bool):
+            return int(value)
+        hint = did_you_mean(value, list(self.names)) if isinstance(value, str) else ""
+        raise ValueError(f"got {value!r}{hint}; expected one of {', '.join(self.names)}, or a choice of them")
+
     def _unit(self) -> str:
         """The unit behind a number, with a space; nothing for plain ratios and counts."""
         return "" if self.unit in ("", "1") else f" {self.unit}"
 
     def limits(self) -> str:
         """Write down its range and default on one line."""
-        return f"allowed {self.low:g} to {self.high:g}{self._unit()}; default {self.fit(self.default).text()}"
+        allowed = f"{self.low:g} to {self.high:g}{self._unit()}" if not self.names else " or ".join(self.names)
+        return f"allowed {allowed}; default {self.fit(self.default).text()}"
 
 
 def knob(name: str, unit: str, allowed: tuple[float, float], default: Distribution | float, text: str) -> Knob:
     """Write a knob on one line."""
     return Knob(name, unit=unit, low=allowed[0], high=allowed[1], default=default, help=text)
+
+
+def choice(name: str, names: tuple[str, ...], text: str) -> Knob:
+    """Write a knob that chooses one of some names on one line; the first is its default."""
+    return Knob(name, unit="1", low=0, high=len(names) - 1, default=0, help=text, names=names)
 
 
 def knob_table(*knobs: Knob) -> Mapping[str, Knob]:

@@ -123,11 +123,14 @@ def _meaning(knob: Knob) -> str:
 
 
 def _range_name(knob: Knob) -> str:
-    return f"from-{knob.low:g}-to-{knob.high:g}"
+    return f"one-of-{'-'.join(knob.names)}" if knob.names else f"from-{knob.low:g}-to-{knob.high:g}"
 
 
 def _value_schema(knob: Knob) -> Schema:
-    """A number or a distribution within a knob's range."""
+    """A number or a distribution within a knob's range; of one that chooses, a name or a choice of names."""
+    if knob.names:
+        name: Schema = {"enum": [*knob.names, *range(len(knob.names))]}
+        return {"anyOf": [name, _choice_schema(name)]}
     inside = {"minimum": knob.low, "maximum": knob.high}
     within: dict[str, Schema] = {"choice": {"items": inside}}
     for key, kind in KINDS.items():
@@ -139,15 +142,21 @@ def _value_schema(knob: Knob) -> Schema:
 def _distribution_schema() -> Schema:
     """The form of distributions, whatever their range; their parts are those of their pydantic models."""
     kinds = [_kind_schema(key, TypeAdapter(kind).json_schema()) for key, kind in KINDS.items()]
-    numbers = {"type": "array", "items": {"type": "number"}, "minItems": 1}
-    weights = {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1}
-    choice = {
+    return {"type": "object", "anyOf": [*kinds, _choice_schema({"type": "number"})]}
+
+
+def _choice_schema(item: Schema) -> Schema:
+    """A choice of such items."""
+    return {
+        "type": "object",
         "description": _first_line(TypeAdapter(Choice).json_schema()),
-        "properties": {"choice": numbers, "weights": weights},
+        "properties": {
+            "choice": {"type": "array", "items": item, "minItems": 1},
+            "weights": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1},
+        },
         "required": ["choice"],
         "additionalProperties": False,
     }
-    return {"type": "object", "anyOf": [*kinds, choice]}
 
 
 def _kind_schema(key: str, model: Mapping[str, Any]) -> Schema:

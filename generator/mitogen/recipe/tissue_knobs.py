@@ -5,6 +5,7 @@ that a network trained on them has seen more than it will meet.
 """
 
 from mitogen.recipe.distributions import Choice, LogNormal, LogUniform, Uniform
+from mitogen.recipe.knob import choice as _choice
 from mitogen.recipe.knob import knob as _knob
 from mitogen.recipe.knob import knob_table
 
@@ -13,6 +14,8 @@ KNOBS = knob_table(
     _knob("section.pixel_nm", "nm", (1, 50), 8.0, "Edge length of a pixel. A distribution gives every image a voxel size of its own."),
     _knob("section.thickness_nm", "nm", (1, 200), LogUniform(5, 45), "Thickness of the section that one image averages over."),
     _knob("section.spacing_nm", "nm", (1, 200), 8.0, "Distance between neighbouring sections of a volume."),
+    # --- how cells fill space ----------------------------------------------------------------------------------
+    _choice("tissue.arrangement", ("neuropil",), "How cells are arranged: neuropil, a crowd of neurites. Files hold its number, from 0."),
     # --- cells -------------------------------------------------------------------------------------------------
     _knob("cells.calibre_nm", "nm", (60, 2000), LogNormal(230, 0.45, 90, 600), "Median radius of the cell profiles that crowd the tissue."),
     _knob("cells.calibre_spread", "1", (0, 1.2), Uniform(0.25, 0.75), "Scatter of the radius from cell to cell (of its logarithm)."),

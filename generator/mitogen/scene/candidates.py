@@ -2,7 +2,7 @@
 
 Space is divided into blocks (see `point_process`); which candidates a block holds, how far each reaches and what
 shape it has
-depend on the key of its process alone. Which of them stay is decided in `crowd`.
+depend on the key of its process alone. Which of them stay is decided in `placement`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,35 +15,37 @@ from mitogen.geometry.collisions import bounds
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.point_process import Box, StreamOf, blocks_of, fill_block, key_of
-from mitogen.organelles.mitochondria.drawing import candidates_per_um3
 from mitogen.organelles.mitochondria.shapes import (
     LENGTH,
-    LOOKS,
     NODES,
     NUMBERS,
+    PRIORITY,
     Sizes,
+    candidates_per_um3,
     extent_of_mitochondrion,
     largest_nm,
     shape_mitochondrion,
 )
-from mitogen.organelles.round_bodies import ASPECT, SECTIONS, SPREAD, extent_of_body, shape_body
-from mitogen.organelles.round_bodies import LOOKS as LOOKS_OF_BODIES
+from mitogen.organelles.organelle import MITOCHONDRION
+from mitogen.organelles.round_bodies.shapes import ASPECT, SPREAD, extent_of_body, shape_body
+from mitogen.organelles.round_bodies.shapes import PRIORITY as PRIORITY_OF_BODIES
+from mitogen.organelles.table import ROUND_BODIES
 
 LONG = 0.7
 """Share of the mitochondria, by length, that are not long."""
 
-KIND = np.dtype(
+GROUP = np.dtype(
     [
         ("key", np.uint64),  # of the process that scatters them
         ("edge", np.float64),  # of its blocks in nm
         ("mean", np.float64),  # how many of them a block holds before any goes
-        ("body", np.int8),  # see `bodies.Body`, -1 for mitochondria
+        ("species", np.int8),  # see `organelle.Inclusions`
         ("largest", np.float64),  # none reaches further from its centre, in nm
         ("radius", np.float64),  # of bodies in nm
         ("aspect", np.float64),  # the largest ratio of length to width of bodies
         ("shortest", np.float64),  # quantiles between which the lengths of mitochondria lie
         ("longest", np.float64),
-        ("decider", np.int64),  # which of its numbers decides between two of this kind
+        ("decider", np.int64),  # which of its numbers decides between two of this group
         ("z", np.int64),  # the first block that can be of interest
         ("y", np.int64),
         ("x", np.int64),
@@ -53,20 +55,20 @@ KIND = np.dtype(
         ("start", np.int64),  # index of the first of them
     ]
 )
-"""One kind of candidates; earlier kinds win against all later ones."""
+"""One group of candidates; earlier groups win against all later ones."""
 
 
-class Crowd(NamedTuple):
-    """All that was made so far; K kinds, N candidates at most.
+class Candidates(NamedTuple):
+    """All that was made so far; G groups, N candidates at most.
 
     Attributes:
-        kinds: (K,) see `KIND`.
+        groups: (G,) see `GROUP`.
         sizes: what the shapes of mitochondria follow.
         begin, end: (all blocks,) int64 which rows each block holds; -1 for those nobody looked into.
         farthest: (all blocks,) float64 the largest reach in each.
         filled: (2,) int64 how many rows are filled, and whether there were too few.
         rows: (N, 3 + NUMBERS) float64 centre and numbers in 0-1 of each candidate.
-        kind: (N,) int8 its kind.
+        group: (N,) int8 its group.
         priority: (N,) float64 the lower wins.
         extent: (N, 2) float64 length of its middle line and radius in nm.
         ball: (N, 4) float64 its centre, and how far it reaches from there at most.
@@ -76,14 +78,14 @@ class Crowd(NamedTuple):
         first, out: (N,) int8 whether the first round keeps it, or puts it out; -1 as long as nobody asked.
     """
 
-    kinds: NDArray[np.void]
+    groups: NDArray[np.void]
     sizes: Sizes
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
     farthest: NDArray[np.float64]
     filled: NDArray[np.int64]
     rows: NDArray[np.float64]
-    kind: NDArray[np.int8]
+    group: NDArray[np.int8]
     priority: NDArray[np.float64]
     extent: NDArray[np.float64]
     ball: NDArray[np.float64]
@@ -97,11 +99,11 @@ class Crowd(NamedTuple):
     out: NDArray[np.int8]
 
 
-def empty_crowd(kinds: NDArray[np.void], sizes: Sizes, room: int) -> Crowd:
-    """A crowd in which nobody has looked anywhere, with room for so many candidates."""
-    begin = np.full((kinds["depth"] * kinds["height"] * kinds["width"]).sum(), -1)
-    return Crowd(
-        kinds,
+def no_candidates(groups: NDArray[np.void], sizes: Sizes, room: int) -> Candidates:
+    """What is there before anybody has looked anywhere, with room for so many candidates."""
+    begin = np.full((groups["depth"] * groups["height"] * groups["width"]).sum(), -1)
+    return Candidates(
+        groups,
         sizes,
         begin,
         np.empty_like(begin),
@@ -123,48 +125,58 @@ def empty_crowd(kinds: NDArray[np.void], sizes: Sizes, room: int) -> Crowd:
     )
 
 
-def make_kinds(params: Mapping[str, float], streams: StreamOf) -> Iterator[tuple[float | np.uint64, ...]]:
-    """All kinds of candidates, mitochondria first, then the largest bodies first.
+def make_groups(params: Mapping[str, float], streams: StreamOf) -> NDArray[np.void]:
+    """All groups of candidates (G,), see `GROUP`: mitochondria first, then the largest bodies first."""
+    return np.array([*_mitochondria(params, streams), *_round_bodies(params, streams)], GROUP)
 
-    Long mitochondria come first because they have more rivals than short ones: without a head start few would be left.
+
+def _mitochondria(params: Mapping[str, float], streams: StreamOf) -> Iterator[tuple[float | np.uint64, ...]]:
+    """Long mitochondria and short ones.
+
+    The long come first because they have more rivals than the short: without a head start few would be left.
     """
     density = candidates_per_um3(params)
     for name, low, high in (("long", LONG, 1.0), ("short", 0.0, LONG)):
         key, blocks = key_of(streams, f"mitochondria/{name}"), blocks_of(density * (high - low))
-        yield key, *blocks, -1, largest_nm(params, high), 0.0, 0.0, low, high, LOOKS.start, *[0] * 7
-    for body, name in sorted(SECTIONS.items(), key=lambda item: -params[f"{item[1]}.radius_nm"]):
+        largest = largest_nm(params, high)
+        yield key, *blocks, MITOCHONDRION, largest, 0.0, 0.0, low, high, PRIORITY, *[0] * 7
+
+
+def _round_bodies(params: Mapping[str, float], streams: StreamOf) -> Iterator[tuple[float | np.uint64, ...]]:
+    """Round bodies, by their radius."""
+    names = [organelle.name for organelle in ROUND_BODIES]
+    for species, name in sorted(enumerate(names), key=lambda item: -params[f"{item[1]}.radius_nm"]):
         radius, blocks = params[f"{name}.radius_nm"], blocks_of(params[f"{name}.density_per_um3"])
         aspect = params.get(f"{name}.aspect", ASPECT)
         largest = aspect * radius * np.exp(2 * SPREAD)
-        decider = LOOKS_OF_BODIES.stop - 1
-        yield key_of(streams, name), *blocks, int(body), largest, radius, aspect, 0.0, 1.0, decider, *[0] * 7
+        yield key_of(streams, name), *blocks, species, largest, radius, aspect, 0.0, 1.0, PRIORITY_OF_BODIES, *[0] * 7
 
 
-def lay_blocks(kinds: NDArray[np.void], window: Box, gap_nm: float) -> None:
-    """Find the blocks of each kind that can be of interest in a window."""
-    # One rival is looked for after the other, each of the kind of the one before or an earlier one: a chain of three
+def lay_blocks(groups: NDArray[np.void], window: Box, gap_nm: float) -> None:
+    """Find the blocks of each group that can be of interest in a window."""
+    # One rival is looked for after the other, each of the group of the one before or an earlier one: a chain of three
     # from what is seen, and around the last of them whether there is another.
-    largest = np.maximum.accumulate(kinds["largest"][::-1])[::-1]
+    largest = np.maximum.accumulate(groups["largest"][::-1])[::-1]
     margin = 7 * largest + 4 * max(gap_nm, 0.0)
-    edge = kinds["edge"][:, None]
+    edge = groups["edge"][:, None]
     corner = np.floor((window[0] - margin[:, None]) / edge)
     count = np.floor((window[1] + margin[:, None]) / edge) + 1 - corner
-    count[kinds["mean"] == 0] = 0
+    count[groups["mean"] == 0] = 0
     for k in range(3):
-        kinds[("z", "y", "x")[k]], kinds[("depth", "height", "width")[k]] = corner[:, k], count[:, k]
+        groups[("z", "y", "x")[k]], groups[("depth", "height", "width")[k]] = corner[:, k], count[:, k]
     blocks = count.prod(axis=1)
-    kinds["start"] = np.cumsum(blocks) - blocks
+    groups["start"] = np.cumsum(blocks) - blocks
 
 
 @compiled
 def blocks_near(
-    crowd: Crowd, kind: int, low: NDArray[np.float64], high: NDArray[np.float64], margin: float
+    made: Candidates, group: int, low: NDArray[np.float64], high: NDArray[np.float64], margin: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First block (z, y, x) of a kind that a box with a margin meets, and one past the last.
+    """First block (z, y, x) of a group that a box with a margin meets, and one past the last.
 
     They are counted from the first that can be of interest.
     """
-    about = crowd.kinds[kind]
+    about = made.groups[group]
     begin, end = np.zeros(3, np.int64), np.zeros(3, np.int64)
     if about.mean > 0:
         start, most = (about.z, about.y, about.x), (about.depth, about.height, about.width)
@@ -175,47 +187,47 @@ def blocks_near(
 
 
 @compiled
-def look_into(crowd: Crowd, kind: int, z: int, y: int, x: int) -> int:
+def look_into(made: Candidates, group: int, z: int, y: int, x: int) -> int:
     """Index of a block, which is filled if nobody looked into it before."""
-    about = crowd.kinds[kind]
+    about = made.groups[group]
     block = about.start + (z * about.height + y) * about.width + x
-    if crowd.begin[block] < 0:
-        begin = crowd.filled[0]
-        end = fill_block(about.key, about.z + z, about.y + y, about.x + x, about.mean, about.edge, crowd.rows, begin)
+    if made.begin[block] < 0:
+        begin = made.filled[0]
+        end = fill_block(about.key, about.z + z, about.y + y, about.x + x, about.mean, about.edge, made.rows, begin)
         if end < 0:
-            crowd.filled[1] = 1
+            made.filled[1] = 1
             end = begin
-        crowd.farthest[block] = 0.0
+        made.farthest[block] = 0.0
         for n in range(begin, end):
-            numbers = crowd.rows[n, 3:]
-            if about.body < 0:
+            numbers = made.rows[n, 3:]
+            if about.species == MITOCHONDRION:
                 numbers[LENGTH] = about.shortest + (about.longest - about.shortest) * numbers[LENGTH]
-                extent = extent_of_mitochondrion(numbers, crowd.sizes)
-                reach = extent[0] / 2 + extent[1] * (1 + crowd.sizes.unevenness)
+                extent = extent_of_mitochondrion(numbers, made.sizes)
+                reach = extent[0] / 2 + extent[1] * (1 + made.sizes.unevenness)
             else:
-                extent = extent_of_body(numbers, about.radius, about.aspect, crowd.sizes.quantiles)
+                extent = extent_of_body(numbers, about.radius, about.aspect, made.sizes.quantiles)
                 reach = extent[0] / 2 + extent[1]
-            crowd.extent[n, 0], crowd.extent[n, 1] = extent
+            made.extent[n, 0], made.extent[n, 1] = extent
             for k in range(3):
-                crowd.ball[n, k] = crowd.rows[n, k]
-            crowd.ball[n, 3] = reach
-            crowd.farthest[block] = max(crowd.farthest[block], reach)
-            crowd.kind[n], crowd.priority[n] = kind, numbers[about.decider]
-        crowd.begin[block], crowd.end[block], crowd.filled[0] = begin, end, end
+                made.ball[n, k] = made.rows[n, k]
+            made.ball[n, 3] = reach
+            made.farthest[block] = max(made.farthest[block], reach)
+            made.group[n], made.priority[n] = group, numbers[about.decider]
+        made.begin[block], made.end[block], made.filled[0] = begin, end, end
     return int(block)
 
 
 @compiled
-def give_shape(crowd: Crowd, a: int) -> None:
+def give_shape(made: Candidates, a: int) -> None:
     """Make the tubes of a candidate that has none."""
-    if crowd.tubes[a] > 0:
+    if made.tubes[a] > 0:
         return
-    extent, centre, numbers = (crowd.extent[a, 0], crowd.extent[a, 1]), crowd.rows[a, :3], crowd.rows[a, 3:]
-    if crowd.kinds[crowd.kind[a]].body < 0:
-        crowd.tubes[a] = shape_mitochondrion(
-            centre, numbers, extent, crowd.sizes, crowd.nodes[a], crowd.radii[a], crowd.side[a]
+    extent, centre, numbers = (made.extent[a, 0], made.extent[a, 1]), made.rows[a, :3], made.rows[a, 3:]
+    if made.groups[made.group[a]].species == MITOCHONDRION:
+        made.tubes[a] = shape_mitochondrion(
+            centre, numbers, extent, made.sizes, made.nodes[a], made.radii[a], made.side[a]
         )
     else:
-        crowd.tubes[a] = shape_body(centre, numbers, extent, crowd.nodes[a], crowd.radii[a], crowd.side[a])
-    for t in range(crowd.tubes[a]):
-        bounds(crowd.nodes[a, t], crowd.radii[a, t], crowd.low[a, t], crowd.high[a, t])
+        made.tubes[a] = shape_body(centre, numbers, extent, made.nodes[a], made.radii[a], made.side[a])
+    for t in range(made.tubes[a]):
+        bounds(made.nodes[a, t], made.radii[a, t], made.low[a, t], made.high[a, t])

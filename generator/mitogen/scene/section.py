@@ -8,17 +8,11 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.point_process import StreamOf
-from mitogen.geometry.random_fields import Waves
-from mitogen.geometry.tubes import TubeMap, cut_tubes
-from mitogen.organelles.cytoplasm import Contents, draw_contents, draw_ground
-from mitogen.organelles.mitochondria.drawing import Mitochondria, draw_mitochondria
-from mitogen.organelles.myelin import draw_myelin
-from mitogen.organelles.nuclei import draw_nuclei
-from mitogen.organelles.round_bodies import draw_bodies, roughness_of_bodies
-from mitogen.organelles.synapse import draw_densities, draw_t_bars
+from mitogen.organelles.organelle import MITOCHONDRION, InclusionMap, Layer, Organelle
+from mitogen.organelles.table import ORGANELLES, ROUND_BODIES
+from mitogen.scene.inclusions import lay_inclusions
 from mitogen.scene.scene import Scene
-from mitogen.tissue.canvas import Canvas
-from mitogen.tissue.cells import CellType, cut_cells, draw_membranes, push
+from mitogen.tissue.canvas import blank_canvas
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,53 +50,36 @@ def cut(
         streams: the image's streams, for the grain of the cytoplasm.
         compartments: whether the map of compartments is wanted.
     """
-    canvas, trunks, inclusions = _lay_out(scene, params, grid, z_nm, compartments)
-    fields, terminal = scene.fields, scene.kind == CellType.BOUTON
-    fine = (fields["coarse"], fields["fine"])
-    draw_ground(canvas, params, scene.shade, fields["coarse"], streams)
-    pores = (fields["pore_1"], fields["pore_2"])
-    draw_nuclei(canvas, (scene.trunks, trunks), scene.nucleus_nm, params, fine, pores)
-    draw_contents(canvas, params, Contents(scene.kind, scene.axis, scene.golgi, fields, scene.keys))
-    draw_membranes(canvas, params)
-    draw_densities(canvas, params, fields["patch"], terminal)
-    draw_t_bars(canvas, params, (fields["t_bar_1"], fields["t_bar_2"]), terminal)
-    draw_myelin(canvas, trunks, scene.sheath_nm, params, (fields["coarse"], fields["tubule_patch"], fields["wander_1"]))
-    draw_bodies(canvas, inclusions, scene.body, scene.looks, params, fine, scene.keys["inner"])
-    mitochondria = Mitochondria(scene.inclusions, scene.instance, scene.looks)
-    draw_mitochondria(canvas, inclusions, mitochondria, params, fields["texture"], scene.keys["matrix"])
-    return Section(_instances(scene, inclusions), canvas.density, canvas.compartments)
+    layer = lay_out(scene, params, grid, z_nm, streams, compartments)
+    for organelle in ORGANELLES:
+        organelle.draw(layer_of(organelle, layer, scene))
+    canvas = layer.canvas
+    return Section(_instances(layer.inclusions), canvas.density, canvas.compartments)
 
 
-def _lay_out(
-    scene: Scene, params: Mapping[str, float], grid: Grid, z_nm: float, compartments: bool
-) -> tuple[Canvas, TubeMap, TubeMap]:
-    """Cut cells, trunks and inclusions, and bend the membranes around the last two."""
-    canvas = cut_cells(scene.cells, grid, z_nm, compartments)
-    smooth = np.zeros(len(scene.trunks), np.float32)
-    trunks = cut_tubes(scene.trunks, grid, z_nm, 120.0, np.zeros(grid.shape, np.float32), smooth)
-    push(canvas, trunks, scene.trunk_cell, params["cells.gap_nm"] / 2)
-    trunks = trunks.nearest_only()
-    ripple = canvas.on_section(scene.fields["ripple"])
-    roughness = np.where(scene.body < 0, params["mitochondria.roughness"], roughness_of_bodies(scene.body))
-    roughness = roughness * scene.inclusions.radii.mean(axis=1)
-    room = _clearance(canvas, params, scene.fields["coarse"])
-    room += np.float32(params["cells.gap_nm"] / 2)
-    reach = max(120.0, float(room.max()) + 60)
-    inclusions = cut_tubes(scene.inclusions, grid, z_nm, reach, ripple, roughness.astype(np.float32))
-    push(canvas, inclusions, scene.host, room)
-    np.greater(inclusions.distance, 12, out=canvas.free)
-    return replace(canvas, room=inclusions.distance), trunks, inclusions
+def lay_out(
+    scene: Scene, params: Mapping[str, float], grid: Grid, z_nm: float, streams: StreamOf, compartments: bool
+) -> Layer:
+    """Cut cells and inclusions, and bend the membranes around the latter; nothing is drawn yet. Arguments as `cut`."""
+    space, trunk_map = scene.layout.cut(grid, z_nm)
+    canvas = blank_canvas(grid, z_nm, space, compartments)
+    canvas, inclusions = lay_inclusions(canvas, scene.inclusions, params, scene.fields)
+    return Layer(canvas, params, streams, scene.layout, trunk_map, inclusions)
 
 
-def _clearance(canvas: Canvas, params: Mapping[str, float], field: Waves) -> FloatArray:
-    """Cytoplasm (Y, X) in nm that is kept around mitochondria: here more, there less, or cells would be haloes."""
-    uneven = np.exp(np.float32(params["mitochondria.clearance_spread"]) * canvas.on_section(field))
-    clearance: FloatArray = np.minimum(np.float32(params["mitochondria.clearance_nm"]) * uneven, np.float32(200))
-    return clearance
+def layer_of(organelle: Organelle, layer: Layer, scene: Scene) -> Layer:
+    """What an organelle may see of a layer: of fields, keys and sites only those that its row of the table declares."""
+    return replace(
+        layer,
+        fields={name: scene.fields[name] for name in organelle.fields},
+        keys={name: scene.keys[name] for name in organelle.keys},
+        sites=scene.sites.get(organelle.name, layer.sites),
+        species=ROUND_BODIES.index(organelle) if organelle.body else MITOCHONDRION,
+    )
 
 
-def _instances(scene: Scene, inclusions: TubeMap) -> NDArray[np.int32]:
-    within = inclusions.distance < 0
+def _instances(inclusions: InclusionMap) -> NDArray[np.int32]:
+    within = inclusions.map.distance < 0
     label = np.zeros(within.shape, np.int32)
-    label[within] = scene.instance[inclusions.nearest[within]]
+    label[within] = inclusions.inclusions.instance[inclusions.map.nearest[within]]
     return label

@@ -1,26 +1,27 @@
 """One section while it is being drawn: which cell is where, and how much stain each pixel holds."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray, Grid
+from mitogen.geometry.jit import compiled
+from mitogen.geometry.level_sets import Level
 from mitogen.geometry.partial_volume import layer, reach_nm
-from mitogen.geometry.random_fields import Waves
+from mitogen.geometry.random_fields import STRIDE, Waves
 from mitogen.tissue.compartments import Compartment
 
 _KEPT = 2
 """How many fields a canvas remembers: most are asked for several times in a row."""
 
 
-@dataclass(frozen=True, eq=False)
-class Canvas:
-    """The state of one section; its arrays, all (Y, X), are changed in place by one stage after the other.
+class Space(NamedTuple):
+    """Which cell is where on a section; every array (Y, X).
 
     Attributes:
-        grid: the pixels.
-        z_nm: height of the section's middle in nm.
         owner: int32 index of the cell that holds the pixel.
         neighbour: int32 index of the cell across the nearest plasma membrane.
         membrane: float32 distance to the middle of the gap between the two in nm, never negative.
@@ -28,6 +29,75 @@ class Canvas:
         free: bool, whether an organelle may still be drawn here.
         room: float32 distance to the nearest mitochondrion or other body in nm, where one is near; of size 0 as long as
             they have no place.
+    """
+
+    owner: NDArray[np.int32]
+    neighbour: NDArray[np.int32]
+    membrane: FloatArray
+    membrane_z: FloatArray
+    free: NDArray[np.bool_]
+    room: FloatArray
+
+
+def empty_space(grid: Grid) -> Space:
+    """A section that one cell fills, far from any membrane."""
+    return Space(
+        owner=np.zeros(grid.shape, np.int32),
+        neighbour=np.zeros(grid.shape, np.int32),
+        membrane=np.full(grid.shape, 1e4, np.float32),
+        membrane_z=np.zeros(grid.shape, np.float32),
+        free=np.ones(grid.shape, np.bool_),
+        room=np.zeros((0, 0), np.float32),
+    )
+
+
+class Raster(NamedTuple):
+    """Where the pixels of a section lie, for compiled loops; all in nm.
+
+    Attributes:
+        z: height of the section's middle.
+        y: (Y,) float32 of the rows.
+        x: (X,) float32 of the columns.
+        pixel: edge of a pixel.
+        thickness: of the section.
+    """
+
+    z: float
+    y: FloatArray
+    x: FloatArray
+    pixel: float
+    thickness: float
+
+
+class Paint(NamedTuple):
+    """What a compiled loop draws on, and what it draws.
+
+    Attributes:
+        density: (Y, X) float32 stain.
+        compartments: (Y, X) uint8, or of size 0 where nobody asked for them.
+        compartment: what the drawn pixels become.
+    """
+
+    density: FloatArray
+    compartments: NDArray[np.uint8]
+    compartment: np.uint8
+
+
+@compiled
+def mark(paint: Paint, i: int, j: int) -> None:
+    """Note in the compartment map, if there is one, what is drawn at a pixel."""
+    if paint.compartments.size > 0:
+        paint.compartments[i, j] = paint.compartment
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """The state of one section; its arrays, all (Y, X), are changed in place by one organelle after the other.
+
+    Attributes:
+        grid: the pixels.
+        z_nm: height of the section's middle in nm.
+        space: which cell is where.
         density: float32 stain: 0 is clear resin, 1 the darkest membrane.
         grain: float32 granular ground to add to any watery space, of mean 0.
         compartments: uint8 compartment (see `compartments.Compartment`), or of size 0 where nobody asked for it.
@@ -35,16 +105,21 @@ class Canvas:
 
     grid: Grid
     z_nm: float
-    owner: NDArray[np.int32]
-    neighbour: NDArray[np.int32]
-    membrane: FloatArray
-    membrane_z: FloatArray
-    free: NDArray[np.bool_]
-    room: FloatArray
+    space: Space
     density: FloatArray
     grain: FloatArray
     compartments: NDArray[np.uint8]
     _sections: dict[int, FloatArray] = field(default_factory=dict)
+
+    @cached_property
+    def raster(self) -> Raster:
+        """Where the pixels lie, for compiled loops."""
+        grid = self.grid
+        return Raster(self.z_nm, grid.y_nm, grid.x_nm, grid.pixel_nm, grid.thickness_nm)
+
+    def paint(self, compartment: Compartment) -> Paint:
+        """What a compiled loop draws a compartment with."""
+        return Paint(self.density, self.compartments, np.uint8(compartment))
 
     def on_section(self, waves: Waves) -> FloatArray:
         """Values (Y, X) float32 of a field on this section, not to be changed; the last few are kept."""
@@ -55,6 +130,11 @@ class Canvas:
             del self._sections[next(iter(self._sections))]
         self._sections[id(waves)] = values
         return values
+
+    def level(self, waves: Waves) -> Level:
+        """A field on this section, with what tells its slope."""
+        y, x = self.grid.y_nm[::STRIDE], self.grid.x_nm[::STRIDE]
+        return Level(self.on_section(waves), waves.rise_on_section(self.z_nm, y, x))
 
     def reach(self, normal_z: FloatArray) -> FloatArray:
         """Range of distances that a pixel averages over, for this normal; see `partial_volume.reach_nm`."""
@@ -116,3 +196,16 @@ class Canvas:
         if self.compartments.size:
             half = np.flatnonzero(share >= 0.5)
             self.compartments.reshape(-1)[half if where is None else where[half]] = compartment
+
+
+def blank_canvas(grid: Grid, z_nm: float, space: Space, compartments: bool) -> Canvas:
+    """A canvas without stain; `compartments` says whether it has a map of them."""
+    shape = grid.shape if compartments else (0, 0)
+    return Canvas(
+        grid,
+        z_nm,
+        space,
+        density=np.zeros(grid.shape, np.float32),
+        grain=np.zeros(grid.shape, np.float32),
+        compartments=np.full(shape, Compartment.EXTRACELLULAR, np.uint8),
+    )

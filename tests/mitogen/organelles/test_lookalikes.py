@@ -7,13 +7,13 @@ import pytest
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from mitogen.geometry.grid import Grid
+from mitogen.geometry.level_sets import Level, thread, wavelength_of_threads
 from mitogen.geometry.point_process import streams_of
 from mitogen.geometry.random_fields import Waves, random_waves
-from mitogen.organelles.level_sets import thread, wavelength_of_threads
 from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.rendering.image import grid_of, render
-from mitogen.tissue.cells import cut_cells, place_cells
 from mitogen.tissue.compartments import Compartment
+from mitogen.tissue.crowd import cut_crowd, place_crowd
 
 MITOCHONDRIAL = (
     Compartment.OUTER_MEMBRANE, Compartment.INTERMEMBRANE_SPACE, Compartment.INNER_MEMBRANE, Compartment.MATRIX,
@@ -230,9 +230,9 @@ def test_cells_end_at_membranes_only():
     for index in range(8):
         params = draw(recipe, 21, index)
         grid = grid_of(params, (1, 128, 128))
-        canvas = cut_cells(place_cells(params, streams_of(21, index), grid.box(0.0))[0], grid, 0.0)
-        border = canvas.owner[1:] != canvas.owner[:-1]
-        assert np.minimum(canvas.membrane[1:], canvas.membrane[:-1])[border].max() < 60
+        space = cut_crowd(place_crowd(params, streams_of(21, index), grid.box(0.0))[0], grid, 0.0)
+        border = space.owner[1:] != space.owner[:-1]
+        assert np.minimum(space.membrane[1:], space.membrane[:-1])[border].max() < 60
 
 
 def test_distance_from_a_thread_is_that_from_its_nearest_point():
@@ -246,7 +246,7 @@ def test_distance_from_a_thread_is_that_from_its_nearest_point():
     rises = [w.rise_on_section(z_nm, grid.y_nm[::4], grid.x_nm[::4]) for w in (first, second)]
     values = [w.on_section(z_nm, grid.y_nm, grid.x_nm) for w in (first, second)]
     for i, j in ((15, 10), (20, 15), (8, 22)):
-        distance, _ = thread(values[0], rises[0], values[1], rises[1], i, j, 4.0, 100.0)
+        distance, _ = thread(*map(Level, values, rises), i, j, 4.0, 100.0)
         expected = np.hypot(grid.y_nm[i], (z_nm + grid.x_nm[j]) / np.sqrt(2))
         assert distance == pytest.approx(expected, abs=2.0)
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mitochondria_views import GRID, TEXTURE, draw_one, length_of, numbers, place, rod
+from layers import mitochondria_of
+from mitochondria_views import draw_on, draw_one, length_of, numbers, place, rod
 from skimage.measure import label
 
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.random_fields import random_waves
 from mitogen.geometry.tubes import Tubes, bend, cut_tubes
 from mitogen.organelles.mitochondria.centrelines import local_coordinates, midlines
-from mitogen.organelles.mitochondria.drawing import Mitochondria, draw_mitochondria
 from mitogen.organelles.mitochondria.shapes import (
     NODES,
     NUMBERS,
@@ -139,17 +139,12 @@ def test_a_branch_is_open_to_its_stem():
     stem, branch = rod(500.0, 100.0), rod(300.0, 80.0, (0, 1, 0))
     branch = Tubes(branch.nodes + np.array([0, 150, 0], np.float32), branch.radii, branch.side)
     both = Tubes(*(np.concatenate([getattr(stem, name), getattr(branch, name)]) for name in ("nodes", "radii", "side")))
-    grid = GRID
-    flat = np.zeros(grid.shape, np.float32)
-    tubes_here = cut_tubes(both, grid, 0.0, 120.0, flat, np.zeros(2, np.float32))
     params = numbers(cristae__share=0.0)
     shares = {}
     for name, instance in (("one", [1, 1]), ("two", [1, 2])):
         canvas, _ = draw_one(params, rod(0.0, 1.0))
         looks = np.tile(np.random.default_rng(0).random((1, 8)), (2, 1))
-        draw_mitochondria(
-            canvas, tubes_here, Mitochondria(both, np.array(instance, np.int32), looks), params, TEXTURE, key=7
-        )
+        draw_on(canvas, params, mitochondria_of(both, instance, looks))
         crossing = (slice(105, 140), slice(100, 124))
         shares[name] = np.mean(canvas.compartments[crossing] == Compartment.OUTER_MEMBRANE)
     assert shares["one"] == 0

@@ -143,9 +143,10 @@ def test_placed_mitochondria_lie_within_one_cell_of_the_scene():
     recipe = load_recipe(overrides=["neurites.density_per_um3=1.5", "mitochondria.volume_fraction=0.15"])
     params = draw(recipe, 0, 0)
     scene = build(params, streams_of(0, 0), grid_of(params, (1, 256, 256)))
-    assert len(scene.host) == len(scene.inclusions) == len(scene.instance)
-    assert scene.host.min() >= 0
-    assert scene.host.max() < len(scene.kind)
-    numbers = scene.instance[scene.body < 0]
+    found = scene.inclusions
+    assert len(found.host) == len(found.tubes) == len(found.instance)
+    assert found.host.min() >= 0
+    assert found.host.max() < len(scene.layout.cells.types)
+    numbers = found.instance[found.species < 0]
     assert len(np.unique(numbers)) == len(numbers)
-    assert np.all(scene.instance[scene.body >= 0] == 0)
+    assert np.all(found.instance[found.species >= 0] == 0)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from layers import mitochondria_of
 from scipy.ndimage import label as components
 
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.point_process import streams_of
 from mitogen.geometry.tubes import Tubes, cut_tubes
-from mitogen.organelles.mitochondria.drawing import LONGEST_NM
-from mitogen.organelles.mitochondria.shapes import NODES
+from mitogen.organelles.mitochondria.shapes import LONGEST_NM, NODES
 from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.rendering.image import render
 from mitogen.scene.scene import Scene, build
@@ -86,8 +86,7 @@ def lone_sphere(radius_nm: float) -> tuple[dict[str, float], Scene]:
         np.full((1, NODES), radius_nm, np.float32),
         np.array([[0, 1, 0]], np.float32),
     )
-    numbers = {"host": np.zeros(1, np.int32), "instance": np.array([5], np.int32), "body": np.array([-1], np.int8)}
-    return params, replace(scene, inclusions=sphere, looks=np.full((1, 8), 0.5), **numbers)
+    return params, replace(scene, inclusions=mitochondria_of(sphere, [5], np.full((1, 8), 0.5)))
 
 
 def bodies_of(volume: np.ndarray) -> dict[int, np.ndarray]:
@@ -125,8 +124,8 @@ def test_mitochondria_never_overlap_by_more_than_asked_and_are_as_large_as_drawn
     params = draw(recipe_of(knobs), 3, index)
     grid = Grid((96, 96), 12.0, 12.0, 12.0, 24)
     scene = build(params, streams_of(3, index), grid)
-    chosen = scene.instance > 0
-    tubes, instance = scene.inclusions.take(np.flatnonzero(chosen)), scene.instance[chosen]
+    chosen = scene.inclusions.instance > 0
+    tubes, instance = scene.inclusions.tubes.take(np.flatnonzero(chosen)), scene.inclusions.instance[chosen]
     # Radii are within two standard deviations, what necks and swellings leave of them, and the swelling of the swollen.
     widest = np.exp(2 * knobs["mitochondria.radius_spread"]) * (1 + knobs["mitochondria.unevenness"])
     widest *= 1.4 if knobs["mitochondria.swollen_share"] > 0 else 1.0

@@ -6,10 +6,10 @@ import pytest
 from mitogen.geometry.collisions import touching
 from mitogen.geometry.point_process import Box, streams_of
 from mitogen.geometry.tubes import Tubes
-from mitogen.organelles.round_bodies import SECTIONS
+from mitogen.organelles.table import ROUND_BODIES
 from mitogen.recipe.recipe import Recipe, draw
 from mitogen.scene import placement
-from mitogen.scene.candidates import Crowd, give_shape
+from mitogen.scene.candidates import Candidates, give_shape
 from mitogen.scene.placement import Found, find_bodies
 
 WINDOW: Box = (np.array([-100.0, -1000, -1000]), np.array([100.0, 1000, 1000]))
@@ -27,7 +27,7 @@ def numbers(**changed: float) -> dict[str, float]:
 
 def names(found: Found) -> set[tuple[float, ...]]:
     """What tells bodies apart, whatever else is found."""
-    return set(map(tuple, np.column_stack([found.kind, found.centre]).tolist()))
+    return set(map(tuple, np.column_stack([found.species, found.centre]).tolist()))
 
 
 def touching_pairs(tubes: Tubes, body: np.ndarray, gap: float) -> np.ndarray:
@@ -53,10 +53,10 @@ def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.Mon
     out = (rivals & first).any(axis=1)
     second = ~(rivals & ~out).any(axis=1)
     stay = first | second
-    assert len(found.kind) > 20
-    assert np.sum(found.kind >= 0) > 2
+    assert len(found.species) > 20
+    assert np.sum(found.species >= 0) > 2
     assert second.sum() > first.sum()
-    names_of_all = np.column_stack([wide.kind, wide.centre]).tolist()
+    names_of_all = np.column_stack([wide.species, wide.centre]).tolist()
     chosen = names(found)
     expected = {tuple(name) for name, kept in zip(names_of_all, stay, strict=True) if kept and tuple(name) in chosen}
     assert chosen == expected
@@ -69,7 +69,7 @@ def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.Mon
 def all_of(settle):
     """Instead of what stays, everything that may reach into the box, with its shape."""
 
-    def keep_all(made: Crowd, low: np.ndarray, high: np.ndarray, gap: float) -> np.ndarray:
+    def keep_all(made: Candidates, low: np.ndarray, high: np.ndarray, gap: float) -> np.ndarray:
         settle(made, low, high, gap)
         rows = np.arange(made.filled[0])
         near = np.all((made.rows[rows, :3] > low - 300) & (made.rows[rows, :3] < high + 300), axis=1)
@@ -105,8 +105,8 @@ def test_too_little_room_is_noticed(monkeypatch: pytest.MonkeyPatch):
     np.testing.assert_array_equal(usual.number, other.number)
 
 
-def test_kinds_of_which_there_are_none_cost_nothing():
-    none = {f"{name}.density_per_um3": 0.0 for name in SECTIONS.values()}
+def test_groups_of_which_there_are_none_cost_nothing():
+    none = {f"{body.name}.density_per_um3": 0.0 for body in ROUND_BODIES}
     params = draw(Recipe().override({"mitochondria.volume_fraction": 0.0} | none), 0, 0)
     found = find_bodies(params, streams_of(0, 0), WINDOW)
-    assert len(found.tubes) == len(found.kind) == 0
+    assert len(found.tubes) == len(found.species) == 0

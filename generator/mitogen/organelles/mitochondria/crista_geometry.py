@@ -1,7 +1,7 @@
 """Where the cristae of a mitochondrion lie: compiled loops over the pixels that the mitochondria cover.
 
 All geometry is in the mitochondrion's own coordinates: `a` along its middle line, `b` along its `side` vector, `c`
-along the third direction. Each kind of crista is a periodic arrangement in them, so every section of a volume shows the
+along the third direction. Each form of crista is a periodic arrangement in them, so every section of a volume shows the
 same cristae, and each crista takes its own width, extent and place from a hash of its number.
 """
 
@@ -16,7 +16,7 @@ from mitogen.geometry.jit import compiled
 from mitogen.organelles.mitochondria.centrelines import Midlines, local_coordinates
 
 LAMELLAR, TUBULAR, VESICULAR, CONCENTRIC = range(4)
-"""Kinds of cristae: sheets; tubes; vesicles; sheets that follow the outline."""
+"""Forms of cristae: sheets; tubes; vesicles; sheets that follow the outline."""
 
 SLOTS = 8
 """How many domains of a mitochondrion differ, a power of two; a longer one repeats them."""
@@ -24,14 +24,14 @@ LAST = SLOTS - 1
 
 
 class Pattern(NamedTuple):
-    """The cristae of M mitochondria, each of which has `SLOTS` kinds of domains; lengths in nm.
+    """The cristae of M mitochondria, each of which has `SLOTS` domains that differ; lengths in nm.
 
     Attributes:
         key: (M,) uint64 names the mitochondrion.
         domain: (M, 3) float32 direction (a, b, c) in which one domain follows another.
         domain_nm: (M,) float32 mean length of a domain.
         shift: (M, SLOTS) float32 where each begins relative to even spacing, in units of that length.
-        kind: (M, SLOTS) int64 kind of the cristae.
+        form: (M, SLOTS) int64 form of the cristae.
         frame: (M, SLOTS, 3, 3) float32: normal of the sheets or direction of the tubes, and two vectors across it.
         spacing: (M,) float32 distance between neighbours.
         lumen: (M,) float32 width of the lumen.
@@ -45,7 +45,7 @@ class Pattern(NamedTuple):
     domain: FloatArray
     domain_nm: FloatArray
     shift: FloatArray
-    kind: NDArray[np.int64]
+    form: NDArray[np.int64]
     frame: FloatArray
     spacing: FloatArray
     lumen: FloatArray
@@ -114,12 +114,11 @@ def find_cristae(
         place, facing = local_coordinates(lines, m, z, ys[p], xs[p])
         slot, room = _domain(pattern, m, place)
         room = min(room, pattern.rim[m] - depth[p])
-        kind = pattern.kind[m, slot]
-        frame = pattern.frame[m, slot]
-        if kind in (LAMELLAR, CONCENTRIC):
-            v, nz, room, wide = _sheet(pattern, habit, m, frame, kind, place, facing, (depth[p], normal_z[p]), room)
-        elif kind == TUBULAR:
-            v, nz, room, wide = _tube(pattern, habit, m, frame, place, facing, depth[p], room)
+        form = pattern.form[m, slot]
+        if form in (LAMELLAR, CONCENTRIC):
+            v, nz, room, wide = _sheet(pattern, habit, (m, slot), place, facing, (depth[p], normal_z[p]), room)
+        elif form == TUBULAR:
+            v, nz, room, wide = _tube(pattern, habit, (m, slot), place, facing, depth[p], room)
         else:
             v, nz, room, wide = _vesicle(pattern, habit, m, place, facing, depth[p], room)
         if room <= 0:
@@ -154,16 +153,18 @@ def _domain(pattern: Pattern, m: int, place: tuple[float, float, float]) -> tupl
 
 @compiled
 def _sheet(
-    pattern: Pattern, habit: Habit, m: int, frame: FloatArray, kind: int, place: tuple[float, float, float],
+    pattern: Pattern, habit: Habit, domain: tuple[int, int], place: tuple[float, float, float],
     facing: tuple[float, float, float], outline: tuple[float, float], room: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
     """Distance from the nearest sheet, its normal_z, distance from its edge within it, and width of its lumen."""
+    m, slot = domain
+    form, frame = pattern.form[m, slot], pattern.frame[m, slot]
     spacing = pattern.spacing[m]
     phase = pattern.phase[m]
     p, q = _dot(frame[1], place), _dot(frame[2], place)
     k = 1 / habit.wave
     depth, outline_z = outline
-    if kind == CONCENTRIC:
+    if form == CONCENTRIC:
         along = depth + 0.5 * pattern.bend[m] * _swing(k * p + phase[1]) * _swing(0.8 * k * q + phase[2])
         slope, nz = 0.0, outline_z
     else:
@@ -190,7 +191,7 @@ def _sheet(
     k = 1 / habit.extent
     wave = _swing(k * p + turn) + 0.7 * _swing(0.8 * k * (q + 0.5 * p) + other)
     room = min(room, (pattern.level[m] - wave) / (6 * k))
-    if kind == LAMELLAR:
+    if form == LAMELLAR:
         joined = 0.5 + 0.5 * _swing(p / 300 + other) * _swing(q / 370 + turn)
         room = min(room, depth - _rim(habit, joined))
     # Many are narrow and a few wide, and each is widest in its middle.
@@ -201,10 +202,12 @@ def _sheet(
 
 @compiled
 def _tube(
-    pattern: Pattern, habit: Habit, m: int, frame: FloatArray, place: tuple[float, float, float],
+    pattern: Pattern, habit: Habit, domain: tuple[int, int], place: tuple[float, float, float],
     facing: tuple[float, float, float], depth: float, room: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
     """The same of the nearest tube: distance from its axis, normal_z, distance from its end, width of its lumen."""
+    m, slot = domain
+    frame = pattern.frame[m, slot]
     phase = pattern.phase[m]
     wide = max(pattern.lumen[m], 8.0)
     spacing = max(pattern.spacing[m], 1.3 * wide + 2 * habit.membrane)

@@ -1,4 +1,4 @@
-"""Cristae: which kinds a mitochondrion has, how they lie, and how they are stained."""
+"""Cristae: which forms a mitochondrion has, how they lie, and how they are stained."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -121,27 +121,26 @@ def _through(params: Mapping[str, float]) -> float:
 def _pattern(traits: Traits, params: Mapping[str, float]) -> Pattern:
     count = len(traits.key)
     u = numbers(traits.key, 10 + 5 * SLOTS)
+    lean, around, slant, aside, bends, length, form = u[:, :7].T
     of_slot = u[:, 10:].reshape(count, SLOTS, 5)
     # Mostly across the axis, as lamellar cristae are; in some along it. Domains turn away from that.
     turn = params["cristae.domain_turn_rad"]
-    tilt = np.where(traits.longitudinal, 1.45, 0.0) + 0.5 * (u[:, 0] - 0.5)
+    tilt = np.where(traits.longitudinal, 1.45, 0.0) + 0.5 * (lean - 0.5)
     tilt = tilt[:, None] + turn * ndtri(np.clip(of_slot[..., 0], 0.05, 0.95)) * (np.arange(SLOTS) > 0)
-    azimuth = 2 * np.pi * u[:, 1, None] + turn * (of_slot[..., 1] - 0.5)
+    azimuth = 2 * np.pi * around[:, None] + turn * (of_slot[..., 1] - 0.5)
     # Domains follow one another along the mitochondrion, in some across it.
-    slant = 1.5 * u[:, 2] ** 3
-    domain = np.stack(
-        [np.cos(slant), np.sin(slant) * np.cos(6.28 * u[:, 3]), np.sin(slant) * np.sin(6.28 * u[:, 3])], 1
-    )
+    slant = 1.5 * slant**3
+    domain = np.stack([np.cos(slant), np.sin(slant) * np.cos(6.28 * aside), np.sin(slant) * np.sin(6.28 * aside)], 1)
     wide = params["cristae.lumen_nm"] * traits.swelling
     spacing = params["cristae.spacing_nm"] * traits.spacing
     share = np.clip(params["cristae.share"] * traits.share, 0, 1)
-    bend = np.minimum(params["cristae.bending_nm"] * (0.5 + u[:, 4]), 0.12 * params["cristae.wave_nm"])
+    bend = np.minimum(params["cristae.bending_nm"] * (0.5 + bends), 0.12 * params["cristae.wave_nm"])
     return Pattern(
         traits.key,
         domain.astype(np.float32),
-        (params["cristae.domain_nm"] * (0.6 + 0.8 * u[:, 5])).astype(np.float32),
+        (params["cristae.domain_nm"] * (0.6 + 0.8 * length)).astype(np.float32),
         (0.5 * (of_slot[..., 4] - 0.5)).astype(np.float32),
-        _kinds(u[:, 6], of_slot[..., 2], of_slot[..., 3], params),
+        _forms(form, of_slot[..., 2], of_slot[..., 3], params),
         _frames(tilt, azimuth),
         np.maximum(spacing, wide + 2 * params["cristae.membrane_nm"] + 4).astype(np.float32),
         wide.astype(np.float32),
@@ -152,16 +151,16 @@ def _pattern(traits: Traits, params: Mapping[str, float]) -> Pattern:
     )
 
 
-def _kinds(
+def _forms(
     usual: NDArray[np.float64], mixed: NDArray[np.float64], other: NDArray[np.float64], params: Mapping[str, float]
 ) -> NDArray[np.int64]:
-    """Kind (M, SLOTS) of the cristae in each domain, from numbers in 0-1: that of the mitochondrion, or another."""
+    """Form (M, SLOTS) of the cristae in each domain, from numbers in 0-1: that of the mitochondrion, or another."""
     shares = [params[f"cristae.{name}_share"] for name in ("tubular", "vesicular", "concentric")]
     ends = np.cumsum(shares)
     names = np.array([TUBULAR, VESICULAR, CONCENTRIC, LAMELLAR])
     chosen = np.where(mixed < params["cristae.mixed_share"], other, usual[:, None])
-    kinds: NDArray[np.int64] = names[np.searchsorted(ends, chosen, side="right")].astype(np.int64)
-    return kinds
+    forms: NDArray[np.int64] = names[np.searchsorted(ends, chosen, side="right")].astype(np.int64)
+    return forms
 
 
 def _frames(tilt: NDArray[np.float64], azimuth: NDArray[np.float64]) -> FloatArray:

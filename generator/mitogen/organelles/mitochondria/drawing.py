@@ -1,7 +1,6 @@
-"""Mitochondria: how many there are, what state each is in, and how one is drawn from the outside in."""
+"""Mitochondria: what state each is in, and how one is drawn from the outside in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mitogen.geometry.grid import FloatArray
-from mitogen.geometry.random_fields import Waves
-from mitogen.geometry.tubes import TubeMap, Tubes
+from mitogen.geometry.tubes import TubeMap
 from mitogen.organelles.mitochondria.cristae import Pixels, Traits, draw_cristae, numbers
 from mitogen.organelles.mitochondria.envelope import (
     draw_matrix,
@@ -18,29 +16,32 @@ from mitogen.organelles.mitochondria.envelope import (
     draw_outer_membrane,
     inner_face_nm,
 )
-from mitogen.organelles.mitochondria.shapes import LONGEST_NM, STATE
-from mitogen.tissue.canvas import Canvas
-
-ACCEPTED = 0.45
-"""Of the volume that mitochondria deny each other, the part that counts where few of them overlap."""
+from mitogen.organelles.organelle import MITOCHONDRION, Layer, Organelle
+from mitogen.tissue.compartments import Compartment
 
 
-def candidates_per_um3(params: Mapping[str, float]) -> float:
-    """How many mitochondria must be proposed for about the wanted share of the volume to be left.
+class Looks(NamedTuple):
+    """Numbers in 0-1 that tell mitochondria apart, every array (M,) float64.
 
-    The volume is that of a spherocylinder; the volume that one denies to another is that of two in any directions
-    (Onsager, Annals of the New York Academy of Sciences 51, 1949).
+    Attributes:
+        priority: has decided which stay: it is low of those in a crowd.
+        matrix: how dark the matrix is among them.
+        longitudinal: low of those whose cristae run along the axis.
+        spare: for what comes next.
+        spacing: of the cristae.
+        key: seeds everything else.
+        contrast: of the cristae.
+        state: low numbers are swollen, high ones degenerate.
     """
-    radius, spread = params["mitochondria.radius_nm"], params["mitochondria.radius_spread"]
-    # Means over the scatter of radii, which is log-normal.
-    cube, square = np.exp(4.5 * spread**2), np.exp(2 * spread**2)
-    length = min(2 * radius * (params["mitochondria.aspect"] - 1), LONGEST_NM)
-    volume = np.pi * radius**3 * cube * 4 / 3 + np.pi * radius**2 * length * cube
-    width = max(2 * radius + params["mitochondria.gap_nm"], radius)
-    denied = (4 / 3 * width**3 + 2 * width**2 * length) * np.pi * cube + np.pi / 2 * width * length**2 * square
-    wanted = params["mitochondria.volume_fraction"] / volume
-    # Beyond a few candidates to a denied volume hardly another one fits in.
-    return float(1e9 * min(wanted / max(1 - ACCEPTED * wanted * denied, 0.1), 6 / denied))
+
+    priority: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+    longitudinal: NDArray[np.float64]
+    spare: NDArray[np.float64]
+    spacing: NDArray[np.float64]
+    key: NDArray[np.float64]
+    contrast: NDArray[np.float64]
+    state: NDArray[np.float64]
 
 
 class Insides(NamedTuple):
@@ -57,55 +58,27 @@ class Insides(NamedTuple):
     gaps: NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Mitochondria:
-    """The mitochondria of a scene, among other things made of tubes.
-
-    Attributes:
-        tubes: all tubes, T of them.
-        instance: (T,) int32 number of the mitochondrion that each belongs to, 0 for other things; those of a branched
-            one share a number.
-        looks: (T, 8) float64 numbers in 0-1, the looks of each mitochondrion.
-    """
-
-    tubes: Tubes
-    instance: NDArray[np.int32]
-    looks: NDArray[np.float64]
-
-
-def draw_mitochondria(
-    canvas: Canvas, cut: TubeMap, mitochondria: Mitochondria, params: Mapping[str, float], texture: Waves, key: int
-) -> None:
-    """Draw the mitochondria that the section cuts.
-
-    Args:
-        canvas: its density is changed in place.
-        cut: the section's map of all tubes.
-        mitochondria: which of them are mitochondria.
-        params: the image's params.
-        texture: a field of about 150 nm for uneven stain.
-        key: names the lattice of matrix granules.
-    """
-    at = np.flatnonzero((cut.nearest >= 0) & (cut.distance < canvas.grid.thickness_nm / 2 + 12))
-    tube = cut.nearest.reshape(-1)[at]
-    chosen = mitochondria.instance[tube] > 0
-    at, tube = at[chosen], tube[chosen]
+def draw_mitochondria(layer: Layer) -> None:
+    """Draw the mitochondria that the section cuts."""
+    canvas, params, seen = layer.canvas, layer.params, layer.inclusions.map
+    at, tube = layer.inclusions.of(MITOCHONDRION)
     if at.size == 0:
         return
-    s = _own_distance(cut, mitochondria.instance, at)
-    present, body = _renumber(tube, len(mitochondria.tubes))
-    normal_z = cut.normal_z.reshape(-1)[at]
+    inclusions = layer.inclusions.inclusions
+    s = _own_distance(seen, inclusions.instance, at)
+    present, body = _renumber(tube, len(inclusions.tubes))
+    normal_z = seen.normal_z.reshape(-1)[at]
     reach = canvas.reach(normal_z)
-    insides, traits = _states(mitochondria.looks[present], params)
-    uneven = canvas.on_section(texture).reshape(-1)[at]
+    insides, traits = _states(Looks(*inclusions.looks[present].T), params)
+    uneven = layer.on_section("texture").reshape(-1)[at]
 
     stain = insides.matrix[body] + insides.mottle[body] * uneven
     stain += params["mitochondria.matrix_grain"] * canvas.grain.reshape(-1)[at]
     draw_matrix(canvas, at, s, reach, np.maximum(stain, 0.02).astype(np.float32), params)
     depth = -s - np.float32(inner_face_nm(params))
-    draw_cristae(canvas, Pixels(at, body, depth, normal_z), mitochondria.tubes.take(present), traits, params)
+    draw_cristae(canvas, Pixels(at, body, depth, normal_z), inclusions.tubes.take(present), traits, params)
     draw_outer_membrane(canvas, at, s, reach, (uneven, insides.gaps[body].astype(np.float32)), params)
-    draw_matrix_granules(canvas, at, depth, params, key)
+    draw_matrix_granules(canvas, at, depth, params, layer.keys["matrix"])
 
 
 def _own_distance(cut: TubeMap, instance: NDArray[np.int32], at: NDArray[np.intp]) -> FloatArray:
@@ -125,15 +98,15 @@ def _renumber(index: NDArray[np.int32], count: int) -> tuple[NDArray[np.intp], N
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[index]
 
 
-def _states(looks: NDArray[np.float64], params: Mapping[str, float]) -> tuple[Insides, Traits]:
+def _states(looks: Looks, params: Mapping[str, float]) -> tuple[Insides, Traits]:
     """Insides and cristae of each mitochondrion: most are sound, a few swollen, fewer degenerate."""
-    swollen = looks[:, STATE] < params["mitochondria.swollen_share"]
-    degenerate = ~swollen & (looks[:, STATE] > 1 - params["mitochondria.degenerate_share"])
-    key = (looks[:, 5] * 2.0**53).astype(np.uint64)
+    swollen = looks.state < params["mitochondria.swollen_share"]
+    degenerate = ~swollen & (looks.state > 1 - params["mitochondria.degenerate_share"])
+    key = (looks.key * 2.0**53).astype(np.uint64)
     v = numbers(key ^ np.uint64(0x5CA1AB1E), 4)
 
     darkness = params["mitochondria.matrix_darkness"]
-    scatter_of = params["mitochondria.matrix_spread"] * ndtri(np.clip(looks[:, 1], 0.02, 0.98))
+    scatter_of = params["mitochondria.matrix_spread"] * ndtri(np.clip(looks.matrix, 0.02, 0.98))
     factor = np.select([swollen, degenerate], [0.15 + 0.4 * v[:, 0], 1.1 + 0.5 * v[:, 0]], 1.0)
     insides = Insides(
         params["cells.cytoplasm"] + darkness * factor + scatter_of,
@@ -142,11 +115,26 @@ def _states(looks: NDArray[np.float64], params: Mapping[str, float]) -> tuple[In
     )
     traits = Traits(
         key,
-        longitudinal=looks[:, 2] < params["cristae.longitudinal_share"],
-        spacing=(0.75 + 0.5 * looks[:, 4]) * np.select([swollen, degenerate], [1.6, 1.8], 1.0),
-        contrast=0.7 + 0.6 * looks[:, 6],
+        longitudinal=looks.longitudinal < params["cristae.longitudinal_share"],
+        spacing=(0.75 + 0.5 * looks.spacing) * np.select([swollen, degenerate], [1.6, 1.8], 1.0),
+        contrast=0.7 + 0.6 * looks.contrast,
         share=np.select([swollen, degenerate], [0.4 + 0.4 * v[:, 2], 0.2 + 0.4 * v[:, 2]], 1.0),
         swelling=np.select([swollen, degenerate], [1 + v[:, 3], 1 + 2 * v[:, 3]], 1.0),
         rim_nm=np.where(swollen, 60 + 70 * v[:, 1], 1e6),
     )
     return insides, traits
+
+
+MITOCHONDRIA = Organelle(
+    "mitochondria",
+    draw_mitochondria,
+    fields={"texture": 150.0},
+    keys=("matrix",),
+    compartments=(
+        Compartment.OUTER_MEMBRANE,
+        Compartment.INTERMEMBRANE_SPACE,
+        Compartment.INNER_MEMBRANE,
+        Compartment.MATRIX,
+        Compartment.CRISTA,
+    ),
+)

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.partial_volume import inside, layer
-from mitogen.organelles.granules import Granule, draw_granules
+from mitogen.organelles.cytoplasm.granules import Granule, draw_granules
 from mitogen.tissue.canvas import Canvas
 from mitogen.tissue.compartments import Compartment
 
@@ -96,7 +96,8 @@ def draw_matrix_granules(
         return
     where = np.zeros(canvas.grid.shape, np.bool_)
     where.reshape(-1)[at[depth > radius]] = True
-    within = replace(canvas, membrane=np.full_like(canvas.membrane, 1e3), free=where)
+    space = canvas.space
+    within = replace(canvas, space=space._replace(membrane=np.full_like(space.membrane, 1e3), free=where))
     stain = params["mitochondria.granule_density"]
     granule = Granule(radius, 0.3, 0.0, 0.0, stain, GRANULE_LATTICE_NM, occupancy)
     draw_granules(within, granule, where, key, Compartment.MATRIX)

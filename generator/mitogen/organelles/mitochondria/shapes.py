@@ -18,15 +18,38 @@ from mitogen.geometry.tubes import arc
 
 NODES = 9
 NUMBERS = 24
-"""How many numbers in 0-1 a mitochondrion gets: 0 to 7 and 16 to 23 for its shape, the others for its looks."""
-LENGTH = 1
-"""Which of the numbers is the quantile of the length."""
+"""How many numbers in 0-1 a candidate for a mitochondrion or a round body gets: for its shape, and 8 for its looks."""
+RADIUS, LENGTH, DIRECTION, _, TURN, _, BEND, UNEVEN = range(8)
+"""Which of the numbers decide the shape of a mitochondrion; the directions take two each."""
 LOOKS = slice(8, 16)
+"""Which of the numbers are the looks, of all inclusions alike."""
+PRIORITY, STATE = 8, 15
+"""Which of the looks of a mitochondrion decides whether it stays, and which its state: low numbers are swollen."""
+CONSTRICTED, NECK_PLACE, NECK, BRANCHED, SWELLING, ROOT, AROUND, LEAN = range(16, 24)
+"""Which of the numbers decide necks, branches and swelling."""
 PERIOD, FINE = 1024, 16
-STATE = 7
-"""Which of the looks decides the state: low numbers are swollen mitochondria, high ones degenerate."""
 LONGEST_NM = 5000.0
 """No mitochondrion is longer than this."""
+ACCEPTED = 0.45
+"""Of the volume that mitochondria deny each other, the part that counts where few of them overlap."""
+
+
+def candidates_per_um3(params: Mapping[str, float]) -> float:
+    """How many mitochondria must be proposed for about the wanted share of the volume to be left.
+
+    The volume is that of a spherocylinder; the volume that one denies to another is that of two in any directions
+    (Onsager, Annals of the New York Academy of Sciences 51, 1949).
+    """
+    radius, spread = params["mitochondria.radius_nm"], params["mitochondria.radius_spread"]
+    # Means over the scatter of radii, which is log-normal.
+    cube, square = np.exp(4.5 * spread**2), np.exp(2 * spread**2)
+    length = min(2 * radius * (params["mitochondria.aspect"] - 1), LONGEST_NM)
+    volume = np.pi * radius**3 * cube * 4 / 3 + np.pi * radius**2 * length * cube
+    width = max(2 * radius + params["mitochondria.gap_nm"], radius)
+    denied = (4 / 3 * width**3 + 2 * width**2 * length) * np.pi * cube + np.pi / 2 * width * length**2 * square
+    wanted = params["mitochondria.volume_fraction"] / volume
+    # Beyond a few candidates to a denied volume hardly another one fits in.
+    return float(1e9 * min(wanted / max(1 - ACCEPTED * wanted * denied, 0.1), 6 / denied))
 
 
 class Sizes(NamedTuple):
@@ -90,10 +113,10 @@ def extent_of_mitochondrion(u: NDArray[np.float64], sizes: Sizes) -> tuple[float
 
     No part of it is further from its middle than half its length and its radius, times 1 + unevenness.
     """
-    r = sizes.radius_nm * np.exp(sizes.radius_spread * _normal(u[0], sizes))
+    r = sizes.radius_nm * np.exp(sizes.radius_spread * _normal(u[RADIUS], sizes))
     length = 2 * r * (sizes.aspect - 1) * relative_length(u[LENGTH])
-    if u[8 + STATE] < sizes.swollen_share:
-        return min(0.5 * length, LONGEST_NM), (1.1 + 0.3 * u[20]) * r
+    if u[STATE] < sizes.swollen_share:
+        return min(0.5 * length, LONGEST_NM), (1.1 + 0.3 * u[SWELLING]) * r
     return min(length, LONGEST_NM), r
 
 
@@ -118,19 +141,19 @@ def shape_mitochondrion(
     """
     length, r = extent
     direction, turn, line = np.empty(3), np.empty(3), np.empty((NODES, 3))
-    point_on_sphere(u[2], u[3], direction)
-    point_on_sphere(u[4], u[5], turn)
-    bent = sizes.bend_rad * normal_at(u[6], sizes.quantiles) * min(length / (6 * r), 1.0)
+    point_on_sphere(u[DIRECTION], u[DIRECTION + 1], direction)
+    point_on_sphere(u[TURN], u[TURN + 1], turn)
+    bent = sizes.bend_rad * normal_at(u[BEND], sizes.quantiles) * min(length / (6 * r), 1.0)
     arc(centre, direction, turn, length, bent, line)
     # On a node, so that the neck is as narrow as it should be.
-    constricted = u[16] < sizes.constricted_share and length / r > 3
-    neck_node = np.round((NODES - 1) * (0.35 + 0.3 * u[17]))
-    narrowest = min(max(sizes.neck * (0.8 + 0.4 * u[18]), sizes.narrowest), 1.0)
+    constricted = u[CONSTRICTED] < sizes.constricted_share and length / r > 3
+    neck_node = np.round((NODES - 1) * (0.35 + 0.3 * u[NECK_PLACE]))
+    narrowest = min(max(sizes.neck * (0.8 + 0.4 * u[NECK]), sizes.narrowest), 1.0)
     step = length / r / (NODES - 1)
     turns = max(length / max(4 * r, 1.0), 0.3)
     thinnest = r
     for node in range(NODES):
-        uneven = _coherent(sizes.noise, 1000 * u[7] + node * 2.5 * turns / (NODES - 1))
+        uneven = _coherent(sizes.noise, 1000 * u[UNEVEN] + node * 2.5 * turns / (NODES - 1))
         radius = r * (1 + sizes.unevenness * min(max(uneven, -1.0), 1.0))
         if constricted:
             away = (node - neck_node) * step / max(0.9, 0.7 * step)
@@ -141,7 +164,7 @@ def shape_mitochondrion(
             nodes[0, node, k] = line[node, k]
     _across(direction, turn, side[0])
     # Not those with a neck, which lies where branches start.
-    if u[19] < sizes.branching and length > 4 * r and thinnest > 0.5 * r:
+    if u[BRANCHED] < sizes.branching and length > 4 * r and thinnest > 0.5 * r:
         _grow_branch(u, length, nodes, radii, side)
         return 2
     return 1
@@ -153,7 +176,7 @@ def _grow_branch(u: NDArray[np.float64], length: float, nodes: FloatArray, radii
 
     One that starts at most an eighth of the length from the middle and is a third of it long stays within reach.
     """
-    root = int(np.round((NODES - 1) * (0.375 + 0.25 * u[21])))
+    root = int(np.round((NODES - 1) * (0.375 + 0.25 * u[ROOT])))
     along, third, start = np.empty(3), np.empty(3), np.empty(3)
     direction, turn, line = np.empty(3), np.empty(3), np.empty((NODES, 3))
     norm = 0.0
@@ -164,14 +187,14 @@ def _grow_branch(u: NDArray[np.float64], length: float, nodes: FloatArray, radii
         along[k] /= max(np.sqrt(norm), 1e-9)
         turn[k] = along[k] + side[0, k]
     _cross(along, turn, third)
-    turned, lean = 2 * np.pi * u[22], 0.8 * (2 * u[23] - 1)
-    extent = length * (0.2 + 0.15 * u[20])
+    turned, lean = 2 * np.pi * u[AROUND], 0.8 * (2 * u[LEAN] - 1)
+    extent = length * (0.2 + 0.15 * u[SWELLING])
     for k in range(3):
         across = np.cos(turned) * side[0, k] + np.sin(turned) * third[k]
         direction[k] = (across + lean * along[k]) / np.sqrt(1 + lean * lean)
         start[k] = nodes[0, root, k]
     # The line is laid through its middle and then moved to where it starts.
-    arc(start, direction, turn, extent, 0.8 * (u[18] - 0.5), line)
+    arc(start, direction, turn, extent, 0.8 * (u[NECK] - 0.5), line)
     for node in range(NODES):
         for k in range(3):
             nodes[1, node, k] = start[k] + line[node, k] - line[0, k]

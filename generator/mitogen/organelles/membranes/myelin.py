@@ -1,34 +1,20 @@
 """Myelin: the sheath around an axon."""
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mitogen.geometry.partial_volume import inside
-from mitogen.geometry.random_fields import Waves
-from mitogen.geometry.tubes import TubeMap
-from mitogen.tissue.canvas import Canvas
+from mitogen.organelles.organelle import Layer, Organelle
 from mitogen.tissue.compartments import Compartment
 
 
-def draw_myelin(
-    canvas: Canvas,
-    tubes: TubeMap,
-    sheath_nm: NDArray[np.float32],
-    params: Mapping[str, float],
-    fields: tuple[Waves, Waves, Waves],
-) -> None:
-    """Draw the sheath: a spiral of membranes, seen as dark lamellae, from a tube's surface inwards.
+def draw_myelin(layer: Layer) -> None:
+    """Draw the sheath: a spiral of membranes, seen as dark lamellae, from a trunk's surface inwards.
 
-    Args:
-        canvas: its density is changed in place; pixels of the sheath are no longer free.
-        tubes: the section's map of the big tubes.
-        sheath_nm: (T,) float32 thickness of each tube's sheath; 0 for tubes without one.
-        params: the image's params.
-        fields: one that makes the lamellae uneven, one that parts them, one that says how deep they part.
+    Its pixels are no longer free.
     """
+    canvas, params = layer.canvas, layer.params
+    tubes, sheath_nm = layer.trunk_map, layer.trunks.sheath_nm
     if not np.any(sheath_nm > 0):
         return
     at = np.flatnonzero((tubes.nearest >= 0) & (tubes.distance < 30))
@@ -38,12 +24,12 @@ def draw_myelin(
     depth = -tubes.distance.reshape(-1)[at]
     thickness = sheath_nm[tubes.nearest.reshape(-1)[at]]
     reach = canvas.reach(tubes.normal_z.reshape(-1)[at])
-    uneven = canvas.on_section(fields[0]).reshape(-1)[at]
+    uneven = layer.on_section("coarse").reshape(-1)[at]
     within = inside(-depth, reach) * inside(depth - thickness, reach)
     # Clefts between parted lamellae: spindles that run along the sheath, here and there.
-    apart = canvas.on_section(fields[1]).reshape(-1)[at] + ndtri(np.clip(params["myelin.splits"], 1e-6, 1 - 1e-6))
+    apart = layer.on_section("tubule_patch").reshape(-1)[at] + ndtri(np.clip(params["myelin.splits"], 1e-6, 1 - 1e-6))
     half = np.clip(0.07 * thickness * np.maximum(apart, 0), 0, 25)
-    middle = thickness * (0.5 + 0.3 * np.tanh(canvas.on_section(fields[2]).reshape(-1)[at]))
+    middle = thickness * (0.5 + 0.3 * np.tanh(layer.on_section("wander_1").reshape(-1)[at]))
     off = depth - middle
     cleft = np.where(half > 4, inside((np.abs(off) - half).astype(np.float32), reach), 0)
     # Lamellae are pushed aside by the cleft.
@@ -54,4 +40,12 @@ def draw_myelin(
     stain = params["myelin.density"] + params["myelin.lamellae"] * stripes + params["myelin.unevenness"] * uneven
     stain = stain + cleft * (params["cells.cytoplasm"] - stain)
     canvas.cover(within.astype(np.float32), stain.astype(np.float32), at, Compartment.MYELIN)
-    canvas.free.reshape(-1)[at[(depth > -10) & (depth < thickness + 10)]] = False
+    canvas.space.free.reshape(-1)[at[(depth > -10) & (depth < thickness + 10)]] = False
+
+
+MYELIN = Organelle(
+    "myelin",
+    draw_myelin,
+    fields={"coarse": 350.0, "tubule_patch": 700.0, "wander_1": 900.0},
+    compartments=(Compartment.MYELIN,),
+)

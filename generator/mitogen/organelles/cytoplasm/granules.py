@@ -4,24 +4,22 @@ They sit on a jittered lattice in three dimensions, whose every node is decided 
 densely without overlap, and needs neither a list of them nor a search.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import mix, place, unit
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
-from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.canvas import Canvas, Paint, Raster, Space, mark
 from mitogen.tissue.compartments import Compartment
 
 JITTER = np.float32(0.8)
 """How far granules stray from their lattice, in units of its spacing: enough to hide it."""
 
 
-@dataclass(frozen=True)
-class Granule:
+class Granule(NamedTuple):
     """A kind of small sphere.
 
     Attributes:
@@ -57,28 +55,25 @@ def draw_granules(
     """
     if granule.occupancy <= 0:
         return
-    _splat(
-        canvas.density, canvas.compartments, np.uint8(compartment), where, canvas.free, canvas.membrane, np.uint64(key),
-        np.float32(canvas.z_nm), canvas.grid.y_nm, canvas.grid.x_nm, canvas.grid.pixel_nm,
-        canvas.grid.thickness_nm, np.float32(granule.radius_nm), np.float32(granule.radius_spread),
-        granule.shell_nm, np.float32(granule.shell_density), np.float32(granule.core_density),
-        np.float32(granule.spacing_nm), np.float32(granule.occupancy),
-    )  # fmt: skip
+    # Loops are compiled anew for whole numbers.
+    exact = Granule(*map(float, granule))
+    _splat(canvas.paint(compartment), canvas.space, canvas.raster, where, exact, np.uint64(key))
 
 
 @compiled
 def _splat(
-    density: FloatArray, compartments: NDArray[np.uint8], compartment: np.uint8, where: NDArray[np.bool_],
-    free: NDArray[np.bool_], membrane: FloatArray, key: np.uint64, z: np.float32,
-    ys: FloatArray, xs: FloatArray, pixel: float, thickness: float, radius: np.float32, spread: np.float32,
-    shell: float, shell_density: np.float32, core_density: np.float32, spacing: np.float32,
-    occupancy: np.float32,
-) -> None:  # fmt: skip
-    seen = radius * (1 + spread) + thickness / 2
+    paint: Paint, space: Space, raster: Raster, where: NDArray[np.bool_], granule: Granule, key: np.uint64
+) -> None:
+    """Draw every granule of the lattice whose centre may be where it is."""
+    ys, xs, pixel = raster.y, raster.x, raster.pixel
+    membrane = space.membrane
+    radius, spread = np.float32(granule.radius_nm), np.float32(granule.radius_spread)
+    spacing, occupancy = np.float32(granule.spacing_nm), np.float32(granule.occupancy)
+    seen = radius * (1 + spread) + raster.thickness / 2
     half = np.float32(0.5)
     jitter = JITTER * spacing
     # The lattice starts at a height of its own, or every section at z = 0 would run through the middle of a layer.
-    z = z - spacing * unit(mix(key))
+    z = np.float32(raster.z) - spacing * unit(mix(key))
     side = half * (jitter + spacing)
     closest = np.float32(1.8) * radius
     crowded = closest > spacing * (1 - JITTER)
@@ -90,35 +85,49 @@ def _splat(
                 state = place(key, kz, ky, kx)
                 if unit(state) >= occupancy:
                     continue
-                cz, cy, cx = _node(state, kz, ky, kx, spacing)
-                dz = z - cz
-                if abs(dz) > seen:
+                centre = _node(state, kz, ky, kx, spacing)
+                if abs(z - centre[0]) > seen:
                     continue
-                row = int(np.floor((cy - ys[0]) / pixel + half))
-                column = int(np.floor((cx - xs[0]) / pixel + half))
+                row = int(np.floor((centre[1] - ys[0]) / pixel + half))
+                column = int(np.floor((centre[2] - xs[0]) / pixel + half))
                 inner_row, inner_column = min(max(row, 0), ys.size - 1), min(max(column, 0), xs.size - 1)
                 if not where[inner_row, inner_column] or membrane[inner_row, inner_column] < radius + 8:
                     continue
                 if crowded and _pushed_out(key, state, (kz, ky, kx), spacing, occupancy, closest):
                     continue
-                r = radius * (1 + spread * (2 * unit(state * np.uint64(0x9E3779B97F4A7C15)) - 1))
-                extent = int(np.ceil(r / pixel)) + 1
-                for i in range(max(row - extent, 0), min(row + extent + 1, ys.size)):
-                    for j in range(max(column - extent, 0), min(column + extent + 1, xs.size)):
-                        if not free[i, j]:
-                            continue
-                        dy, dx = ys[i] - cy, xs[j] - cx
-                        d = np.sqrt(dz * dz + dy * dy + dx * dx)
-                        reach = reach_at(dz / max(d, 1e-3), thickness, pixel)
-                        s = d - r
-                        if s > reach:
-                            continue
-                        value = density[i, j] + inside_at(s, reach) * (core_density - density[i, j])
-                        if shell > 0:
-                            value += layer_at(s, reach, -shell, 0.0) * (shell_density - value)
-                        density[i, j] = value
-                        if compartments.size > 0 and s <= 0:
-                            compartments[i, j] = compartment
+                r = float(radius * (1 + spread * (2 * unit(state * np.uint64(0x9E3779B97F4A7C15)) - 1)))
+                _draw_sphere(
+                    paint, space.free, raster, granule, (z - centre[0], centre[1], centre[2]), r, (row, column)
+                )
+
+
+@compiled
+def _draw_sphere(
+    paint: Paint, free: NDArray[np.bool_], raster: Raster, granule: Granule,
+    centre: tuple[np.float32, np.float32, np.float32], r: float, middle: tuple[int, int],
+) -> None:  # fmt: skip
+    """Draw one granule of radius `r` around the pixel `middle`; of its centre, z is that of the section above it."""
+    ys, xs, density = raster.y, raster.x, paint.density
+    shell_density, core_density = np.float32(granule.shell_density), np.float32(granule.core_density)
+    dz, cy, cx = centre
+    row, column = middle
+    extent = int(np.ceil(r / raster.pixel)) + 1
+    for i in range(max(row - extent, 0), min(row + extent + 1, ys.size)):
+        for j in range(max(column - extent, 0), min(column + extent + 1, xs.size)):
+            if not free[i, j]:
+                continue
+            dy, dx = ys[i] - cy, xs[j] - cx
+            d = np.sqrt(dz * dz + dy * dy + dx * dx)
+            reach = reach_at(dz / max(d, 1e-3), raster.thickness, raster.pixel)
+            s = d - r
+            if s > reach:
+                continue
+            value = density[i, j] + inside_at(s, reach) * (core_density - density[i, j])
+            if granule.shell_nm > 0:
+                value += layer_at(s, reach, -granule.shell_nm, 0.0) * (shell_density - value)
+            density[i, j] = value
+            if s <= 0:
+                mark(paint, i, j)
 
 
 @compiled

@@ -5,38 +5,40 @@ tubules and threads through all of space without a list of them. Widths are true
 is that in three dimensions: two neighbours in the plane give two of its components, the waves themselves the third.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.random_fields import STRIDE, Waves, between
-from mitogen.tissue.canvas import Canvas
-
-Level = tuple[FloatArray, FloatArray]
-"""Values (Y, X) float32 of a field on a section, and its change per nm of height on every `STRIDE`-th pixel."""
+from mitogen.geometry.random_fields import between
 
 
-def level(canvas: Canvas, waves: Waves) -> Level:
-    """What `slope` needs of a field on this canvas."""
-    y, x = canvas.grid.y_nm[::STRIDE], canvas.grid.x_nm[::STRIDE]
-    return canvas.on_section(waves), waves.rise_on_section(canvas.z_nm, y, x)
+class Level(NamedTuple):
+    """A field on a section.
+
+    Attributes:
+        value: (Y, X) float32.
+        rise: float32 its change per nm of height on every `STRIDE`-th pixel.
+    """
+
+    value: FloatArray
+    rise: FloatArray
 
 
 @compiled
-def slope(value: FloatArray, rise: FloatArray, i: int, j: int, pixel: float) -> tuple[float, float, float]:
+def slope(level: Level, i: int, j: int, pixel: float) -> tuple[float, float, float]:
     """Gradient (z, y, x) of a field per nm at one pixel."""
+    value = level.value
     top, bottom = max(i - 1, 0), min(i + 1, value.shape[0] - 1)
     left, right = max(j - 1, 0), min(j + 1, value.shape[1] - 1)
     gy = (value[bottom, j] - value[top, j]) / (max(bottom - top, 1) * pixel)
     gx = (value[i, right] - value[i, left]) / (max(right - left, 1) * pixel)
-    return float(between(rise, i, j)), gy, gx
+    return float(between(level.rise, i, j)), gy, gx
 
 
 @compiled
-def thread(
-    first: FloatArray, first_rise: FloatArray, second: FloatArray, second_rise: FloatArray, i: int, j: int,
-    pixel: float, farthest: float,
-) -> tuple[float, float]:  # fmt: skip
+def thread(first: Level, second: Level, i: int, j: int, pixel: float, farthest: float) -> tuple[float, float]:
     """Distance in nm of a pixel from the curve on which two fields vanish, and the z component of the way there.
 
     Distances beyond `farthest` may come out as any larger number.
@@ -44,13 +46,13 @@ def thread(
     The nearest point lies at -G' (G G')^-1 f, where the rows of G are the two gradients: the smallest step that brings
     both fields to zero to first order.
     """
-    az, ay, ax = slope(first, first_rise, i, j, pixel)
+    az, ay, ax = slope(first, i, j, pixel)
     aa = az * az + ay * ay + ax * ax
-    f, g = first[i, j], second[i, j]
+    f, g = first.value[i, j], second.value[i, j]
     # The curve is no nearer than the surface on which the first field vanishes.
     if f * f > farthest * farthest * aa:
         return 2 * farthest, 0.0
-    bz, by, bx = slope(second, second_rise, i, j, pixel)
+    bz, by, bx = slope(second, i, j, pixel)
     bb, ab = bz * bz + by * by + bx * bx, az * bz + ay * by + ax * bx
     determinant = max(aa * bb - ab * ab, 0.05 * aa * bb + 1e-30)
     u, v = (bb * f - ab * g) / determinant, (aa * g - ab * f) / determinant

@@ -1,0 +1,1 @@
+"""What fills cells: granular ground, filaments, vesicles, ribosomes and glycogen."""

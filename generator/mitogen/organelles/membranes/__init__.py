@@ -1,0 +1,1 @@
+"""Membranes around cells and what lies on them: plasma membranes, synapses, myelin."""

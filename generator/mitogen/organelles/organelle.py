@@ -1,0 +1,240 @@
+"""What an organelle is: a row of `organelles.table`, and what it may see of a section while it is drawn."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitogen.geometry.grid import FloatArray, Grid
+from mitogen.geometry.point_process import StreamOf
+from mitogen.geometry.random_fields import Waves, random_waves
+from mitogen.geometry.tubes import TubeMap, Tubes
+from mitogen.tissue.canvas import Canvas
+from mitogen.tissue.compartments import Compartment
+from mitogen.tissue.layout import Cells, Layout
+from mitogen.tissue.trunks import Trunks
+
+Wavelength = float | Callable[[Mapping[str, float]], float]
+"""Mean wavelength of a field in nm, or what gives it from an image's params."""
+
+Wavelengths = Mapping[str, Wavelength]
+"""Of fields by their names, which are those of their streams."""
+
+MITOCHONDRION = -1
+"""The species of mitochondria; those of round bodies count from 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """Places of an organelle within cells, such as Golgi stacks; N of them.
+
+    Attributes:
+        centre: (N, 3) float64 position (z, y, x) in nm.
+        axis: (N, 3) float64 unit vectors.
+        radius_nm: (N,) float64.
+        looks: (N, L) float64 numbers in 0-1.
+        host: (N,) int32 cell that holds each, -1 as long as it is not known.
+    """
+
+    centre: NDArray[np.float64]
+    axis: NDArray[np.float64]
+    radius_nm: NDArray[np.float64]
+    looks: NDArray[np.float64]
+    host: NDArray[np.int32]
+
+    def take(self, which: NDArray[np.intp]) -> "Sites":
+        """The sites with these indices."""
+        return Sites(self.centre[which], self.axis[which], self.radius_nm[which], self.looks[which], self.host[which])
+
+    def fit(self, host: NDArray[np.int32], room_nm: NDArray[np.float64], smallest_nm: float) -> "Sites":
+        """Put sites into cells: each shrinks to the room that it has there, and goes where that is too small.
+
+        Args:
+            host: (N,) cell at the centre of each.
+            room_nm: (N,) radius that fits in there; 0 or less where none should be.
+            smallest_nm: radius below which none is kept.
+        """
+        radius = np.minimum(self.radius_nm, room_nm)
+        kept = np.flatnonzero(radius >= smallest_nm)
+        return replace(self, radius_nm=radius, host=host).take(kept)
+
+
+def no_sites() -> Sites:
+    """What an organelle without sites has."""
+    none = np.empty((0, 3))
+    return Sites(none, none, np.empty(0), np.empty((0, 0)), np.empty(0, np.int32))
+
+
+@dataclass(frozen=True)
+class SiteProcess:
+    """How an organelle is scattered through the cells that hold it.
+
+    Attributes:
+        scatter: gives the sites around a grid, without regard for what else is there; their hosts are not known yet.
+        reach_nm: how far from its centre one can be seen at most.
+        smallest_nm: none is kept that must be smaller than this.
+    """
+
+    scatter: Callable[[Mapping[str, float], StreamOf, Grid], Sites]
+    reach_nm: Callable[[Mapping[str, float]], float]
+    smallest_nm: float
+
+
+@dataclass(frozen=True)
+class RoundBody:
+    """What tells the round bodies of one organelle from others before they are drawn.
+
+    They are scattered by the knobs `density_per_um3` and `radius_nm` of the section with the organelle's name, and by
+    its knob `aspect` if it has one.
+
+    Attributes:
+        roughness: irregularity of the outline, relative to the radius.
+    """
+
+    roughness: float = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Inclusions:
+    """Mitochondria and round bodies, all made of tubes; T tubes.
+
+    Attributes:
+        tubes: their shapes.
+        species: (T,) int8 `MITOCHONDRION`, or the place of its row among those of the table that are round bodies.
+        instance: (T,) int32 number of the mitochondrion from 1, 0 for round bodies; tubes of one share it. It names
+            the same one in every window that shows it; numbers are not consecutive.
+        host: (T,) int32 cell that holds each.
+        looks: (T, 8) float64 numbers in 0-1.
+    """
+
+    tubes: Tubes
+    species: NDArray[np.int8]
+    instance: NDArray[np.int32]
+    host: NDArray[np.int32]
+    looks: NDArray[np.float64]
+
+
+class Seen(NamedTuple):
+    """The pixels on which a section shows inclusions; N of them.
+
+    Attributes:
+        at: (N,) flat indices.
+        tube: (N,) int32 which tube each shows.
+    """
+
+    at: NDArray[np.intp]
+    tube: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class InclusionMap:
+    """What a section shows of inclusions.
+
+    Attributes:
+        inclusions: what there is.
+        map: which of their tubes is where.
+        reach_nm: how far outside its surface one may still be seen.
+    """
+
+    inclusions: Inclusions
+    map: TubeMap
+    reach_nm: float
+
+    @cached_property
+    def _near(self) -> Seen:
+        at = np.flatnonzero((self.map.nearest >= 0) & (self.map.distance < self.reach_nm))
+        return Seen(at, self.map.nearest.reshape(-1)[at])
+
+    def of(self, species: int) -> Seen:
+        """The pixels that show inclusions of one species."""
+        chosen = self.inclusions.species[self._near.tube] == species
+        return Seen(self._near.at[chosen], self._near.tube[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What an organelle draws on and what it may see while it is drawn.
+
+    Attributes:
+        canvas: the section; the organelle changes its arrays in place.
+        params: the image's params.
+        streams: the image's streams, for noise that each section has of its own.
+        layout: the cells; its trunks may have myelin or a nucleus.
+        trunk_map: which of its trunks is where.
+        inclusions: mitochondria and round bodies.
+        fields: the organelle's own fields by name.
+        keys: the organelle's own keys by name.
+        sites: the organelle's own sites.
+        species: the organelle's own species, if it has a body.
+    """
+
+    canvas: Canvas
+    params: Mapping[str, float]
+    streams: StreamOf
+    layout: Layout
+    trunk_map: TubeMap
+    inclusions: InclusionMap
+    fields: Mapping[str, Waves] = field(default_factory=dict)
+    keys: Mapping[str, int] = field(default_factory=dict)
+    sites: Sites = field(default_factory=no_sites)
+    species: int = MITOCHONDRION
+
+    @property
+    def cells(self) -> Cells:
+        """What each cell is."""
+        return self.layout.cells
+
+    @property
+    def trunks(self) -> Trunks:
+        """The smooth tubes that may have myelin or a nucleus."""
+        return self.layout.trunks
+
+    def holding(self, content: str) -> NDArray[np.bool_]:
+        """Which cells (C,) hold something; see `cell_types.HOLDS`."""
+        return self.layout.holding(content)
+
+    def on_section(self, name: str) -> FloatArray:
+        """Values (Y, X) float32 of one of the organelle's fields, not to be changed."""
+        return self.canvas.on_section(self.fields[name])
+
+
+def make_fields(lengths: Wavelengths, params: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
+    """Draw fields for an image, each from a stream of its own."""
+    return {
+        name: random_waves(streams(f"field/{name}"), length(params) if callable(length) else length)
+        for name, length in lengths.items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Organelle:
+    """A row of the table: everything that the rest of the program must know of an organelle.
+
+    Attributes:
+        name: what it is called; for round bodies also the section of their knobs.
+        draw: draws it on a layer.
+        fields: its smooth random fields: names, which are those of their streams, and wavelengths.
+        keys: names of its keys, which seed lattices of small things.
+        compartments: what it may mark pixels as.
+        body: what it is as a round body, if it is one.
+        sites: how it is scattered through cells, if it is.
+    """
+
+    name: str
+    draw: Callable[[Layer], None]
+    fields: Wavelengths = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    compartments: tuple[Compartment, ...] = ()
+    body: RoundBody | None = None
+    sites: SiteProcess | None = None
+
+    def make_fields(self, params: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
+        """Draw its fields for an image."""
+        return make_fields(self.fields, params, streams)
+
+    def make_keys(self, streams: StreamOf) -> dict[str, int]:
+        """Draw its keys for an image."""
+        return {name: int(streams(f"key/{name}").integers(2**62)) for name in self.keys}

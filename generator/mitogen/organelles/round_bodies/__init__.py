@@ -1,0 +1,1 @@
+"""Round bodies: lysosomes, lipofuscin, multivesicular and multilamellar bodies, lipid droplets, endosomes."""

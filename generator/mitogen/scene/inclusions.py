@@ -1,0 +1,60 @@
+"""How mitochondria and round bodies lie on a section: their rough outlines, and the cytoplasm kept around them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.random_fields import Waves
+from mitogen.geometry.tubes import cut_tubes
+from mitogen.organelles.organelle import MITOCHONDRION, InclusionMap, Inclusions
+from mitogen.organelles.table import ROUND_BODIES
+from mitogen.tissue.bending import push
+from mitogen.tissue.canvas import Canvas
+
+FIELDS = {"ripple": 380.0, "coarse": 350.0}
+"""Fields that inclusions have together and their wavelengths in nm: of the outlines, and of the clearance."""
+
+
+def lay_inclusions(
+    canvas: Canvas, inclusions: Inclusions, params: Mapping[str, float], fields: Mapping[str, Waves]
+) -> tuple[Canvas, InclusionMap]:
+    """Cut the inclusions, and bend the membranes around them.
+
+    Args:
+        canvas: its cells are changed in place.
+        inclusions: what there is.
+        params: the image's params.
+        fields: those of `FIELDS`.
+
+    Returns:
+        The canvas with the room that inclusions leave, and which of them is where.
+    """
+    grid, space = canvas.grid, canvas.space
+    ripple = canvas.on_section(fields["ripple"])
+    room = _clearance(params, canvas.on_section(fields["coarse"]))
+    room += np.float32(params["cells.gap_nm"] / 2)
+    reach = max(120.0, float(room.max()) + 60)
+    seen = cut_tubes(inclusions.tubes, grid, canvas.z_nm, reach, ripple, _roughness(inclusions, params))
+    push(space, seen, inclusions.host, room)
+    np.logical_and(space.free, seen.distance > 12, out=space.free)
+    canvas = replace(canvas, space=space._replace(room=seen.distance))
+    return canvas, InclusionMap(inclusions, seen, grid.thickness_nm / 2 + 12)
+
+
+def _roughness(inclusions: Inclusions, params: Mapping[str, float]) -> FloatArray:
+    """Irregularity (T,) in nm of each outline."""
+    relative = np.array([organelle.body.roughness for organelle in ROUND_BODIES if organelle.body])
+    roughness = np.where(
+        inclusions.species == MITOCHONDRION, params["mitochondria.roughness"], relative[inclusions.species]
+    )
+    in_nm: FloatArray = (roughness * inclusions.tubes.radii.mean(axis=1)).astype(np.float32)
+    return in_nm
+
+
+def _clearance(params: Mapping[str, float], field: FloatArray) -> FloatArray:
+    """Cytoplasm (Y, X) in nm that is kept around mitochondria: here more, there less, or cells would be haloes."""
+    uneven = np.exp(np.float32(params["mitochondria.clearance_spread"]) * field)
+    clearance: FloatArray = np.minimum(np.float32(params["mitochondria.clearance_nm"]) * uneven, np.float32(200))
+    return clearance

@@ -1,0 +1,15 @@
+"""The table of arrangements: how cells may fill space, as `tissue.arrangement` of a recipe chooses."""
+
+from collections.abc import Mapping
+
+from mitogen.recipe.tissue_knobs import KNOBS
+from mitogen.tissue.layout import Arrangement
+from mitogen.tissue.neuropil import NEUROPIL
+
+ARRANGEMENTS: Mapping[str, Arrangement] = {arrangement.name: arrangement for arrangement in (NEUROPIL,)}
+"""By their names in the knob."""
+
+
+def arrangement_of(params: Mapping[str, float]) -> Arrangement:
+    """The arrangement that an image's params name."""
+    return ARRANGEMENTS[KNOBS["tissue.arrangement"].names[int(params["tissue.arrangement"])]]

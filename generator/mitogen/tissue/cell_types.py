@@ -1,0 +1,57 @@
+"""Types of cells, and what each of them holds."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class CellType(IntEnum):
+    """What a cell profile is."""
+
+    PLAIN = 0
+    BOUTON = 1
+    GLIA = 2
+    DENDRITE = 3
+    DARK = 4
+    NEURITE = 5
+    MYELINATED = 6
+    SOMA = 7
+    OUTSIDE = 8
+    """No cell: resin or a lumen."""
+
+
+HOLDS: Mapping[CellType, frozenset[str]] = {
+    CellType.PLAIN: frozenset(
+        {"cytoplasm", "microtubules", "cisternae", "tubules", "golgi", "loose_vesicles", "dense_cores"}
+    ),
+    CellType.BOUTON: frozenset({"cytoplasm", "packed_vesicles", "loose_vesicles", "dense_cores", "synapses"}),
+    CellType.GLIA: frozenset({"cytoplasm", "cisternae", "golgi", "ribosomes", "glycogen"}),
+    CellType.DENDRITE: frozenset(
+        {"cytoplasm", "microtubules", "filaments", "cisternae", "tubules", "golgi", "loose_vesicles", "dense_cores"}
+    ),
+    CellType.DARK: frozenset({"cytoplasm", "microtubules", "cisternae", "golgi", "ribosomes"}),
+    CellType.NEURITE: frozenset(
+        {"cytoplasm", "microtubules", "filaments", "cisternae", "tubules", "golgi", "loose_vesicles"}
+    ),
+    CellType.MYELINATED: frozenset({"cytoplasm", "microtubules", "filaments"}),
+    CellType.SOMA: frozenset({"cytoplasm", "stacked_cisternae", "tubules", "golgi", "ribosomes"}),
+    CellType.OUTSIDE: frozenset(),
+}
+"""What organelles find in a cell of each type. Without cytoplasm it is no cell, and has no membrane."""
+
+
+@cache
+def types_holding(content: str) -> NDArray[np.bool_]:
+    """Which types of cells (T,) hold something.
+
+    Raises:
+        KeyError: no type does.
+    """
+    holds = np.array([content in HOLDS[cell_type] for cell_type in CellType])
+    if not holds.any():
+        raise KeyError(content)
+    holds.setflags(write=False)
+    return holds
