@@ -1,7 +1,11 @@
 """Opening a file that may be missing, cut off, or something else altogether."""
 
+import errno
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -15,6 +19,11 @@ _CHUNK_CACHE_SLOTS = 10_007  # a prime far above the number of blocks that fit
 
 DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 """What h5py raises, and what follows, where a file is damaged or something else lies under a name of ours."""
+
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems without locks answer, such as NFS without its lock daemon."""
+
+_log = logging.getLogger("mitodata")
 
 _SIGNATURES = {
     b"\x89PNG": "a PNG",
@@ -110,7 +119,7 @@ def open_hdf5(path: Path, hint: str = "", cache_bytes: int = CHUNK_CACHE_BYTES) 
         cache_bytes: how much of each dataset HDF5 may keep unpacked.
 
     Raises:
-        DataError: missing, a folder, no permission, not HDF5 (says what it is instead), or truncated.
+        DataError: missing, a folder, no permission, not HDF5 (says what it is instead), locked, or truncated.
     """
     if path.is_dir():
         raise DataError(f"{path}: is a folder; expected an HDF5 file")
@@ -124,12 +133,43 @@ def open_hdf5(path: Path, hint: str = "", cache_bytes: int = CHUNK_CACHE_BYTES) 
     if not h5py.is_hdf5(path):
         raise DataError(f"{path}: {_what(start)}{hint}")
     try:
-        return h5py.File(path, "r", rdcc_nbytes=cache_bytes, rdcc_nslots=_CHUNK_CACHE_SLOTS, locking="best-effort")
+        return _open(path, cache_bytes)
     except DAMAGE as error:
-        if "truncated" in str(error):
-            size = path.stat().st_size
-            raise DataError(f"{path}: truncated HDF5 (ends after {size} bytes); copy or render it again") from error
-        raise DataError(f"{path}: damaged HDF5 ({first_line(error)})") from error
+        raise DataError(f"{path}: {_problem(error, path)}") from error
+
+
+def _open(path: Path, cache_bytes: int) -> h5py.File:
+    options = {"rdcc_nbytes": cache_bytes, "rdcc_nslots": _CHUNK_CACHE_SLOTS}
+    try:
+        return h5py.File(path, "r", locking="best-effort", **options)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        _say_unlocked(path.resolve().parent)
+        return h5py.File(path, "r", locking=False, **options)
+
+
+@cache
+def _say_unlocked(folder: Path) -> None:
+    """Say once for each folder that its files are read without locks."""
+    _log.warning("%s: a file system without locks; files are read without, so let nothing write them meanwhile", folder)
+
+
+def _problem(error: Exception, path: Path) -> str:
+    """Say why a file that is HDF5 cannot be opened: not every reason is damage."""
+    text = str(error)
+    if isinstance(error, BlockingIOError):
+        return "is locked: another program has it open for writing; close it there, or copy the file"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
+        return f"cannot be read: {os.strerror(error.errno)}"
+    if "already open for write" in text:
+        return (
+            "is being written, or was not closed by the program that wrote it; close it there, or if nothing writes it "
+            "any more: h5clear -s FILE"
+        )
+    if "truncated" in text:
+        return f"truncated HDF5 (ends after {path.stat().st_size} bytes); copy or render it again"
+    return f"damaged HDF5 ({first_line(error)})"
 
 
 def _what(start: bytes) -> str:

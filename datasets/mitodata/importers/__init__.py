@@ -16,8 +16,9 @@ from mitodata.importers.formats.mitoem import MITOEM
 from mitodata.importers.formats.pairs import PAIRS
 from mitodata.importers.formats.vnc import VNC
 from mitodata.importers.importer import Importer, Options
-from mitodata.importers.stack import Stack, cut, images, slabs, volume
-from mitodata.sample import Sample, VoxelSize, voxel_size_problem
+from mitodata.importers.stack import Stack, cut, images, scaled, slabs, volume
+from mitodata.readers.voxel_size import UNKNOWN, choose_voxel_size
+from mitodata.sample import Sample, VoxelSize
 
 __all__ = ["IMPORTERS", "Importer", "import_dataset", "import_to_file", "recognise"]
 
@@ -34,6 +35,7 @@ def import_dataset(
     voxel_size_nm: VoxelSize | None = None,
     as_volume: bool | None = None,
     sections: tuple[int, int] | None = None,
+    square: bool = True,
     **options: str | None,
 ) -> tuple[Iterable[Sample], Provenance]:
     """Read real data as samples, one at a time.
@@ -44,6 +46,7 @@ def import_dataset(
         voxel_size_nm: (z, y, x) in nm; needed where the format does not carry it, and overrides where it does.
         as_volume: whether each stack is one volume, or each section a 2D image; None for what suits the format.
         sections: keep, of each stack, those from the first number up to, not with, the second; None for all.
+        square: whether pixels must be square; else they may be longer than wide.
         options: those of `Options` that the format understands; None counts as not given.
 
     Returns:
@@ -52,10 +55,13 @@ def import_dataset(
     Raises:
         DataError: unknown source or option, wrong layout, no voxel size; while reading, a damaged or odd file.
     """
-    importer, stacks, size = _prepare(source, Path(path), voxel_size_nm, options)
-    stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
+    importer, found = _prepare(source, Path(path), options)
     whole = importer.volume if as_volume is None else as_volume
-    return _samples(stacks, size, whole), _provenance(importer, stacks, whole)
+    sizes = [_voxel_size(importer, Path(path), stack, voxel_size_nm, square) for stack in found]
+    # The grey scale is that of the whole stack, whatever is kept of it.
+    stacks = [scaled(stack, whole) for stack in found]
+    stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
+    return _samples(stacks, sizes, whole), _provenance(importer, stacks, whole)
 
 
 def import_to_file(
@@ -66,6 +72,7 @@ def import_to_file(
     voxel_size_nm: VoxelSize | None = None,
     as_volume: bool | None = None,
     sections: tuple[int, int] | None = None,
+    square: bool = True,
     overwrite: bool = False,
     **options: str | None,
 ) -> None:
@@ -78,6 +85,7 @@ def import_to_file(
         voxel_size_nm: see `import_dataset`.
         as_volume: see `import_dataset`.
         sections: see `import_dataset`.
+        square: see `import_dataset`.
         overwrite: replace an existing file.
         options: see `import_dataset`.
 
@@ -86,15 +94,18 @@ def import_to_file(
     """
     if Path(output).resolve() == Path(path).resolve():
         raise DataError(f"{output}: is to hold the source and the dataset; choose another name")
-    importer, stacks, size = _prepare(source, Path(path), voxel_size_nm, options)
-    stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
+    importer, found = _prepare(source, Path(path), options)
     whole = importer.volume if as_volume is None else as_volume
+    sizes = [_voxel_size(importer, Path(path), stack, voxel_size_nm, square) for stack in found]
+    # The grey scale is that of the whole stack, whatever is kept of it.
+    stacks = [scaled(stack, whole) for stack in found]
+    stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
     provenance = _provenance(importer, stacks, whole)
     if whole and len(stacks) == 1:
         stack = stacks[0]
-        write_volume(output, slabs(stack, size), provenance, name=stack.name, overwrite=overwrite)
+        write_volume(output, slabs(stack, sizes[0]), provenance, name=stack.name, overwrite=overwrite)
     else:
-        write_dataset(output, _samples(stacks, size, whole), provenance, overwrite=overwrite)
+        write_dataset(output, _samples(stacks, sizes, whole), provenance, overwrite=overwrite)
 
 
 def recognise(path: str | Path) -> str:
@@ -115,9 +126,7 @@ def recognise(path: str | Path) -> str:
     raise DataError(f"{path}: no known layout; looked for {wanted}")
 
 
-def _prepare(
-    source: str, path: Path, voxel_size_nm: VoxelSize | None, options: dict[str, str | None]
-) -> tuple[Importer, Sequence[Stack], VoxelSize]:
+def _prepare(source: str, path: Path, options: dict[str, str | None]) -> tuple[Importer, Sequence[Stack]]:
     name = recognise(path) if source == "auto" else source
     if name not in IMPORTERS:
         raise DataError(f"{name}: unknown source; expected one of {', '.join(IMPORTERS)}")
@@ -128,17 +137,20 @@ def _prepare(
             known = {field.name for field in fields(Options)}
             what = f"does not apply to {name}" if option in known else "is unknown"
             raise DataError(f"option {option} {what}; {name} takes {', '.join(sorted(importer.options)) or 'none'}")
-    size = voxel_size_nm or importer.voxel_size_nm
-    if size is None:
-        raise DataError(f"{path}: {name} does not carry a voxel size; give it as z y x in nm (--voxel-size 40 5 5)")
-    problem = voxel_size_problem(size)
-    if problem:
-        raise DataError(f"{path}: {problem}")
-    return importer, importer.find(path, Options(**given)), size
+    return importer, importer.find(path, Options(**given))
 
 
-def _samples(stacks: Sequence[Stack], size: VoxelSize, whole: bool) -> Iterator[Sample]:
-    for stack in stacks:
+def _voxel_size(importer: Importer, path: Path, stack: Stack, given: VoxelSize | None, square: bool) -> VoxelSize:
+    size = given or importer.voxel_size_nm
+    if size is None and stack.edges_nm == UNKNOWN:
+        raise DataError(
+            f"{path}: {importer.name} does not carry a voxel size; give it as z y x in nm (--voxel-size 40 5 5)"
+        )
+    return choose_voxel_size(path, len(stack.sections), stack.edges_nm, size, square)
+
+
+def _samples(stacks: Sequence[Stack], sizes: Sequence[VoxelSize], whole: bool) -> Iterator[Sample]:
+    for stack, size in zip(stacks, sizes, strict=True):
         if whole:
             yield volume(stack, size)
         else:

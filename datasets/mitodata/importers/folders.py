@@ -1,9 +1,12 @@
-"""Finding the folders of a layout, also inside the one folder that archives often add."""
+"""Finding the folders of a layout, also inside the one folder that archives often add, and the images in them."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mitodata.errors import DataError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 _DEPTH = 3  # folder to fetch into / archive / its one folder / stack1
 
@@ -41,3 +44,35 @@ def subfolders(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
     return (child for child in children if child.is_dir() and child.name[0] != "." and child.name != "__MACOSX")
+
+
+def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
+    """List the image files of a folder, 2 before 10; hidden files are left out.
+
+    Raises:
+        DataError: the folder is missing, unreadable, or holds no such file.
+    """
+    try:
+        files = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.name[0] != "."]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}; expected a folder of images") from error
+    if not files:
+        raise DataError(f"{folder}: holds no image; expected {', '.join(sorted(suffixes))}")
+    return sorted(files, key=numeric_key)
+
+
+def numeric_key(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """Sort key of a file name in which numbers count as numbers."""
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", path.name))
+
+
+def last_number(path: Path) -> int:
+    """Return the last number in the name of a file, such as 7 for mask0007.png.
+
+    Raises:
+        DataError: there is none.
+    """
+    numbers = re.findall(r"\d+", path.stem)
+    if not numbers:
+        raise DataError(f"{path}: has no number in its name; expected the number of its section")
+    return int(numbers[-1])

@@ -1,9 +1,11 @@
 """What every importer finds: sections that can be read one by one, to be seen as images or as a volume."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,14 @@ from numpy.typing import NDArray
 from mitodata.errors import DataError
 from mitodata.hdf5.layout import BLOCK
 from mitodata.importers.components import Labels, VolumeComponents, as_labels, label_section
+from mitodata.importers.masks import mark_ignored
+from mitodata.readers.axes import Pixels
+from mitodata.readers.grey_levels import Levels, measure_levels, stretch, to_grey
+from mitodata.readers.rims import find_rim
+from mitodata.readers.voxel_size import UNKNOWN, Edges
 from mitodata.sample import IGNORE, Sample, VoxelSize
+
+_log = logging.getLogger("mitodata")
 
 Grey = NDArray[np.uint8]
 
@@ -26,17 +35,24 @@ class Stack:
     Attributes:
         name: of the stack, such as "training".
         sections: the name of each section; used for the images and in errors.
-        raw: reads section z as (Y, X) uint8.
+        raw: reads section z as grey levels (Y, X) of any real type; after `scaled`, uint8.
         mask: reads the mask of section z, (Y, X) uint8 of 0, 1 and 255 (ignore); None if there is none.
         label: reads the instances of section z, (Y, X) uint16 or uint32, always of the same dtype; None if they are to
             be made from the mask.
+        one_image: whether the sections are those of one image, which has one grey scale even where each section is to
+            be an image of its own.
+        edges_nm: of a voxel, as far as the file says.
+        framed: whether a constant rim of a section is no tissue, so that its mask is unknown there.
     """
 
     name: str
     sections: Sequence[str]
-    raw: Callable[[int], Grey]
+    raw: Callable[[int], Pixels]
     mask: Callable[[int], Grey] | None = None
     label: Callable[[int], Labels] | None = None
+    one_image: bool = False
+    edges_nm: Edges = UNKNOWN
+    framed: bool = True
 
     @property
     def labelled(self) -> bool:
@@ -46,11 +62,56 @@ class Stack:
 
 @dataclass(frozen=True)
 class Section:
-    """One section in memory: raw, mask and given instances, all (Y, X)."""
+    """One section in memory: raw, mask and given instances, all (Y, X), and how many px are a rim marked unknown."""
 
     raw: Grey
     mask: Grey | None
     label: Labels | None
+    rim_px: int = 0
+
+
+def scaled(stack: Stack, whole: bool) -> Stack:
+    """Bring a stack to grey levels of 8 bits: with one scale for all sections of a volume, else each by itself.
+
+    The scale of a volume is measured when its first section is read.
+
+    Args:
+        stack: with sections of any real type.
+        whole: whether it is to be one volume.
+    """
+    if not (whole or stack.one_image):
+        return replace(stack, raw=lambda z: to_grey(stack.raw(z), stack.sections[z]))
+    dtype, levels = _one_scale(stack)
+
+    def raw(z: int) -> Grey:
+        section = stack.raw(z)
+        if section.dtype != dtype():
+            raise DataError(
+                f"{stack.sections[z]}: is {section.dtype}, the first section {dtype()}; a volume needs sections of one "
+                "type"
+            )
+        return stretch(section, levels())
+
+    return replace(stack, raw=raw)
+
+
+def _one_scale(stack: Stack) -> tuple[Callable[[], np.dtype[Any]], Callable[[], Levels | None]]:
+    """Functions that give the type of the first section and the grey scale of all, measured once."""
+
+    @cache
+    def dtype() -> np.dtype[Any]:
+        return stack.raw(0).dtype
+
+    @cache
+    def levels() -> Levels | None:
+        if dtype() == np.uint8:
+            return None
+        height = stack.raw(0).shape[0]
+        return measure_levels(
+            lambda: ((z, stack.raw(z)) for z in range(len(stack.sections))), height, dtype(), stack.name
+        )
+
+    return dtype, levels
 
 
 def images(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
@@ -59,8 +120,9 @@ def images(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
     Raises:
         DataError: a section cannot be read, or image and mask differ in size.
     """
+    rims = _Rims(stack)
     for z, name in enumerate(stack.sections):
-        section = _read(stack, z)
+        section = rims.note(_read(stack, z))
         label = section.label
         if label is None and section.mask is not None:
             label = label_section(section.mask)
@@ -71,6 +133,7 @@ def images(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
             None if section.mask is None else section.mask[np.newaxis],
             name=name,
         )
+    rims.say()
 
 
 def slabs(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
@@ -86,9 +149,10 @@ def slabs(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
         # The second pass asks for the masks of a slab twice, and for the last section of the slab before.
         stack = replace(stack, mask=lru_cache(SLAB + 1)(read_mask))
         components = VolumeComponents(lambda start, stop: _masks(stack, start, stop, shape), depth, SLAB)
+    rims = _Rims(stack)
     for start in range(0, depth, SLAB):
         stop = min(start + SLAB, depth)
-        sections = [_read(stack, z) for z in range(start, stop)]
+        sections = [rims.note(_read(stack, z)) for z in range(start, stop)]
         for z, section in enumerate(sections, start):
             _check_size(stack, z, section.raw.shape, shape)
         label: Labels | None = None
@@ -98,6 +162,31 @@ def slabs(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
             label = _join([section.label[np.newaxis] for section in sections if section.label is not None])
         mask = np.stack([section.mask for section in sections if section.mask is not None]) if stack.labelled else None
         yield Sample(np.stack([section.raw for section in sections]), voxel_size_nm, label, mask, name=stack.name)
+    rims.say()
+
+
+class _Rims:
+    """Counts the pixels of constant rims that were marked unknown."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._name, self._sections, self._rim_px, self._all_px = stack.name, 0, 0, 0
+
+    def note(self, section: Section) -> Section:
+        """Count those of a section."""
+        self._sections += section.rim_px > 0
+        self._rim_px += section.rim_px
+        self._all_px += section.raw.size
+        return section
+
+    def say(self) -> None:
+        """Say how much it was, if anything."""
+        if self._rim_px:
+            _log.warning(
+                "%s: constant rims, %.1f %% of the pixels, in %d sections: no tissue, marked unknown in the mask",
+                self._name,
+                100 * self._rim_px / self._all_px,
+                self._sections,
+            )
 
 
 def volume(stack: Stack, voxel_size_nm: VoxelSize) -> Sample:
@@ -128,7 +217,8 @@ def cut(stack: Stack, sections: tuple[int, int]) -> Stack:
     if not kept or first < 0:
         raise DataError(f"{stack.name}: sections {first}:{stop} of {len(stack.sections)}; expected some that it has")
     mask, label = stack.mask, stack.label
-    return Stack(
+    return replace(
+        stack,
         name=f"{stack.name}[{first}:{first + len(kept)}]",
         sections=kept,
         raw=lambda z: stack.raw(first + z),
@@ -173,7 +263,10 @@ def _read(stack: Stack, z: int) -> Section:
         known = (label > 0).astype(np.uint8)
         # Given instances say what is foreground, the mask only where nothing is known.
         mask = known if mask is None else np.where(mask == IGNORE, mask, known)
-    return Section(raw, mask, label)
+    if mask is None or not stack.framed:
+        return Section(raw, mask, label)
+    rim = find_rim(raw)
+    return Section(raw, mark_ignored(mask, rim), label, int(np.count_nonzero(rim)))
 
 
 def _join(parts: Sequence[Labels]) -> Labels:

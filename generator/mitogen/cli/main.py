@@ -250,19 +250,27 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
 @click.option("--voxel-size", "voxel_size_nm", type=float, nargs=3, metavar="Z Y X", help="Voxel edges in nm.")
+@click.option(
+    "--non-square-pixels",
+    "square",
+    flag_value=False,
+    default=True,
+    show_default=False,
+    help="Believe a voxel size whose pixels are not square.",
+)
 @click.option("--as-volume/--as-2d", default=None, help="One volume a stack, or one image a section.")
 @click.option("--sections", callback=_section_range, metavar="A:B", help="Only sections A up to B (not with it).")
 @click.option("--split", metavar="NAME", help="Only train, test or val, of data that comes in parts.")
-@click.option("--raw", metavar="DATASET", help="For hdf5: where the images are.")
+@click.option("--raw", metavar="DATASET", help="For hdf5 and images: where the images are in the file.")
 @click.option("--mask", metavar="DATASET", help="For hdf5: where the masks are.")
 @click.option("--label", metavar="DATASET", help="For hdf5: where the instances are.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def import_real(source: str, path: Path, output: Path, **options: Any) -> None:
     """Turn real images into a dataset file.
 
-    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (folders images/ and masks/), dsb2018, hdf5, or images (a folder
-    or a TIFF stack without masks); PATH is the folder or file. Where only masks exist, instances are their connected
-    components.
+    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (folders images/ and masks/), dsb2018, hdf5, or images (a folder,
+    a TIFF stack, HDF5 file or OME-Zarr without masks); PATH is the folder or file. Where only masks exist, instances
+    are their connected components.
     """
     from mitodata.hdf5.dataset import Dataset
     from mitodata.importers import import_to_file

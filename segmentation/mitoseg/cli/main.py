@@ -268,7 +268,16 @@ def evaluate(
     metavar="Z Y X",
     help="In nm; wins over what files say.",
 )
-@click.option("--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups.")
+@click.option(
+    "--non-square-pixels",
+    "square",
+    flag_value=False,
+    default=True,
+    help="Believe a voxel size whose pixels are not square.",
+)
+@click.option(
+    "--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number."
+)
 @THRESHOLD
 @PEAK
 @AXES

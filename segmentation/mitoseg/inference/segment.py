@@ -46,6 +46,7 @@ class Wish:
         turns: views of each window that are averaged: 1, 4 or 8.
         memory: bytes that the program may take; None for no limit.
         overwrite: replace earlier results.
+        square: whether pixels must be square; else they may be longer than wide.
     """
 
     outputs: tuple[str, ...] = OUTPUTS
@@ -56,6 +57,7 @@ class Wish:
     turns: int = 1
     memory: int | None = None
     overwrite: bool = False
+    square: bool = True
 
 
 def make_wish(outputs: str = ",".join(OUTPUTS), memory: str = "", **settings: Any) -> Wish:
@@ -97,7 +99,7 @@ def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> li
     with _made(folder):
         # tqdm shows nothing where there is no terminal (disable=None).
         for name, path in tqdm(names.items(), desc="predict", disable=None):
-            for source in open_sources(path, wish.voxel_size_nm, wish.dataset):
+            for source in open_sources(path, wish.voxel_size_nm, wish.dataset, square=wish.square):
                 targets = _targets(folder / f"{name}{source.suffix}", path, wish)
                 _check_free(targets, wish)
                 for target in set(targets.values()).intersection(written):

@@ -2,21 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import VoxelSize
+from mitodata.readers.blocks import Part, blocks, strips
+
+__all__ = ["Layer", "Part", "blocks", "strips"]
 
 SLAB_VOXELS = 2**21
 """Voxels that are copied at a time, at least a section."""
-
-STRIP_PX = 2**20
-"""Pixels that are looked at together where only their grey levels count."""
-
-Part = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,23 +44,3 @@ class Layer:
         for start in range(0, self.shape[0], step):
             z = slice(start, min(start + step, self.shape[0]))
             yield z, self[z, slice(0, self.shape[1]), slice(0, self.shape[2])]
-
-
-def blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> Iterator[Part]:
-    """Cover a volume with blocks, z slowest."""
-    starts = product(*(range(0, length, edge) for length, edge in zip(shape, edges, strict=True)))
-    for corner in starts:
-        z, y, x = (slice(a, min(a + e, n)) for a, e, n in zip(corner, edges, shape, strict=True))
-        yield z, y, x
-
-
-def strips(shape: tuple[int, int, int], packed: tuple[int, int] = (1, 1)) -> Iterator[Part]:
-    """Cover a volume (Z, Y, X) with whole rows, about `STRIP_PX` pixels at a time and never less than is packed.
-
-    Args:
-        shape: (z, y, x) of the volume, px.
-        packed: sections and rows that are read together.
-    """
-    depth, rows = packed
-    number = max(1, STRIP_PX // (shape[2] * depth))
-    return blocks(shape, (depth, -(-number // rows) * rows, shape[2]))

@@ -1,10 +1,9 @@
-"""OME-Zarr: the metadata of images, read (versions 0.4 and 0.5) and written (0.5).
+"""OME-Zarr 0.5: images and labels with their levels, written; `mitodata.readers.ome_zarr` reads them.
 
 Specification: https://ngff.openmicroscopy.org/0.5/
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -18,59 +17,6 @@ from mitoseg.io.blocks import Layer, blocks
 from mitoseg.networks.targets import FLAT
 
 VERSION = "0.5"
-
-_NM = {
-    "angstrom": 0.1,
-    "picometer": 1e-3,
-    "nanometer": 1.0,
-    "micrometer": 1e3,
-    "millimeter": 1e6,
-    "centimeter": 1e7,
-    "meter": 1e9,
-}
-
-
-@dataclass(frozen=True)
-class Multiscale:
-    """What the metadata of an image say.
-
-    Attributes:
-        path: of the array of the highest resolution, within the group.
-        axes: names, in the order of the array's dimensions.
-        voxel_size_nm: (z, y, x) in nm; z is that of y where there is none; None where a unit is missing.
-    """
-
-    path: str
-    axes: tuple[str, ...]
-    voxel_size_nm: VoxelSize | None
-
-
-def parse_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:
-    """Read the attributes of a group; None if it is no image.
-
-    Raises:
-        ValueError: it claims to be one, and the metadata are not as the specification says.
-    """
-    content = attributes.get("ome", attributes)
-    if not isinstance(content, Mapping) or not content.get("multiscales"):
-        return None
-    try:
-        image = content["multiscales"][0]
-        largest = image["datasets"][0]
-        axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in image["axes"]]
-        names = tuple(str(axis["name"]).lower() for axis in axes)
-        scale = [1.0] * len(names)
-        for change in (*largest.get("coordinateTransformations", ()), *image.get("coordinateTransformations", ())):
-            if change["type"] == "scale":
-                scale = [first * second for first, second in zip(scale, change["scale"], strict=True)]
-        edges = {
-            name: edge * _NM[axis["unit"]]
-            for name, edge, axis in zip(names, scale, axes, strict=True)
-            if axis.get("unit") in _NM
-        }
-        return Multiscale(str(largest["path"]), names, _voxel_size(edges))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise ValueError(f"metadata are not those of an OME-Zarr image ({error!r})") from error
 
 
 def image_attributes(name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]]) -> dict[str, Any]:
@@ -109,12 +55,6 @@ def _transformations(voxel_size_nm: VoxelSize, factors: Sequence[int]) -> list[d
         {"type": "scale", "scale": scale},
         *([{"type": "translation", "translation": middle}] if any(middle) else []),
     ]
-
-
-def _voxel_size(edges: Mapping[str, float]) -> VoxelSize | None:
-    if "y" not in edges or "x" not in edges:
-        return None
-    return (edges.get("z", edges["y"]), edges["y"], edges["x"])
 
 
 CHUNK = (16, 256, 256)

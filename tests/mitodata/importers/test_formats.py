@@ -256,7 +256,7 @@ def test_hdf5_by_names(tmp_path: Path) -> None:
     assert (first.name, second.name) == ("a 0", "a 1")
     assert not second.labelled
     np.testing.assert_array_equal(second.raw, raw(seed=1))
-    with pytest.raises(DataError, match="name its dataset of images; found em, group/ids, group/mask"):
+    with pytest.raises(DataError, match="which of its datasets are the images; found em, group/ids, group/mask"):
         read("hdf5", path, voxel_size_nm=size)
     with pytest.raises(DataError, match="has no dataset no; found em"):
         read("hdf5", path, raw="no", voxel_size_nm=size)

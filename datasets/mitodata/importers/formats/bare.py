@@ -1,31 +1,40 @@
-"""Images without masks: a folder of pictures, or one TIFF of a page a section."""
+"""Images without masks: a folder of pictures, or one file of any kind that can be segmented."""
 
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.importers.images import SUFFIXES, TiffStack, image_files, read_grey, to_grey
+from mitodata.importers.folders import image_files
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.stack import Stack
+from mitodata.readers.inputs import KINDS, one_a_set, open_images, read_pixels
+from mitodata.readers.ome_zarr import is_zarr
+from mitodata.readers.source import Found
 
-_EXPECTS = "a folder of PNG, JPG, TIFF or BMP files, or one TIFF of a page a section, without masks"
-_TIFF = (".tif", ".tiff")
+_EXPECTS = "a folder of PNG, JPG, TIFF or BMP files, or one TIFF, HDF5 file or OME-Zarr, without masks"
 
 
-def _find(path: Path, _: Options) -> list[Stack]:
-    if path.is_dir():
-        files = image_files(path)
-        return [Stack(path.resolve().name, [file.name for file in files], lambda z: read_grey(files[z]))]
+def _find(path: Path, options: Options) -> list[Stack]:
+    if path.is_dir() and not is_zarr(path):
+        files = one_a_set(image_files(path))
+        if len(files) > 1 or ".ome." not in files[0].name.lower():
+            return [Stack(path.resolve().name, [file.name for file in files], lambda z: read_pixels(files[z]))]
+        path = files[0]
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; expected {_EXPECTS}")
-    if path.suffix.lower() in _TIFF:
-        pages = TiffStack(path)
-        if len(pages) > 1:
-            return [
-                Stack(path.stem, [f"{path.stem} {z}" for z in range(len(pages))], lambda z: to_grey(pages[z], path))
-            ]
-    elif path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in KINDS and not is_zarr(path):
         raise DataError(f"{path}: unknown kind of file; expected {_EXPECTS}")
-    return [Stack(path.stem, [path.name], lambda _: read_grey(path))]
+    return [_stack(found) for found in open_images(path, options.raw)]
+
+
+def _stack(found: Found) -> Stack:
+    name, depth = f"{found.path.stem}{found.suffix}", found.array.shape[0]
+    return Stack(
+        name=name,
+        sections=[f"{name} {z}" for z in range(depth)] if depth > 1 or found.suffix else [found.path.name],
+        raw=found.section,
+        edges_nm=found.edges_nm,
+        one_image=True,
+    )
 
 
 IMAGES = Importer(
@@ -35,4 +44,5 @@ IMAGES = Importer(
     find=_find,
     # Who looks for labelled images must not get these because the masks lie elsewhere.
     recognises=lambda _: False,
+    options=frozenset({"raw"}),
 )

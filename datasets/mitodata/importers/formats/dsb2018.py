@@ -6,10 +6,11 @@ import numpy as np
 
 from mitodata.errors import DataError
 from mitodata.importers.components import Labels, as_labels
-from mitodata.importers.folders import locate, subfolders
-from mitodata.importers.images import image_files, read_grey, read_mask
+from mitodata.importers.folders import image_files, locate, subfolders
 from mitodata.importers.importer import Importer, Options
+from mitodata.importers.masks import read_mask
 from mitodata.importers.stack import Stack
+from mitodata.readers.inputs import read_pixels
 
 _EXPECTS = "ID/images/ID.png + ID/masks/*.png, one mask an instance"
 
@@ -34,8 +35,9 @@ def _find(path: Path, _: Options) -> list[Stack]:
         Stack(
             name=folder.resolve().name,
             sections=[case.name for case in cases],
-            raw=lambda z: read_grey(images[z]),
+            raw=lambda z: read_pixels(images[z]),
             label=label,
+            framed=False,  # fluorescence: an even background is no frame
         )
     ]
 

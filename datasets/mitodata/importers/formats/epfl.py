@@ -5,9 +5,11 @@ from pathlib import Path
 from mitodata.errors import DataError
 from mitodata.importers.folders import locate
 from mitodata.importers.formats.plusplus import holds_splits, split_stacks
-from mitodata.importers.images import TiffStack, binarise, read_mask, to_grey
 from mitodata.importers.importer import Importer, Options, choose_split
+from mitodata.importers.masks import binarise, read_mask
 from mitodata.importers.stack import Stack
+from mitodata.readers.inputs import open_images
+from mitodata.readers.shown import Shown
 
 _EXPECTS = "training.tif + training_groundtruth.tif (or testing...), or Train_In + Train_Out (Lucchi++)"
 _SPLITS = {"train": "training", "test": "testing"}
@@ -33,14 +35,16 @@ def _tiff_pair(folder: Path, name: str) -> Stack:
     image, mask = _image(folder, name), folder / f"{name}_groundtruth.tif"
     if not mask.exists():
         raise DataError(f"{mask}: no such file; expected the masks of {image.name}")
-    raw, truth = TiffStack(image), TiffStack(mask)
-    if len(raw) != len(truth):
-        raise DataError(f"{mask}: holds {len(truth)} sections, {image.name} {len(raw)}; expected as many")
+    raw, truth = next(open_images(image)), next(open_images(mask, shown=Shown.COLOURS))
+    depth, masks = raw.array.shape[0], truth.array.shape[0]
+    if depth != masks:
+        raise DataError(f"{mask}: holds {masks} sections, {image.name} {depth}; expected as many")
     return Stack(
         name=name,
-        sections=[f"{name} {z}" for z in range(len(raw))],
-        raw=lambda z: to_grey(raw[z], image),
-        mask=lambda z: binarise(truth[z], mask),
+        sections=[f"{name} {z}" for z in range(depth)],
+        raw=raw.section,
+        mask=lambda z: binarise(truth.section(z), mask),
+        one_image=True,
     )
 
 

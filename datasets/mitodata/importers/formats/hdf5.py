@@ -8,100 +8,85 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
-from mitodata.hdf5.opening import DAMAGE, one_line, open_hdf5
+from mitodata.hdf5.filters import packing
+from mitodata.hdf5.opening import DAMAGE, first_line, one_line, open_hdf5
 from mitodata.importers.components import Labels, as_labels
-from mitodata.importers.images import Pixels, binarise, mark_ignored, to_grey
 from mitodata.importers.importer import Importer, Options
+from mitodata.importers.masks import binarise, mark_ignored
 from mitodata.importers.stack import Stack
+from mitodata.readers.axes import Arranged, Pixels
+from mitodata.readers.hdf5 import arrange_dataset, dataset_axes, find_dataset, stated_edges
 
-_EXPECTS = "datasets of shape (Y, X), (Z, Y, X) or (N, Z, Y, X) in an HDF5 file"
-_RAW_NAMES = ("raw", "volumes/raw", "main", "data", "image", "images")
+_EXPECTS = "datasets of shape (Y, X), (Z, Y, X) or (N, Z, Y, X) in an HDF5 file, or of the axes that they name"
 
 
 def _find(path: Path, options: Options) -> list[Stack]:
     file = open_hdf5(path)
     with one_line(path, kind="HDF5"):
-        return _choose(file, path, options)
+        return list(_stacks(file, path, options))
 
 
-def _choose(file: h5py.File, path: Path, options: Options) -> list[Stack]:
-    raw = _dataset(file, options.raw) if options.raw else _guess_raw(file)
-    others = {kind: _dataset(file, name) for kind, name in (("label", options.label), ("mask", options.mask)) if name}
-    for kind, dataset in others.items():
-        if dataset.shape != raw.shape:
-            raise DataError(f"{path}: {kind} {dataset.name} has shape {dataset.shape}, raw {raw.name} {raw.shape}")
-    if not 2 <= raw.ndim <= 4 or 0 in raw.shape:
-        raise DataError(f"{path}: {raw.name} has shape {raw.shape}; expected {_EXPECTS}")
-    return list(_stacks(raw, others))
-
-
-def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    found = file.get(name)
-    if not isinstance(found, h5py.Dataset):
-        raise DataError(f"{file.filename}: has no dataset {name}; found {', '.join(_names(file)) or 'none'}")
-    if found.dtype.kind not in "uifb":
-        raise DataError(f"{file.filename}: {name} is {found.dtype}; expected numbers")
-    return found
-
-
-def _guess_raw(file: h5py.File) -> h5py.Dataset:
-    for name in _RAW_NAMES:
-        if isinstance(file.get(name), h5py.Dataset):
-            return _dataset(file, name)
-    raise DataError(f"{file.filename}: name its dataset of images; found {', '.join(_names(file)) or 'no dataset'}")
-
-
-def _names(file: h5py.File) -> list[str]:
-    names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    return names
-
-
-def _stacks(raw: h5py.Dataset, others: dict[str, h5py.Dataset]) -> Iterator[Stack]:
+def _stacks(file: h5py.File, path: Path, options: Options) -> Iterator[Stack]:
     """Yield one stack for (Y, X) and (Z, Y, X), N of them for (N, Z, Y, X)."""
-    path = Path(raw.file.filename)
-    label, mask = others.get("label"), others.get("mask")
-    for number in range(raw.shape[0] if raw.ndim == 4 else 1):
-        lead = (number,) if raw.ndim == 4 else ()
-        depth = raw.shape[-3] if raw.ndim > 2 else 1
-        name = path.stem + (f" {number}" if lead else "")
+    raw = find_dataset(file, options.raw)
+    views = list(arrange_dataset(raw))
+    label = _partners("label", options.label, raw, views)
+    mask = _partners("mask", options.mask, raw, views)
+    for number, view in enumerate(views):
+        name, depth = path.stem + (f" {number}" if len(views) > 1 else ""), view.shape[0]
         yield Stack(
             name=name,
             sections=[f"{name} {z}" for z in range(depth)],
-            raw=_Reader(raw, lead).grey,
-            mask=_Reader(mask, lead).mask if mask is not None else None,
-            label=_Reader(label, lead).label if label is not None else None,
+            raw=_Reader(raw, view).section,
+            mask=mask[number].mask if mask else None,
+            label=label[number].label if label else None,
+            one_image=True,
+            edges_nm=stated_edges(raw),
         )
 
 
-class _Reader:
-    """Reads sections of a dataset."""
+def _partners(kind: str, name: str | None, raw: h5py.Dataset, views: list[Arranged]) -> "list[_Reader]":
+    """Readers of the labels or masks of each view of raw; none where none are named."""
+    if name is None:
+        return []
+    dataset = find_dataset(raw.file, name)
+    axes = dataset_axes(dataset) or (dataset_axes(raw) if dataset.ndim == raw.ndim else "")
+    found = list(arrange_dataset(dataset, axes))
+    if [view.shape for view in found] != [view.shape for view in views]:
+        raise DataError(
+            f"{raw.file.filename}: {kind} {dataset.name} has shape {dataset.shape}, raw {raw.name} {raw.shape}"
+        )
+    return [_Reader(dataset, view) for view in found]
 
-    def __init__(self, dataset: h5py.Dataset, lead: tuple[int, ...]) -> None:
-        self._dataset, self._lead = dataset, lead
+
+class _Reader:
+    """Reads sections of a view of a dataset."""
+
+    def __init__(self, dataset: h5py.Dataset, view: Arranged) -> None:
+        self._dataset, self._view = dataset, view
         self._where = Path(f"{dataset.file.filename}{dataset.name}")
 
-    def grey(self, z: int) -> NDArray[np.uint8]:
-        return to_grey(self._section(z), self._where)
+    def section(self, z: int) -> Pixels:
+        _, y, x = self._view.shape
+        try:
+            return np.asarray(self._view[slice(z, z + 1), slice(0, y), slice(0, x)][0])
+        except DAMAGE as error:
+            packed = packing(self._dataset)
+            raise DataError(
+                f"{self._where}: section {z}{packed}: is damaged, cannot be read ({first_line(error)})"
+            ) from error
 
     def mask(self, z: int) -> NDArray[np.uint8]:
-        values = self._section(z)
+        values = self.section(z)
         unknown = values == -1 if values.dtype.kind == "i" else np.zeros(values.shape, bool)
         return mark_ignored(binarise(np.where(unknown, np.zeros_like(values), values), self._where), unknown)
 
     def label(self, z: int) -> Labels:
-        values = self._section(z)
+        values = self.section(z)
         if values.dtype.kind not in "ui" or values.min() < 0 or values.max() > np.iinfo(np.uint32).max:
             raise DataError(f"{self._where}: section {z} is no instance image; expected integers from 0 to 4294967295")
         largest = np.iinfo(values.dtype).max  # of the type, not of this section: all need the same one
         return as_labels(values, int(largest))
-
-    def _section(self, z: int) -> Pixels:
-        where = (*self._lead, z) if self._dataset.ndim > 2 else ()
-        try:
-            return np.asarray(self._dataset[where])
-        except DAMAGE as error:
-            raise DataError(f"{self._where}: section {z} is damaged, cannot be read") from error
 
 
 HDF5 = Importer(

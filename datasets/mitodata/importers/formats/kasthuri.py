@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from mitodata.errors import DataError
 from mitodata.importers.folders import locate
 from mitodata.importers.formats.plusplus import holds_splits, split_stacks
-from mitodata.importers.images import binarise, mark_ignored, read_array
 from mitodata.importers.importer import Importer, Options, choose_split
+from mitodata.importers.masks import binarise, mark_ignored
 from mitodata.importers.stack import Stack
+from mitodata.readers.inputs import read_pixels
+from mitodata.readers.shown import Shown
 
 _EXPECTS = "Train_In + Train_Out and Test_In + Test_Out (Kasthuri++)"
 _UNKNOWN = 2
@@ -22,7 +24,7 @@ def _find(path: Path, options: Options) -> list[Stack]:
 
 
 def _read_mask(path: Path) -> NDArray[np.uint8]:
-    colours = read_array(path)
+    colours = read_pixels(path, Shown.COLOURS)
     unknown = colours == _UNKNOWN
     if unknown.ndim == 3:
         unknown = unknown.all(axis=-1)

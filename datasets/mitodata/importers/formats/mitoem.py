@@ -7,9 +7,11 @@ import numpy as np
 
 from mitodata.errors import DataError
 from mitodata.importers.components import Labels, as_labels
-from mitodata.importers.images import last_number, numeric_key, read_array, read_grey
+from mitodata.importers.folders import last_number, numeric_key
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.stack import Stack, match
+from mitodata.readers.inputs import read_pixels
+from mitodata.readers.shown import Shown
 
 _EXPECTS = "im%04i.png, with seg%04i.tif where there are labels (folders may be nested)"
 
@@ -41,11 +43,11 @@ def _stack(path: Path, images: list[Path], labels: list[Path]) -> Stack:
     for below, above in pairwise(images):
         if last_number(above) != last_number(below) + 1:
             raise DataError(f"{above}: follows {below.name}; expected sections without gaps, each once")
-    wide = bool(labels) and read_array(labels[0], numbers=True).dtype.itemsize > 2
+    wide = bool(labels) and read_pixels(labels[0], Shown.STORED).dtype.itemsize > 2
     largest = int(np.iinfo(np.uint32 if wide else np.uint16).max)
 
     def label(z: int) -> Labels:
-        array = read_array(labels[z], numbers=True)
+        array = read_pixels(labels[z], Shown.STORED)
         if array.ndim != 2 or array.dtype.kind not in "ui":
             raise DataError(f"{labels[z]}: is {array.dtype} of shape {array.shape}; expected integers of one channel")
         if array.min() < 0 or array.max() > largest:
@@ -55,7 +57,7 @@ def _stack(path: Path, images: list[Path], labels: list[Path]) -> Stack:
     return Stack(
         name=path.resolve().name,
         sections=[image.stem for image in images],
-        raw=lambda z: read_grey(images[z]),
+        raw=lambda z: read_pixels(images[z]),
         label=label if labels else None,
     )
 

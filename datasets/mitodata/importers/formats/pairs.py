@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.importers.folders import locate, subfolders
-from mitodata.importers.images import image_files, read_grey, read_mask
+from mitodata.importers.folders import image_files, locate, subfolders
 from mitodata.importers.importer import Importer, Options
+from mitodata.importers.masks import read_mask
 from mitodata.importers.stack import Stack, match
+from mitodata.readers.inputs import read_pixels
 
 _IMAGES = ("images", "image", "imgs", "img")
 _MASKS = ("masks", "mask", "labels", "label")
@@ -23,7 +24,7 @@ def _find(path: Path, _: Options) -> list[Stack]:
         Stack(
             name=folder.resolve().name,
             sections=[image.name for image, _ in pairs],
-            raw=lambda z: read_grey(pairs[z][0]),
+            raw=lambda z: read_pixels(pairs[z][0]),
             mask=lambda z: read_mask(pairs[z][1]),
         )
     ]

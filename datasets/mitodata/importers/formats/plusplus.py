@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
-from mitodata.importers.images import image_files, last_number, read_grey
+from mitodata.importers.folders import image_files, last_number
 from mitodata.importers.stack import Stack, match
+from mitodata.readers.inputs import read_pixels
 
 # A well-known loader swaps the two; the folders say what they are.
 _SPLITS = {"train": "Train", "test": "Test"}
@@ -42,6 +43,6 @@ def _stack(split: str, pairs: list[tuple[Path, Path]], read_mask: Callable[[Path
     return Stack(
         name=split,
         sections=[f"{split}/{image.name}" for image, _ in pairs],
-        raw=lambda z: read_grey(pairs[z][0]),
+        raw=lambda z: read_pixels(pairs[z][0]),
         mask=lambda z: read_mask(pairs[z][1]),
     )

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.importers.folders import locate
-from mitodata.importers.images import image_files, last_number, read_grey, read_mask
+from mitodata.importers.folders import image_files, last_number, locate
 from mitodata.importers.importer import Importer, Options
+from mitodata.importers.masks import read_mask
 from mitodata.importers.stack import Stack, match
+from mitodata.readers.inputs import read_pixels
 
 _EXPECTS = "stack1/raw/NN.tif + stack1/mitochondria/NN.png"
 
@@ -18,7 +19,7 @@ def _find(path: Path, _: Options) -> list[Stack]:
         Stack(
             name=folder.name,
             sections=[image.stem for image, _ in pairs],
-            raw=lambda z: read_grey(pairs[z][0]),
+            raw=lambda z: read_pixels(pairs[z][0]),
             mask=lambda z: read_mask(pairs[z][1]),
         )
     ]

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mitodata import DataError
-from mitodata.importers.images import TiffStack, read_array, read_grey, read_mask
-from mitodata.importers.photometric import apply_photometric
+from mitodata.importers.masks import read_mask
+from mitodata.readers.inputs import open_images, read_grey, read_pixels
+from mitodata.readers.photometric import apply_photometric
+from mitodata.readers.shown import Shown
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 MASK = (GREY > 100).astype(np.uint8)
@@ -31,9 +33,9 @@ def test_what_is_shown_counts(tmp_path: Path, stored: NDArray[Any], options: Map
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, stored, **options)
     np.testing.assert_array_equal(read_grey(path), GREY)
-    np.testing.assert_array_equal(read_array(path, numbers=True), stored)
+    np.testing.assert_array_equal(read_pixels(path, Shown.STORED), stored)
     tifffile.imwrite(path, np.stack([stored] * 3), **options)
-    page = TiffStack(path)[2]
+    page = next(open_images(path, shown=Shown.COLOURS)).section(2)
     np.testing.assert_array_equal(page if page.ndim == 2 else page[..., 1], GREY)
 
 
@@ -42,7 +44,7 @@ def test_white_at_0_of_every_whole_type(tmp_path: Path, dtype: type) -> None:
     shown = MASK.astype(dtype) if dtype is np.bool_ else np.where(MASK, np.iinfo(dtype).max, 0).astype(dtype)
     stored = ~shown
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="miniswhite")
-    np.testing.assert_array_equal(read_array(tmp_path / "a.tif"), shown, strict=True)
+    np.testing.assert_array_equal(read_pixels(tmp_path / "a.tif", Shown.COLOURS), shown, strict=True)
     np.testing.assert_array_equal(read_mask(tmp_path / "a.tif"), MASK)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:  # a window is enough
         np.testing.assert_array_equal(apply_photometric(stored[2:4, 1:], file.series[0].keyframe), shown[2:4, 1:])
@@ -53,8 +55,8 @@ def test_white_at_0_that_only_pillow_can_unpack(tmp_path: Path, grey: NDArray[An
     options = {"compression": "tiff_lzw", "tiffinfo": {262: 0}}
     Image.fromarray(grey).save(tmp_path / "a.tif", **options)
     Image.fromarray(grey).save(tmp_path / "b.tif", compression="tiff_lzw")
-    np.testing.assert_array_equal(read_array(tmp_path / "b.tif"), grey)
-    found = read_array(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read_pixels(tmp_path / "b.tif"), grey)
+    found = read_pixels(tmp_path / "a.tif", Shown.COLOURS)
     with Image.open(tmp_path / "a.tif") as image:
         assert image.tag_v2[262] == 0
     stored = grey if grey.dtype == np.uint16 else 255 - grey  # Pillow writes 8 bits inverted, 16 as they are
@@ -66,13 +68,12 @@ def test_other_colours_are_refused(tmp_path: Path) -> None:
     for photometric in ("separated", "cielab"):
         colours = np.zeros((6, 8, 4 if photometric == "separated" else 3), np.uint8)
         tifffile.imwrite(path, colours, photometric=photometric)
-        for read in (read_array, lambda file: TiffStack(file)[0]):
-            with pytest.raises(DataError, match=r"a\.tif: the TIFF is (CMYK|CIELab); expected grey, RGB") as caught:
-                read(path)
-            assert "\n" not in str(caught.value)
+        with pytest.raises(DataError, match=r"a\.tif: the TIFF is (CMYK|CIELab); expected grey, RGB") as caught:
+            read_pixels(path)
+        assert "\n" not in str(caught.value)
     tifffile.imwrite(path, GREY.astype(np.float32), photometric="miniswhite")
     with pytest.raises(DataError, match="is float32 with white at 0; expected whole numbers"):
-        read_array(path)
+        read_pixels(path)
 
 
 def test_a_palette_too_short_for_its_pixels(tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ import tifffile
 from PIL import Image
 
 from mitodata import DataError
-from mitodata.importers.images import TiffStack, binarise, image_files, read_array, read_grey, read_mask, to_grey
+from mitodata.importers.folders import image_files
+from mitodata.importers.masks import binarise, read_mask
+from mitodata.readers.grey_levels import to_grey
+from mitodata.readers.inputs import open_images, read_grey, read_pixels
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
@@ -120,15 +123,15 @@ def test_unreadable_images(tmp_path: Path) -> None:
         Image.fromarray(noise).save(path)
         path.write_bytes(path.read_bytes()[:900])
         with pytest.raises(DataError, match=rf"a\.{suffix}: (cannot be read|is not an image, or damaged)"):
-            read_array(path)
+            read_pixels(path)
         path.write_text("not an image")
         with pytest.raises(DataError, match=r"is not an image, or damaged"):
-            read_array(path)
+            read_pixels(path)
     with pytest.raises(DataError, match="no such file"):
-        read_array(tmp_path / "no.png")
+        read_pixels(tmp_path / "no.png")
     tifffile.imwrite(tmp_path / "stack.tif", np.zeros((5, 8, 9), np.uint8))
     with pytest.raises(DataError, match=r"has shape \(5, 8, 9\); expected a single"):
-        read_array(tmp_path / "stack.tif")
+        read_pixels(tmp_path / "stack.tif")
 
 
 @pytest.mark.parametrize("content", [b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"II*\0\0\0\0\0"])
@@ -136,11 +139,10 @@ def test_a_tiff_without_an_image_is_one_line(
     tmp_path: Path, content: bytes, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.tif").write_bytes(content)
-    for read in (read_array, TiffStack):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with pytest.raises(DataError, match=r"a\.tif: is (not an image|not a TIFF), or damaged"):
-                read(tmp_path / "a.tif")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataError, match=r"a\.tif: (holds no image|cannot be read); the TIFF is damaged"):
+            read_pixels(tmp_path / "a.tif")
     assert not caplog.records
     assert not capfd.readouterr().err
 
@@ -159,22 +161,23 @@ def test_files_are_sorted_by_number(tmp_path: Path) -> None:
 def test_tiff_stack(tmp_path: Path) -> None:
     volume = np.random.default_rng(0).integers(0, 256, (5, 20, 30), dtype=np.uint8)
     path = tmp_path / "a.tif"
-    for options in ({}, {"compression": "zlib"}, {"imagej": True}):
+    for options in ({}, {"compression": "zlib"}, {"imagej": True, "metadata": {"axes": "ZYX"}}):
         tifffile.imwrite(path, volume, **options)
-        stack = TiffStack(path)
-        assert len(stack) == 5
+        stack = next(open_images(path))
+        assert stack.array.shape == volume.shape
         for z in range(5):
-            np.testing.assert_array_equal(stack[z], volume[z])
+            np.testing.assert_array_equal(stack.section(z), volume[z])
     tifffile.imwrite(path, volume, compression="zlib", metadata=None)
     with tifffile.TiffFile(path) as file:
         start = list(file.pages)[3].dataoffsets[0]
     with path.open("r+b") as stream:
         stream.seek(start)
         stream.write(bytes(100))
-    with pytest.raises(DataError, match=r"a\.tif: page 3 cannot be read"):
-        TiffStack(path)[3]
+    with pytest.raises(DataError, match=r"a\.tif: section 3: cannot be read"):
+        next(open_images(path)).section(3)
+    np.testing.assert_array_equal(next(open_images(path)).section(2), volume[2])
     path.write_text("not a TIFF")
-    with pytest.raises(DataError, match="is not a TIFF, or damaged"):
-        TiffStack(path)
-    with pytest.raises(DataError, match="cannot be read: No such file"):
-        TiffStack(tmp_path / "no.tif")
+    with pytest.raises(DataError, match="is not an image, or damaged"):
+        next(open_images(path))
+    with pytest.raises(DataError, match=r"no\.tif: no such file"):
+        next(open_images(tmp_path / "no.tif"))

@@ -1,0 +1,137 @@
+"""Arrays of any order of axes, seen as (Z, Y, X)."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.errors import DataError
+from mitodata.readers.blocks import Part
+
+Pixels = NDArray[Any]
+"""Pixels of any numeric type, as a file holds them."""
+
+_UNNAMED = {2: "yx", 3: "zyx"}
+_NARROW_PX = 4
+_WIDE_PX = 16
+
+
+class Array(Protocol):
+    """What holds pixels: an array in memory or in a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the numbers."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """A part as an array."""
+
+
+class Arranged:
+    """An array seen as (Z, Y, X), or as (Z, Y, X, colours): its axes in order, others at one place, mirrored if asked.
+
+    Attributes:
+        shape: (Z, Y, X).
+        chunks: what the array packs together, (Z, Y, X).
+        dtype: of the pixels that are shown.
+    """
+
+    def __init__(
+        self,
+        array: Array,
+        axes: str,
+        *,
+        places: Mapping[str, int] | None = None,
+        mirrored: Collection[str] = (),
+        show: Callable[[Pixels], Pixels] = np.asarray,
+    ) -> None:
+        """Look at an array.
+
+        Args:
+            array: of a dimension a letter of `axes`.
+            axes: y and x, and possibly z and s (the samples of a colour); every other letter is held at one place.
+            places: of other axes; 0 where it is not said.
+            mirrored: letters of axes that run backwards.
+            show: turns stored pixels (Z, Y, X[, colours]) into what they show; keeps Z, Y and X.
+        """
+        self._array, self._axes, self._mirrored, self._show = array, axes, mirrored, show
+        self._places = places or {}
+        self.shape: tuple[int, int, int] = self._spatial(array.shape)
+        self.chunks: tuple[int, int, int] = self._spatial(getattr(array, "chunks", None) or (1,) * len(axes))
+        corner = [length if axis == "s" else 1 for axis, length in zip(axes, array.shape, strict=True)]
+        order = [index for index, axis in enumerate(axes) if axis in "zyxs"]
+        self.dtype: np.dtype[Any] = self._seen(np.zeros([corner[index] for index in order], array.dtype)).dtype
+
+    def __getitem__(self, part: Part) -> Pixels:
+        """Read a part, (Z, Y, X) or (Z, Y, X, colours)."""
+        wanted: dict[str, int | slice] = {axis: self._places.get(axis, 0) for axis in self._axes}
+        wanted |= {axis: self._stored(axis, piece) for axis, piece in zip("zyx", part, strict=True)}
+        wanted["s"] = slice(None)
+        seen = self._seen(np.asarray(self._array[tuple(wanted[axis] for axis in self._axes)]))
+        if not self._mirrored:
+            return seen
+        return seen[tuple(slice(None, None, -1 if axis in self._mirrored else 1) for axis in "zyx")]
+
+    def _stored(self, axis: str, piece: slice) -> slice:
+        """Where a piece of an axis lies in the array."""
+        length = self.shape["zyx".index(axis)]
+        start, stop, _ = piece.indices(length)
+        return slice(length - stop, length - start) if axis in self._mirrored else slice(start, stop)
+
+    def _seen(self, stored: Pixels) -> Pixels:
+        """Pixels of the axes z, y, x, s in this order."""
+        kept = [axis for axis in self._axes if axis in "zyxs"]
+        ordered = stored.transpose([kept.index(axis) for axis in "zyxs" if axis in kept])
+        return self._show(ordered if "z" in kept else ordered[np.newaxis])
+
+    def _spatial(self, lengths: tuple[int, ...]) -> tuple[int, int, int]:
+        found = dict(zip(self._axes, lengths, strict=True))
+        return int(found.get("z", 1)), int(found["y"]), int(found["x"])
+
+
+def arrange(array: Array, axes: str, where: str) -> Iterator[Arranged]:
+    """See an array as one volume or section, or as one for each place on its axis t.
+
+    Args:
+        array: of a dimension a letter of `axes`.
+        axes: one letter a dimension, such as "tzyxc"; empty where the file does not say.
+        where: named in errors.
+
+    Raises:
+        DataError: there are several channels, or axes that are not those of images; or the shape looks like that of
+            channels behind the axes of an image, and no axes say that it is none.
+    """
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{where}: values of type {array.dtype}; expected numbers, as of grey levels")
+    shape = array.shape
+    axes = axes or _guess(shape, where)
+    expected = f"{where}: shape {shape} with axes {axes}; expected (Y, X) or (Z, Y, X)"
+    if len(axes) != len(shape) or len(set(axes)) < len(axes) or not {"y", "x"} <= set(axes):
+        raise DataError(expected)
+    lengths = dict(zip(axes, shape, strict=True))
+    for axis, length in lengths.items():
+        if length == 0:
+            raise DataError(f"{where}: shape {shape}: is empty; expected (Y, X) or (Z, Y, X)")
+        if axis not in "tzyx" and length > 1:
+            what = f"{length} channels" if axis in "cs" else f"an axis {axis!r} of {length}"
+            raise DataError(f"{expected}, one channel: got {what}; save the one that is meant alone")
+    for place in range(lengths.get("t", 1)):
+        yield Arranged(array, axes, places={"t": place})
+
+
+def _guess(shape: tuple[int, ...], where: str) -> str:
+    """The axes of an array that does not say."""
+    if len(shape) > 2 and shape[-1] <= _NARROW_PX and min(shape[-3:-1]) >= _WIDE_PX:
+        raise DataError(
+            f"{where}: shape {shape}: {shape[-1]} px wide, or {shape[-1]} channels? expected (Y, X) or (Z, Y, X); save "
+            "one channel alone, or say the axes in the file (axistags, dimension names)"
+        )
+    lead = shape[:-4]
+    if any(length != 1 for length in lead) or len(shape) < 2:
+        raise DataError(f"{where}: shape {shape}; expected (Y, X), (Z, Y, X) or (N, Z, Y, X)")
+    return "abdefghi"[: len(lead)] + _UNNAMED.get(len(shape), "tzyx")

@@ -1,0 +1,148 @@
+"""HDF5, opened as sources: samples of our own files, and datasets of others by their names and axes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mitodata.errors import DataError
+from mitodata.hdf5.filters import check_filters
+from mitodata.hdf5.layout import FORMAT_NAME, sample_count, sample_images, sample_thickness, sample_voxel_size
+from mitodata.hdf5.opening import one_line, open_file, open_hdf5
+from mitodata.readers.axes import Arranged, arrange
+from mitodata.readers.source import Found
+from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
+
+SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+_RAW_NAMES = ("raw", "volumes/raw", "main", "data", "image", "images")
+"""What datasets of images are often called; where one is there, it needs no naming."""
+
+
+def open_hdf5_images(path: Path, dataset: str | None = None) -> Iterator[Found]:
+    """Open the samples of a file of our format, or a dataset of another's.
+
+    Args:
+        path: the file.
+        dataset: path of the dataset within a foreign file.
+
+    Raises:
+        DataError: the file is missing, locked, damaged or empty, has no such dataset, or needs a filter that is not
+            installed; its axes are not those of images.
+    """
+    # Parts are read once, in the order in which they lie in the file: a cache of chunks would only cost memory.
+    file = open_hdf5(path, cache_bytes=2**20)
+    if dataset is None and file.attrs.get("format") == FORMAT_NAME:
+        open_file(path).close()
+        yield from _samples(file, path)
+        return
+    with one_line(path, kind="HDF5"):
+        found = find_dataset(file, dataset)
+        views = list(arrange_dataset(found))
+        edges = stated_edges(found)
+    for number, view in enumerate(views):
+        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
+
+
+def find_dataset(file: h5py.File, name: str | None) -> h5py.Dataset:
+    """Find a dataset of numbers, without a name the one that is called as images usually are.
+
+    Raises:
+        DataError: there is none, or several; it is empty or of texts, or lacks a filter or another file that it needs.
+    """
+    found = file.get(name) if name else _guess(file)
+    if not isinstance(found, h5py.Dataset):
+        what = f"has no dataset {name}" if name else "does not say which of its datasets are the images"
+        names = ", ".join(_names(file)) or "none"
+        raise DataError(f"{file.filename}: {what}; found {names}; name one with --dataset (import: --raw)")
+    if found.shape is None or found.dtype.kind not in "uifb":
+        what = "empty" if found.shape is None else f"{found.dtype}; expected numbers"
+        raise DataError(f"{file.filename}: {found.name} is {what}; expected (Y, X) or (Z, Y, X)")
+    check_filters(found)
+    if found.is_virtual:
+        _check_parts(found)
+    return found
+
+
+def arrange_dataset(dataset: h5py.Dataset, axes: str = "") -> Iterator[Arranged]:
+    """See a dataset as volumes (Z, Y, X) by its axes: `axistags` (ilastik), dimension labels, or its shape.
+
+    Args:
+        dataset: of numbers.
+        axes: that it has; empty for those that it says.
+
+    Raises:
+        DataError: as `mitodata.readers.axes.arrange`.
+    """
+    yield from arrange(dataset, axes or dataset_axes(dataset), f"{dataset.file.filename}{dataset.name}")
+
+
+def dataset_axes(dataset: h5py.Dataset) -> str:
+    """Names of the axes, one letter a dimension; empty if the dataset does not say.
+
+    Raises:
+        ValueError: it says so, but not as ilastik does.
+    """
+    tags = dataset.attrs.get("axistags")
+    if tags is not None:
+        return "".join(str(axis["key"]).lower() for axis in json.loads(tags)["axes"])
+    labels = [dimension.label.lower() for dimension in dataset.dims]
+    return "".join(labels) if all(len(label) == 1 for label in labels) else ""
+
+
+def _samples(file: h5py.File, path: Path) -> Iterator[Found]:
+    """Samples of a file of ours, whose axis of images or volumes comes first if they are stacked."""
+    with one_line(path):
+        count = sample_count(file)
+    if not count:
+        raise DataError(f"{path}: holds no samples; expected at least one image")
+    for number in range(count):
+        with one_line(path):
+            raw, edges = sample_images(file, number)["raw"], sample_voxel_size(file, number)
+            thickness_nm = sample_thickness(file, number)
+            spatial = "zyx"[-(raw.ndim - 1) :] if "raw" in file else "zyx"
+            axes = f"t{spatial}" if "raw" in file else spatial
+            view = Arranged(raw, axes, places={"t": number})
+        yield Found(path, f"-{number:04d}" if count > 1 else "", view, edges, thickness_nm, ours=True)
+
+
+def _guess(file: h5py.File) -> h5py.Dataset | None:
+    """The dataset of a usual name; None if there are several that are not the same."""
+    found = [item for item in map(file.get, _RAW_NAMES) if isinstance(item, h5py.Dataset)]
+    return found[0] if found and all(item == found[0] for item in found) else None
+
+
+def _names(file: h5py.File) -> list[str]:
+    """Names of what could be images, or of all datasets if there is none."""
+    names: dict[str, int] = {}
+
+    def note(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            names[name] = 0 if item.shape is None else len(item.shape)
+
+    file.visititems(note)
+    return [name for name, depth in names.items() if depth > 1] or list(names)
+
+
+def _check_parts(dataset: h5py.Dataset) -> None:
+    """Check that the files of a virtual dataset are there: HDF5 reads zeros instead of what is not."""
+    folder = Path(dataset.file.filename).parent
+    for part in dataset.virtual_sources():
+        if part.file_name != "." and not (folder / part.file_name).exists():
+            raise DataError(f"{dataset.file.filename}: {dataset.name} lies in {part.file_name}, which is not there")
+
+
+def stated_edges(dataset: h5py.Dataset) -> Edges:
+    """The edges of a voxel in nm: `element_size_um` in the order z, y, x, or `resolution` in that of the axes."""
+    own = "".join(axis for axis in dataset_axes(dataset) if axis in "zyx")
+    for name, unit in (("resolution", "nm"), ("element_size_um", "um")):
+        edges = np.asarray(dataset.attrs.get(name, ()))
+        if edges.dtype.kind not in "uif" or edges.shape not in ((2,), (3,)):
+            continue
+        order = own if name == "resolution" and len(own) == len(edges) else "zyx"[-len(edges) :]
+        units = np.asarray(dataset.attrs.get("units", unit) if name == "resolution" else unit, dtype=str)
+        named = np.broadcast_to(units, edges.shape) if units.shape in ((), edges.shape) else [unit] * len(edges)
+        return by_axis({axis: edge_nm(edge, each) for axis, edge, each in zip(order, edges, named, strict=True)})
+    return UNKNOWN

@@ -1,0 +1,124 @@
+"""Where images come from: any file of a known kind, opened by what it is, checked, and on its grey scale."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.errors import DataError
+from mitodata.readers.axes import Pixels
+from mitodata.readers.grey_levels import to_grey
+from mitodata.readers.shown import Shown
+from mitodata.readers.source import Found, Source, source_levels
+from mitodata.readers.voxel_size import choose_voxel_size
+from mitodata.sample import VoxelSize
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
+TIFF = (".tif", ".tiff")
+HDF5 = (".h5", ".hdf5", ".hdf")
+ZARR = (".zarr",)
+KINDS = PICTURES + TIFF + HDF5 + ZARR
+
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def open_images(path: Path, dataset: str | None = None, shown: Shown = Shown.GREY) -> Iterator[Found]:
+    """Open what a file holds, by its content and not by its name: one image or volume after the other.
+
+    Args:
+        path: a picture, a TIFF (single or stack), an HDF5 file, or a Zarr.
+        dataset: path within an HDF5 file that is not of our format or within a Zarr, or number of an image in a TIFF.
+        shown: what becomes of the pixels.
+
+    Raises:
+        DataError: the file is missing, damaged or of an unknown kind, or holds nothing that could be an image.
+    """
+    from mitodata.readers.ome_zarr import is_zarr, open_zarr
+
+    if is_zarr(path):
+        return open_zarr(path, dataset)
+    if path.suffix.lower() in HDF5 or (path.is_file() and h5py.is_hdf5(path)):
+        from mitodata.readers.hdf5 import open_hdf5_images
+
+        return open_hdf5_images(path, dataset)
+    if _start(path) in _TIFF_STARTS:
+        from mitodata.readers.tiff import open_tiff
+
+        return open_tiff(path, dataset, shown)
+    from mitodata.readers.pictures import open_picture
+
+    return open_picture(path, shown)
+
+
+def open_sources(
+    path: Path, voxel_size_nm: VoxelSize | None = None, dataset: str | None = None, *, square: bool = True
+) -> Iterator[Source]:
+    """Open what a file holds as grey images of known voxel size; each is closed when the next one is asked for.
+
+    Args:
+        path: see `open_images`.
+        voxel_size_nm: (z, y, x) in nm; wins over what the file says.
+        dataset: see `open_images`.
+        square: whether pixels must be square; else they may be longer than wide.
+
+    Raises:
+        DataError: as `open_images`; or there is no voxel size, an impossible one or one of pixels that are not square.
+    """
+    for found in open_images(path, dataset):
+        must = square and not (found.ours and voxel_size_nm is None)
+        size_nm = choose_voxel_size(path, found.array.shape[0], found.edges_nm, voxel_size_nm, must)
+        section_nm = None if voxel_size_nm else found.section_nm
+        yield Source(path, found.suffix, found.array, size_nm, source_levels(path, found.array), section_nm)
+
+
+def read_pixels(path: Path, shown: Shown = Shown.GREY) -> Pixels:
+    """Read a file of one section in the type it has: (Y, X), or (Y, X, 3) for colours; transparency is dropped.
+
+    Args:
+        path: the file.
+        shown: what becomes of the pixels.
+
+    Raises:
+        DataError: it is missing, damaged, not an image, or holds several.
+    """
+    found = next(open_images(path, shown=shown))
+    depth, *plane = found.array.shape
+    if depth != 1:
+        raise DataError(f"{path}: has shape {(depth, *plane)}; expected a single grey or colour image")
+    return found.section(0)
+
+
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """Read a file of one section as grey levels, (Y, X) uint8; `to_grey` says how other types are converted.
+
+    Raises:
+        DataError: as `read_pixels`, or there are values that are not finite.
+    """
+    return to_grey(read_pixels(path), path)
+
+
+def one_a_set(paths: Iterable[Path]) -> list[Path]:
+    """Keep of the files of an OME-TIFF in several files only the first: any one stands for all."""
+    from mitodata.readers.tiff import files_of_set
+
+    kept: list[Path] = []
+    covered: set[Path] = set()
+    for path in paths:
+        if path.resolve() in covered:
+            continue
+        kept.append(path)
+        names = files_of_set(path) if ".ome.tif" in path.name.lower() else frozenset()
+        covered |= {path.with_name(name).resolve() for name in names}
+    return kept
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,120 @@
+"""Zarr, opened as sources: OME-Zarr 0.4 and 0.5, and arrays of plain groups by their paths.
+
+Specification of OME-Zarr: https://ngff.openmicroscopy.org/0.5/
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from mitodata.errors import DataError
+from mitodata.readers.axes import arrange
+from mitodata.readers.damage import readable
+from mitodata.readers.source import Found
+from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
+
+SUFFIXES = (".zarr",)
+
+_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+
+
+@dataclass(frozen=True)
+class Multiscale:
+    """What the metadata of an image say.
+
+    Attributes:
+        path: of the array of the highest resolution, within the group.
+        axes: names, in the order of the array's dimensions.
+        edges_nm: of a voxel; None where a unit is missing.
+    """
+
+    path: str
+    axes: tuple[str, ...]
+    edges_nm: Edges
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a Zarr group or array."""
+    return path.is_dir() and any((path / name).exists() for name in _MARKS)
+
+
+def open_zarr(path: Path, dataset: str | None = None) -> Iterator[Found]:
+    """Open the finest level of an OME-Zarr, or the array or image that is named.
+
+    Raises:
+        DataError: it is damaged, holds no image or nothing of that name; its axes are not those of images.
+    """
+    with readable(path, "Zarr"):
+        root: Any = zarr.open(path, mode="r")
+        node = root
+        if dataset:
+            try:
+                node = root[dataset]
+            except KeyError:
+                raise DataError(f"{path}: holds no {dataset}; {_hint(root)}") from None
+        edges, axes = UNKNOWN, ""
+        if isinstance(node, zarr.Group):
+            image = parse_multiscale(node.attrs.asdict())
+            if image is None:
+                raise DataError(f"{path}: is a Zarr group without OME metadata; {_hint(node)}")
+            node, edges, axes = node[image.path], image.edges_nm, "".join(_letter(axis) for axis in image.axes)
+            if not isinstance(node, zarr.Array):
+                raise DataError(f"{path}: its OME metadata name {image.path!r} as finest level; expected an array")
+        views = list(arrange(node, axes or _dimension_names(node), str(path)))
+    for number, view in enumerate(views):
+        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
+
+
+def parse_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:
+    """Read the attributes of a group; None if it is no image.
+
+    Raises:
+        ValueError: it claims to be one, and the metadata are not as the specification says.
+    """
+    content = attributes.get("ome", attributes)
+    if not isinstance(content, Mapping) or not content.get("multiscales"):
+        return None
+    try:
+        image = content["multiscales"][0]
+        largest = image["datasets"][0]
+        axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in image["axes"]]
+        names = tuple(str(axis["name"]).lower() for axis in axes)
+        scale = [1.0] * len(names)
+        for change in (*largest.get("coordinateTransformations", ()), *image.get("coordinateTransformations", ())):
+            if change["type"] == "scale":
+                scale = [first * second for first, second in zip(scale, change["scale"], strict=True)]
+        edges = {name: edge_nm(edge, axis.get("unit", "")) for name, edge, axis in zip(names, scale, axes, strict=True)}
+        return Multiscale(str(largest["path"]), names, by_axis(edges))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"metadata are not those of an OME-Zarr image ({error!r})") from error
+
+
+def _letter(axis: str) -> str:
+    """One letter for an axis: those of images as they are called, of others the first."""
+    return axis[:1] or "?"
+
+
+def _dimension_names(array: zarr.Array[Any]) -> str:
+    """Letters of the axes where an array alone says them: Zarr 3, or xarray in Zarr 2; else empty."""
+    names: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.asdict().get("_ARRAY_DIMENSIONS", ())
+    if len(names) != array.ndim or not all(isinstance(name, str) and len(name) == 1 for name in names):
+        return ""
+    return "".join(names).lower()
+
+
+def _hint(group: Any) -> str:
+    """Say what lies in a group under which paths: images if there are any, else arrays."""
+    images: list[str] = []
+    arrays: list[str] = []
+    for name, item in group.members(max_depth=None):
+        if isinstance(item, zarr.Array):
+            arrays.append(name)
+        elif item.attrs.asdict().get("ome", item.attrs.asdict()).get("multiscales"):
+            images.append(name)
+    found = sorted(images) or sorted(arrays)
+    if not found:
+        return "it holds nothing"
+    return f"name an image or array with --dataset (import: --raw): {', '.join(found[:20])}"

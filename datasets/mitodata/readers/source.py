@@ -1,0 +1,130 @@
+"""One image or volume, wherever it lies: opened without being read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.readers.axes import Array, Pixels
+from mitodata.readers.blocks import Part, strips
+from mitodata.readers.damage import readable
+from mitodata.readers.grey_levels import Levels, Rows, measure_levels, stretch
+from mitodata.readers.voxel_size import UNKNOWN, Edges
+from mitodata.sample import VoxelSize
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a file holds, before it is known how large a voxel is.
+
+    Attributes:
+        path: the file it is in.
+        suffix: what to add to the file's name, where the file holds several.
+        array: its pixels, (Z, Y, X), or (Z, Y, X, colours) where colours are kept.
+        edges_nm: of a voxel, as far as the file says.
+        section_nm: thickness of its sections in nm where the file says that apart.
+        ours: whether the file is one of ours, whose voxel size was checked when it was written.
+    """
+
+    path: Path
+    suffix: str
+    array: Array
+    edges_nm: Edges = UNKNOWN
+    section_nm: float | None = None
+    ours: bool = False
+
+    def section(self, z: int) -> Pixels:
+        """Read one section, (Y, X) or (Y, X, colours).
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        _, y, x = self.array.shape[:3]
+        with readable(self.path, where=f"section {z}: " if self.array.shape[0] > 1 else ""):
+            found = self.array[slice(z, z + 1), slice(0, y), slice(0, x)]
+            return np.asarray(found[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One image or volume.
+
+    Attributes:
+        path: the file it is in.
+        suffix: what to add to the file's name, where the file holds several.
+        array: its grey levels, (Z, Y, X).
+        voxel_size_nm: (z, y, x) in nm.
+        levels: grey levels that become 0 and 255; None for uint8, which stays as it is.
+        section_nm: thickness of its sections in nm where the file says that apart; None: the length of a voxel in z.
+    """
+
+    path: Path
+    suffix: str
+    array: Array
+    voxel_size_nm: VoxelSize
+    levels: Levels | None = None
+    section_nm: float | None = None
+
+    @property
+    def thickness_nm(self) -> float:
+        """Thickness of its sections in nm."""
+        return self.section_nm or self.voxel_size_nm[0]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(Z, Y, X)."""
+        z, y, x = self.array.shape
+        return z, y, x
+
+    @property
+    def packed(self) -> tuple[int, int]:
+        """Sections, and rows of each, that are best read together, because the file packs them together."""
+        return packed_together(self.array)
+
+    def read(self, part: Part) -> NDArray[np.uint8]:
+        """Read a part as grey levels, (Z, Y, X) uint8.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        found = self.read_stored(part)
+        if self.levels is None:
+            return stretch(found, None)
+        grey = np.empty(found.shape, np.uint8)
+        for strip in strips((found.shape[0], found.shape[1], found.shape[2])):
+            grey[strip] = stretch(found[strip], self.levels)
+        return grey
+
+    def read_stored(self, part: Part) -> Pixels:
+        """Read a part as it is stored: (Z, Y, X)."""
+        with readable(self.path):
+            return np.asarray(self.array[part])
+
+
+def packed_together(array: Array) -> tuple[int, int]:
+    """Sections, and rows of each, that an array (Z, Y, X) packs together."""
+    z, y, _ = getattr(array, "chunks", None) or (1, 1, 1)
+    return int(z), int(y)
+
+
+def source_levels(path: Path, array: Array) -> Levels | None:
+    """Measure the grey scale of an array (Z, Y, X) of grey levels; None for uint8.
+
+    Raises:
+        DataError: the file is damaged, or holds values that are not finite.
+    """
+    if array.dtype == np.uint8:
+        return None
+    z, y, x = array.shape
+
+    def read() -> Iterator[Rows]:
+        for part in strips((z, y, x), packed_together(array)):
+            with readable(path):
+                stored = np.asarray(array[part])  # of a section that is packed as a whole, the whole
+            for place, section in enumerate(stored, start=part[0].start):
+                for _, rows, _ in strips((1, *section.shape)):
+                    yield place, section[rows]
+
+    return measure_levels(read, y, np.dtype(array.dtype), path)

@@ -1,0 +1,112 @@
+"""How large a voxel is: what files say of each axis, in which unit, and what is believed of it."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from mitodata.errors import DataError
+from mitodata.sample import VoxelSize, voxel_size_problem
+
+Edges = tuple[float | None, float | None, float | None]
+"""Edges of a voxel in nm, ordered z, y, x; None where a file does not say."""
+
+UNKNOWN: Edges = (None, None, None)
+
+SQUARE = 1.05
+"""Pixels whose edges differ by no more than this factor count as square."""
+
+_UNITS_NM = {
+    **dict.fromkeys(("pm", "picometer", "picometre"), 1e-3),
+    **dict.fromkeys(("\u00e5", "\u212b", "angstrom", "a"), 0.1),
+    **dict.fromkeys(("nm", "nanometer", "nanometre", "nanometers"), 1.0),
+    **dict.fromkeys(("um", "\u00b5m", "\u03bcm", "\\u00b5m", "micron", "microns", "micrometer", "micrometre"), 1e3),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e6),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e7),
+    **dict.fromkeys(("m", "meter", "metre"), 1e9),
+}
+
+_PRINTED_NM = 20_000.0
+"""Pixels this long, 1,270 dots an inch, are those of a printer: EM has none."""
+
+_log = logging.getLogger("mitodata")
+
+
+def unit_nm(name: object) -> float | None:
+    """Length of a unit in nm; None for what is no length in microscopy, such as pixels and inches."""
+    return _UNITS_NM.get(str(name).strip().lower())
+
+
+def edge_nm(length: object, unit: object) -> float | None:
+    """Length of an edge in nm, None where the length is missing, 0 or infinite, or its unit is none.
+
+    Raises:
+        ValueError: the length is no number.
+    """
+    factor = unit_nm(unit)
+    edge = abs(float(str(length))) if length is not None else 0.0
+    return edge * factor if factor and 0 < edge < float("inf") else None
+
+
+def choose_voxel_size(
+    where: Path | str, depth: int, stated: Edges, given: VoxelSize | None = None, square: bool = True
+) -> VoxelSize:
+    """Choose the voxel size of an image: what the user gives, else what the file says.
+
+    The thickness of a single section that no one says is taken to be the height of a pixel, with a line in the log.
+
+    Args:
+        where: the file; named in errors.
+        depth: sections of the image.
+        stated: what the file says.
+        given: what the user says, (z, y, x) in nm; None if nothing.
+        square: whether pixels must be square to within `SQUARE`.
+
+    Returns:
+        (z, y, x) in nm.
+
+    Raises:
+        DataError: an edge is unknown or out of range, or pixels are not square and must be.
+    """
+    if given is None:
+        given = _stated(where, depth, stated)
+    problem = voxel_size_problem(given) or (pixel_problem(given) if square else "")
+    if problem:
+        raise DataError(f"{where}: {problem}")
+    return given
+
+
+def pixel_problem(voxel_size_nm: VoxelSize) -> str:
+    """Say that pixels are not square, and in which order the numbers may have been meant; else an empty string."""
+    z, y, x = voxel_size_nm
+    if max(y, x) <= SQUARE * min(y, x):
+        return ""
+    text = f"voxel size {z:g} {y:g} {x:g} nm (z, y, x): pixels of {y:g} x {x:g} nm are not square"
+    for thickness, pair in ((x, (y, z)), (y, (x, z))):
+        if max(pair) <= SQUARE * min(pair):
+            return f"{text}; did you mean {thickness:g} {pair[0]:g} {pair[1]:g}? if not, add --non-square-pixels"
+    return f"{text}; expected y and x alike; if they are not, add --non-square-pixels"
+
+
+def _stated(where: Path | str, depth: int, stated: Edges) -> VoxelSize:
+    z, y, x = stated
+    if y is None or x is None:
+        raise DataError(f"{where}: carries no voxel size; give it in nm with --voxel-size Z Y X")
+    if max(y, x) >= _PRINTED_NM:
+        raise DataError(
+            f"{where}: says that pixels are {y / 1000:g} um long ({25.4e6 / y:.0f} dots an inch), as for printing; "
+            "give the voxel size in nm with --voxel-size Z Y X"
+        )
+    if z is not None:
+        return z, y, x
+    if depth > 1:
+        raise DataError(
+            f"{where}: says that pixels are {y:g} x {x:g} nm, but not how far apart its {depth} sections are; give all "
+            f"three in nm: --voxel-size Z {y:g} {x:g}"
+        )
+    _log.warning("%s: thickness of the section unknown, taken as %g nm; if it is not, --voxel-size Z Y X", where, y)
+    return y, y, x
+
+
+def by_axis(edges: Mapping[str, float | None]) -> Edges:
+    """Order edges by axis; those that are missing are unknown."""
+    return edges.get("z"), edges.get("y"), edges.get("x")
