@@ -262,6 +262,13 @@ def evaluate(
     "--format", "kind", type=click.Choice(["tiff", "h5", "zarr"]), default="tiff", show_default=True, help="Of results."
 )
 @click.option(
+    "--ngff",
+    type=click.Choice(["0.4", "0.5"]),
+    default="0.5",
+    show_default=True,
+    help="Version of OME-Zarr, for --format zarr; 0.4 for programs that cannot read Zarr 3.",
+)
+@click.option(
     "--voxel-size",
     "voxel_size_nm",
     type=(float, float, float),

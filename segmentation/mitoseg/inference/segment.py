@@ -22,6 +22,7 @@ from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes, predict_source
 from mitoseg.io.blocks import Layer, Part
 from mitoseg.io.inputs import expand, open_sources
+from mitoseg.io.ome_zarr import Version
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
 from mitoseg.io.panels import png
 from mitoseg.io.pictures import PICTURES, unique_names
@@ -47,6 +48,7 @@ class Wish:
         memory: bytes that the program may take; None for no limit.
         overwrite: replace earlier results.
         square: whether pixels must be square; else they may be longer than wide.
+        ngff: version of OME-Zarr, where results are of that kind.
     """
 
     outputs: tuple[str, ...] = OUTPUTS
@@ -58,6 +60,7 @@ class Wish:
     memory: int | None = None
     overwrite: bool = False
     square: bool = True
+    ngff: Version = "0.5"
 
 
 def make_wish(outputs: str = ",".join(OUTPUTS), memory: str = "", **settings: Any) -> Wish:
@@ -184,9 +187,10 @@ def _write(targets: dict[str, Path], layers: dict[str, Layer], model: Model, wis
             provenance = Provenance(source=f"mitoseg predict with {model.name}", instances="predicted")
             write_hdf5(target, _as_sample(layers, "probability" in wish.outputs), provenance)
         elif name == "labels":
-            write_zarr(target, layers["raw"], [layers[each] for each in ("mask", "instances") if each in wish.outputs])
+            labels = [layers[each] for each in ("mask", "instances") if each in wish.outputs]
+            write_zarr(target, layers["raw"], labels, wish.ngff)
         elif target.suffix == ".zarr":
-            write_zarr(target, layers[name])
+            write_zarr(target, layers[name], version=wish.ngff)
         elif target.suffix == ".png":
             write_atomic(target, png(Image.fromarray(next(layers[name].slabs())[1][0] * 255)))
         elif target.suffix == ".tif":

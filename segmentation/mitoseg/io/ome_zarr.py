@@ -1,14 +1,17 @@
-"""OME-Zarr 0.5: images and labels with their levels, written; `mitodata.readers.ome_zarr` reads them.
+"""OME-Zarr 0.4 (Zarr 2) and 0.5 (Zarr 3): images and labels with their levels, written.
 
-Specification: https://ngff.openmicroscopy.org/0.5/
+`mitodata.readers` reads them.
+
+Specifications: https://ngff.openmicroscopy.org/0.4/ and https://ngff.openmicroscopy.org/0.5/
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import zarr
+from numcodecs import Blosc
 from numpy.typing import NDArray
 from skimage.measure import block_reduce
 
@@ -16,35 +19,50 @@ from mitodata import VoxelSize
 from mitoseg.io.blocks import Layer, blocks
 from mitoseg.networks.targets import FLAT
 
-VERSION = "0.5"
+Version = Literal["0.4", "0.5"]
+"""Of the specification: 0.4 is stored as Zarr 2, 0.5 as Zarr 3."""
+
+ZARR_FORMATS: Mapping[Version, Literal[2, 3]] = {"0.4": 2, "0.5": 3}
 
 
-def image_attributes(name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]]) -> dict[str, Any]:
+def image_attributes(
+    name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]], version: Version = "0.5"
+) -> dict[str, Any]:
     """Attributes of the group of an image (Z, Y, X).
 
     Args:
         name: of the image.
         voxel_size_nm: (z, y, x) in nm, of the first level.
         levels: for each level how many voxels (z, y, x) of the first one make one of its voxels.
+        version: of the specification.
     """
     axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
     datasets = [
         {"path": str(number), "coordinateTransformations": _transformations(voxel_size_nm, factors)}
         for number, factors in enumerate(levels)
     ]
-    return {"ome": {"version": VERSION, "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}}
+    stated = {"version": version} if version == "0.4" else {}  # later versions state it once, for the whole group
+    return _of_group({"multiscales": [{**stated, "name": name, "axes": axes, "datasets": datasets}]}, version)
 
 
-def label_attributes(name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]]) -> dict[str, Any]:
+def label_attributes(
+    name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]], version: Version = "0.5"
+) -> dict[str, Any]:
     """Attributes of the group of a label image that lies in `labels` of the image it belongs to."""
-    attributes = image_attributes(name, voxel_size_nm, levels)
-    attributes["ome"]["image-label"] = {"version": VERSION, "source": {"image": "../../"}}
+    attributes = image_attributes(name, voxel_size_nm, levels, version)
+    content = attributes if version == "0.4" else attributes["ome"]
+    content["image-label"] = {"version": version, "source": {"image": "../../"}}
     return attributes
 
 
-def labels_attributes(names: Sequence[str]) -> dict[str, Any]:
+def labels_attributes(names: Sequence[str], version: Version = "0.5") -> dict[str, Any]:
     """Attributes of the group `labels`."""
-    return {"ome": {"version": VERSION, "labels": list(names)}}
+    return _of_group({"labels": list(names)}, version)
+
+
+def _of_group(content: dict[str, Any], version: Version) -> dict[str, Any]:
+    """Put metadata where the version of the specification wants them: under `ome` since 0.5."""
+    return content if version == "0.4" else {"ome": {"version": version, **content}}
 
 
 def _transformations(voxel_size_nm: VoxelSize, factors: Sequence[int]) -> list[dict[str, Any]]:
@@ -120,9 +138,13 @@ def write_levels(group: zarr.Group, layer: Layer, levels: Sequence[Factors], *, 
 def _create_array(group: zarr.Group, name: str, layer: Layer, factors: Factors) -> zarr.Array[Any]:
     shape = level_shape(layer.shape, factors)
     chunks = tuple(min(length, chunk) for length, chunk in zip(shape, CHUNK, strict=True))
-    return group.create_array(
-        name, shape=shape, chunks=chunks, dtype=layer.dtype, fill_value=0, dimension_names=("z", "y", "x")
+    # Zarr 2 as zarr-python 2 packs it, and in folders as OME-Zarr 0.4 recommends; it has no names of dimensions.
+    options: dict[str, Any] = (
+        {"compressors": Blosc(), "chunk_key_encoding": {"name": "v2", "separator": "/"}}
+        if group.metadata.zarr_format == 2
+        else {"dimension_names": ("z", "y", "x")}
     )
+    return group.create_array(name, shape=shape, chunks=chunks, dtype=layer.dtype, fill_value=0, **options)
 
 
 def _coarsen(fine: NDArray[Any], steps: tuple[int, ...], labels: bool) -> NDArray[Any]:

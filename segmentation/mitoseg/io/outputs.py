@@ -16,7 +16,15 @@ from mitodata import RunError
 from mitodata.hdf5.draft import Draft
 from mitodata.hdf5.layout import ALIASES, Provenance, chunk_shape, write_image_attributes, write_provenance
 from mitoseg.io.blocks import Layer
-from mitoseg.io.ome_zarr import image_attributes, label_attributes, labels_attributes, plan_levels, write_levels
+from mitoseg.io.ome_zarr import (
+    ZARR_FORMATS,
+    Version,
+    image_attributes,
+    label_attributes,
+    labels_attributes,
+    plan_levels,
+    write_levels,
+)
 
 _LARGEST_IMAGEJ = 2**31
 
@@ -47,23 +55,29 @@ def write_tiff(path: Path, layer: Layer, white: int = 1) -> None:
         file.write((section for _, slab in layer.slabs() for section in slab * layer.dtype.type(white)), **options)
 
 
-def write_zarr(path: Path, image: Layer, labels: Sequence[Layer] = ()) -> None:
-    """Write an OME-Zarr (NGFF 0.5) of one image and its label images, all with the same levels.
+def write_zarr(path: Path, image: Layer, labels: Sequence[Layer] = (), version: Version = "0.5") -> None:
+    """Write an OME-Zarr of one image and its label images, all with the same levels.
+
+    Args:
+        path: of the folder.
+        image: what the group holds.
+        labels: what its group `labels` holds.
+        version: of OME-Zarr; 0.4 for programs that do not read Zarr 3.
 
     Raises:
         RunError: it cannot be written.
     """
-    levels = plan_levels(image.shape, image.voxel_size_nm)
+    levels, size_nm = plan_levels(image.shape, image.voxel_size_nm), image.voxel_size_nm
     with beside(path) as temporary:
-        root = zarr.open_group(temporary, mode="w", zarr_format=3)
-        root.attrs.update(image_attributes(path.name.partition(".")[0], image.voxel_size_nm, levels))
+        root = zarr.open_group(temporary, mode="w", zarr_format=ZARR_FORMATS[version])
+        root.attrs.update(image_attributes(path.name.partition(".")[0], size_nm, levels, version))
         write_levels(root, image, levels, labels=False)
         if labels:
             group = root.create_group("labels")
-            group.attrs.update(labels_attributes([layer.name for layer in labels]))
+            group.attrs.update(labels_attributes([layer.name for layer in labels], version))
             for layer in labels:
                 own = group.create_group(layer.name)
-                own.attrs.update(label_attributes(layer.name, layer.voxel_size_nm, levels))
+                own.attrs.update(label_attributes(layer.name, size_nm, levels, version))
                 write_levels(own, layer, levels, labels=True)
 
 

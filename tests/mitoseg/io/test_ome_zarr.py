@@ -1,19 +1,22 @@
 """Levels of an OME-Zarr."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from ome_zarr_models import v04, v05
 
 from mitodata import VoxelSize
 from mitoseg.io.blocks import Layer
 from mitoseg.io.inputs import open_sources
-from mitoseg.io.ome_zarr import level_shape, plan_levels
+from mitoseg.io.ome_zarr import Version, level_shape, plan_levels
 from mitoseg.io.outputs import write_zarr
 
 
@@ -91,3 +94,43 @@ def test_probabilities_are_averaged(tmp_path: Path) -> None:
         np.asarray(coarse)[0, :150], values[0, :300].reshape(150, 2, 20, 2).mean((1, 3)), atol=1e-6
     )
     np.testing.assert_allclose(np.asarray(coarse)[0, 150], values[0, 300].reshape(20, 2).mean(1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("version", "models"), [("0.4", v04), ("0.5", v05)])
+def test_both_versions_are_what_their_specification_wants(version: Version, models: object, tmp_path: Path) -> None:
+    values = np.arange(2 * 300 * 40, dtype=np.uint32).reshape(2, 300, 40)
+    layers = [make_layer(name, values, (50.0, 4.0, 4.0)) for name in ("raw", "instances")]
+    write_zarr(tmp_path / "a.zarr", layers[0], layers[1:], version)
+    for place, module, kind in (
+        ("", "image", "ImageAttrs"),
+        ("labels", "labels", "LabelsAttrs"),
+        ("labels/instances", "image_label", "ImageLabelAttrs"),
+    ):
+        folder = tmp_path / "a.zarr" / place
+        found = json.loads((folder / ".zattrs").read_text()) if version == "0.4" else metadata_of(folder)
+        getattr(getattr(models, module), kind).model_validate(found)  # raises what does not comply
+    source = next(open_sources(tmp_path / "a.zarr"))
+    assert source.voxel_size_nm == (50.0, 4.0, 4.0)
+
+
+def metadata_of(folder: Path) -> object:
+    """What the group of an OME-Zarr 0.5 says of itself."""
+    return json.loads((folder / "zarr.json").read_text())["attributes"]["ome"]
+
+
+def test_version_0_4_can_be_read_without_zarr_3(tmp_path: Path) -> None:
+    # By the text of the specification of Zarr 2: chunks are files named by their place, padded to the whole chunk.
+    values = np.random.default_rng(0).integers(0, 70000, (17, 20, 300)).astype(np.uint32)
+    layers = [make_layer(name, values, (5.0, 5.0, 5.0)) for name in ("raw", "instances")]
+    write_zarr(tmp_path / "a.zarr", layers[0], layers[1:], "0.4")
+    assert not list((tmp_path / "a.zarr").rglob("zarr.json"))
+    array = tmp_path / "a.zarr" / "labels" / "instances" / "0"
+    header = json.loads((array / ".zarray").read_text())
+    assert (header["zarr_format"], header["dimension_separator"], header["order"]) == (2, "/", "C")
+    codec = numcodecs.get_codec(header["compressor"])
+    found = np.zeros((32, 20, 512), header["dtype"])
+    for z in range(2):
+        for x in range(2):
+            chunk = np.frombuffer(codec.decode((array / f"{z}/0/{x}").read_bytes()), header["dtype"])
+            found[16 * z : 16 * z + 16, :, 256 * x : 256 * x + 256] = chunk.reshape(header["chunks"])
+    np.testing.assert_array_equal(found[:17, :, :300], values)
