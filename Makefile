@@ -12,18 +12,20 @@ MINUTES ?= 13
 
 BIN := .venv/bin
 INSTALLED := .venv/installed-with-$(subst /,-,$(PYTHON))
+SOURCES := $(shell find datasets generator segmentation -name '*.py' -o -name '*.toml' -o -name '*.html')
 
 # No rules but those below: make would take `make setup` for a copy of setup.sh.
 MAKEFLAGS += --no-builtin-rules
 
-.PHONY: help demo real-is-there test test-all check clean
+.PHONY: help demo real-is-there test test-all check docs clean
 
 help:
 	@echo 'make demo               render, fit, evaluate: a score in 25 minutes'
 	@echo 'make demo REAL=FOLDER   the same, with your own labelled images scored too'
 	@echo 'make test               the tests'
 	@echo 'make test-all           the tests, and those that take minutes'
-	@echo 'make check              format, lint, types, imports, tests: what a change must pass'
+	@echo 'make check              format, lint, types, imports, tests, documentation: what a change must pass'
+	@echo 'make docs               the documentation as a website, build/site/index.html'
 	@echo 'make clean              remove .venv and caches; runs/ stays'
 
 demo: real-is-there $(INSTALLED)
@@ -42,12 +44,23 @@ test-all: $(INSTALLED)
 	$(BIN)/pytest -m 'slow or not slow'
 
 check: $(INSTALLED)
-	$(BIN)/ruff format --check benchmarks datasets generator segmentation tests
+	$(BIN)/ruff format --check benchmarks datasets generator segmentation tests website
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	MYPYPATH=benchmarks $(BIN)/mypy benchmarks
+	MYPYPATH=benchmarks $(BIN)/mypy benchmarks website
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+	$(MAKE) docs
+
+# Warnings are errors, and nothing is fetched.
+docs: build/examples/made
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'build/site/index.html'
+
+# The gallery and the sample report, made anew when the code changes: a minute on two cores.
+build/examples/made: $(INSTALLED) website/examples.py $(SOURCES)
+	$(BIN)/python website/examples.py $(@D)
+	@touch $@
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

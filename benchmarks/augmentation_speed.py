@@ -23,6 +23,7 @@ from monai.transforms.spatial.dictionary import Rand2DElasticd, RandFlipd, RandR
 from machine import conditions
 from mitoseg.config.settings import Augmentation
 from mitoseg.data.augmentation import augment
+from steps import write_page
 
 SIDE, WINDOW, BATCH = 192, 240, 8
 
@@ -102,7 +103,7 @@ def main() -> None:
         f"{conditions(seed=0)}\n"
     )
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(text, encoding="utf-8")
+    write_page(arguments.output, text)
     print(text)
 
 

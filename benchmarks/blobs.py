@@ -12,7 +12,7 @@ from typing import Any
 
 from machine import conditions
 from pipeline import evaluate, fit_settings, import_real, render, run_program
-from steps import Steps, write_text
+from steps import Steps, write_page
 
 STUDY = {"fresh": "F1 .97, kappa .97", "shifted": "F1 .91, kappa .90"}
 """What the study reports, over pixels."""
@@ -75,7 +75,7 @@ def main() -> None:
         "",
     ]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, "\n".join(lines))
+    write_page(arguments.output, "\n".join(lines))
     print(f"\n{arguments.output}")
 
 

@@ -24,7 +24,7 @@ from mitoseg.inference.predictor import predict_probability
 from mitoseg.metrics import confusion, summarise
 from pipeline import run_program
 from real_sections import add_real_option, write_sections
-from steps import write_text
+from steps import write_page
 
 Image = NDArray[np.float64]
 Change = Callable[[Image, np.random.Generator], Image]
@@ -107,7 +107,7 @@ def main() -> None:
         "",
     ]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, "\n".join(lines))
+    write_page(arguments.output, "\n".join(lines))
     print(arguments.output)
 
 

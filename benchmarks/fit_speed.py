@@ -38,6 +38,7 @@ from mitoseg.data import Patches, SectionFiles, make_loader
 from mitoseg.data.sections import mask_of
 from mitoseg.networks.unet import build_model
 from mitoseg.training.learner import Learner
+from steps import write_page
 
 NETWORKS = ("tiny", "small", "base")
 
@@ -157,7 +158,7 @@ def main() -> None:
         "| making batches, ours | theirs |\n"
         "|---|---|---|---|---|---|---|---|\n" + "\n".join(rows) + f"\n\n{conditions(seed=0)}\n"
     )
-    arguments.output.write_text(text, encoding="utf-8")
+    write_page(arguments.output, text)
     print(text)
 
 

@@ -26,6 +26,7 @@ from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job
 from mitoseg.cli.main import main as main_of_mitoseg
 from mitoseg.networks.checkpoint import load_checkpoint
+from steps import write_page
 
 SETTINGS = ("network=tiny", "patch_px=64", "batch=4", "validation_images=4", "device=cpu")
 """A network and images so small that most of the time is spent saving, which is when a kill hurts."""
@@ -176,7 +177,7 @@ def main() -> None:
         f"| weights at the end those of a run left alone, bit for bit | {'yes' if tally.same else 'no'} |\n\n"
         f"{conditions(arguments.seed)}\n"
     )
-    arguments.output.write_text(text, encoding="utf-8")
+    write_page(arguments.output, text)
     print(text, *tally.problems, sep="\n")
     sys.exit(bool(tally.problems) or not tally.same)
 

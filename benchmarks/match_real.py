@@ -6,7 +6,7 @@ from pathlib import Path
 from machine import conditions
 from pipeline import run_program
 from real_sections import add_real_option, write_sections
-from steps import Step, Steps, write_text
+from steps import Step, Steps, write_page
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         shown = " ".join(part.replace(f"{arguments.runs}/", "") for part in step.command)
         parts += [f"## {name.upper()}", "", "```", f"$ {shown}", *step.result.read_text().splitlines()[:-2], "```", ""]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, page(parts, arguments.seed))
+    write_page(arguments.output, page(parts, arguments.seed))
     print(arguments.output)
 
 

@@ -22,6 +22,7 @@ from torchmetrics.functional.classification import binary_calibration_error
 
 from machine import conditions
 from mitoseg import metrics
+from steps import write_page
 
 SECTION, VOLUME = (768, 1024), (165, 768, 1024)
 Row = tuple[str, Callable[[], object], str, Callable[[], object] | None]
@@ -160,7 +161,7 @@ def main() -> None:
         lines.append(f"| {name} | {best_ms(step, 2) / 1000:.1f} | {peak_mb(step):.0f} |")
     text = "\n".join([*lines, "", conditions(arguments.seed), ""])
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(text, encoding="utf-8")
+    write_page(arguments.output, text)
     print(text)
 
 

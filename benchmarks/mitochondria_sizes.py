@@ -24,7 +24,7 @@ from machine import conditions
 from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.image import render
 from pipeline import run_program
-from steps import write_text
+from steps import write_page
 
 VOXEL_NM = 16.0
 PIXEL_NM = 5.0
@@ -50,7 +50,7 @@ def main() -> None:
     }
     rows_3d = [volume_row(name, list(volumes)) for name, volumes in solid.items()]
     rows_2d = [section_row(name, planes) for name, planes in flat.items()]
-    write_text(arguments.output, page(rows_3d, rows_2d, arguments.seed))
+    write_page(arguments.output, page(rows_3d, rows_2d, arguments.seed))
     print(arguments.output)
 
 
@@ -61,7 +61,7 @@ def urocell(folder: Path) -> Iterator[NDArray[np.integer]]:
 
 
 def epfl(folder: Path) -> Iterator[NDArray[np.integer]]:
-    """Every fourth section of the EPFL training volume, its profiles numbered."""
+    """Every fourth section of the EPFL volume, its profiles numbered."""
     for path in folder.glob("epfl/training_groundtruth.tif"):
         yield np.array([label(plane > 127) for plane in imread(path)[::4]])
 

@@ -23,7 +23,7 @@ from mitoseg.inference.predictor import predict_maps
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from pipeline import evaluate, fit_step, import_real, render, run_program
 from s0_figures import read_metrics
-from steps import Step, Steps, write_text
+from steps import Step, Steps, write_page
 
 METRICS = {"iou": "IoU", "precision": "precision", "recall": "recall", "calibration_error": "calibration error"}
 
@@ -46,7 +46,7 @@ def main() -> None:
         raise DataError(f"--every {arguments.every}: expected a positive number of sections")
     rows = run(arguments)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, page(rows, arguments))
+    write_page(arguments.output, page(rows, arguments))
     print(arguments.output)
 
 

@@ -45,7 +45,7 @@ from mitoseg.io.scratch import Scratch
 from mitoseg.networks.normalisation import measure_grey, normalise
 from mitoseg.networks.unet import build_model
 from pipeline import run_program
-from steps import write_text
+from steps import write_page
 
 SHAPE = (165, 768, 1024)
 LARGE = (1024, 1024, 1024)
@@ -81,7 +81,7 @@ def main() -> None:
     if arguments.small:
         print(text)
         return
-    write_text(arguments.output, text)
+    write_page(arguments.output, text)
     print(arguments.output)
 
 

@@ -8,7 +8,7 @@ from mitogen.gap import STATISTICS, Sampling, measure
 from mitogen.gap.table import number
 from pipeline import run_program
 from real_sections import AS_IS, VARIANTS, add_real_option, write_sections
-from steps import write_text
+from steps import write_page
 from targets import TARGETS, beside
 
 COLUMNS = (*(("epfl", variant) for variant in VARIANTS["epfl"]), ("vnc", AS_IS))
@@ -27,7 +27,7 @@ def main() -> None:
         path = write_sections(name, arguments.real, arguments.runs, variant)
         measured.append(measure(path, Sampling(images=10_000)).values())
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, page(measured))
+    write_page(arguments.output, page(measured))
     print(arguments.output)
 
 
@@ -48,7 +48,7 @@ def page(measured: list[dict[str, float | None]]) -> str:
         (
             "# Real tissue in numbers",
             "",
-            "All sections of the EPFL training volume and of the VNC stack, by the definitions of",
+            "All sections of the EPFL volume and of the VNC stack, by the definitions of",
             "[`mitogen gap`](../gap.md), beside the targets that came with the images. Bold: off by more than 10 %, or",
             "across boundaries by more than 8 grey levels. Written by `benchmarks/real_statistics.py`.",
             "",

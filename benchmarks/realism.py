@@ -14,7 +14,7 @@ from mitogen.gap.report import measure_pair, write_report
 from mitogen.gap.table import number
 from pipeline import run_program
 from real_sections import AS_IS, VARIANTS, add_real_option, write_sections
-from steps import Step, Steps, write_text
+from steps import Step, Steps, write_page
 from targets import TARGETS, beside
 
 
@@ -42,7 +42,7 @@ def main() -> None:
         others = [measure_pair(synthetic, file, Sampling())[1] for file in files[:-1]]
         parts += section(preset, name, ours, dict(zip(variants, [*others, theirs], strict=True)))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, page(parts, arguments.seed))
+    write_page(arguments.output, page(parts, arguments.seed))
     print(arguments.output)
 
 

@@ -22,7 +22,7 @@ from mitogen.recipe.recipe import Recipe, load_recipe
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job, Shape
 from pipeline import run_program
-from steps import BIN, write_text
+from steps import BIN, write_page
 
 SIZES = {
     "256 x 256": ("--size", "256", "--n", "64"),
@@ -63,7 +63,7 @@ def main() -> None:
         rows.append(row(name, [str(BIN / "mitogen"), "render", "--preset", arguments.preset, *options]))
     for n in COUNTS:
         rows.append(row(f"{n:,} tiny ones", [sys.executable, __file__, "--stand-in", str(n)]))
-    write_text(arguments.output, page(arguments.preset, rows, arguments.seed))
+    write_page(arguments.output, page(arguments.preset, rows, arguments.seed))
     print(arguments.output)
 
 

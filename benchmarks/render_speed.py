@@ -14,7 +14,7 @@ from pathlib import Path
 from machine import conditions
 from mitodata.errors import RunError
 from pipeline import run_program
-from steps import BIN, write_text
+from steps import BIN, write_page
 
 IMAGES = {256: 400, 512: 120, 1024: 32}
 """Edge of the images -> how many are rendered for one number."""
@@ -39,7 +39,7 @@ def main() -> None:
         rows.append(f"| {size} x {size} | {cells} | {rates[-1] / rates[0]:.2f} |")
         print(rows[-1], flush=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, page(arguments.preset, rows, arguments.seed))
+    write_page(arguments.output, page(arguments.preset, rows, arguments.seed))
     print(arguments.output)
 
 

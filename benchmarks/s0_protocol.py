@@ -1,8 +1,8 @@
 """Study S0 with our tools: train on synthetic images only, test on synthetic and on real ones.
 
 S0 trained a U-Net on 1,000 synthetic images, validated on 200, and tested on five 768 x 768 crops of slices of the EPFL
-*test* volume. We have the EPFL *training* volume, which our training never sees either: it is scored whole, slice by
-slice, and as five 768 x 768 crops. Writes one page with our numbers beside the study's, and all its figures as PNG. Run
+*test* volume. We score an EPFL volume that our training never sees: whole, slice by slice, and as five 768 x 768 crops.
+Writes one page with our numbers beside the study's, and all its figures as PNG. Run
 again after an interruption, it goes on where it was.
 """
 
@@ -16,7 +16,7 @@ from mitodata import DataError
 from mitodata.hdf5.dataset import Dataset
 from pipeline import evaluate, fit, import_real, render, run_program
 from s0_figures import TITLES, Comparison, read_metrics, write_figures
-from steps import Step, Steps, write_text
+from steps import Step, Steps, write_page
 
 # What the study reports: mean and standard deviation; it gives none of the latter where there is None.
 STUDY_SYNTHETIC = {
@@ -38,7 +38,7 @@ STUDY_REAL = {
 def main() -> None:
     """Parse, run the steps, write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--real", type=Path, required=True, metavar="FOLDER", help="the EPFL training volume")
+    parser.add_argument("--real", type=Path, required=True, metavar="FOLDER", help="the EPFL volume")
     parser.add_argument("--other", type=Path, action="append", default=[], metavar="FOLDER", help="more real images")
     parser.add_argument("--n-train", type=int, default=1000, metavar="N", help="training images")
     parser.add_argument("--n-val", type=int, default=200, metavar="N", help="synthetic validation images")
@@ -51,7 +51,7 @@ def main() -> None:
     folder = arguments.folder
     real = import_real(arguments.real, folder)
     if real.result.stem != "epfl":
-        raise DataError(f"{arguments.real}: is {real.result.stem} data; expected the EPFL training volume")
+        raise DataError(f"{arguments.real}: is {real.result.stem} data; expected the EPFL volume")
     crops = cut_crops(real, folder / "crops.h5")
     train = render(folder / "train.h5", arguments.n_train, arguments.seed, compartments=True)
     validation = render(folder / "validation.h5", arguments.n_val, arguments.seed + 1)
@@ -64,7 +64,7 @@ def main() -> None:
     figures = write_figures(report.place, folder / "figures", comparisons(read_metrics(report.place)))
     text = page(report, fitted, real, figures, arguments)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, text)
+    write_page(arguments.output, text)
     print(f"\n{arguments.output}; figures in {folder / 'figures'}; all on one page: {report.place / 'index.html'}")
 
 
@@ -114,9 +114,9 @@ def page(report: Step, fitted: Step, real: Step, figures: dict[str, str], argume
         f"  `mito`), the default network, {minutes:.1f} minutes of fitting, threshold {thresholds}",
         f"  by the thickness of sections ({volume['threshold']:.2f} on EPFL), chosen on the synthetic validation",
         f"  images, {synthetic['images_with_foreground']} of which have foreground.",
-        "- The study's real images are 768 x 768 crops of five slices of the EPFL *test* volume. Ours are from the",
-        "  EPFL *training* volume (which is not trained on here): the middle 768 x 768 pixels of five slices spread",
-        f"  evenly through it, and all {volume['images']} slices whole.",
+        "- The study's real images are 768 x 768 crops of five slices of the EPFL *test* volume. Ours are the",
+        "  middle 768 x 768 pixels of five slices spread evenly through the volume below, and all",
+        f"  {volume['images']} slices whole. None of them is trained on.",
         f"- Source of the real images: {source}.",
         "- The two synthetic columns are scores on two different synthetic sets, each its own generator's, and do not",
         "  compare: `mito` is randomised far beyond one clean look. The real columns do.",

@@ -20,7 +20,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.networks.targets import FLAT
 from pipeline import evaluate, fit, import_real, render, run_program, tune
 from s0_figures import read_metrics
-from steps import Steps, write_text
+from steps import Steps, write_page
 
 FINE = 1000
 """Added to the seeds of images of fine pixels: none has the tissue of another."""
@@ -74,7 +74,7 @@ def main() -> None:
         run_seed(seed, arguments)
     scores = read_scores(arguments.folder)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, page(scores, arguments))
+    write_page(arguments.output, page(scores, arguments))
     print(f"\n{arguments.output}: seeds {', '.join(map(str, scores))}")
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -155,6 +156,20 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a Markdown page; lines of prose, but not of tables and of code, are wrapped at 120 characters."""
+    parts = text.split("```")
+    parts[::2] = ["\n".join(map(_wrap, part.split("\n"))) for part in parts[::2]]
+    write_text(path, "```".join(parts))
+
+
+def _wrap(line: str) -> str:
+    if line.startswith(("|", "    ")):
+        return line
+    indent = "  " if line.startswith(("- ", "  ")) else ""
+    return textwrap.fill(line, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def clock(seconds: float) -> str:

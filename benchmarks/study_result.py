@@ -16,7 +16,7 @@ from mitoseg.study.results import read_outcomes
 from mitoseg.study.study import open_study, run_study
 from mitoseg.study.trials import unique
 from pipeline import run_program
-from steps import write_text
+from steps import write_page
 
 
 def main() -> None:
@@ -42,6 +42,7 @@ def main() -> None:
         run_study(study, arguments.workers)
     outcomes = read_outcomes(study.cells, study.folder)
     minutes = sum(one.minutes for one in outcomes)
+    first, *rest = command(arguments.study, tests, arguments.output)
     lines = [
         f"# Study: {study.plan.name}",
         "",
@@ -50,14 +51,15 @@ def main() -> None:
         (study.folder / "table.md").read_text(encoding="utf-8"),
         f"The fits took {minutes:.0f} minutes of wall time together. Written by",
         "",
-        f"    python benchmarks/study_result.py {shlex.join(command(arguments.study, tests, arguments.output))}",
+        f"    python benchmarks/study_result.py {first} \\",
+        f"        {shlex.join(rest)}",
         "",
         conditions(study.plan.contents.seeds[0]).replace(
             f"seed {study.plan.contents.seeds[0]}", f"seeds {', '.join(map(str, study.plan.contents.seeds))}"
         ),
         "",
     ]
-    write_text(arguments.output, "\n".join(lines))
+    write_page(arguments.output, "\n".join(lines))
     print(f"{arguments.output}; page: {study.folder / 'index.html'}")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from machine import conditions
 from mitoseg.config.files import study_config
 from pipeline import evaluate, fit_settings, import_real, run_program
-from steps import Step, Steps, write_text
+from steps import Step, Steps, write_page
 
 STUDIES = {
     "s1": "accuracy .988, IoU .890",
@@ -32,7 +32,7 @@ TITLES = {"iou": "IoU", "dice": "Dice", "precision": "precision", "recall": "rec
 def main() -> None:
     """Parse, run the steps, write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--real", type=Path, required=True, metavar="FOLDER", help="the EPFL training volume")
+    parser.add_argument("--real", type=Path, required=True, metavar="FOLDER", help="the EPFL volume")
     parser.add_argument("--settings", action="append", default=[], metavar="NAME", help="may be repeated")
     parser.add_argument("--minutes", default="30", help="wall time of each fit")
     parser.add_argument("--every", default="1", metavar="K", help="score only every Kth slice")
@@ -59,7 +59,7 @@ def main() -> None:
     lines = [
         "# Supervised on EPFL: studies S1, S3 and S4",
         "",
-        f"Learned from slices {TRAINING} of the EPFL training volume, scored on slices {TEST}; the slices between are",
+        f"Learned from slices {TRAINING} of the EPFL volume, scored on slices {TEST}; the slices between are",
         "seen by nobody. Mean +- standard deviation over test slices. The threshold was chosen on the last training",
         "slices. In 3D the test slices are scored as one volume. A 2D network is scored twice: slice by slice, and on",
         "the mean of what it says of slices across z, y and x. Written by `benchmarks/supervised.py`.",
@@ -77,7 +77,7 @@ def main() -> None:
         "",
     ]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, "\n".join(lines))
+    write_page(arguments.output, "\n".join(lines))
     print(f"\n{arguments.output}")
 
 

@@ -21,7 +21,7 @@ from mitoseg.inference.predictor import predict_probability
 from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
 from mitoseg.training.threshold_selection import best_threshold, reaching
 from pipeline import render, run_program
-from steps import Steps, write_text
+from steps import Steps, write_page
 
 EDGES_NM = (0, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 200)
 """Of the groups of sections."""
@@ -56,7 +56,7 @@ def main() -> None:
     for number, run in enumerate(arguments.runs):
         lines += [f"## Model {number}", "", *table(count(run, images.result), thickness_nm), ""]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, "\n".join([*lines, conditions(arguments.seed), ""]))
+    write_page(arguments.output, "\n".join([*lines, conditions(arguments.seed), ""]))
     print(f"\n{arguments.output}")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from machine import conditions
 from mitodata.errors import RunError
 from pipeline import run_program
-from steps import BIN, write_text
+from steps import BIN, write_page
 
 VOXELS_NM = ((5.0, 5.0, 5.0), (50.0, 4.6, 4.6), (30.0, 8.0, 8.0))
 SHAPE = (64, 256, 256)
@@ -38,7 +38,7 @@ def main() -> None:
         rows.append(f"| {' x '.join(size)} | {took:.2f} | {millions / took:.2f} |")
         print(rows[-1], flush=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, page(arguments.preset, rows, arguments.volumes, arguments.seed, arguments.note))
+    write_page(arguments.output, page(arguments.preset, rows, arguments.volumes, arguments.seed, arguments.note))
     print(arguments.output)
 
 

@@ -82,3 +82,12 @@ def test_what_was_printed_is_kept_and_shown_again(steps: ModuleType, capfd: pyte
     for _ in range(2):
         steps.Steps(Path()).run(step)
         assert "\nthe table\n" in capfd.readouterr().out
+
+
+def test_pages_have_short_lines_but_for_tables_and_code(steps: ModuleType) -> None:
+    prose, row, command = "- " + "word " * 40, "| " + "cell | " * 40, "mitogen " + "x" * 150
+    steps.write_page(Path("page.md"), f"{prose}\n\n{row}\n\n```\n{command}\n```\n")
+    first, second, _, table, _, fence, code, *_ = Path("page.md").read_text().split("\n")
+    assert len(first) <= 120
+    assert second.startswith("  word")
+    assert (table, fence, code) == (row, "```", command)

@@ -13,7 +13,7 @@ from mitoseg.config.settings import Target
 
 PEAK = 0.6
 """Probability that a piece of foreground must reach somewhere, where the network is sure enough of what it has learnt.
-What is wrongly found in real tissue mostly stays below it (docs/domain-gap.md)."""
+What is wrongly found in real tissue mostly stays below it (docs/decisions/0009-peaks.md)."""
 
 SMOOTH_PX = 0.7
 """Sigma by which cores are smoothed in y and x."""
