@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-BIN = Path(sys.executable).parent
+BIN = Path(sys.executable).absolute().parent
 KNOBS = (
     "cristae.contrast",
     "cristae.spacing_nm",
@@ -38,27 +38,27 @@ def main() -> None:
 def make_gallery(folder: Path) -> None:
     """Draw the strips of a few knobs."""
     knobs = [word for knob in KNOBS for word in ("--knobs", knob)]
-    run("mitogen", "gallery", *knobs, "--size", "128", "--workers", "1", "-o", str(folder))
+    run(folder.parent, "mitogen", "gallery", *knobs, "--size", "128", "--workers", "1", "-o", folder.name)
 
 
 def make_report(folder: Path) -> None:
     """Render, fit and evaluate."""
-    work = folder / "work"
+    work = folder / "work"  # commands run in it: the report names the run as they do
     work.mkdir()
     for name, preset, images, seed in (("train", "s0", 40, 0), ("s0", "s0", 8, 1), ("mito", "mito", 8, 2)):
         command = ("mitogen", "render", "--preset", preset, "--n", str(images), "--seed", str(seed), "--size", "192")
-        run(*command, "--workers", "1", "-o", str(work / f"{name}.h5"))
-    fit = ("mitoseg", "fit", str(work / "train.h5"), "--val", str(work / "s0.h5"), "-o", str(work / "unet"))
-    run(*fit, "--set", "network=tiny", "--set", "steps=60", "--set", "validations=2")
-    run("mitoseg", "evaluate", str(work / "unet"), str(work / "s0.h5"), str(work / "mito.h5"), "-o", str(work / "all"))
+        run(work, *command, "--workers", "1", "-o", f"{name}.h5")
+    fit = ("mitoseg", "fit", "train.h5", "--val", "s0.h5", "-o", "unet")
+    run(work, *fit, "--set", "network=tiny", "--set", "steps=60", "--set", "validations=2")
+    run(work, "mitoseg", "evaluate", "unet", "s0.h5", "mito.h5", "-o", "report")
     (folder / "report").mkdir()
-    shutil.move(work / "all" / "index.html", folder / "report" / "index.html")
+    shutil.move(work / "report" / "index.html", folder / "report" / "index.html")
     shutil.rmtree(work)
 
 
-def run(program: str, *arguments: str) -> None:
-    """Run a command of this installation; what it prints is shown only if it fails."""
-    done = subprocess.run([str(BIN / program), *arguments], capture_output=True, text=True, check=False)
+def run(folder: Path, program: str, *arguments: str) -> None:
+    """Run a command of this installation in a folder; what it prints is shown only if it fails."""
+    done = subprocess.run([str(BIN / program), *arguments], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{program} {' '.join(arguments)}\n{done.stdout}{done.stderr}")
 
