@@ -1,11 +1,9 @@
 """Opening a file that may be missing, cut off, or something else altogether."""
 
 import errno
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import h5py
@@ -13,17 +11,13 @@ import numpy as np
 
 from mitodata.errors import DataError
 from mitodata.hdf5.layout import FORMAT_NAME, SCHEMA_VERSION
+from mitodata.locks import has_no_locks, known_without_locks
 
 CHUNK_CACHE_BYTES = 64 * 2**20  # a layer of blocks of a volume stays in memory while its sections are read
 _CHUNK_CACHE_SLOTS = 10_007  # a prime far above the number of blocks that fit
 
 DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 """What h5py raises, and what follows, where a file is damaged or something else lies under a name of ours."""
-
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What file systems without locks answer, such as NFS without its lock daemon."""
-
-_log = logging.getLogger("mitodata")
 
 _SIGNATURES = {
     b"\x89PNG": "a PNG",
@@ -140,19 +134,15 @@ def open_hdf5(path: Path, hint: str = "", cache_bytes: int = CHUNK_CACHE_BYTES) 
 
 def _open(path: Path, cache_bytes: int) -> h5py.File:
     options = {"rdcc_nbytes": cache_bytes, "rdcc_nslots": _CHUNK_CACHE_SLOTS}
-    try:
-        return h5py.File(path, "r", locking="best-effort", **options)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        _say_unlocked(path.resolve().parent)
-        return h5py.File(path, "r", locking=False, **options)
-
-
-@cache
-def _say_unlocked(folder: Path) -> None:
-    """Say once for each folder that its files are read without locks."""
-    _log.warning("%s: a file system without locks; files are read without, so let nothing write them meanwhile", folder)
+    folder = path.resolve().parent
+    # HDF5 refuses to open a file a second time with another choice.
+    if not known_without_locks(folder):
+        try:
+            return h5py.File(path, "r", locking="best-effort", **options)
+        except OSError as error:
+            if not has_no_locks(error, folder):
+                raise
+    return h5py.File(path, "r", locking=False, **options)
 
 
 def _problem(error: Exception, path: Path) -> str:

@@ -59,7 +59,7 @@ def open_zarr(path: Path, dataset: str | None = None) -> Iterator[Found]:
         if isinstance(node, zarr.Group):
             image = parse_multiscale(node.attrs.asdict())
             if image is None:
-                raise DataError(f"{path}: is a Zarr group without OME metadata; {_hint(node)}")
+                raise DataError(f"{path}: is a Zarr group without OME metadata; {_hint(node, dataset)}")
             node, edges, axes = node[image.path], image.edges_nm, "".join(_letter(axis) for axis in image.axes)
             if not isinstance(node, zarr.Array):
                 raise DataError(f"{path}: its OME metadata name {image.path!r} as finest level; expected an array")
@@ -105,11 +105,12 @@ def _dimension_names(array: zarr.Array[Any]) -> str:
     return "".join(names).lower()
 
 
-def _hint(group: Any) -> str:
+def _hint(group: Any, inside: str | None = None) -> str:
     """Say what lies in a group under which paths: images if there are any, else arrays."""
     images: list[str] = []
     arrays: list[str] = []
-    for name, item in group.members(max_depth=None):
+    for path, item in group.members(max_depth=None):
+        name = f"{inside.strip('/')}/{path}" if inside else path
         if isinstance(item, zarr.Array):
             arrays.append(name)
         elif item.attrs.asdict().get("ome", item.attrs.asdict()).get("multiscales"):

@@ -16,6 +16,9 @@ _LEAST_PX = 8
 _RAGGED_PX = 2.0
 """Second difference of the border of a rim, median over its rows, beyond which it is the background of objects."""
 
+_INSIDE = 0.2
+"""Share of the pixels between rims from which on their grey level is that of tissue, or of a background."""
+
 
 @dataclass(frozen=True, eq=False)
 class RowEnds:
@@ -27,6 +30,8 @@ class RowEnds:
         left: px that it goes on, 1 to `width`, (Y,).
         last: grey level that each row ends with, (Y,).
         right: px that it goes on, 1 to `width`, (Y,).
+        first_inside: px between the two ends that have the first grey level, (Y,).
+        last_inside: px between the two ends that have the last grey level, (Y,).
     """
 
     width: int
@@ -34,16 +39,21 @@ class RowEnds:
     left: NDArray[np.intp]
     last: Pixels
     right: NDArray[np.intp]
+    first_inside: NDArray[np.intp]
+    last_inside: NDArray[np.intp]
 
     @classmethod
     def of(cls, rows: Pixels) -> "RowEnds":
         """Look at whole rows, (Y, X)."""
-        return cls(rows.shape[1], rows[:, 0], _run(rows), rows[:, -1], _run(rows[:, ::-1]))
+        first, last, width = rows[:, 0], rows[:, -1], rows.shape[1]
+        (left, as_first), (right, as_last) = _run(rows), _run(rows[:, ::-1])
+        same = first == last
+        return cls(width, first, left, last, right, as_first - left - same * right, as_last - right - same * left)
 
     @classmethod
     def join(cls, parts: "list[RowEnds]") -> "RowEnds":
         """Put the rows of a section together that were looked at in parts."""
-        names = ("first", "left", "last", "right")
+        names = ("first", "left", "last", "right", "first_inside", "last_inside")
         return cls(parts[0].width, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
@@ -74,8 +84,9 @@ def find_rim(section: Pixels) -> NDArray[np.bool_]:
     """Find the constant rim of a section, of any grey level and depth of bits.
 
     The rim consists of the pixels that rows begin and end with as long as the grey level does not change, where that
-    goes on along at least an eighth of an edge of the image and the border is smooth. Straight and turned frames are
-    found, not the dark background of bright objects. A section of one grey level is all rim.
+    goes on along at least an eighth of an edge of the image, its border is smooth, and that grey level is rare inside.
+    Straight and turned frames are found, not the even background of many objects. A section of one grey level is all
+    rim.
 
     Args:
         section: (Y, X) of any real type.
@@ -88,8 +99,9 @@ def find_rim(section: Pixels) -> NDArray[np.bool_]:
 
 def rim_of(ends: RowEnds) -> Rim:
     """Find the rim of a section by the ends of its rows; see `find_rim`."""
-    left = np.where(_accepted(ends.first, ends.left, ends.width), ends.left, 0)
-    right = np.where(_accepted(ends.last, ends.right, ends.width), ends.right, 0)
+    between = ends.width - ends.left - ends.right
+    left = np.where(_accepted(ends.first, ends.left, ends.first_inside / between.clip(1), ends.width), ends.left, 0)
+    right = np.where(_accepted(ends.last, ends.right, ends.last_inside / between.clip(1), ends.width), ends.right, 0)
     right[left == ends.width] = 0
     levels: dict[float, int] = {}
     for values, lengths in ((ends.first, left), (ends.last, right)):
@@ -98,24 +110,34 @@ def rim_of(ends: RowEnds) -> Rim:
     return Rim(ends.width, left, right, tuple(levels.items()))
 
 
-def _run(rows: Pixels) -> NDArray[np.intp]:
-    """How many px each row (Y, X) goes on with its first grey level."""
+def _run(rows: Pixels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """How many px each row (Y, X) goes on with its first grey level, and how many of its px have it at all."""
     changed = rows != rows[:, :1]
-    return np.asarray(np.where(changed.any(axis=1), changed.argmax(axis=1), rows.shape[1]))
+    number = changed.sum(axis=1)
+    return np.where(number > 0, changed.argmax(axis=1), rows.shape[1]), rows.shape[1] - number
 
 
-def _accepted(values: Pixels, lengths: NDArray[np.intp], width: int) -> NDArray[np.bool_]:
-    """Which rows end in a rim: those in a run of rows of one grey level that touches enough of an edge."""
+def _accepted(values: Pixels, lengths: NDArray[np.intp], inside: NDArray[np.float64], width: int) -> NDArray[np.bool_]:
+    """Which rows end in a rim: those in a run of rows of one grey level that touches enough of an edge.
+
+    Args:
+        values: grey levels at the end, (Y,).
+        lengths: px that they go on, (Y,).
+        inside: share of the px between both ends that have them, (Y,).
+        width: px of a row.
+    """
     accepted = np.zeros(len(values), np.bool_)
     if min(len(values), width) < _LEAST_PX:
         return accepted
     tall, wide = (max(_LEAST_PX, side // _SHARE) for side in (len(values), width))
     breaks = np.flatnonzero(values[1:] != values[:-1]) + 1
     for start, stop in zip((0, *breaks), (*breaks, len(values)), strict=True):
-        lengths_here = lengths[start:stop]
-        at_edge = (lengths_here[0] if start == 0 else 0, lengths_here[-1] if stop == len(values) else 0)
+        here = lengths[start:stop]
+        partial = here < width
+        at_edge = (here[0] if start == 0 else 0, here[-1] if stop == len(values) else 0)
         touches = stop - start >= tall or max(at_edge) >= wide
-        accepted[start:stop] = touches and _smooth(lengths_here[lengths_here < width])
+        rare = not partial.any() or float(inside[start:stop][partial].mean()) < _INSIDE
+        accepted[start:stop] = touches and rare and _smooth(here[partial])
     return accepted
 
 

@@ -120,7 +120,7 @@ def _only_series(path: Path, file: tifffile.TiffFile, dataset: str | None) -> ti
     if len(found) > 1:
         raise DataError(
             f"{path}: holds {len(found)} images that make no stack ({listed}); expected one image, or pages of one "
-            "size and type; say which is meant by its number: --dataset 0 (import: --raw 0)"
+            "size and type; save that one alone, or give its number: --dataset 0 (import images: --raw 0)"
         )
     return found[0]
 

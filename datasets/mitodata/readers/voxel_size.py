@@ -83,7 +83,8 @@ def pixel_problem(voxel_size_nm: VoxelSize) -> str:
     text = f"voxel size {z:g} {y:g} {x:g} nm (z, y, x): pixels of {y:g} x {x:g} nm are not square"
     for thickness, pair in ((x, (y, z)), (y, (x, z))):
         if max(pair) <= SQUARE * min(pair):
-            return f"{text}; did you mean {thickness:g} {pair[0]:g} {pair[1]:g}? if not, add --non-square-pixels"
+            meant = f"{thickness:g} {pair[0]:g} {pair[1]:g}"
+            return f"{text}; did you mean --voxel-size {meant}? if not, add --non-square-pixels"
     return f"{text}; expected y and x alike; if they are not, add --non-square-pixels"
 
 

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from mitodata import RunError
 from mitodata.command_line import SAME_REQUEST_S
+from mitodata.locks import has_no_locks
 
 LOCK = ".lock"
 """File in a folder that is locked while a process works there; it stays, and means nothing by itself."""
@@ -39,7 +40,8 @@ def alone_in(folder: Path) -> Iterator[None]:
     except NotImplementedError:  # what filelock raises where the file system has no locks
         pass
     except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        if not has_no_locks(error, folder):
+            raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
     try:
         yield
     finally:

@@ -1,0 +1,97 @@
+"""Constant rims: found where there are some, of any grey level, and only there."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mitodata.hdf5.dataset import Dataset, validate
+from mitodata.importers import import_to_file
+from mitodata.readers.rims import find_rim
+
+TISSUE = np.random.default_rng(0).normal(120, 25, (96, 128)).clip(1, 254).astype(np.uint8)
+Y, X = np.mgrid[:96, :128]
+FRAMES = {
+    "left": X < 13,
+    "all around": (X < 5) | (X >= 120) | (Y < 7) | (Y >= 95),
+    "one row": Y == 0,
+    "turned": (X - 64) * np.cos(0.2) + (Y - 48) * np.sin(0.2) < -40,
+    "turned, four corners": (np.abs((X - 64) * np.cos(0.1) + (Y - 48) * np.sin(0.1)) > 55)
+    | (np.abs((Y - 48) * np.cos(0.1) - (X - 64) * np.sin(0.1)) > 42),
+    "bent": 12 + 6 * np.sin(Y / 20) > X,
+    "everything": np.ones(TISSUE.shape, np.bool_),
+}
+
+
+@pytest.mark.parametrize("level", [0, 255, 120])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("name", FRAMES)
+def test_frames_are_found(name: str, dtype: type, level: int) -> None:
+    section = np.where(FRAMES[name], level, TISSUE).astype(dtype)
+    found = find_rim(section)
+    # Beside the frame, a pixel of tissue may have its grey level by chance.
+    missed, extra = FRAMES[name] & ~found, found & ~FRAMES[name]
+    assert not missed.any()
+    assert extra.sum() <= 0.002 * section.size
+    assert (section[found] == level).all()
+
+
+def blob_background() -> NDArray[np.uint8]:
+    """Bright bodies on an even black background, as fluorescence shows them."""
+    spots = np.zeros(TISSUE.shape, np.bool_)
+    spots[np.random.default_rng(1).integers(0, 96, 25), np.random.default_rng(2).integers(0, 128, 25)] = True
+    return np.where(ndimage.binary_dilation(spots, iterations=5), TISSUE, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        TISSUE,
+        np.where(TISSUE > 150, 255, TISSUE),  # saturated resin
+        np.where(ndimage.gaussian_filter(TISSUE.astype(float), 4) < 119, 0, TISSUE),
+        np.where((X < 6) & (Y < 9), 0, TISSUE),  # a dark body in a corner
+        np.where(Y == 50, 0, TISSUE),  # a line that the camera lost
+        blob_background(),
+    ],
+)
+def test_tissue_is_no_frame(section: NDArray[Any]) -> None:
+    assert find_rim(section).mean() < 0.01
+
+
+def test_a_rim_is_unknown_in_the_mask(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+    body = (np.hypot(X - 60, Y - 40) < 20).astype(np.uint8)
+    for name, frame in (("a", np.zeros_like(FRAMES["left"])), ("b", FRAMES["turned"])):
+        Image.fromarray(np.where(frame, 0, TISSUE)).save(tmp_path / "in/images" / f"{name}.png")
+        Image.fromarray(body * 255).save(tmp_path / "in/masks" / f"{name}.png")
+    import_to_file("pairs", tmp_path / "in", tmp_path / "o.h5", voxel_size_nm=(40, 8, 8))
+    assert validate(tmp_path / "o.h5") == []
+    with Dataset(tmp_path / "o.h5") as dataset:
+        whole, framed = dataset[0].mask, dataset[1].mask
+    assert whole is not None
+    assert framed is not None
+    np.testing.assert_array_equal(whole[0], body)
+    np.testing.assert_array_equal(framed[0], np.where(FRAMES["turned"], 255, body))
+    share = 100 * FRAMES["turned"].mean() / 2
+    assert caplog.messages == [
+        f"in: constant rims, {share:.1f} % of the pixels, in 1 sections: no tissue, marked unknown in the mask"
+    ]
+
+
+def test_bright_bodies_on_black_keep_their_background(tmp_path: Path) -> None:
+    case = tmp_path / "train" / "x"
+    for folder in ("images", "masks"):
+        (case / folder).mkdir(parents=True)
+    one_body = np.where(np.hypot(X - 60, Y - 40) < 20, TISSUE, 0).astype(np.uint8)
+    Image.fromarray(one_body).save(case / "images" / "x.png")
+    Image.fromarray((one_body > 0) * np.uint8(255)).save(case / "masks" / "1.png")
+    import_to_file("dsb2018", tmp_path, tmp_path / "o.h5", voxel_size_nm=(100, 100, 100))
+    with Dataset(tmp_path / "o.h5") as dataset:
+        mask = dataset[0].mask
+    assert mask is not None
+    np.testing.assert_array_equal(mask[0], one_body > 0)
