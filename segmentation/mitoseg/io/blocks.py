@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,17 @@ def blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> Iterator[Part]:
     for corner in starts:
         z, y, x = (slice(a, min(a + e, n)) for a, e, n in zip(corner, edges, shape, strict=True))
         yield z, y, x
+
+
+def block_edges(shape: tuple[int, ...], halo: tuple[int, ...], voxels: int) -> tuple[int, ...]:
+    """Choose the edges of blocks that, with `halo` on every side, hold at most `voxels` (or are a voxel wide)."""
+    edges = list(shape)
+    while True:
+        outer = [min(length, edge + 2 * rim) for length, edge, rim in zip(shape, edges, halo, strict=True)]
+        longest = max(range(len(edges)), key=lambda axis: edges[axis])
+        if prod(outer) <= voxels or edges[longest] == 1:
+            return tuple(edges)
+        edges[longest] = -(-edges[longest] // 2)
 
 
 def strips(shape: tuple[int, int, int], packed: tuple[int, int] = (1, 1)) -> Iterator[Part]:
