@@ -20,7 +20,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.data.sections import mask_of
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import find_pieces
-from mitoseg.inference.predictor import predict_probability
+from mitoseg.inference.predictor import predict_maps
 from mitoseg.metrics import confusion, summarise
 from pipeline import run_program
 from real_sections import add_real_option, write_sections
@@ -118,7 +118,7 @@ def score(model: Model, way: str, samples: list[Sample], seed: int) -> str:
     for sample in samples:
         changed = change(sample, way, rng)
         rule = model.decoding.at(changed.voxel_size_nm[0])
-        found = find_pieces(predict_probability(model, changed.raw, changed.voxel_size_nm), rule) > 0
+        found = np.asarray(find_pieces(predict_maps(model, changed.raw, changed.voxel_size_nm), rule)[:] > 0)
         counts.append(confusion(found, mask_of(changed)))
     summary = summarise(counts)
     iou, precision, recall = (summary[name] for name in ("iou", "precision", "recall"))

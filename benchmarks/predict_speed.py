@@ -35,11 +35,11 @@ from mitodata.hdf5.dataset import Dataset, Provenance, write_volume
 from mitoseg.config.settings import make_config
 from mitoseg.inference.memory import parse_memory, resident_bytes
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import predict_source
 from mitoseg.inference.postprocess import Decoding
-from mitoseg.inference.predictor import plan_windows, predictor
+from mitoseg.inference.predictor import predict_source
 from mitoseg.inference.segment import Wish, segment
-from mitoseg.inference.sliding_window import OVERLAP, importance_map
+from mitoseg.inference.sliding_window import importance_map
+from mitoseg.inference.windows import OVERLAP, plan_windows
 from mitoseg.io.inputs import open_sources
 from mitoseg.io.scratch import Scratch
 from mitoseg.networks.normalisation import measure_grey, normalise
@@ -152,7 +152,7 @@ def monai(volume: Path, network: str) -> dict[str, float]:
     inferer = SlidingWindowInferer(windows.size, windows.batch, OVERLAP, mode="gaussian")
     inferer.roi_weight_map = importance_map(windows.size)
     with torch.inference_mode():
-        found = inferer(image, predictor(model))
+        found = inferer(image, model.predict_windows)
     measured = report(before, start)
     assert isinstance(found, torch.Tensor)
     np.save(volume.with_suffix(".npy"), found[0, 0].numpy())

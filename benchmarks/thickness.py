@@ -17,7 +17,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.data.sections import mask_of
 from mitoseg.inference.model import load_model
 from mitoseg.inference.postprocess import PEAK
-from mitoseg.inference.predictor import predict_probability
+from mitoseg.inference.predictor import predict_maps
 from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
 from mitoseg.training.threshold_selection import best_threshold, reaching
 from pipeline import render, run_program
@@ -65,7 +65,7 @@ def count(run: Path, path: Path) -> list[ProbabilityCounts]:
     model, counts = load_model(run), []
     with Dataset(path) as file:
         for sample in file:
-            probability = predict_probability(model, sample.raw, sample.voxel_size_nm)[0]
+            probability = predict_maps(model, sample.raw, sample.voxel_size_nm)[0, 0]
             counts.append(count_probabilities(reaching(probability, PEAK), mask_of(sample)[0]))
     return counts
 

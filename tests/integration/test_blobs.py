@@ -12,10 +12,10 @@ from mitodata.hdf5.dataset import Dataset
 from mitogen.recipe.recipe import open_recipe
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job
-from mitoseg.config.settings import make_config
+from mitoseg.config.settings import Target, make_config
 from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import load_model
-from mitoseg.inference.postprocess import Decoding, decode
+from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
 from mitoseg.metrics import InstanceCounts, count_overlaps, instance_counts, instance_scores
 from mitoseg.networks.targets import instance_planes
 from mitoseg.training.threshold_selection import tune
@@ -29,7 +29,12 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def f1(found: list[NDArray[np.int32]], labels: list[NDArray[np.integer]]) -> float:
+def decode(maps: NDArray[np.float32], target: Target, decoding: Decoding) -> NDArray[np.uint32]:
+    section = maps[:, None]
+    return np.asarray(find_instances(section, find_pieces(section, decoding), target, decoding)[0][0])
+
+
+def f1(found: list[NDArray[np.uint32]], labels: list[NDArray[np.integer]]) -> float:
     counts = [instance_counts(count_overlaps(*pair), (0.5,))[0.5] for pair in zip(found, labels, strict=True)]
     return instance_scores(sum(counts, InstanceCounts())).f1
 

@@ -54,7 +54,7 @@ def formula_weights(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
 
 def test_a_run_predicts_as_it_did() -> None:
     model = load_model(RUN)
-    maps = predict_maps(model, image((2, 48, 56)), (40.0, 10.0, 10.0), turns=4)
+    maps = predict_maps(model, image((2, 48, 56)), (40.0, 10.0, 10.0), tta=4)
     np.testing.assert_allclose(maps, np.load(FIXTURES / "earlier-run-maps.npy"), atol=1e-5)
     assert (model.decoding.threshold, model.decoding.peak) == (0.8, 0.6)
 

@@ -1,8 +1,9 @@
 """The `mitoseg` command: fit, tune, evaluate, predict, study."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -11,6 +12,8 @@ from mitodata.command_line import run as run_command
 from mitoseg.cli.study import study
 
 FILES = click.Path(path_type=Path)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 # "\b" keeps click from joining the lines.
 GROUP_EXAMPLES = (
@@ -45,7 +48,7 @@ PREDICT_EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg predict runs/first stack.tif --voxel-size 5 5 5 -o masks\n"
     "mitoseg predict runs/first sections/ -o masks --voxel-size 50 4 4 --outputs mask\n"
-    "mitoseg predict runs/first large.zarr -o found --format zarr --memory 4G --turns 8\n"
+    "mitoseg predict runs/first large.zarr -o found --format zarr --memory 4G --tta 8\n"
 )
 
 
@@ -56,15 +59,33 @@ AXES = click.option(
     help="Slices that a 2D network sees of a volume: across z, or with zyx across each axis, averaged; three times as "
     "slow. auto is zyx where voxels are about as long as wide and there are enough slices.",
 )
-TURNS = click.option(
-    "--turns",
-    type=click.Choice(["1", "4", "8"]),
-    default="1",
-    show_default=True,
-    callback=lambda _context, _option, text: int(text),
-    help="Views of the image that are averaged: with 4 its mirror images, with 8 its quarter turns as well. A little "
-    "better, and as many times as slow.",
-)
+
+
+def _take_older_name(context: click.Context, _: click.Parameter, text: str | None) -> None:
+    """Let --turns, what --tta was called before, mean the same."""
+    if text is not None:
+        context.params["tta"] = int(text)
+
+
+def tta_option(command: Command) -> Command:
+    """Add --tta to a command."""
+    orientations = click.Choice(["1", "4", "8"])
+    older = click.option(
+        "--turns", type=orientations, hidden=True, expose_value=False, callback=_take_older_name, is_eager=False
+    )
+    option = click.option(
+        "--tta",
+        type=orientations,
+        default="1",
+        show_default=True,
+        is_eager=True,  # before --turns
+        callback=lambda _context, _option, text: int(text),
+        help="Test-time augmentation: orientations of the image that are averaged; with 4 its mirror images, with 8 "
+        "its quarter turns as well. A little better, and as many times as slow.",
+    )
+    return option(older(command))
+
+
 THRESHOLD = click.option(
     "--threshold",
     type=Measure(0, 1),
@@ -213,7 +234,7 @@ def tune(run: Path, data: tuple[Path, ...]) -> None:
 @THRESHOLD
 @PEAK
 @AXES
-@TURNS
+@tta_option
 @click.option(
     "--also",
     "others",
@@ -231,7 +252,7 @@ def evaluate(
     threshold: float | None,
     peak: float | None,
     axes: str,
-    turns: int,
+    tta: int,
     others: tuple[Path, ...],
     as_text: bool,
 ) -> None:
@@ -246,7 +267,7 @@ def evaluate(
     models = [load_model(path) for path in (run, *others)]
     make_folder(report)  # not after an hour of scoring
     used = [model.with_decoding(threshold, peak) for model in models]
-    runs = [evaluate_run(model, data, every=every, turns=turns, axes=axes) for model in used]
+    runs = [evaluate_run(model, data, every=every, tta=tta, axes=axes) for model in used]
     write_tables(report, runs[0], runs[1:])
     page = write_report(report, runs[0], models[0], runs[1:])
     click.echo(json.dumps(as_json(runs[0]), indent=2) if as_text else format_table(runs[0]) + format_runs(runs))
@@ -288,7 +309,7 @@ def evaluate(
 @THRESHOLD
 @PEAK
 @AXES
-@TURNS
+@tta_option
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 def predict(

@@ -1,13 +1,14 @@
 """Objects of one image: which were found, how large they are, and what was found where there is nothing."""
 
 from dataclasses import dataclass
-from math import pi, prod
+from math import ceil, pi, prod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label as connected
 
 from mitodata import VoxelSize
+from mitoseg.inference.model import Model
+from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
 from mitoseg.metrics import (
     IOU_THRESHOLDS,
     Detections,
@@ -80,14 +81,25 @@ def object_values(counts: dict[float, InstanceCounts]) -> dict[str, float]:
     }
 
 
-def find_pieces(foreground: NDArray[np.bool_], voxel_size_nm: VoxelSize) -> NDArray[np.int32]:
-    """Number the connected pieces (by faces) of a mask (Z, Y, X) from 1; specks are background."""
-    pieces = np.empty(foreground.shape, np.int32)
-    connected(foreground, output=pieces)
-    voxels = np.bincount(pieces.ravel())
-    small = voxels < smallest(foreground.shape, voxel_size_nm)
-    small[0] = False
-    return np.where(small[pieces], np.int32(0), pieces) if small.any() else pieces
+def find_objects(
+    maps: NDArray[np.float32], mask: NDArray[np.bool_], voxel_size_nm: VoxelSize, model: Model
+) -> NDArray[np.uint32]:
+    """Number predicted objects: as the network tells them apart if it was taught to, else pieces that are no specks.
+
+    Args:
+        maps: (C, Z, Y, X) in [0, 1], what the network says.
+        mask: (Z, Y, X), what counts as foreground.
+        voxel_size_nm: (z, y, x) in nm.
+        model: what predicted.
+
+    Returns:
+        (Z, Y, X): 0 = background, objects 1, 2, ... without gaps.
+    """
+    if model.config.target == "instance":
+        return np.asarray(find_instances(maps, mask, "instance", model.decoding)[0][:])
+    whole = Decoding(threshold=0.5, peak=0.0, smallest_px=ceil(smallest(mask.shape, voxel_size_nm)))
+    pieces = find_pieces(mask[None], whole)
+    return np.asarray(find_instances(mask[None], pieces, "semantic", whole)[0][:])
 
 
 def smallest(shape: tuple[int, ...], voxel_size_nm: VoxelSize) -> float:

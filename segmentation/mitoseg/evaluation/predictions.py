@@ -9,15 +9,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mitodata import DataError, Sample
+from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.evaluation.results import Place
-from mitoseg.inference.instances import number_pieces
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import choose_axes, predict_source
+from mitoseg.inference.orthoplanes import choose_axes
 from mitoseg.inference.postprocess import Decoding, find_pieces
-from mitoseg.inference.predictor import predict_maps
-from mitoseg.io.scratch import Scratch, ScratchArray
+from mitoseg.inference.predictor import predict_maps, predict_source
+from mitoseg.io.scratch import Scratch, StoredArray
 from mitoseg.io.source import Source
 
 KEPT_BYTES = 2**27
@@ -29,20 +28,20 @@ class Predictions:
 
     Volumes of several axes lie on disk, in the folder for temporary files, until the end.
 
-        with Predictions(model, file, turns=1, axes="auto") as predictions:
+        with Predictions(model, file, tta=1, axes="auto") as predictions:
             maps = predictions.of(place, read_image(file, place))  # (C, Z, Y, X) float32 in [0, 1]
 
     Attributes:
         axes: across which the images asked for so far were looked at.
     """
 
-    def __init__(self, model: Model, file: Dataset, *, turns: int, axes: str) -> None:
+    def __init__(self, model: Model, file: Dataset, *, tta: int, axes: str) -> None:
         self.axes = "z"
-        self._model, self._file, self._turns, self._wanted = model, file, turns, axes
+        self._model, self._file, self._tta, self._wanted = model, file, tta, axes
         self._kept: dict[Place, NDArray[np.float32]] = {}
         self._room = KEPT_BYTES
         self._stack = ExitStack()
-        self._volume: tuple[int, ScratchArray, ScratchArray] | None = None
+        self._volume: tuple[int, StoredArray, StoredArray] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -69,10 +68,7 @@ class Predictions:
         if axes != "z":
             self.axes = axes
             return np.asarray(self._whole(number, axes)[:, _sections(place)])
-        try:
-            maps = predict_maps(self._model, sample.raw, sample.voxel_size_nm, turns=self._turns)
-        except DataError as error:
-            raise DataError(f"{file.path}: {error}") from error
+        maps = predict_maps(self._model, sample.raw, sample.voxel_size_nm, tta=self._tta, path=file.path)
         if maps.nbytes <= self._room:
             self._kept[place] = maps
             self._room -= maps.nbytes
@@ -85,22 +81,21 @@ class Predictions:
         """
         if self._volume is not None and self._volume[0] == place.sample:
             return np.asarray(self._volume[2][_sections(place)] > 0)
-        return find_pieces(maps[0], self.decoding(place)) > 0
+        return np.asarray(find_pieces(maps, self.decoding(place))[:] > 0)
 
     def decoding(self, place: Place) -> Decoding:
         """How the maps of an image are decoded, which depends on the thickness of its sections."""
         return self._model.decoding.at(self._file.thickness_nm(place.sample))
 
-    def _whole(self, number: int, axes: str) -> ScratchArray:
+    def _whole(self, number: int, axes: str) -> StoredArray:
         """The maps of a sample; the one before is forgotten."""
         if self._volume is None or self._volume[0] != number:
             self._stack.close()
             folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="mitoseg-")))
             scratch = self._stack.enter_context(Scratch(folder / "maps"))
             source = Source(self._file.path, "", _Grey(self._file, number), self._file.voxel_size_nm(number))
-            maps = predict_source(self._model, source, scratch, axes=axes, turns=self._turns)
-            pieces = scratch.array("pieces", source.shape, np.uint32)
-            number_pieces(maps, self.decoding(Place(number)), pieces)
+            maps = predict_source(self._model, source, scratch, axes=axes, tta=self._tta)
+            pieces = find_pieces(maps, self.decoding(Place(number)), scratch)
             self._volume = (number, maps, pieces)
         return self._volume[1]
 

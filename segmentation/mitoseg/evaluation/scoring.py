@@ -10,12 +10,12 @@ from tqdm import tqdm
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset
-from mitoseg.evaluation.objects import find_pieces, profiles, score_objects
+from mitoseg.evaluation.objects import find_objects, profiles, score_objects
 from mitoseg.evaluation.predictions import Predictions, read_image
 from mitoseg.evaluation.results import DatasetResult, ImageResult, Place
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
-from mitoseg.inference.postprocess import Decoding, decode
+from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.panels import Panel
 from mitoseg.io.pictures import unique_names
 from mitoseg.metrics import (
@@ -38,7 +38,7 @@ def evaluate(
     paths: Sequence[Path],
     *,
     every: int = 1,
-    turns: int = 1,
+    tta: int = 1,
     axes: str = AUTO,
     volumes: bool | None = None,
 ) -> list[DatasetResult]:
@@ -48,7 +48,7 @@ def evaluate(
         model: from `mitoseg.inference.model.load_model`; its thresholds are used.
         paths: HDF5 files in the format of `mitodata`.
         every: score only every `every`th image, the first included.
-        turns: views of each window that are averaged: 1, 4 or 8.
+        tta: orientations of each window that are averaged: 1, 4 or 8.
         axes: some of "zyx": what a 2D network says of the slices of a volume across each of them is averaged; "auto" is
             all three where the volume allows it (`inference.orthoplanes.choose_axes`), "z" each section by itself.
         volumes: whether a volume is one image; else each of its sections is one. None: as the network sees them.
@@ -62,7 +62,7 @@ def evaluate(
     for path in paths:  # all of them, before minutes are spent on the first
         _open(path).close()
     return [
-        _evaluate_file(_Scorer(model, turns, axes), name, path, every, whole)
+        _evaluate_file(_Scorer(model, tta, axes), name, path, every, whole)
         for name, path in zip(unique_names(paths), paths, strict=True)
     ]
 
@@ -89,17 +89,8 @@ class _Scorer:
     """How images are predicted and scored."""
 
     model: Model
-    turns: int
+    tta: int
     axes: str
-
-    def find_objects(
-        self, maps: NDArray[np.float32], prediction: NDArray[np.bool_], sample: Sample
-    ) -> NDArray[np.int32]:
-        """Predicted objects: as the network tells them apart if it was taught to, else connected pieces."""
-        if self.model.config.target == "instance":
-            # Which pixels are foreground is known, so no threshold counts.
-            return decode(maps, "instance", self.model.decoding, prediction)
-        return find_pieces(prediction, sample.voxel_size_nm)
 
     def score(
         self,
@@ -126,7 +117,7 @@ class _Scorer:
             compare_outlines(outlines, spacing_nm, tolerance_nm),
             count_errors(found, expected, outlines, spacing_nm, tolerance_nm),
             score_objects(
-                self.find_objects(maps, prediction, sample),
+                find_objects(maps, prediction, sample.voxel_size_nm, self.model),
                 profiles(labels) if single else labels,
                 truth,
                 probability,
@@ -148,7 +139,7 @@ class _Scorer:
         truth, labels = _truth(sample)
         text = f"{title}: {image.name}, {caption(image.counts)} at threshold {image.threshold:.2f}"
         apart = self.model.config.target == "instance"
-        objects = (labels, self.find_objects(maps, prediction, sample)) if apart else ()
+        objects = (labels, find_objects(maps, prediction, sample.voxel_size_nm, self.model)) if apart else ()
         volumes = (sample.raw, truth, maps[0], prediction, *objects)
         panels = []
         for axis, plane in enumerate(("xy",) if sample.is_2d else ("xy", "xz", "yz")):
@@ -166,7 +157,7 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
         everything = _places(file, volumes)
         images: list[ImageResult] = []
         panels: list[Panel] = []
-        with Predictions(scorer.model, file, turns=scorer.turns, axes=scorer.axes) as predictions:
+        with Predictions(scorer.model, file, tta=scorer.tta, axes=scorer.axes) as predictions:
             # tqdm shows nothing where there is no terminal (disable=None).
             for place in tqdm(everything[::every], desc=name, disable=None):
                 sample = read_image(file, place)

@@ -10,8 +10,7 @@ from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area, perimeter
 
 from mitodata import VoxelSize
-from mitoseg.inference.instances import cut
-from mitoseg.io.blocks import Layer, Part, blocks
+from mitoseg.io.blocks import Layer, Part, block_edges, blocks
 
 BLOCK_VOXELS = 2**20
 """Voxels that are measured at a time; what is computed on them takes some 60 MB."""
@@ -35,7 +34,7 @@ def measure_objects(labels: Layer, raw: Layer, count: int) -> Table:
     """
     flat = labels.shape[0] == 1
     sums, surface = _Sums(count, labels.shape), np.zeros(count)
-    for block in blocks(labels.shape, cut(labels.shape, (1, 1, 1), BLOCK_VOXELS)):
+    for block in blocks(labels.shape, block_edges(labels.shape, (1, 1, 1), BLOCK_VOXELS)):
         sums.add(block, labels[block], raw[block])
         if not flat:
             _add_surfaces(surface, labels, block)

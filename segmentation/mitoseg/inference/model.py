@@ -1,16 +1,22 @@
 """A fitted network with all that is needed to use it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from mitodata import RunError
 from mitoseg.config.settings import FitConfig, parse_config
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint
-from mitoseg.networks.device import pick_device
+from mitoseg.networks.device import memory_format, pick_device
+from mitoseg.networks.targets import to_maps
 from mitoseg.networks.unet import build_model
+
+Predictor = Callable[[Tensor], Tensor]
+"""Windows (B, 1, Z, Y, X) float32 to maps (B, C, Z, Y, X) float32 in [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +34,26 @@ class Model:
     config: FitConfig
     decoding: Decoding = field(default_factory=Decoding)
     name: str = ""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+    @torch.inference_mode()
+    def predict_windows(self, windows: Tensor) -> Tensor:
+        """What the network says of windows, normalised and on the working grid.
+
+        Args:
+            windows: (B, 1, Z, Y, X) float32, on the device of the network; Z = 1 for a 2D network.
+
+        Returns:
+            (B, C, Z, Y, X) float32 in [0, 1]; the channels are those of `mitoseg.networks.targets.to_maps`.
+        """
+        flat = self.config.dimensions == 2
+        images = (windows[:, :, 0] if flat else windows).contiguous(memory_format=memory_format(self.config))
+        maps = to_maps(self.network(images), self.config.target)
+        return maps[:, :, None] if flat else maps
 
     def with_decoding(self, threshold: float | None = None, peak: float | None = None) -> "Model":
         """The same network with another threshold, for sections of any thickness, or another peak (see `Decoding`).

@@ -1,4 +1,4 @@
-"""From what a network says about voxels to foreground and instances."""
+"""Postprocessing: from what a network says of voxels to pieces of foreground and instances."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +10,9 @@ from scipy import ndimage
 from skimage.segmentation import relabel_sequential, watershed
 
 from mitoseg.config.settings import Target
+from mitoseg.inference.blockwise import block_voxels, drop_small, number_blocks
+from mitoseg.io.blocks import Part, block_edges
+from mitoseg.io.scratch import InMemory, Store, StoredArray
 
 PEAK = 0.6
 """Probability that a piece of foreground must reach somewhere, where the network is sure enough of what it has learnt.
@@ -20,6 +23,12 @@ SMOOTH_PX = 0.7
 
 SMALLEST_SEED_PX = 4
 """A core of fewer voxels is no seed."""
+
+TOUCH = (1, 1, 1)
+"""How far a block sees beyond its borders where pieces are connected."""
+
+RIM_PX = 32
+"""How far a block sees beyond its borders where instances are found by watershed."""
 
 
 @dataclass(frozen=True)
@@ -75,59 +84,89 @@ class Decoding:
         return " to ".join(f"{threshold:.2f} ({thickness:.3g} nm)" for thickness, threshold in ends)
 
 
-def find_pieces(probability: NDArray[np.float32], decoding: Decoding) -> NDArray[np.int32]:
+def find_pieces(
+    maps: StoredArray, decoding: Decoding, store: Store | None = None, memory: int | None = None
+) -> StoredArray:
     """Number the connected pieces (by faces) of foreground that reach the peak.
 
     That is thresholding with hysteresis (Canny, IEEE PAMI 1986): the low threshold draws the outlines, the high one
-    decides what is there.
+    decides what is there. Maps on disk are read block by block; the pieces do not depend on the blocks.
 
     Args:
-        probability: of foreground, (Z, Y, X) or (Y, X), in [0, 1].
+        maps: (C, Z, Y, X) in [0, 1], of which the first is the probability of foreground; or a mask, (1, Z, Y, X) bool.
         decoding: thresholds.
+        store: holds the result; None for memory.
+        memory: bytes that the program may take; None for no limit.
 
     Returns:
-        The same shape, int32: 0 = background, pieces 1, 2, ... without gaps.
+        (Z, Y, X) uint32, called "pieces": 0 = background, pieces 1, 2, ... without gaps.
     """
-    pieces, count = ndimage.label(probability >= decoding.threshold)
-    sure = np.bincount(pieces[probability >= decoding.peak], minlength=count + 1) > 0
-    pieces[~sure[pieces]] = 0
-    return np.asarray(relabel_sequential(pieces)[0], np.int32)
+    pieces = (store or InMemory()).array("pieces", maps.shape[1:], np.uint32)
+
+    def connect(part: Part) -> NDArray[np.int32]:
+        return _connect(maps[(0, *part)] >= decoding.threshold)
+
+    def reaches_peak(part: Part) -> NDArray[np.bool_]:
+        return np.asarray(maps[(0, *part)] >= decoding.peak)
+
+    edges = block_edges(pieces.shape, TOUCH, block_voxels(maps, memory))
+    number_blocks(connect, pieces, edges, TOUCH, exact=True, certain=reaches_peak if decoding.peak > 0 else None)
+    return pieces
 
 
-def decode(
-    maps: NDArray[np.float32],
+def find_instances(
+    maps: StoredArray,
+    pieces: StoredArray,
     target: Target,
     decoding: Decoding,
-    pieces: NDArray[np.integer] | NDArray[np.bool_] | None = None,
-) -> NDArray[np.int32]:
-    """Find the instances in maps.
+    store: Store | None = None,
+    memory: int | None = None,
+) -> tuple[StoredArray, int]:
+    """Number the instances in pieces of foreground.
 
     With heads for boundaries and distances, connected cores are the seeds of a watershed that floods the foreground
-    from the middles outwards; foreground without a core is an instance of its own. Otherwise instances are the
-    connected pieces of the foreground.
+    from the middles outwards; foreground without a core is an instance of its own. A watershed needs to see whole
+    objects, so blocks have a wide rim; an object larger than that may be cut differently in two blocks. Otherwise
+    instances are the pieces that are large enough.
 
     Args:
-        maps: (C, Z, Y, X) or (C, Y, X) in [0, 1], from `mitoseg.networks.targets.to_maps`.
+        maps: (C, Z, Y, X) in [0, 1], from `mitoseg.inference.predictor.predict_source`.
+        pieces: (Z, Y, X), above 0 where foreground is, such as `find_pieces` finds.
         target: what the network was taught.
         decoding: thresholds.
-        pieces: (Z, Y, X) or (Y, X), above 0 where foreground is; None: what `find_pieces` finds.
+        store: holds the result; None for memory.
+        memory: bytes that the program may take; None for no limit.
 
     Returns:
-        (Z, Y, X) or (Y, X) int32: 0 = background, instances 1, 2, ... without gaps.
+        (Z, Y, X) uint32, called "instances": 0 = background, instances 1, 2, ... without gaps; and their number.
     """
-    pieces = find_pieces(maps[0], decoding) if pieces is None else pieces
-    instances = np.asarray(pieces, np.int32) if target != "instance" else _part(maps, pieces > 0, decoding)
-    sizes = np.bincount(instances.ravel())
-    small = sizes < decoding.smallest_px
-    return np.asarray(relabel_sequential(np.where(small[instances], 0, instances))[0], np.int32)
+    instances = (store or InMemory()).array("instances", maps.shape[1:], np.uint32)
+    voxels, smallest = block_voxels(maps, memory), decoding.smallest_px
+    if target != "instance":
+        return instances, drop_small(pieces, instances, block_edges(instances.shape, TOUCH, voxels), smallest)
+    halo = (RIM_PX if instances.shape[0] > 1 else 0, RIM_PX, RIM_PX)
+
+    def divide(part: Part) -> NDArray[np.int32]:
+        return _divide(maps[(slice(None), *part)], pieces[part] > 0, decoding.seed)
+
+    edges = block_edges(instances.shape, halo, voxels)
+    return instances, number_blocks(divide, instances, edges, halo, exact=False, smallest=smallest)
 
 
-def _part(maps: NDArray[np.float32], inside: NDArray[np.bool_], decoding: Decoding) -> NDArray[np.integer]:
-    """Part the foreground into instances by a watershed from their cores."""
+def _connect(inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number what hangs together by faces."""
+    numbers = np.empty(inside.shape, np.int32)
+    ndimage.label(inside, output=numbers)
+    return numbers
+
+
+def _divide(maps: NDArray[np.float32], inside: NDArray[np.bool_], seed: float) -> NDArray[np.int32]:
+    """Divide foreground, (Z, Y, X), into instances by a watershed from their cores."""
     # Smoothed within sections, or noise would break a core into many.
-    core = ndimage.gaussian_filter(maps[2] * (1 - maps[1]), [0.0] * (inside.ndim - 2) + [SMOOTH_PX] * 2)
-    seeds, count = ndimage.label(inside & (core >= decoding.seed))
+    core = ndimage.gaussian_filter(maps[2] * (1 - maps[1]), (0.0, SMOOTH_PX, SMOOTH_PX))
+    seeds = _connect(inside & (core >= seed))
+    count = int(seeds.max())
     seeds[(np.bincount(seeds.ravel()) < SMALLEST_SEED_PX)[seeds]] = 0
     instances = watershed(-core, seeds, mask=inside)
-    rest, _ = ndimage.label(inside & (instances == 0))
-    return np.where(rest > 0, rest + count, instances)
+    rest = _connect(inside & (instances == 0))
+    return np.asarray(relabel_sequential(np.where(rest > 0, rest + count, instances))[0], np.int32)

@@ -1,130 +1,128 @@
-"""From grey images of any voxel size to foreground probabilities on the same grid."""
+"""The one path of prediction: from an image or volume, wherever it lies, to what a network says of every voxel."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from tqdm import tqdm
 
 from mitodata import DataError, VoxelSize
 from mitoseg.inference.model import Model
-from mitoseg.inference.resampling import Axis, Span
-from mitoseg.inference.sliding_window import Predictor, SectionReader, Tile, Windows, stream_tile, whole
-from mitoseg.inference.tta import average_views
-from mitoseg.networks.device import memory_format
-from mitoseg.networks.normalisation import GreyScale, measure_grey, normalise, working_volume
-from mitoseg.networks.targets import map_channels, to_maps
-from mitoseg.networks.unet import FEATURES, REDUCTION
+from mitoseg.inference.orthoplanes import Reader, SliceReader, choose_axes, plan_orthoplanes, smooth_slices
+from mitoseg.inference.sliding_window import stream_tile
+from mitoseg.inference.tta import average_tta
+from mitoseg.io.blocks import Layer, strips
+from mitoseg.io.scratch import InMemory, Store, StoredArray
+from mitoseg.io.source import Source
+from mitoseg.networks.normalisation import GreyScale, grey_of_counts
+from mitoseg.networks.targets import map_channels
 
-WINDOWS = 4
-"""Windows that go through the network together on a GPU; on a processor one: more take memory and are no faster."""
-
-LARGER = 2
-"""Windows are this many times as wide as the patches of training: more of their pixels have tissue on all sides."""
+PATIENCE_S = 2.0
+"""Seconds after which a prediction that has not ended shows how far it is."""
 
 
-RawReader = Callable[[int, Span, Span], NDArray[np.uint8]]
-"""A part [y), [x) of the section z, (Y, X) uint8."""
+def predict_source(
+    model: Model, source: Source, store: Store, *, axes: str = "z", tta: int = 1, memory: int | None = None
+) -> StoredArray:
+    """Predict an image or volume; in tiles if memory is scarce.
 
+    Args:
+        model: from `mitoseg.inference.model.load_model`.
+        source: the image or volume: a file that is read in parts, or an array.
+        store: holds the result, and a copy of the volume where there are several axes: on disk, or in memory.
+        axes: some of "zyx", or "auto" (see `choose_axes`). A 2D network sees the slices across each of them, and what
+            it says of a voxel is averaged; along each axis it is smoothed over a pixel of the network's.
+        tta: orientations of each window that are averaged: 1, 4 (mirror images) or 8 (quarter turns as well). A little
+            better, and as many times as slow.
+        memory: bytes that the program may take; None for no limit.
 
-def predict_probability(
-    model: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize, *, turns: int = 1
-) -> NDArray[np.float32]:
-    """Probability of foreground at every voxel: (Z, Y, X) float32 in [0, 1]; arguments and errors as `predict_maps`."""
-    return np.asarray(predict_maps(model, raw, voxel_size_nm, turns=turns)[0])
+    Returns:
+        (C, Z, Y, X) float32 in [0, 1], called "maps"; the channels are those of `mitoseg.networks.targets.to_maps`.
+
+    Raises:
+        DataError: the file is damaged, its voxel size is out of reach, or `axes` make no sense for it.
+        RunError: memory does not suffice, or there is no such TTA; slices across y or x with a 3D network.
+    """
+    axes = choose_axes(model, source.shape, source.voxel_size_nm, axes)
+    planes = plan_orthoplanes(model, source, axes, memory)
+    predict = average_tta(model.predict_windows, tta)
+    single = axes == "z"
+    maps = store.array("maps", (map_channels(model.config.target), *source.shape), np.float32, cubes=not single)
+    # Slices across y or x would unpack all of the file again and again.
+    read, packed = (source.read, source.packed) if single else (_copy(source, store).__getitem__, (1, 1))
+    greys = _measure_greys(read, source.shape, packed)
+    # tqdm shows nothing where there is no terminal (disable=None).
+    number = sum(plane.slices for plane in planes)
+    with tqdm(total=number, desc=source.path.name, disable=None, leave=False, delay=PATIENCE_S) as steps:
+        for plane in planes:
+            for tile in plane.tiles:
+                together = 1 if single else plane.together(tile)
+                reader = SliceReader(read, plane, greys, max(packed[0], together))
+                found = stream_tile(plane.windows, tile, reader, predict, model.device)
+                found = smooth_slices(found, plane.sigma) if plane.sigma else found
+                for start, stack in _stacks(found, together):
+                    part = (slice(None), *plane.part(slice(start, start + len(stack)), tile.part))
+                    share = np.moveaxis(stack, 0, plane.axis + 1) / len(axes)
+                    maps[part] = share if plane is planes[0] else maps[part] + share
+                    steps.update(len(stack))
+    return maps
 
 
 def predict_maps(
-    model: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize, *, turns: int = 1
+    model: Model,
+    raw: NDArray[np.uint8],
+    voxel_size_nm: VoxelSize,
+    *,
+    axes: str = "z",
+    tta: int = 1,
+    path: Path = Path("image"),
 ) -> NDArray[np.float32]:
-    """All that the network says about every voxel: slice by slice, or with a 3D network in blocks.
+    """Predict an array in memory: `predict_source` with nothing on disk.
 
     Args:
-        model: from `load_model`.
+        model: from `mitoseg.inference.model.load_model`.
         raw: (Z, Y, X) uint8.
         voxel_size_nm: (z, y, x) edge lengths in nm, which decide how the image is brought to the network's grid; z
-            counts for 3D networks only.
-        turns: views of each window that are averaged: 1, 4 (mirror images) or 8 (quarter turns as well). A little
-            better, and as many times as slow.
+            counts for 3D networks and for slices across y and x.
+        axes: as for `predict_source`.
+        tta: likewise.
+        path: what messages call the image, and the bar that shows how far a long prediction is.
 
     Returns:
-        (C, Z, Y, X) float32 in [0, 1], on the grid of `raw`; the channels are those of `networks.targets.to_maps`.
+        (C, Z, Y, X) float32 in [0, 1], on the grid of `raw`.
 
     Raises:
         DataError: `raw` is no such array, or the voxel size is out of reach.
-        RunError: so many turns are not to be had.
+        RunError: as `predict_source`.
     """
     if raw.ndim != 3 or raw.dtype != np.uint8 or 0 in raw.shape:
-        raise DataError(f"image: {raw.dtype} of shape {raw.shape}; expected non-empty uint8 of shape (Z, Y, X)")
-    greys = [measure_grey(section) for section in raw]
-    windows = plan_windows(model, (raw.shape[0], raw.shape[1], raw.shape[2]), voxel_size_nm)
-    found = np.empty((windows.channels, *raw.shape), np.float32)
-    read = normalised(lambda z, y, x: raw[z, slice(*y), slice(*x)], greys)
-    for z, maps in predict_tile(model, windows, whole(windows), read, turns=turns):
-        found[:, z] = maps
-    return found
+        raise DataError(f"{path}: {raw.dtype} of shape {raw.shape}; expected non-empty uint8 of shape (Z, Y, X)")
+    return np.asarray(predict_source(model, Source(path, "", raw, voxel_size_nm), InMemory(), axes=axes, tta=tta)[:])
 
 
-def plan_windows(model: Model, shape: tuple[int, int, int], voxel_size_nm: VoxelSize) -> Windows:
-    """How the network of `model` is moved over a volume of `shape` (z, y, x).
-
-    Raises:
-        DataError: the voxel size is out of reach.
-    """
-    working = working_volume(shape, voxel_size_nm, model.config)
-    z, y, x = (1, *model.config.patch_shape)[-3:]
-    if model.config.dimensions == 2 and model.config.network in FEATURES:  # of others only patches are known to fit
-        y, x = (_window_side(side, length) for side, length in ((y, working[1]), (x, working[2])))
-    axes = [Axis.of(*lengths) for lengths in zip(shape, working, (z, y, x), strict=True)]
-    batch = 1 if _device(model).type == "cpu" else WINDOWS
-    return Windows((axes[0], axes[1], axes[2]), (z, y, x), map_channels(model.config.target), batch)
+def _copy(source: Source, store: Store) -> StoredArray:
+    """Copy the grey levels to where they can be read along any axis."""
+    copy = store.array("raw", source.shape, np.uint8, cubes=True)
+    layer = Layer("raw", source.shape, np.dtype(np.uint8), source.voxel_size_nm, source.read)
+    for z, slab in layer.slabs(source.packed[0]):
+        copy[z] = slab
+    return copy
 
 
-def _device(model: Model) -> torch.device:
-    return next(model.network.parameters()).device
+def _measure_greys(read: Reader, shape: tuple[int, int, int], packed: tuple[int, int]) -> list[GreyScale]:
+    """The grey scale of every section (across z), each from all of its pixels."""
+    counts = np.zeros((shape[0], 256), np.int64)
+    for part in strips(shape, packed):
+        for place, strip in enumerate(read(part), start=part[0].start):
+            counts[place] += np.bincount(strip.ravel(), minlength=256)
+    return [grey_of_counts(section) for section in counts]
 
 
-def _window_side(patch: int, length: int) -> int:
-    """Side in px of the windows on an axis of `length` working px: up to `LARGER` patches, no more than it needs."""
-    return min(LARGER * patch, max(patch, -(-length // REDUCTION) * REDUCTION))
-
-
-def normalised(read: RawReader, greys: Sequence[GreyScale], axis: int = 0) -> SectionReader:
-    """Read parts of slices as the network wants them, grey levels on the scale of the section (across z) they are in.
-
-    Args:
-        read: gives parts of the slices.
-        greys: of the sections.
-        axis: that the slices are across, 0 = z; the rows of the others are one section each.
-    """
-    if axis == 0:
-        return lambda z, y, x: normalise(read(z, y, x), greys[z])
-    return lambda place, z, other: np.stack(
-        [normalise(row, grey) for row, grey in zip(read(place, z, other), greys[slice(*z)], strict=True)]
-    )
-
-
-def predict_tile(
-    model: Model, windows: Windows, tile: Tile, read: SectionReader, *, turns: int = 1
+def _stacks(
+    found: Iterator[tuple[int, NDArray[np.float32]]], together: int
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Predict a tile of the sections; see `mitoseg.inference.sliding_window.stream_tile`.
-
-    Raises:
-        RunError: so many turns are not to be had.
-    """
-    predict = average_views(predictor(model), turns)
-    yield from stream_tile(windows, tile, read, predict, _device(model))
-
-
-def predictor(model: Model) -> Predictor:
-    """The network of `model` as a function of windows."""
-
-    @torch.inference_mode()
-    def predict(windows: Tensor) -> Tensor:
-        flat = model.config.dimensions == 2
-        images = (windows[:, :, 0] if flat else windows).contiguous(memory_format=memory_format(model.config))
-        maps = to_maps(model.network(images), model.config.target)
-        return maps[:, :, None] if flat else maps
-
-    return predict
+    """Collect slices (C, A, B) to stacks (N, C, A, B) of up to `together`, each behind the place of its first."""
+    while batch := list(islice(found, together)):
+        yield batch[0][0], np.stack([maps for _, maps in batch])

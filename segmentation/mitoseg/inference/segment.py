@@ -15,11 +15,12 @@ from tqdm import tqdm
 from mitodata import RunError, VoxelSize
 from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
-from mitoseg.inference.instances import number_instances, number_pieces
 from mitoseg.inference.measure import measure_objects, table_text
 from mitoseg.inference.memory import parse_memory
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import AUTO, check_axes, predict_source
+from mitoseg.inference.orthoplanes import AUTO, check_axes
+from mitoseg.inference.postprocess import find_instances, find_pieces
+from mitoseg.inference.predictor import predict_source
 from mitoseg.io.blocks import Layer, Part
 from mitoseg.io.inputs import expand, open_sources
 from mitoseg.io.ome_zarr import Version
@@ -44,7 +45,7 @@ class Wish:
         dataset: path within HDF5 files that are not of our format, or within Zarr groups.
         axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged; "auto" is
             all three where the volume allows it (`mitoseg.inference.orthoplanes.choose_axes`).
-        turns: views of each window that are averaged: 1, 4 or 8.
+        tta: orientations of each window that are averaged: 1, 4 or 8.
         memory: bytes that the program may take; None for no limit.
         overwrite: replace earlier results.
         square: whether pixels must be square; else they may be longer than wide.
@@ -56,7 +57,7 @@ class Wish:
     voxel_size_nm: VoxelSize | None = None
     dataset: str | None = None
     axes: str = AUTO
-    turns: int = 1
+    tta: int = 1
     memory: int | None = None
     overwrite: bool = False
     square: bool = True
@@ -157,10 +158,9 @@ def _check_free(targets: dict[str, Path], wish: Wish) -> None:
 
 def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish: Wish) -> None:
     with Scratch(next(iter(targets.values()))) as scratch:
-        maps = predict_source(model, source, scratch, axes=wish.axes, turns=wish.turns, memory=wish.memory)
-        pieces = scratch.array("pieces", source.shape, np.uint32)
+        maps = predict_source(model, source, scratch, axes=wish.axes, tta=wish.tta, memory=wish.memory)
         decoding = model.decoding.at(source.thickness_nm)
-        number_pieces(maps, decoding, pieces, wish.memory)
+        pieces = find_pieces(maps, decoding, scratch, wish.memory)
 
         def probability(part: Part) -> NDArray[np.float32]:
             return np.asarray(maps[(0, *part)])
@@ -171,8 +171,7 @@ def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish
             "probability": _layer("probability", source, np.float32, probability),
         }
         if "table" in targets or "everything" in targets:
-            numbers = scratch.array("instances", source.shape, np.uint32)
-            count = number_instances(maps, pieces, model.config.target, decoding, numbers, wish.memory)
+            numbers, count = find_instances(maps, pieces, model.config.target, decoding, scratch, wish.memory)
             dtype = np.uint16 if count < 2**16 else np.uint32
             layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
         if "table" in targets:

@@ -6,102 +6,22 @@ lie where MONAI's sliding window inference puts them on the whole volume, so the
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from itertools import product
 
 import numpy as np
 import torch
-from monai.data.utils import dense_patch_slices
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from mitoseg.inference.resampling import Axis, Span, resample_section
-
-OVERLAP = 0.25
-"""Share by which neighbouring windows overlap; their predictions are blended with Gaussian weights."""
+from mitoseg.inference.model import Predictor
+from mitoseg.inference.resampling import Span, resample_section
+from mitoseg.inference.windows import Tile, Windows, slab_depth
 
 SPREAD = 0.125
 """Sigma of those weights, as share of a window's side; as in MONAI and nnU-Net."""
 
-Predictor = Callable[[Tensor], Tensor]
-"""Windows (B, 1, Z, Y, X) float32 to maps (B, C, Z, Y, X) float32 in [0, 1]."""
-
 SectionReader = Callable[[int, Span, Span], NDArray[np.float32]]
 """A part [y), [x) of the section z, normalised: float32 on the stored grid."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """How a network is moved over a volume.
-
-    Attributes:
-        axes: z, y, x.
-        size: of a window in px of the working grid, z, y, x; z = 1 for a 2D network.
-        channels: maps that the network gives.
-        batch: windows that go through the network together.
-    """
-
-    axes: tuple[Axis, Axis, Axis]
-    size: tuple[int, int, int]
-    channels: int
-    batch: int
-
-    def starts(self, axis: int) -> list[int]:
-        """Where windows start on the padded grid of an axis."""
-        return _starts(self.axes[axis].padded, self.size[axis])
-
-
-@cache
-def _starts(length: int, size: int) -> list[int]:
-    interval = size if length == size else max(1, int(size * (1 - OVERLAP)))
-    return [int(part[0].start) for part in dense_patch_slices((length,), (size,), (interval,))]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A part of the sections, with the windows that it needs.
-
-    Attributes:
-        part: stored indices in y and x.
-        region: padded indices in y and x that the windows cover.
-        corners: starts of the windows in y and x, counted from the region's.
-    """
-
-    part: tuple[Span, Span]
-    region: tuple[Span, Span]
-    corners: list[tuple[int, int]]
-
-    @classmethod
-    def of(cls, windows: Windows, part: tuple[Span, Span]) -> "Tile":
-        """The tile of the stored indices `part`."""
-        regions, touching = [], []
-        for axis, span in enumerate(part, start=1):
-            start, stop = windows.axes[axis].needed(span)
-            size = windows.size[axis]
-            starts = [first for first in windows.starts(axis) if first < stop and first + size > start]
-            regions.append((starts[0], starts[-1] + size))
-            touching.append([first - starts[0] for first in starts])
-        return cls(part, (regions[0], regions[1]), list(product(touching[0], touching[1])))
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Size of the region in px."""
-        (top, bottom), (left, right) = self.region
-        return bottom - top, right - left
-
-
-def whole(windows: Windows) -> Tile:
-    """One tile that covers the sections."""
-    return Tile.of(windows, ((0, windows.axes[1].stored), (0, windows.axes[2].stored)))
-
-
-def slab_depth(windows: Windows, tile: Tile) -> int:
-    """Sections that are held: those under a window, or for 2D networks as many as give a full batch."""
-    if windows.size[0] > 1:
-        return windows.size[0]
-    return min(windows.axes[0].stored, -(-windows.batch // len(tile.corners)))
 
 
 def stream_tile(

@@ -1,36 +1,36 @@
-"""Turns and mirror images of what a network sees, and their average."""
+"""Test-time augmentation (TTA): what a network says of a window turned and mirrored, averaged."""
 
 import torch
 from torch import Tensor
 
 from mitodata import RunError
-from mitoseg.inference.sliding_window import Predictor
+from mitoseg.inference.model import Predictor
 
-TURNS = (1, 4, 8)
-"""How many views may be averaged: the image; with its mirror images in y, in x and in both; all quarter turns of the
-image and of its mirror image."""
+TTA = (1, 4, 8)
+"""How many orientations may be averaged: the window as it is; with its mirror images in y, in x and in both; all
+quarter turns of the window and of its mirror image."""
 
 
-def average_views(predict: Predictor, turns: int) -> Predictor:
-    """Let `predict` see several views of each window, (B, 1, Z, Y, X) with Y = X, and average what it says of them.
+def average_tta(predict: Predictor, tta: int) -> Predictor:
+    """Let `predict` see each window, (B, 1, Z, Y, X) with Y = X, in `tta` orientations, and average what it says.
 
     Raises:
-        RunError: `turns` is none of `TURNS`.
+        RunError: `tta` is none of `TTA`.
     """
-    if turns not in TURNS:
-        raise RunError(f"turns {turns}; expected one of {', '.join(map(str, TURNS))}")
-    if turns == 1:
+    if tta not in TTA:
+        raise RunError(f"tta {tta}; expected one of {', '.join(map(str, TTA))}")
+    if tta == 1:
         return predict
-    views = [(mirrored, quarter) for mirrored in (False, True) for quarter in range(0, 4, 8 // turns)]
+    orientations = [(mirrored, quarter) for mirrored in (False, True) for quarter in range(0, 4, 8 // tta)]
 
-    def predict_views(windows: Tensor) -> Tensor:
+    def predict_orientations(windows: Tensor) -> Tensor:
         total: Tensor | None = None
-        for mirrored, quarter in views:
-            view = torch.rot90(windows.flip(-1) if mirrored else windows, quarter, (-2, -1))
-            back = torch.rot90(predict(view), -quarter, (-2, -1))
+        for mirrored, quarter in orientations:
+            turned = torch.rot90(windows.flip(-1) if mirrored else windows, quarter, (-2, -1))
+            back = torch.rot90(predict(turned), -quarter, (-2, -1))
             back = back.flip(-1) if mirrored else back
             total = back if total is None else total + back
         assert total is not None
-        return total / len(views)
+        return total / len(orientations)
 
-    return predict_views
+    return predict_orientations

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from mitodata import VoxelSize
 from mitodata.readers.blocks import Part, blocks, strips
 
-__all__ = ["Layer", "Part", "blocks", "strips"]
+__all__ = ["Layer", "Part", "block_edges", "blocks", "strips"]
 
 SLAB_VOXELS = 2**21
 """Voxels that are copied at a time, at least a section."""
@@ -44,3 +45,14 @@ class Layer:
         for start in range(0, self.shape[0], step):
             z = slice(start, min(start + step, self.shape[0]))
             yield z, self[z, slice(0, self.shape[1]), slice(0, self.shape[2])]
+
+
+def block_edges(shape: tuple[int, ...], halo: tuple[int, ...], voxels: int) -> tuple[int, ...]:
+    """Choose the edges of blocks that, with `halo` on every side, hold at most `voxels` (or are a voxel wide)."""
+    edges = list(shape)
+    while True:
+        outer = [min(length, edge + 2 * rim) for length, edge, rim in zip(shape, edges, halo, strict=True)]
+        longest = max(range(len(edges)), key=lambda axis: edges[axis])
+        if prod(outer) <= voxels or edges[longest] == 1:
+            return tuple(edges)
+        edges[longest] = -(-edges[longest] // 2)

@@ -1,8 +1,8 @@
-"""Arrays on disk while a volume is worked on."""
+"""Arrays while a volume is worked on: on disk, whatever its size, or in memory."""
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import h5py
 import numpy as np
@@ -13,6 +13,35 @@ from mitodata.hdf5.draft import Draft
 _CHUNK_PX = (1, 256, 256)
 _CUBE_PX = (8, 32, 32)
 _CACHE_BYTES = 4 * 2**20
+
+
+class StoredArray(Protocol):
+    """An array that is read and written in parts."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """A part as an array."""
+
+    def __setitem__(self, key: Any, values: Any, /) -> None:
+        """Write a part."""
+
+
+class Store(Protocol):
+    """Where arrays are kept."""
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike, *, cubes: bool = False) -> StoredArray:
+        """Make an array of zeros (..., Z, Y, X); in `cubes` if it is to be read along any axis."""
+
+
+class InMemory:
+    """Keeps arrays in memory."""
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike, *, cubes: bool = False) -> NDArray[Any]:
+        """Make an array of zeros."""
+        return np.zeros(shape, dtype)
 
 
 class Scratch:

@@ -10,7 +10,7 @@ from scipy import ndimage
 from skimage.morphology import reconstruction
 
 from mitoseg.config.settings import Target
-from mitoseg.inference.postprocess import PEAK, Decoding, decode
+from mitoseg.inference.postprocess import PEAK, Decoding, find_instances, find_pieces
 from mitoseg.metrics import (
     ProbabilityCounts,
     count_overlaps,
@@ -171,7 +171,8 @@ def best_peak(
     tried = np.round(np.arange(0, PEAK + 0.01, 0.1), 1)
     true, false = np.zeros(len(tried)), np.zeros(len(tried))
     for probability, truth in zip(probabilities, truths, strict=True):
-        pieces, count = ndimage.label(probability >= threshold)
+        pieces = find_pieces(probability[None, None], Decoding(threshold, peak=0.0))[0]
+        count = int(pieces.max())
         if count == 0:
             continue
         peaks = np.asarray(ndimage.maximum(probability, pieces, np.arange(1, count + 1)))
@@ -194,8 +195,8 @@ def tune(
     """Choose the seed threshold with the highest F1 at an IoU of .5 over all instances of `maps` together.
 
     Args:
-        maps: one (C, ...) array an image, as for `decode`.
-        labels: the true instances of each, (...), 0 = background.
+        maps: one (C, [Z,] Y, X) array an image, in [0, 1].
+        labels: the true instances of each, ([Z,] Y, X), 0 = background.
         target: what the network was taught.
         decoding: how foreground is found, chosen before.
         thickness_nm: of the sections of each image.
@@ -215,7 +216,14 @@ def _f1(
     rules: Sequence[Decoding],
 ) -> float:
     counts = [
-        instance_counts(count_overlaps(decode(each, target, rule), label), (0.5,))[0.5]
+        instance_counts(count_overlaps(_decode(each, target, rule), label), (0.5,))[0.5]
         for each, label, rule in zip(maps, labels, rules, strict=True)
     ]
     return instance_scores(sum(counts[1:], counts[0])).f1
+
+
+def _decode(maps: NDArray[np.float32], target: Target, rule: Decoding) -> NDArray[np.uint32]:
+    """The instances ([Z,] Y, X) that maps (C, [Z,] Y, X) show."""
+    volume = maps.reshape(len(maps), *(1, *maps.shape[1:])[-3:])
+    instances, _ = find_instances(volume, find_pieces(volume, rule), target, rule)
+    return np.asarray(instances[:]).reshape(maps.shape[1:])

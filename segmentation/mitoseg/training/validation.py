@@ -128,7 +128,7 @@ def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Secti
         sample = files.read_window(block.sections[0], block.window)
         if sample.label is None or sample.mask is None:
             raise DataError(f"{sample.name or 'sample'}: has no labels; expected label and mask")
-        maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
+        maps = predict_maps(model, sample.raw, sample.voxel_size_nm, path=files.path(block.sections[0]))
         thickness_nm = files.file(block.sections[0].file).thickness_nm(block.sections[0].sample)
         for section in block.sections:
             z = section.z - block.window[0].start
@@ -167,7 +167,7 @@ def draw_validation(model: Model, outcome: Validation) -> bytes:
     for each in outcome.shown:
         probability = each.maps[0]
         rule = outcome.decoding.at(each.thickness_nm)
-        found = find_pieces(probability, rule) > 0
+        found = find_pieces(each.maps[:, None], rule)[0] > 0
         score = caption(confusion(found, each.truth))
         text = f"image {each.section.sample}, z {each.section.z}: {score} at {rule.threshold:.2f}"
         panels.append(Panel(each.raw, each.truth, probability, found, text))

@@ -15,8 +15,8 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.config.settings import FitConfig
 from mitoseg.evaluation import evaluate, pick_shown
 from mitoseg.inference.model import load_model
-from mitoseg.inference.postprocess import PEAK, decode, find_pieces
-from mitoseg.inference.predictor import predict_maps, predict_probability
+from mitoseg.inference.postprocess import PEAK, find_instances, find_pieces
+from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.segment import make_wish, segment
 from mitoseg.report import format_table, write_report, write_tables
 from mitoseg.training.trainer import fit
@@ -126,7 +126,7 @@ def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
     image = evaluate(model, [fresh_discs])[0].images[2]
     sample = Dataset(fresh_discs)[2]
     assert sample.mask is not None
-    prediction = predict_probability(model, sample.raw, sample.voxel_size_nm) >= 0.9
+    prediction = predict_maps(model, sample.raw, sample.voxel_size_nm)[0] >= 0.9
     assert image.scores.iou == pytest.approx(jaccard_score(sample.mask.ravel(), prediction.ravel()))
     assert 0 < image.boundary.agreement.f1 <= 1
     # 64 pixels of 8 nm.
@@ -179,7 +179,7 @@ def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
     found = tifffile.imread(maps)
     with Dataset(path) as file:
         mask = file[0].mask
-    pieces = find_pieces(found, model.decoding)
+    pieces = find_pieces(found[None], model.decoding)
     assert found.shape == (64, 64, 64)
     assert mask is not None
     for image in auto.images[:16]:
@@ -211,8 +211,9 @@ def test_a_network_that_tells_objects_apart_is_asked_to(
     result = evaluate(model.with_decoding(0.01), [fresh_discs])[0]
     sample = Dataset(fresh_discs)[0]
     maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
-    found = decode(maps, "instance", replace(model.decoding, threshold=0.01))
-    assert sum(image.objects.counts[0.5].false_positive for image in result.images[:1]) <= found.max()
+    decoding = replace(model.decoding, threshold=0.01)
+    _, count = find_instances(maps, find_pieces(maps, decoding), "instance", decoding)
+    assert sum(image.objects.counts[0.5].false_positive for image in result.images[:1]) <= count
     assert result.panels[0].objects is not None
 
 

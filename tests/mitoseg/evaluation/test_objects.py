@@ -1,18 +1,21 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mitoseg.evaluation import score_objects
-from mitoseg.evaluation.objects import find_pieces, profiles
+from mitoseg.evaluation.objects import find_objects, profiles
+from mitoseg.inference.model import load_model
 
 NM = (40.0, 8.0, 8.0)
 
 
-def test_specks_are_no_objects() -> None:
+def test_specks_are_no_objects(run: Path) -> None:
     mask = np.zeros((1, 60, 60), bool)
     mask[0, 5:25, 5:25] = True
     mask[0, 40:45, 40:45] = True  # 40 nm wide
     mask[0, 25, 25] = True  # touches the first one by a corner only
-    pieces = find_pieces(mask, NM)
+    pieces = find_objects(mask[None].astype(np.float32), mask, NM, load_model(run))
     assert pieces.max() == 1
     assert (pieces > 0).sum() == 400
 

@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops_table
 
-from mitoseg.inference import instances as numbering
+from mitoseg.inference import blockwise
 from mitoseg.inference import measure as measuring
-from mitoseg.inference.instances import cut, find_instances, number_pieces
+from mitoseg.inference.blockwise import number_blocks
 from mitoseg.inference.measure import Table, measure_objects, table_text
-from mitoseg.inference.postprocess import Decoding, find_pieces
-from mitoseg.io.blocks import Layer, Part, blocks
+from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
+from mitoseg.io.blocks import Layer, Part, block_edges, blocks
 from mitoseg.io.scratch import Scratch
 
 
 def label_blocks(
     mask: NDArray[np.bool_], edges: tuple[int, ...], folder: Path, smallest: int = 1
 ) -> NDArray[np.uint32]:
-    def decode(part: Part) -> NDArray[np.int32]:
+    def find(part: Part) -> NDArray[np.int32]:
         return np.asarray(ndimage.label(mask[part])[0], np.int32)
 
     with Scratch(folder / "x") as scratch:
         store = scratch.array("numbers", mask.shape, np.uint32)
-        count = find_instances(decode, store, edges, (1, 1, 1), exact=True, smallest=smallest)
+        count = number_blocks(find, store, edges, (1, 1, 1), exact=True, smallest=smallest)
         found = np.asarray(store[:])
     assert set(np.unique(found)) | {0} == set(range(count + 1))
     return found
@@ -56,40 +56,47 @@ def test_small_components_are_dropped_whatever_blocks_cut(tmp_path: Path) -> Non
     assert (found > 0).sum() == 20
 
 
-def test_components_without_a_certain_voxel_are_dropped_whatever_blocks_cut(tmp_path: Path) -> None:
+@pytest.mark.parametrize("peak", [0.0, 0.8])
+def test_pieces_and_large_ones_are_those_in_memory_whatever_blocks_cut(peak: float, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     probability = ndimage.gaussian_filter(rng.random((9, 30, 30)), 1.0).astype(np.float32)
-    maps = (probability - probability.min()) / np.ptp(probability)
-    rule = Decoding(0.66, peak=0.8)
-    with Scratch(tmp_path / "x") as scratch:
-        stored = scratch.array("maps", (1, *maps.shape), np.float32)
-        stored[:] = maps[None]
-        for number, voxels in enumerate((150, 10**6)):
-            numbers = scratch.array(f"numbers{number}", maps.shape, np.uint32)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(numbering, "BLOCK_VOXELS", voxels)
-                count = number_pieces(stored, rule, numbers)
-            expected = find_pieces(maps, rule)
-            assert 1 < count == expected.max() < find_pieces(maps, replace(rule, peak=0.0)).max()
-            np.testing.assert_array_equal(numbers[:] > 0, expected > 0)
+    maps = ((probability - probability.min()) / np.ptp(probability))[None]
+    decoding = Decoding(0.66, peak=peak, smallest_px=40)
+    expected = find_pieces(maps, decoding)[:]
+    large, number = find_instances(maps, expected, "semantic", decoding)
+    assert 1 < number < expected.max() <= find_pieces(maps, replace(decoding, peak=0.0))[:].max()
+    for voxels in (150, 10**6):
+        with Scratch(tmp_path / "x") as scratch, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(blockwise, "BLOCK_VOXELS", voxels)
+            stored = scratch.array("maps", maps.shape, np.float32)
+            stored[:] = maps
+            pieces = find_pieces(stored, decoding, scratch)
+            instances, count = find_instances(stored, pieces, "semantic", decoding, scratch)
+            assert count == number
+            for found, whole in ((pieces, expected), (instances, large)):
+                # The same voxels, under other numbers.
+                pairs = {*zip(found[:].ravel().tolist(), whole[:].ravel().tolist(), strict=True)}
+                assert len(pairs) == whole[:].max() + 1 == found[:].max() + 1
+            if voxels > maps.size:
+                np.testing.assert_array_equal(instances[:], large[:])
 
 
 def test_watersheds_of_blocks_are_united_where_most_agrees(tmp_path: Path) -> None:
     truth = np.zeros((1, 40, 120), np.int32)
     truth[0, 10:30, 10:60], truth[0, 10:30, 60:110] = 1, 2  # two that touch: components would be one
 
-    def decode(part: Part) -> NDArray[np.int32]:
+    def find(part: Part) -> NDArray[np.int32]:
         _, numbers = np.unique(truth[part], return_inverse=True)
         return np.asarray(numbers.reshape(truth[part].shape), np.int32)
 
     with Scratch(tmp_path / "x") as scratch:
         store = scratch.array("numbers", truth.shape, np.uint32)
-        assert find_instances(decode, store, (1, 40, 35), (0, 16, 16), exact=False, smallest=1) == 2
+        assert number_blocks(find, store, (1, 40, 35), (0, 16, 16), exact=False) == 2
         np.testing.assert_array_equal(store[:], truth)
 
 
 def test_blocks_cover_once_and_fit() -> None:
-    edges = cut((20, 300, 50), (4, 16, 16), 100_000)
+    edges = block_edges((20, 300, 50), (4, 16, 16), 100_000)
     assert np.prod([min(n, e + 2 * h) for n, e, h in zip((20, 300, 50), edges, (4, 16, 16), strict=True)]) <= 100_000
     covered = np.zeros((20, 300, 50), np.uint8)
     for block in blocks((20, 300, 50), edges):

@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitoseg.config.settings import FitConfig, make_config
-from mitoseg.inference import memory, orthoplanes
+from mitoseg.inference import orthoplanes, windows
 from mitoseg.inference.memory import resident_bytes
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import choose_axes, predict_source
-from mitoseg.inference.predictor import plan_windows
+from mitoseg.inference.orthoplanes import choose_axes
+from mitoseg.inference.predictor import predict_maps, predict_source
 from mitoseg.inference.segment import Wish, make_wish, segment
-from mitoseg.inference.sliding_window import OVERLAP, Tile, Windows, importance_map
+from mitoseg.inference.sliding_window import importance_map
+from mitoseg.inference.windows import OVERLAP, Tile, Windows, plan_windows
 from mitoseg.io.inputs import open_sources
 from mitoseg.io.scratch import Scratch
 from mitoseg.networks.normalisation import measure_grey, mirror_to, normalise, resample
@@ -75,20 +76,18 @@ def in_memory(model: Model, raw: NDArray[np.uint8], axes: str, size: tuple[float
     for axis in map("zyx".index, axes):
         turned = torch.from_numpy(np.moveaxis(volume, axis, 0).copy())[:, None]
         edges = (size[axis], *size[:axis], *size[axis + 1 :])
-        windows = plan_windows(
-            model, (turned.shape[0], turned.shape[2], turned.shape[3]), (edges[0], edges[1], edges[2])
-        )
-        rows, columns = windows.axes[1:]
+        plan = plan_windows(model, (turned.shape[0], turned.shape[2], turned.shape[3]), (edges[0], edges[1], edges[2]))
+        rows, columns = plan.axes[1:]
         image = mirror_to(resample(turned, (rows.working, columns.working)), (rows.padded, columns.padded))
         with torch.inference_mode():
             maps = sliding_window_inference(
                 image,
-                windows.size[1:],
+                plan.size[1:],
                 4,
                 lambda each: torch.sigmoid(model.network(each)),
                 OVERLAP,
                 mode="gaussian",
-                roi_weight_map=importance_map(windows.size)[0],
+                roi_weight_map=importance_map(plan.size)[0],
             )
         assert isinstance(maps, Tensor)
         inside = maps[..., rows.before : rows.before + rows.working, columns.before : columns.before + columns.working]
@@ -100,12 +99,12 @@ def in_memory(model: Model, raw: NDArray[np.uint8], axes: str, size: tuple[float
 
 
 def stream(
-    model: Model, path: Path, axes: str, dataset: str | None = None, turns: int = 1, memory: int | None = None
+    model: Model, path: Path, axes: str, dataset: str | None = None, tta: int = 1, memory: int | None = None
 ) -> NDArray[np.float32]:
     """What is found in a file, part by part; 8 nm voxels where it does not say."""
     sources = open_sources(path, SIZE if path.suffix in (".tif", ".zarr") else None, dataset)
     with closing(sources), Scratch(path) as scratch:
-        maps = predict_source(model, next(sources), scratch, axes=axes, turns=turns, memory=memory)
+        maps = predict_source(model, next(sources), scratch, axes=axes, tta=tta, memory=memory)
         return np.asarray(maps[0])
 
 
@@ -131,10 +130,13 @@ def write(raw: NDArray[np.uint8], tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize("axes", ["z", "y", "x", "zy", "xzy"])
-def test_passes_in_parts_are_those_in_memory(
+def test_orthoplanes_in_parts_are_those_of_monai(
     axes: str, model: Model, raw: NDArray[np.uint8], write: Callable[..., Path]
 ) -> None:
-    np.testing.assert_allclose(stream(model, write("h5"), axes), in_memory(model, raw, axes, SIZE), atol=1e-5)
+    found = stream(model, write("h5"), axes)
+    np.testing.assert_allclose(found, in_memory(model, raw, axes, SIZE), atol=1e-5)
+    # An array is a source like any other: the same to the last bit.
+    np.testing.assert_array_equal(predict_maps(model, raw, SIZE, axes=axes)[0], found)
 
 
 @pytest.mark.parametrize(
@@ -162,11 +164,11 @@ def test_a_volume_in_tiles_has_no_seams(
 ) -> None:
     size, cuts = (35.0, 20.0, 20.0), []
 
-    def fit_memory(windows: Windows, *_: object) -> tuple[Windows, list[Tile]]:
+    def fit_memory(plan: Windows, *_: object) -> tuple[Windows, list[Tile]]:
         """Cut the slices, whatever memory there is."""
-        parts = memory._parts(windows, 2)
+        parts = windows._parts(plan, 2)
         cuts.append(len(parts))
-        return windows, [Tile.of(windows, part) for part in parts]
+        return plan, [Tile.of(plan, part) for part in parts]
 
     monkeypatch.setattr(orthoplanes, "fit_memory", fit_memory)
     monkeypatch.setattr(orthoplanes, "BUFFER_BYTES", 2**18)
@@ -182,15 +184,15 @@ def test_volumes_of_all_kinds(
     np.testing.assert_allclose(stream(model, write(kind), "yx", dataset), in_memory(model, raw, "yx", SIZE), atol=1e-5)
 
 
-def test_turns_and_axes_together(model: Model, write: Callable[..., Path]) -> None:
+def test_tta_and_axes_together(model: Model, write: Callable[..., Path]) -> None:
     path = write("h5")
-    sections, *others = (stream(model, path, axis, turns=4) for axis in "zyx")
-    passes_alone = [smooth(sections, model.config.working_voxel_nm / SIZE[0]), *others]  # alone, z is not smoothed
-    np.testing.assert_allclose(stream(model, path, "zyx", turns=4), np.mean(passes_alone, axis=0), atol=1e-6)
-    assert np.abs(passes_alone[1] - stream(model, path, "y")).max() > 0.01
+    sections, *others = (stream(model, path, axis, tta=4) for axis in "zyx")
+    alone = [smooth(sections, model.config.working_voxel_nm / SIZE[0]), *others]  # alone, z is not smoothed
+    np.testing.assert_allclose(stream(model, path, "zyx", tta=4), np.mean(alone, axis=0), atol=1e-6)
+    assert np.abs(alone[1] - stream(model, path, "y")).max() > 0.01
 
 
-def test_memory_bounds_the_passes(model: Model, write: Callable[..., Path]) -> None:
+def test_memory_bounds_the_orthoplanes(model: Model, write: Callable[..., Path]) -> None:
     with pytest.raises(RunError, match="give more with --memory"):
         stream(model, write("h5"), "zyx", memory=resident_bytes() + 2**20)
 

@@ -5,12 +5,21 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold
 
-from mitoseg.inference.postprocess import Decoding, decode, find_pieces
+from mitoseg.config.settings import Target
+from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
 from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
 from mitoseg.networks.targets import CLASSES, instance_planes, map_channels, to_maps
 from mitoseg.training.threshold_selection import SEEDS, tune
 
 Labels = NDArray[np.uint16]
+
+
+def decode(maps: NDArray[np.float32], target: Target, decoding: Decoding) -> NDArray[np.uint32]:
+    """Instances of maps (C, Z, Y, X) or of a section (C, Y, X)."""
+    volume = maps if maps.ndim == 4 else maps[:, None]
+    found, count = find_instances(volume, find_pieces(volume, decoding), target, decoding)
+    assert count == found[:].max()
+    return np.asarray(found[:] if maps.ndim == 4 else found[0])
 
 
 def touching_discs(seed: int, shape: tuple[int, ...] = (64, 64)) -> Labels:
@@ -32,7 +41,7 @@ def seen(label: Labels, seed: int = 0) -> NDArray[np.float32]:
     return (planes + rng.normal(0, 0.05, planes.shape)).clip(0, 1).astype(np.float32)
 
 
-def f1(found: NDArray[np.int32], label: Labels) -> float:
+def f1(found: NDArray[np.uint32], label: Labels) -> float:
     return instance_scores(instance_counts(count_overlaps(found, label), (0.5,))[0.5]).f1
 
 
@@ -57,7 +66,7 @@ def test_numbers_have_no_gaps_and_small_ones_are_dropped() -> None:
     maps[0, 0, 10:20, 2:12] = 1  # no core
     maps[::2, 0, 10:20, 20:30] = 1
     found = decode(maps, "instance", Decoding(smallest_px=5))
-    assert found.dtype == np.int32
+    assert found.dtype == np.uint32
     assert found.shape == (1, 32, 32)
     assert np.bincount(found.ravel())[1:].tolist() == [100, 100]
 
@@ -67,15 +76,16 @@ def test_pieces_are_outlined_by_the_threshold_and_kept_for_their_peak() -> None:
     probability[:, 2:8, 2:12] = 0.3  # a faint body
     probability[1, 4, 4] = 0.9  # which one voxel is sure of
     probability[:, 12:18, 2:12] = 0.59
-    found = find_pieces(probability, Decoding(0.25, peak=0.6))
-    assert found.dtype == np.int32
+    maps = probability[None]
+    found = np.asarray(find_pieces(maps, Decoding(0.25, peak=0.6))[:])
+    assert found.dtype == np.uint32
     assert (found[:, 2:8, 2:12] == 1).all()
     assert (found > 0).sum() == 120
-    assert find_pieces(probability, Decoding(0.25, peak=0.0)).max() == 2
-    assert find_pieces(probability, Decoding(0.25, peak=0.59)).max() == 2
+    assert find_pieces(maps, Decoding(0.25, peak=0.0))[:].max() == 2
+    assert find_pieces(maps, Decoding(0.25, peak=0.59))[:].max() == 2
     # Skimage keeps what lies above its thresholds, not at them.
     expected = apply_hysteresis_threshold(probability, 0.2, 0.59)
-    np.testing.assert_array_equal(find_pieces(probability, Decoding(0.25, peak=0.6)) > 0, expected)
+    np.testing.assert_array_equal(find_pieces(maps, Decoding(0.25, peak=0.6))[:] > 0, expected)
 
 
 def test_nothing_and_everything() -> None:

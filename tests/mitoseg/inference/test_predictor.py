@@ -11,7 +11,8 @@ from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import Decoding
-from mitoseg.inference.predictor import plan_windows, predict_probability
+from mitoseg.inference.predictor import predict_maps
+from mitoseg.inference.windows import plan_windows
 from mitoseg.metrics import confusion, scores
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.networks.unet import FEATURES, build_model
@@ -39,7 +40,7 @@ def test_a_trained_run_finds_discs_at_another_voxel_size(run: Path, draw: Callab
     # The same tissue, imaged twice as finely.
     raw, truth = (array.repeat(2, 1).repeat(2, 2) for array in (sample.raw, sample.mask))
     model = load_model(run)
-    probability = predict_probability(model, raw, (40.0, 4.0, 4.0))
+    probability = predict_maps(model, raw, (40.0, 4.0, 4.0))[0]
     assert probability.shape == raw.shape
     assert probability.dtype == np.float32
     assert scores(confusion(np.asarray(probability >= model.decoding.threshold), truth)).iou > 0.8
@@ -63,7 +64,7 @@ def test_other_thresholds_can_be_taken(probe: Model) -> None:
 def test_results_lie_on_the_grid_of_the_image(probe: Model, shape: tuple[int, int, int], voxel_nm: float) -> None:
     raw = np.full(shape, 100, np.uint8)
     raw[:, : shape[1] // 2] = 160
-    probability = predict_probability(probe, raw, (40.0, voxel_nm, voxel_nm))
+    probability = predict_maps(probe, raw, (40.0, voxel_nm, voxel_nm))[0]
     assert probability.shape == shape
     assert probability[:, 0].min() > probability[:, -1].max()
     assert (probability >= 0).all()
@@ -92,22 +93,22 @@ def test_what_was_fitted_on_a_gpu_is_used_without_one(run: Path, tmp_path: Path)
 def test_windows_leave_no_seams(probe: Model) -> None:
     rng = np.random.default_rng(0)
     raw = rng.integers(0, 255, (1, 150, 170)).astype(np.uint8)
-    blended = predict_probability(probe, raw, (10.0, 10.0, 10.0))
+    blended = predict_maps(probe, raw, (10.0, 10.0, 10.0))[0]
     whole = Model(probe.network, probe.config.model_copy(update={"patch_px": 192}))
-    np.testing.assert_allclose(blended, predict_probability(whole, raw, (10.0, 10.0, 10.0)), atol=1e-5)
+    np.testing.assert_allclose(blended, predict_maps(whole, raw, (10.0, 10.0, 10.0))[0], atol=1e-5)
 
 
-def test_turning_turns_back(probe: Model) -> None:
+def test_tta_turns_back(probe: Model) -> None:
     raw = np.random.default_rng(0).integers(0, 255, (1, 40, 90)).astype(np.uint8)
-    plain, turned = (predict_probability(probe, raw, (8.0, 8.0, 8.0), turns=turns) for turns in (1, 8))
+    plain, turned = (predict_maps(probe, raw, (8.0, 8.0, 8.0), tta=tta)[0] for tta in (1, 8))
     np.testing.assert_allclose(turned, plain, atol=1e-5)
 
 
 def test_wrong_arrays_are_refused(probe: Model) -> None:
     with pytest.raises(DataError, match=r"expected non-empty uint8 of shape \(Z, Y, X\)"):
-        predict_probability(probe, np.zeros((4, 4), np.uint8), (8.0, 8.0, 8.0))
+        predict_maps(probe, np.zeros((4, 4), np.uint8), (8.0, 8.0, 8.0))
     with pytest.raises(DataError, match="more than 16 times"):
-        predict_probability(probe, np.zeros((1, 4, 4), np.uint8), (8.0, 8e-3, 8e-3))
+        predict_maps(probe, np.zeros((1, 4, 4), np.uint8), (8.0, 8e-3, 8e-3))
 
 
 def test_weights_of_another_network_are_refused(run: Path, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from scipy import ndimage
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, validate, write_dataset
 from mitoseg.inference.model import Model, load_model
-from mitoseg.inference.postprocess import decode, find_pieces
-from mitoseg.inference.predictor import predict_probability
+from mitoseg.inference.postprocess import find_instances, find_pieces
+from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.segment import Wish, make_wish, segment
 from mitoseg.io.inputs import expand, open_sources
 from mitoseg.io.pictures import unique_names
@@ -59,8 +59,8 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
     mask = np.asarray(Image.open(masks[0]))
     assert set(np.unique(mask)) == {0, 255}
     probability = tifffile.imread(tmp_path / "out" / "a_probability.tif")
-    np.testing.assert_allclose(probability, predict_probability(model, sample.raw, SIZE)[0], atol=1e-6)
-    np.testing.assert_array_equal(mask == 255, find_pieces(probability, model.decoding) > 0)
+    np.testing.assert_allclose(probability, predict_maps(model, sample.raw, SIZE)[0, 0], atol=1e-6)
+    np.testing.assert_array_equal(mask == 255, find_pieces(probability[None, None], model.decoding)[0] > 0)
     stack = tifffile.imread(masks[1])
     assert stack.shape == (3, 64, 64)
     np.testing.assert_array_equal(stack, tifffile.imread(masks[3]))
@@ -73,7 +73,7 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
 
 def test_pieces_below_the_peak_are_neither_mask_nor_instance(model: Model, volume: Sample, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
-    probability = predict_probability(model, volume.raw, SIZE)
+    probability = predict_maps(model, volume.raw, SIZE)[0]
     every, number = ndimage.label(probability >= 0.1)
     peaks = sorted(ndimage.maximum(probability, every, range(1, number + 1)))
     assert len(peaks) > 2
@@ -97,8 +97,10 @@ def test_results_of_all_formats_say_the_same_and_can_be_read_again(
     file = make_file(volume, name="v")
     wish = Wish(kind=kind)
     written = segment(model, [file], tmp_path, wish)
-    expected = predict_probability(model, volume.raw, volume.voxel_size_nm)
-    numbers = decode(expected[None], "semantic", model.decoding)
+    maps = predict_maps(model, volume.raw, volume.voxel_size_nm)
+    expected = maps[0]
+    stored, _ = find_instances(maps, find_pieces(maps, model.decoding), "semantic", model.decoding)
+    numbers = stored[:]
     if kind == "tiff":
         labels, probability = (tifffile.imread(tmp_path / f"v_{name}.tif") for name in ("instances", "probability"))
         again = next(open_sources(tmp_path / "v_mask.tif"))
@@ -149,24 +151,20 @@ def test_an_ome_zarr_says_what_the_specification_wants(
 
 
 def test_a_volume_in_tiles_is_the_volume_in_one_piece(
-    model: Model, draw: Callable[..., Sample], tmp_path: Path
+    model: Model, draw: Callable[..., Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mitoseg.inference import memory
-    from mitoseg.inference.predictor import normalised, plan_windows, predict_tile
-    from mitoseg.inference.sliding_window import Tile
-    from mitoseg.networks.normalisation import measure_grey
+    from mitoseg.inference import orthoplanes, windows
 
-    raw = draw(5, (2, 600, 520)).raw
-    windows = plan_windows(model, (2, 600, 520), (8.0, 5.0, 5.0))
-    greys = [measure_grey(section) for section in raw]
-    read = normalised(lambda z, y, x: raw[z, slice(*y), slice(*x)], greys)
-    found = np.empty(raw.shape, np.float32)
-    parts = memory._parts(windows, 2)
-    assert len(parts) == 4
-    for part in parts:
-        for z, maps in predict_tile(model, windows, Tile.of(windows, part), read):
-            found[z, slice(*part[0]), slice(*part[1])] = maps[0]
-    np.testing.assert_allclose(found, predict_probability(model, raw, (8.0, 5.0, 5.0)), atol=1e-4)
+    raw, size = draw(5, (2, 600, 520)).raw, (8.0, 5.0, 5.0)
+    whole = predict_maps(model, raw, size)
+
+    def fit_memory(plan: windows.Windows, *_: object) -> tuple[windows.Windows, list[windows.Tile]]:
+        parts = windows._parts(plan, 2)
+        assert len(parts) == 4
+        return plan, [windows.Tile.of(plan, part) for part in parts]
+
+    monkeypatch.setattr(orthoplanes, "fit_memory", fit_memory)
+    np.testing.assert_allclose(predict_maps(model, raw, size), whole, atol=1e-4)
 
 
 def test_two_images_whose_results_have_one_name_are_told_apart(model: Model, volume: Sample, tmp_path: Path) -> None:

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mitodata import RunError
-from mitoseg.inference.memory import fit_memory, parse_memory, resident_bytes
+from mitoseg.config.settings import make_config
+from mitoseg.inference.memory import parse_memory, resident_bytes
+from mitoseg.inference.model import Model
 from mitoseg.inference.resampling import Axis, Span, resample_section, to_grid
-from mitoseg.inference.sliding_window import OVERLAP, Tile, Windows, importance_map, stream_tile, whole
-from mitoseg.inference.tta import average_views
+from mitoseg.inference.sliding_window import importance_map, stream_tile
+from mitoseg.inference.tta import average_tta
+from mitoseg.inference.windows import OVERLAP, Tile, Windows, fit_memory, whole
 from mitoseg.networks.normalisation import resample
 
 CPU = torch.device("cpu")
@@ -129,33 +132,39 @@ def test_parts_are_resampled_as_the_whole(length: int, wanted: int, seed: int, d
     np.testing.assert_allclose(found, expected[start:stop], atol=1e-4)
 
 
-@pytest.mark.parametrize("turns", [4, 8])
-def test_views_are_turned_back(turns: int) -> None:
+@pytest.mark.parametrize("tta", [4, 8])
+def test_orientations_are_turned_back(tta: int) -> None:
     windows = torch.rand(2, 1, 3, 8, 8)
-    torch.testing.assert_close(average_views(lambda views: 2 * views, turns)(windows), 2 * windows)
-    seen: list[Tensor] = []
-    average_views(lambda views: seen.append(views) or views, turns)(windows)  # type: ignore[func-returns-value]
-    assert len({view.numpy().tobytes() for view in seen}) == turns
+    torch.testing.assert_close(average_tta(lambda seen: 2 * seen, tta)(windows), 2 * windows)
+    orientations: list[Tensor] = []
+
+    def look(seen: Tensor) -> Tensor:
+        orientations.append(seen)
+        return seen
+
+    average_tta(look, tta)(windows)
+    assert len({each.numpy().tobytes() for each in orientations}) == tta
 
 
-def test_turns_that_are_not_to_be_had() -> None:
-    with pytest.raises(RunError, match="turns 3; expected one of 1, 4, 8"):
-        average_views(lambda views: views, 3)
+def test_tta_that_is_not_to_be_had() -> None:
+    with pytest.raises(RunError, match="tta 3; expected one of 1, 4, 8"):
+        average_tta(lambda seen: seen, 3)
 
 
-def test_scarce_memory_means_smaller_tiles(network: nn.Module, predict: Callable[[Tensor], Tensor]) -> None:
+def test_scarce_memory_means_smaller_tiles(network: nn.Module) -> None:
+    model = Model(network, make_config(("dimensions=3", "patch_px=32"), epochs=1))
     axes = (Axis.of(64, 64, 8), Axis.of(3000, 3000, 32), Axis.of(2000, 2000, 32))
     windows = Windows(axes, (8, 32, 32), 2, 4)
-    _, tiles = fit_memory(windows, network, predict, None)
+    _, tiles = fit_memory(windows, model, None)
     assert [tile.part for tile in tiles] == [((0, 3000), (0, 2000))]
-    _, tiles = fit_memory(windows, network, predict, resident_bytes() + 300 * 2**20)
+    _, tiles = fit_memory(windows, model, resident_bytes() + 300 * 2**20)
     assert len(tiles) > 1
     covered = np.zeros((3000, 2000), np.uint8)
     for tile in tiles:
         covered[slice(*tile.part[0]), slice(*tile.part[1])] += 1
     assert (covered == 1).all()
     with pytest.raises(RunError, match="give more with --memory"):
-        fit_memory(windows, network, predict, resident_bytes() + 2**20)
+        fit_memory(windows, model, resident_bytes() + 2**20)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_what_reaches_the_peak_at_every_threshold_are_the_pieces_that_do() -> No
     for peak in (0.0, 0.6, 0.9):
         levels = reaching(probability, peak)
         for threshold in (0.1, 0.3, 0.5):
-            expected = find_pieces(probability, Decoding(threshold, peak=peak)) > 0
+            expected = find_pieces(probability[None, None], Decoding(threshold, peak=peak))[0] > 0
             assert np.array_equal(levels >= np.float32(threshold), expected)
     assert not reaching(0.5 * probability, 0.6).any()
 
@@ -83,7 +83,7 @@ def test_with_a_peak_the_threshold_can_be_lower() -> None:
     assert rule.threshold < 0.15
     assert not rule.by_thickness
     assert mean_iou(reached, rule.threshold) == 1
-    assert np.array_equal(find_pieces(probability, rule) > 0, truth == 1)
+    assert np.array_equal(find_pieces(probability[None, None], rule)[0] > 0, truth == 1)
 
 
 def test_without_foreground_in_the_parts_the_images_decide() -> None:

@@ -32,7 +32,7 @@ def test_a_3d_network_looks_at_no_more_voxels_than_allowed(
 ) -> None:
     seen: list[int] = []
 
-    def brightness(model: Model, raw: NDArray[np.uint8], voxel_size_nm: object) -> NDArray[np.float32]:
+    def brightness(model: Model, raw: NDArray[np.uint8], voxel_size_nm: object, path: Path) -> NDArray[np.float32]:
         seen.append(raw.size)
         return (raw[None] / 255).astype(np.float32)
 
