@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from mitodata.command_line import run
+from mitogen.cli.export import export
 from mitogen.cli.match import match
 from mitogen.cli.options import (
     COUNT,
@@ -298,6 +299,7 @@ def fetch_real(name: str | None, folder: Path | None) -> None:
     click.echo(f"next: mitogen import {source.importer} {path} -o {source.importer}.h5")
 
 
+cli.add_command(export)
 cli.add_command(match)
 cli.add_command(recipes)
 

@@ -222,7 +222,7 @@ def test_a_full_disk_is_one_line(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Layer, "slabs", slabs)
-    with pytest.raises(RunError, match="No space left on device"):
+    with pytest.raises(DataError, match="No space left on device"):
         segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
     assert not (tmp_path / "out").exists()
 
