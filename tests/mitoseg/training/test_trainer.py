@@ -119,7 +119,7 @@ def test_a_run_killed_before_its_first_save_starts_again(tmp_path: Path, discs: 
     steps = fit([discs], tmp_path, tiny).steps
     for name in ("last.pt", "best.pt"):
         (tmp_path / name).unlink()
-    (tmp_path / ".last.pt.abcd1234").write_bytes(b"half")
+    (tmp_path / ".last.pt.abcd1234.partial").write_bytes(b"half")
     assert fit([discs], tmp_path, tiny, resume=True).steps == steps
     assert not list(tmp_path.glob(".last*"))
 
