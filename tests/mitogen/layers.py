@@ -8,7 +8,8 @@ import numpy as np
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.point_process import streams_of
 from mitogen.geometry.random_fields import Waves
-from mitogen.geometry.tubes import TubeMap, Tubes, cut_tubes
+from mitogen.geometry.tube_sections import cut_tubes
+from mitogen.geometry.tubes import TubeMap, Tubes
 from mitogen.organelles.organelle import MITOCHONDRION, InclusionMap, Inclusions, Layer
 from mitogen.tissue.canvas import Canvas, Space, blank_canvas, empty_space
 from mitogen.tissue.cell_types import CellType

@@ -3,19 +3,17 @@
 A tube is a chain of cones with round joints (a sphere is a chain of length zero). Negative distances lie inside.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.geometry.grid import FloatArray, Grid
+from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
 
 FAR_NM = np.float32(1e6)
 """Distance of a pixel that no tube reaches."""
-
-TILE = 16
-"""Edge of the tiles of pixels for which pieces of a tube that are too far away are sorted out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +46,7 @@ class Tubes:
         return near
 
 
-@dataclass(frozen=True, eq=False)
-class TubeMap:
+class TubeMap(NamedTuple):
     """What the pixels of one section see of a set of tubes; every array (Y, X).
 
     Attributes:
@@ -68,37 +65,7 @@ class TubeMap:
 
     def nearest_only(self) -> "TubeMap":
         """The same without the next nearest tubes, whose arrays have no size: large images take much memory."""
-        return replace(self, second_distance=np.zeros((0, 0), np.float32), second=np.zeros((0, 0), np.int32))
-
-
-def cut_tubes(
-    tubes: Tubes, grid: Grid, z_nm: float, reach_nm: float, ripple: FloatArray, ripple_nm: FloatArray
-) -> TubeMap:
-    """Cut tubes with the section at `z_nm`.
-
-    Args:
-        tubes: what to cut.
-        grid: the pixels.
-        z_nm: height of the section's middle.
-        reach_nm: how far outside its surface a tube is followed.
-        ripple: (Y, X) float32 field of standard deviation 1 that roughens the surfaces.
-        ripple_nm: (T,) float32 amplitude of the roughness of each tube in nm.
-    """
-    shape = grid.shape
-    maps = TubeMap(
-        distance=np.full(shape, FAR_NM, np.float32),
-        nearest=np.full(shape, -1, np.int32),
-        second_distance=np.full(shape, FAR_NM, np.float32),
-        second=np.full(shape, -1, np.int32),
-        normal_z=np.zeros(shape, np.float32),
-    )
-    if len(tubes):
-        _cut(
-            tubes.nodes, tubes.radii, ripple_nm, ripple, np.float32(z_nm), grid.y_nm, grid.x_nm,
-            np.float32(grid.pixel_nm), np.float32(reach_nm), maps.distance, maps.nearest, maps.second_distance,
-            maps.second, maps.normal_z,
-        )  # fmt: skip
-    return maps
+        return self._replace(second_distance=np.zeros((0, 0), np.float32), second=np.zeros((0, 0), np.int32))
 
 
 def bend(
@@ -152,83 +119,3 @@ def arc(
         forward, sideways = radius * np.sin(angle), radius * (1 - np.cos(angle)) / norm
         for k in range(3):
             line[node, k] = centre[k] + forward * direction[k] + sideways * (turn[k] - along * direction[k])
-
-
-@compiled
-def _cut(
-    nodes: FloatArray, radii: FloatArray, ripple_nm: FloatArray, ripple: FloatArray, z: np.float32, ys: FloatArray,
-    xs: FloatArray, pixel: np.float32, reach: np.float32, distance: FloatArray, nearest: NDArray[np.int32],
-    second_distance: FloatArray, second: NDArray[np.int32], normal_z: FloatArray,
-) -> None:  # fmt: skip
-    pieces = nodes.shape[1] - 1
-    # The ball around each piece (z, y, x, radius), and the pieces that matter to a tile of pixels.
-    ball = np.empty((pieces, 4), np.float32)
-    some = np.empty(pieces, np.int64)
-    half_tile = np.float32(0.5 * TILE * 1.4143) * pixel
-    for tube in range(nodes.shape[0]):
-        grow = reach + 3 * ripple_nm[tube]
-        low_z = low_y = low_x = np.float32(1e9)
-        high_z = high_y = high_x = np.float32(-1e9)
-        for n in range(pieces + 1):
-            r = radii[tube, n] + grow
-            low_z, high_z = min(low_z, nodes[tube, n, 0] - r), max(high_z, nodes[tube, n, 0] + r)
-            low_y, high_y = min(low_y, nodes[tube, n, 1] - r), max(high_y, nodes[tube, n, 1] + r)
-            low_x, high_x = min(low_x, nodes[tube, n, 2] - r), max(high_x, nodes[tube, n, 2] + r)
-        if z < low_z or z > high_z:
-            continue
-        for n in range(pieces):
-            squared = np.float32(0)
-            for k in range(3):
-                ball[n, k] = (nodes[tube, n, k] + nodes[tube, n + 1, k]) / 2
-                squared += (nodes[tube, n + 1, k] - nodes[tube, n, k]) ** 2
-            ball[n, 3] = np.sqrt(squared) / 2 + max(radii[tube, n], radii[tube, n + 1])
-        top = max(0, int(np.floor((low_y - ys[0]) / pixel)))
-        bottom = min(ys.size, int(np.ceil((high_y - ys[0]) / pixel)) + 1)
-        left = max(0, int(np.floor((low_x - xs[0]) / pixel)))
-        right = min(xs.size, int(np.ceil((high_x - xs[0]) / pixel)) + 1)
-        for first_row in range(top, bottom, TILE):
-            for first_column in range(left, right, TILE):
-                middle_y = ys[first_row] + np.float32(0.5 * (TILE - 1)) * pixel
-                middle_x = xs[first_column] + np.float32(0.5 * (TILE - 1)) * pixel
-                count = 0
-                for n in range(pieces):
-                    mz, my, mx = z - ball[n, 0], middle_y - ball[n, 1], middle_x - ball[n, 2]
-                    far = ball[n, 3] + grow + half_tile
-                    if mz * mz + my * my + mx * mx <= far * far:
-                        some[count] = n
-                        count += 1
-                if count == 0:
-                    continue
-                for i in range(first_row, min(first_row + TILE, bottom)):
-                    for j in range(first_column, min(first_column + TILE, right)):
-                        # Nothing further away than this can change the pixel.
-                        limit = min(reach, second_distance[i, j]) - ripple_nm[tube] * ripple[i, j]
-                        best, best_nz = np.float32(1e9), np.float32(0)
-                        for n in some[:count]:
-                            mz, my, mx = z - ball[n, 0], ys[i] - ball[n, 1], xs[j] - ball[n, 2]
-                            far = ball[n, 3] + min(limit, best)
-                            if far < 0 or mz * mz + my * my + mx * mx > far * far:
-                                continue
-                            az, ay, ax = nodes[tube, n, 0], nodes[tube, n, 1], nodes[tube, n, 2]
-                            bz, by, bx = (
-                                nodes[tube, n + 1, 0] - az, nodes[tube, n + 1, 1] - ay, nodes[tube, n + 1, 2] - ax,
-                            )  # fmt: skip
-                            pz, py, px = z - az, ys[i] - ay, xs[j] - ax
-                            squared = bz * bz + by * by + bx * bx
-                            t = np.float32(0)
-                            if squared > 0:
-                                t = min(max((pz * bz + py * by + px * bx) / squared, np.float32(0)), np.float32(1))
-                            vz, vy, vx = pz - t * bz, py - t * by, px - t * bx
-                            d = np.sqrt(vz * vz + vy * vy + vx * vx)
-                            s = d - (radii[tube, n] + t * (radii[tube, n + 1] - radii[tube, n]))
-                            if s < best:
-                                best = s
-                                best_nz = vz / max(d, np.float32(1e-3))
-                        best += ripple_nm[tube] * ripple[i, j]
-                        if best > reach:
-                            continue
-                        if best < distance[i, j]:
-                            second_distance[i, j], second[i, j] = distance[i, j], nearest[i, j]
-                            distance[i, j], nearest[i, j], normal_z[i, j] = best, tube, best_nz
-                        elif best < second_distance[i, j]:
-                            second_distance[i, j], second[i, j] = best, tube

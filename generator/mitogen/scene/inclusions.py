@@ -7,7 +7,7 @@ import numpy as np
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.random_fields import Waves
-from mitogen.geometry.tubes import cut_tubes
+from mitogen.geometry.tube_sections import cut_tubes
 from mitogen.organelles.organelle import MITOCHONDRION, InclusionMap, Inclusions
 from mitogen.organelles.table import ROUND_BODIES
 from mitogen.tissue.bending import push

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.point_process import Box, StreamOf, directions, scatter
 from mitogen.geometry.random_fields import STRIDE, Waves, random_waves
-from mitogen.geometry.voronoi import holders, nearest_two
+from mitogen.geometry.voronoi import Diagram, Sites, Warped, holders, nearest_two
 from mitogen.tissue.canvas import Space, empty_space
 
 
@@ -87,10 +87,10 @@ def cut_crowd(crowd: Crowd, grid: Grid, z_nm: float) -> Space:
     space = empty_space(grid)
     near = _within_reach(crowd, warped)
     nearest_two(
-        crowd.centre[near], crowd.axis[near], crowd.elongation[near], crowd.radius[near],
-        np.float32(crowd.reach_nm), warped[0], warped[1], warped[2], steep,
-        np.float32(grid.pixel_nm), space.owner, space.neighbour, space.membrane, space.membrane_z,
-    )  # fmt: skip
+        Sites(crowd.centre[near], crowd.axis[near], crowd.elongation[near], crowd.radius[near], crowd.reach_nm),
+        Warped(warped[0], warped[1], warped[2], steep, np.float32(grid.pixel_nm)),
+        Diagram(space.owner, space.neighbour, space.membrane, space.membrane_z),
+    )
     space.owner[...] = near[space.owner]
     space.neighbour[...] = near[space.neighbour]
     return space
@@ -103,7 +103,7 @@ def crowd_at(crowd: Crowd, points_nm: NDArray[np.float64]) -> NDArray[np.int32]:
         for large, fine in zip(crowd.warp, crowd.wave, strict=True)
     ]
     warped = points_nm + np.stack(shift, axis=1)
-    return holders(warped, crowd.centre, crowd.axis, crowd.elongation, crowd.radius, crowd.reach_nm)
+    return holders(warped, Sites(crowd.centre, crowd.axis, crowd.elongation, crowd.radius, crowd.reach_nm))
 
 
 def _three_waves(rng: np.random.Generator, wavelength_nm: float) -> tuple[Waves, Waves, Waves]:

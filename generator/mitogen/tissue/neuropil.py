@@ -10,7 +10,8 @@ from scipy.special import ndtri
 from mitogen.geometry.collisions import deepest, nest
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.point_process import StreamOf
-from mitogen.geometry.tubes import TubeMap, Tubes, cut_tubes
+from mitogen.geometry.tube_sections import cut_tubes
+from mitogen.geometry.tubes import TubeMap, Tubes
 from mitogen.tissue.bending import push
 from mitogen.tissue.canvas import Space
 from mitogen.tissue.cell_types import CellType

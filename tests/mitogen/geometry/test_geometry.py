@@ -9,7 +9,8 @@ from mitogen.geometry.grid import Grid
 from mitogen.geometry.partial_volume import inside, layer, reach_nm
 from mitogen.geometry.point_process import scatter, streams_of
 from mitogen.geometry.random_fields import grain, random_waves
-from mitogen.geometry.tubes import Tubes, bend, cut_tubes
+from mitogen.geometry.tube_sections import cut_tubes
+from mitogen.geometry.tubes import Tubes, bend
 
 GRID = Grid((96, 96), pixel_nm=4.0, thickness_nm=4.0, spacing_nm=4.0, sections=1)
 

@@ -10,7 +10,8 @@ from skimage.measure import label
 
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.random_fields import random_waves
-from mitogen.geometry.tubes import Tubes, bend, cut_tubes
+from mitogen.geometry.tube_sections import cut_tubes
+from mitogen.geometry.tubes import Tubes, bend
 from mitogen.organelles.mitochondria.centrelines import local_coordinates, midlines
 from mitogen.organelles.mitochondria.shapes import (
     NODES,

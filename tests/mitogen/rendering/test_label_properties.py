@@ -12,7 +12,8 @@ from scipy.ndimage import label as components
 
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.point_process import streams_of
-from mitogen.geometry.tubes import Tubes, cut_tubes
+from mitogen.geometry.tube_sections import cut_tubes
+from mitogen.geometry.tubes import Tubes
 from mitogen.organelles.mitochondria.shapes import LONGEST_NM, NODES
 from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.rendering.image import render
