@@ -73,7 +73,7 @@ def pick_shown(images: Sequence[ImageResult]) -> list[tuple[str, ImageResult]]:
     Images without foreground are shown only where there are no others: they are neither good nor bad by IoU.
     """
     order = sorted(
-        [image for image in images if image.counts.has_foreground] or images, key=lambda image: image.scores.iou
+        [image for image in images if image.counts.has_foreground] or images, key=lambda image: image.summed.scores.iou
     )
     count = len(order)
     if count <= 3 * SHOWN:
