@@ -17,9 +17,9 @@ from mitoseg.evaluation import evaluate, pick_shown
 from mitoseg.inference.model import load_model
 from mitoseg.inference.postprocess import PEAK, find_instances, find_pieces
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.inference.segment import make_wish, segment
+from mitoseg.inference.segment import segment
 from mitoseg.report import format_table, write_report, write_tables
-from mitoseg.training.trainer import fit
+from mitoseg.training.fit import fit
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -175,7 +175,7 @@ def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
     model = load_model(run)
     (auto,) = evaluate(model, [path], every=4)
     (single,) = evaluate(model, [path], every=4, axes="z")
-    _, maps, *_ = segment(model, [path], tmp_path, make_wish(outputs="mask,probability"))
+    _, maps, *_ = segment(model, [path], tmp_path, outputs="mask, format=probability")
     found = tifffile.imread(maps)
     with Dataset(path) as file:
         mask = file[0].mask

@@ -17,7 +17,7 @@ from PIL import Image
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
-from mitoseg.inference.segment import FORMATS, Wish, _targets
+from mitoseg.inference.segment import FORMATS, SegmentOptions, _targets
 from mitoseg.io import blocks
 from mitoseg.io.inputs import KINDS, expand, open_sources
 from mitoseg.io.pictures import PICTURES
@@ -200,7 +200,9 @@ def test_broken_zarr_is_one_line(content: str | dict[str, Any], tmp_path: Path) 
 @pytest.mark.parametrize("suffix", [*PICTURES, ".tif"])
 def test_results_beside_images_are_no_images(kind: str, suffix: str, tmp_path: Path) -> None:
     image = tmp_path / f"a{suffix}"
-    results = [path for path in _targets(tmp_path / "a", image, Wish(kind=kind)).values() if path.suffix in KINDS]
+    results = [
+        path for path in _targets(tmp_path / "a", image, SegmentOptions(format=kind)).values() if path.suffix in KINDS
+    ]
     for path in (image, *results):
         path.touch()
     assert expand([tmp_path]) == [image]
