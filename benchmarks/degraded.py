@@ -21,7 +21,7 @@ from mitoseg.data.sections import mask_of
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import find_pieces
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.metrics import confusion, summarise
+from mitoseg.metrics import ConfusionCounts, confusion, scores, summary
 from pipeline import run_program
 from real_sections import add_real_option, write_sections
 from steps import write_page
@@ -120,10 +120,10 @@ def score(model: Model, way: str, samples: list[Sample], seed: int) -> str:
         rule = model.decoding.at(changed.voxel_size_nm[0])
         found = np.asarray(find_pieces(predict_maps(model, changed.raw, changed.voxel_size_nm), rule)[:] > 0)
         counts.append(confusion(found, mask_of(changed)))
-    summary = summarise(counts)
-    iou, precision, recall = (summary[name] for name in ("iou", "precision", "recall"))
+    pooled = scores(sum(counts, ConfusionCounts()))
+    iou = summary([scores(one).iou for one in counts if one.has_foreground], pooled.iou)
     print(f"{way}: IoU {iou.mean:.3f}", flush=True)
-    return f"{iou.mean:.3f} +- {iou.std:.3f} | {precision.pooled:.2f}, {recall.pooled:.2f}"
+    return f"{iou.mean:.3f} +- {iou.std:.3f} | {pooled.precision:.2f}, {pooled.recall:.2f}"
 
 
 def change(sample: Sample, way: str, rng: np.random.Generator) -> Sample:

@@ -33,11 +33,11 @@ from machine import conditions
 from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_volume
 from mitoseg.config.settings import make_config
-from mitoseg.inference.memory import parse_memory, resident_bytes
+from mitoseg.inference.memory import resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.predictor import predict_source
-from mitoseg.inference.segment import Wish, segment
+from mitoseg.inference.segment import segment
 from mitoseg.inference.sliding_window import importance_map
 from mitoseg.inference.windows import OVERLAP, plan_windows
 from mitoseg.io.inputs import open_sources
@@ -187,7 +187,7 @@ def large(volume: Path, network: str) -> dict[str, float]:
     model = make_model(network)
     model = replace(model, network=Bright(model.network))
     start = now()
-    *_, table = segment(model, [volume], volume.parent / "found", Wish(kind="h5", axes="z", memory=parse_memory("1G")))
+    *_, table = segment(model, [volume], volume.parent / "found", format="h5", axes="z", memory="1G")
     measured = report(0, start)
     with table.open() as lines:
         return {**measured, "objects": sum(1 for _ in lines) - 1}

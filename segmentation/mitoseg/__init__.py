@@ -2,8 +2,13 @@
 
 The front door; each name is imported when it is first used:
 
+    import mitoseg
+
+    mitoseg.fit("train.h5", "runs/first", minutes=13)
     model = mitoseg.load_model("runs/first")
-    mitoseg.segment(model, ["stack.tif"], "masks", voxel_size_nm=(5, 5, 5))
+    paths = mitoseg.segment(model, "stack.tif", "masks", voxel_size_nm=(5, 5, 5), outputs="mask,instances")
+    (result,) = mitoseg.evaluate(model, "labelled.h5")
+    print(result.measured["iou"].mean)
 """
 
 from importlib import import_module
@@ -13,14 +18,14 @@ if TYPE_CHECKING:
     from mitoseg.evaluation.scoring import evaluate
     from mitoseg.inference.model import Model, load_model
     from mitoseg.inference.segment import segment
-    from mitoseg.training.trainer import fit
+    from mitoseg.training.fit import fit
 
 __all__ = ["Model", "evaluate", "fit", "load_model", "segment"]
 
 _HOMES = {
     "Model": "mitoseg.inference.model",
     "evaluate": "mitoseg.evaluation.scoring",
-    "fit": "mitoseg.training.trainer",
+    "fit": "mitoseg.training.fit",
     "load_model": "mitoseg.inference.model",
     "segment": "mitoseg.inference.segment",
 }

@@ -18,8 +18,8 @@ from mitoseg.inference.model import load_model
 from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
 from mitoseg.metrics import InstanceCounts, count_overlaps, instance_counts, instance_scores
 from mitoseg.networks.targets import instance_planes
+from mitoseg.training.fit import fit
 from mitoseg.training.threshold_selection import tune
-from mitoseg.training.trainer import fit
 
 
 @pytest.fixture(scope="module")

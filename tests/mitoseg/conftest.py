@@ -13,7 +13,7 @@ from mitodata import Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.study.study import Study, open_study
-from mitoseg.training.trainer import fit
+from mitoseg.training.fit import fit
 
 
 def draw_sample(seed: int, shape: tuple[int, int, int] = (1, 64, 64), voxel_nm: float = 8.0) -> Sample:

@@ -16,7 +16,8 @@ from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import load_model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
-from mitoseg.training.trainer import fit, resume_settings
+from mitoseg.training.fit import resume_settings
+from mitoseg.training.trainer import FitPlan, train
 from mitoseg.training.tune import tune_run
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -99,7 +100,6 @@ def test_a_run_can_be_tuned_and_gone_on_with(
     assert "threshold" not in load_checkpoint(copied / "last.pt")
     config, sources = resume_settings(copied)
     assert config == parse_config(load_checkpoint(RUN / "last.pt")["config"], "fixture")
-    longer = config.model_copy(update={"steps": 62})
-    result = fit(run=copied, config=longer, resume=True, **sources)
+    result = train(copied, FitPlan(config.model_copy(update={"steps": 62}), sources), resume=True)
     assert result.steps == 62
     assert result.val_iou > 0.85

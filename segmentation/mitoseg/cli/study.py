@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-FILES = click.Path(path_type=Path)
+from mitoseg.cli.options import FILES
+
 EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg study leave-one-out --test epfl=epfl.h5 --test vnc=vnc.h5 --workers 2\n"

@@ -1,7 +1,8 @@
-"""Settings of a fit from TOML files: those of published studies, which ship with the package, and the user's own."""
+"""Files as users name them, and settings of a fit from TOML files: those of published studies, and the user's own."""
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,6 +12,14 @@ from mitodata import RunError
 from mitoseg.config.settings import FitConfig, parse_config
 
 STUDIES = files("mitoseg.config") / "presets"
+
+Paths = str | Path | Sequence[str | Path]
+"""A file, or several."""
+
+
+def as_paths(paths: Paths) -> list[Path]:
+    """A file or several as a list."""
+    return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
 
 
 def study_names() -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 from mitodata import DataError
 from mitoseg.config.settings import FitConfig
@@ -16,13 +15,21 @@ LAST = 4
 """The last validation, which decides for good, looks at up to so many times as many sections as those on the way."""
 
 
-class Sources(TypedDict):
-    """Arguments of `mitoseg.training.trainer.fit` that say where its images come from."""
+@dataclass(frozen=True)
+class Sources:
+    """Where the images of a run come from.
+
+    Attributes:
+        training: labelled HDF5 files; none with a recipe.
+        validation: files that are held out.
+        val_fraction: share of the training data that is held out where there are none, between 0 and 1.
+        recipe: TOML of the recipe that training images are rendered from; "" for none.
+    """
 
     training: Sequence[Path]
-    validation: Sequence[Path]
-    val_fraction: float
-    recipe: str
+    validation: Sequence[Path] = ()
+    val_fraction: float = 0.1
+    recipe: str = ""
 
 
 @dataclass(frozen=True, eq=False)

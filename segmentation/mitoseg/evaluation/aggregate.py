@@ -7,19 +7,9 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from mitoseg.evaluation.catalogue import ALSO_WITHOUT_FOREGROUND, METRICS
-from mitoseg.evaluation.objects import object_values
-from mitoseg.metrics import (
-    ConfusionCounts,
-    InstanceCounts,
-    OutlineCounts,
-    ProbabilityCounts,
-    boundary_f1,
-    calibration_error,
-    rank_scores,
-    scores,
-    summary,
-)
+from mitoseg.evaluation.catalogue import METRICS, read_metrics
+from mitoseg.evaluation.counts import Counts
+from mitoseg.metrics import ConfusionCounts, InstanceCounts, OutlineCounts, ProbabilityCounts, summary
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -46,16 +36,6 @@ class Measured:
     pooled_interval: tuple[float, float]
 
 
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """What of one image adds up over images."""
-
-    pixels: ConfusionCounts
-    outlines: OutlineCounts
-    probabilities: ProbabilityCounts
-    objects: Mapping[float, InstanceCounts]
-
-
 def measure(values: Sequence[Mapping[str, float]], counts: Sequence[Counts]) -> dict[str, Measured]:
     """Summarise images: every metric of `METRICS`, by name.
 
@@ -71,7 +51,7 @@ def measure(values: Sequence[Mapping[str, float]], counts: Sequence[Counts]) -> 
     table = np.array([[row[name] for name in names] for row in values])
     table[~foreground] = nan
     stacked = _Stacked(counts)
-    pooled = stacked.pooled(np.ones(len(counts), np.int64))
+    pooled = read_metrics(stacked.total(np.ones(len(counts), np.int64)))
 
     low = high = np.full(2 * len(names), nan)
     if len(counts) > 1:
@@ -80,11 +60,11 @@ def measure(values: Sequence[Mapping[str, float]], counts: Sequence[Counts]) -> 
         known = ~np.isnan(table)
         with np.errstate(invalid="ignore"):
             means = (weights @ np.where(known, table, 0)) / (weights @ known)
-        together = [[drawn.get(name, nan) for name in names] for drawn in map(stacked.pooled, weights)]
+        together = [list(read_metrics(stacked.total(each)).values()) for each in weights]
         low, high = _percentiles(np.concatenate([means, np.array(together)], axis=1))
     measured = {}
     for place, name in enumerate(names):
-        plain = summary(table[:, place].tolist(), pooled.get(name, nan))
+        plain = summary(table[:, place].tolist(), pooled[name])
         intervals = [(float(low[at]), float(high[at])) for at in (place, place + len(names))]
         measured[name] = Measured(plain.mean, plain.std, plain.pooled, intervals[0], intervals[1])
     return measured
@@ -95,33 +75,22 @@ class _Stacked:
 
     def __init__(self, counts: Sequence[Counts]) -> None:
         self.pixels = np.array([astuple(one.pixels) for one in counts])
-        self.outlines = np.array([astuple(one.outlines) for one in counts])
+        self.outlines = np.array([astuple(one.outline) for one in counts])
         parts = [(one.probabilities.background, one.probabilities.foreground) for one in counts]
         self.histograms = np.array(parts)
         self.totals = np.array([one.probabilities.total for one in counts])
         self.objects = {level: np.array([astuple(one.objects[level]) for one in counts]) for level in (0.5, 0.75)}
 
-    def pooled(self, weights: NDArray[np.int64]) -> dict[str, float]:
-        """Metrics of all images together, the i-th `weights[i]` times; those that do not add up are missing."""
-        pixels = ConfusionCounts(*(weights @ self.pixels).tolist())
+    def total(self, weights: NDArray[np.int64]) -> Counts:
+        """All images together, the i-th `weights[i]` times."""
         background, foreground = np.tensordot(weights, self.histograms, 1)
-        histogram = ProbabilityCounts(background, foreground, weights @ self.totals)
-        ranks = rank_scores(histogram)
-        levels = {level: (weights @ table).tolist() for level, table in self.objects.items()}
-        objects = {
-            level: InstanceCounts(int(row[0]), int(row[1]), int(row[2]), row[3]) for level, row in levels.items()
-        }
-        values = {
-            **vars(scores(pixels)),
-            "boundary_f1": boundary_f1(OutlineCounts(*(weights @ self.outlines).tolist())).f1,
-            "roc_auc": ranks.roc_auc,
-            "average_precision": ranks.average_precision,
-            "calibration_error": calibration_error(histogram),
-            **object_values(objects),
-        }
-        if not pixels.has_foreground:
-            values |= {name: nan for name in values if name not in ALSO_WITHOUT_FOREGROUND}
-        return values
+        rows = {level: (weights @ table).tolist() for level, table in self.objects.items()}
+        return Counts(
+            ConfusionCounts(*(weights @ self.pixels).tolist()),
+            OutlineCounts(*(weights @ self.outlines).tolist()),
+            ProbabilityCounts(background, foreground, weights @ self.totals),
+            {level: InstanceCounts(int(row[0]), int(row[1]), int(row[2]), row[3]) for level, row in rows.items()},
+        )
 
 
 def _percentiles(drawn: Floats) -> tuple[Floats, Floats]:

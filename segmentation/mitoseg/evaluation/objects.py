@@ -16,9 +16,7 @@ from mitoseg.metrics import (
     OverlapCounts,
     PartitionScores,
     count_overlaps,
-    detection_scores,
     instance_counts,
-    instance_scores,
     match_instances,
     partition_scores,
     rank_detections,
@@ -52,33 +50,6 @@ class ObjectResult:
     found: NDArray[np.bool_]
     covered: NDArray[np.float64]
     false_size: NDArray[np.float64]
-
-    @property
-    def values(self) -> dict[str, float]:
-        """Its metrics, by name as in `catalogue`."""
-        return {
-            **object_values(self.counts),
-            "object_ap": detection_scores(self.detections).ap,
-            "voi_split": self.partition.split,
-            "voi_merge": self.partition.merge,
-            "adapted_rand_error": self.partition.adapted_rand_error,
-        }
-
-
-def object_values(counts: dict[float, InstanceCounts]) -> dict[str, float]:
-    """The metrics that follow from numbers of matched objects."""
-    half, strict = instance_scores(counts[0.5]), instance_scores(counts[0.75])
-    return {
-        "object_precision_50": half.precision,
-        "object_recall_50": half.recall,
-        "object_f1_50": half.f1,
-        "object_f1_75": strict.f1,
-        "object_accuracy_50": half.accuracy,
-        "object_accuracy_75": strict.accuracy,
-        "matched_iou_50": half.mean_matched_iou,
-        "panoptic_quality_50": half.panoptic_quality,
-        "panoptic_quality_75": strict.panoptic_quality,
-    }
 
 
 def find_objects(

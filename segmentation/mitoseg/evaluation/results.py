@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, reduce
-from math import isnan, nan
+from math import isnan
 from operator import add
 from pathlib import Path
 
 import numpy as np
 
 from mitodata.hdf5.dataset import Provenance
-from mitoseg.evaluation.aggregate import Counts, Measured, measure
-from mitoseg.evaluation.catalogue import ALSO_WITHOUT_FOREGROUND
+from mitoseg.evaluation.aggregate import Measured, measure
+from mitoseg.evaluation.catalogue import read_metrics
+from mitoseg.evaluation.counts import Counts, Single
 from mitoseg.evaluation.objects import ObjectResult
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.panels import Panel
@@ -25,13 +26,9 @@ from mitoseg.metrics import (
     PossibleIou,
     Presence,
     ProbabilityCounts,
-    Scores,
-    calibration_error,
     compartment_shares,
     possible_iou,
     presence,
-    rank_scores,
-    scores,
 )
 from mitoseg.metrics.curves import mean_iou
 
@@ -75,27 +72,15 @@ class ImageResult:
         """Probability from which on its pixels can be foreground."""
         return self.decoding.threshold
 
-    @property
-    def scores(self) -> Scores:
-        """Its pixel metrics at its threshold."""
-        return scores(self.counts)
+    @cached_property
+    def summed(self) -> Counts:
+        """What of it adds up over images."""
+        return Counts(self.counts, self.boundary.counts, self.probabilities, self.objects.counts)
 
     @cached_property
     def values(self) -> dict[str, float]:
         """All its metrics, by name as in `catalogue.METRICS`; nan where one is not defined."""
-        ranks = rank_scores(self.probabilities)
-        values = {
-            **asdict(self.scores),
-            "boundary_f1": self.boundary.agreement.f1,
-            "hausdorff95_nm": self.boundary.hausdorff95,
-            "roc_auc": ranks.roc_auc,
-            "average_precision": ranks.average_precision,
-            "calibration_error": calibration_error(self.probabilities),
-            **self.objects.values,
-        }
-        if not self.counts.has_foreground:
-            values |= {name: nan for name in values if name not in ALSO_WITHOUT_FOREGROUND}
-        return values
+        return read_metrics(self.summed, Single(self.boundary, self.objects.detections, self.objects.partition))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,11 +164,7 @@ class DatasetResult:
     @cached_property
     def measured(self) -> dict[str, Measured]:
         """Every metric over all images: mean, standard deviation, pooled value, intervals; by name."""
-        counts = [
-            Counts(image.counts, image.boundary.counts, image.probabilities, image.objects.counts)
-            for image in self.images
-        ]
-        return measure([image.values for image in self.images], counts)
+        return measure([image.values for image in self.images], [image.summed for image in self.images])
 
     def threshold_curve(self) -> dict[str, float]:
         """Mean foreground IoU by threshold: what calibration costs. For reading; nothing is chosen by it."""

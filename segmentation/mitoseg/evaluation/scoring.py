@@ -10,10 +10,11 @@ from tqdm import tqdm
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset
+from mitoseg.config.files import Paths, as_paths
 from mitoseg.evaluation.objects import find_objects, profiles, score_objects
 from mitoseg.evaluation.predictions import Predictions, read_image
 from mitoseg.evaluation.results import DatasetResult, ImageResult, Place
-from mitoseg.inference.model import Model
+from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.panels import Panel
@@ -34,8 +35,8 @@ SHOWN = 3
 
 
 def evaluate(
-    model: Model,
-    paths: Sequence[Path],
+    model: Model | Path | str,
+    paths: Paths,
     *,
     every: int = 1,
     tta: int = 1,
@@ -44,26 +45,34 @@ def evaluate(
 ) -> list[DatasetResult]:
     """Score a model on labelled files.
 
+        (result,) = mitoseg.evaluate("runs/first", "labelled.h5")
+        result.measured["iou"].mean, result.measured["iou"].std, result.measured["iou"].pooled
+
     Args:
-        model: from `mitoseg.inference.model.load_model`; its thresholds are used.
-        paths: HDF5 files in the format of `mitodata`.
+        model: from `mitoseg.load_model`, whose thresholds are used; or a run, or a checkpoint.
+        paths: an HDF5 file in the format of `mitodata`, or several.
         every: score only every `every`th image, the first included.
         tta: orientations of each window that are averaged: 1, 4 or 8.
         axes: some of "zyx": what a 2D network says of the slices of a volume across each of them is averaged; "auto" is
             all three where the volume allows it (`inference.orthoplanes.choose_axes`), "z" each section by itself.
         volumes: whether a volume is one image; else each of its sections is one. None: as the network sees them.
 
+    Returns:
+        A result for each file: all metrics by name (`measured`; `mitoseg.evaluation.METRICS` says what they are), and
+        what is known of every image (`images`).
+
     Raises:
         DataError: a file is missing, damaged, unlabelled or empty, or has no slices across these axes.
-        RunError: these are no axes, or not for this network.
+        RunError: there is no such model; these are no axes, or not for this network.
     """
     check_axes(axes)
+    model, files = open_model(model), as_paths(paths)
     whole = model.config.dimensions == 3 if volumes is None else volumes
-    for path in paths:  # all of them, before minutes are spent on the first
+    for path in files:  # all of them, before minutes are spent on the first
         _open(path).close()
     return [
         _evaluate_file(_Scorer(model, tta, axes), name, path, every, whole)
-        for name, path in zip(unique_names(paths), paths, strict=True)
+        for name, path in zip(unique_names(files), files, strict=True)
     ]
 
 
@@ -73,7 +82,7 @@ def pick_shown(images: Sequence[ImageResult]) -> list[tuple[str, ImageResult]]:
     Images without foreground are shown only where there are no others: they are neither good nor bad by IoU.
     """
     order = sorted(
-        [image for image in images if image.counts.has_foreground] or images, key=lambda image: image.scores.iou
+        [image for image in images if image.counts.has_foreground] or images, key=lambda image: image.summed.scores.iou
     )
     count = len(order)
     if count <= 3 * SHOWN:

@@ -92,3 +92,12 @@ def load_model(run: Path | str, device: str = "auto") -> Model:
             f"{path}: weights or thresholds do not fit the settings; fitted by another version, or damaged: fit again"
         ) from error
     return Model(network.eval(), config, decoding, str(run))
+
+
+def open_model(model: Model | Path | str) -> Model:
+    """A model as it is, or the one of a run or a checkpoint.
+
+    Raises:
+        RunError: as `load_model`.
+    """
+    return model if isinstance(model, Model) else load_model(model)

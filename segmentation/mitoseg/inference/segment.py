@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -15,9 +15,10 @@ from tqdm import tqdm
 from mitodata import RunError, VoxelSize
 from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
+from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.measure import measure_objects, table_text
 from mitoseg.inference.memory import parse_memory
-from mitoseg.inference.model import Model
+from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
 from mitoseg.inference.postprocess import find_instances, find_pieces
 from mitoseg.inference.predictor import predict_source
@@ -34,26 +35,40 @@ OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What is wanted of each image.
+class SegmentKeywords(TypedDict, total=False):
+    """Keywords of `segment`, as a user gives them.
 
-    Attributes:
-        outputs: some of `OUTPUTS`; with instances comes a table of them.
-        kind: one of `FORMATS`.
-        voxel_size_nm: (z, y, x) in nm; wins over what files say.
-        dataset: path within HDF5 files that are not of our format, or within Zarr groups.
-        axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged; "auto" is
-            all three where the volume allows it (`mitoseg.inference.orthoplanes.choose_axes`).
-        tta: orientations of each window that are averaged: 1, 4 or 8.
-        memory: bytes that the program may take; None for no limit.
-        overwrite: replace earlier results.
-        square: whether pixels must be square; else they may be longer than wide.
-        ngff: version of OME-Zarr, where results are of that kind.
+    outputs: some of `OUTPUTS`, as a list or as a text such as "mask,instances"; with instances comes a table of them.
+    format: one of `FORMATS`.
+    voxel_size_nm: (z, y, x) in nm; wins over what files say.
+    dataset: path within HDF5 files that are not of our format, or within Zarr groups.
+    axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged; "auto" is all
+        three where the volume allows it (`mitoseg.inference.orthoplanes.choose_axes`).
+    tta: test-time augmentation: orientations of each window that are averaged: 1, 4 or 8.
+    memory: what the program may take: bytes, or a text such as "2G"; None for no limit.
+    overwrite: replace earlier results.
+    square: whether pixels must be square; else they may be longer than wide.
+    ngff: version of OME-Zarr, where results are of that kind.
     """
 
+    outputs: str | Sequence[str]
+    format: str
+    voxel_size_nm: VoxelSize | None
+    dataset: str | None
+    axes: str
+    tta: int
+    memory: str | int | None
+    overwrite: bool
+    square: bool
+    ngff: Version
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """What is wanted of each image, checked; attributes as in `SegmentKeywords`."""
+
     outputs: tuple[str, ...] = OUTPUTS
-    kind: str = "tiff"
+    format: str = "tiff"
     voxel_size_nm: VoxelSize | None = None
     dataset: str | None = None
     axes: str = AUTO
@@ -64,51 +79,62 @@ class Wish:
     ngff: Version = "0.5"
 
 
-def make_wish(outputs: str = ",".join(OUTPUTS), memory: str = "", **settings: Any) -> Wish:
-    """Make a wish of texts as a user types them: `outputs` such as "mask,instances", `memory` such as "2G".
+def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
+    """Check the keywords of `segment`.
 
     Raises:
-        RunError: an output, a size or an axis is none.
+        RunError: an output, a format, a size or an axis is none.
     """
-    names = tuple(name.strip() for name in outputs.split(",") if name.strip())
-    for name in names or ("nothing",):
+    rest: dict[str, Any] = {**keywords}
+    given, memory = rest.pop("outputs", OUTPUTS), rest.pop("memory", None)
+    names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given) if name.strip()]
+    for name in names or ["nothing"]:
         if name not in OUTPUTS:
             near = difflib.get_close_matches(name, OUTPUTS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(OUTPUTS)}"
-            raise RunError(f"outputs {outputs!r}: {name!r} is none; {hint}")
-    check_axes(settings.get("axes", AUTO))
-    return Wish(outputs=names, memory=parse_memory(memory) if memory else None, **settings)
+            raise RunError(f"outputs {given!r}: {name!r} is none; {hint}")
+    limit = parse_memory(memory) if isinstance(memory, str) else memory
+    options = SegmentOptions(outputs=tuple(names), memory=limit, **rest)
+    if options.format not in FORMATS:
+        raise RunError(f"format {options.format!r}; expected one of {', '.join(FORMATS)}")
+    check_axes(options.axes)
+    return options
 
 
-def segment(model: Model, paths: Sequence[Path], folder: Path, wish: Wish) -> list[Path]:
+def segment(
+    model: Model | Path | str, paths: Paths, folder: Path | str, **keywords: Unpack[SegmentKeywords]
+) -> list[Path]:
     """Segment image files; docs/predict.md says what is written.
 
+        mitoseg.segment("runs/first", "stack.tif", "masks", voxel_size_nm=(50, 4, 4), outputs="mask")
+
     Args:
-        model: from `mitoseg.inference.model.load_model`; its thresholds make the mask.
-        paths: files as `mitoseg.io.inputs.open_sources` takes them, and folders of them.
+        model: from `mitoseg.load_model`, whose thresholds make the mask; or a run, or a checkpoint.
+        paths: a file as `mitoseg.io.inputs.open_sources` takes it, a folder of them, or several.
         folder: where the results go; made if it is missing.
-        wish: what is wanted.
+        keywords: see `SegmentKeywords`.
 
     Returns:
-        Paths of the results.
+        Paths of the results, image by image.
 
     Raises:
         DataError: a file cannot be read, or there is no voxel size.
-        RunError: the folder cannot be made or written, results exist already, two images would have results of one
-            name, or memory does not suffice.
+        RunError: there is no such model or keywords make no sense; the folder cannot be made or written, results exist
+            already, two images would have results of one name, or memory does not suffice.
     """
-    paths = expand(paths)
-    names = dict(zip(unique_names(paths), paths, strict=True))
+    options, model, folder = make_options(**keywords), open_model(model), Path(folder)
+    images = expand(as_paths(paths))
+    names = dict(zip(unique_names(images), images, strict=True))
     written: list[Path] = []
     with _made(folder):
         # tqdm shows nothing where there is no terminal (disable=None).
         for name, path in tqdm(names.items(), desc="predict", disable=None):
-            for source in open_sources(path, wish.voxel_size_nm, wish.dataset, square=wish.square):
-                targets = _targets(folder / f"{name}{source.suffix}", path, wish)
-                _check_free(targets, wish)
+            for source in open_sources(path, options.voxel_size_nm, options.dataset, square=options.square):
+                targets = _targets(folder / f"{name}{source.suffix}", path, options)
+                _check_free(targets, options)
                 for target in set(targets.values()).intersection(written):
                     raise RunError(f"{target}: holds results of another image of this call already; name them apart")
-                _segment_source(model, source, targets, wish)
+                _segment_source(model, source, targets, options)
                 written += targets.values()
     return written
 
@@ -134,15 +160,15 @@ def _made(folder: Path) -> Iterator[None]:
                 each.rmdir()
 
 
-def _targets(stem: Path, path: Path, wish: Wish) -> dict[str, Path]:
+def _targets(stem: Path, path: Path, options: SegmentOptions) -> dict[str, Path]:
     """Names of the results of one image, by what they hold."""
-    outputs = [name for name in OUTPUTS if name in wish.outputs]
+    outputs = [name for name in OUTPUTS if name in options.outputs]
     endings = {name: f"_{name}.tif" for name in outputs}
-    if wish.kind == "tiff" and "mask" in outputs and path.suffix.lower() in PICTURES:
+    if options.format == "tiff" and "mask" in outputs and path.suffix.lower() in PICTURES:
         endings["mask"] = "_mask.png"
-    elif wish.kind == "h5":
+    elif options.format == "h5":
         endings = {"everything": "_segmented.h5"}
-    elif wish.kind == "zarr":
+    elif options.format == "zarr":
         endings = {"labels": "_segmented.zarr"} if {"mask", "instances"} & set(outputs) else {}
         endings |= {"probability": "_probability.zarr"} if "probability" in outputs else {}
     if "instances" in outputs:
@@ -150,17 +176,17 @@ def _targets(stem: Path, path: Path, wish: Wish) -> dict[str, Path]:
     return {name: stem.with_name(stem.name + ending) for name, ending in endings.items()}
 
 
-def _check_free(targets: dict[str, Path], wish: Wish) -> None:
+def _check_free(targets: dict[str, Path], options: SegmentOptions) -> None:
     for target in targets.values():
-        if target.exists() and not wish.overwrite:
+        if target.exists() and not options.overwrite:
             raise RunError(f"{target}: exists already; choose another folder, or replace it with --overwrite")
 
 
-def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish: Wish) -> None:
+def _segment_source(model: Model, source: Source, targets: dict[str, Path], options: SegmentOptions) -> None:
     with Scratch(next(iter(targets.values()))) as scratch:
-        maps = predict_source(model, source, scratch, axes=wish.axes, tta=wish.tta, memory=wish.memory)
+        maps = predict_source(model, source, scratch, axes=options.axes, tta=options.tta, memory=options.memory)
         decoding = model.decoding.at(source.thickness_nm)
-        pieces = find_pieces(maps, decoding, scratch, wish.memory)
+        pieces = find_pieces(maps, decoding, scratch, options.memory)
 
         def probability(part: Part) -> NDArray[np.float32]:
             return np.asarray(maps[(0, *part)])
@@ -171,25 +197,25 @@ def _segment_source(model: Model, source: Source, targets: dict[str, Path], wish
             "probability": _layer("probability", source, np.float32, probability),
         }
         if "table" in targets or "everything" in targets:
-            numbers, count = find_instances(maps, pieces, model.config.target, decoding, scratch, wish.memory)
+            numbers, count = find_instances(maps, pieces, model.config.target, decoding, scratch, options.memory)
             dtype = np.uint16 if count < 2**16 else np.uint32
             layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
         if "table" in targets:
             table = measure_objects(layers["instances"], layers["raw"], count)
             write_atomic(targets["table"], table_text(table).encode())
-        _write(targets, layers, model, wish)
+        _write(targets, layers, model, options)
 
 
-def _write(targets: dict[str, Path], layers: dict[str, Layer], model: Model, wish: Wish) -> None:
+def _write(targets: dict[str, Path], layers: dict[str, Layer], model: Model, options: SegmentOptions) -> None:
     for name, target in targets.items():
         if name == "everything":
             provenance = Provenance(source=f"mitoseg predict with {model.name}", instances="predicted")
-            write_hdf5(target, _as_sample(layers, "probability" in wish.outputs), provenance)
+            write_hdf5(target, _as_sample(layers, "probability" in options.outputs), provenance)
         elif name == "labels":
-            labels = [layers[each] for each in ("mask", "instances") if each in wish.outputs]
-            write_zarr(target, layers["raw"], labels, wish.ngff)
+            labels = [layers[each] for each in ("mask", "instances") if each in options.outputs]
+            write_zarr(target, layers["raw"], labels, options.ngff)
         elif target.suffix == ".zarr":
-            write_zarr(target, layers[name], version=wish.ngff)
+            write_zarr(target, layers[name], version=options.ngff)
         elif target.suffix == ".png":
             write_atomic(target, png(Image.fromarray(next(layers[name].slabs())[1][0] * 255)))
         elif target.suffix == ".tif":

@@ -65,19 +65,16 @@ from mitoseg.metrics.overlaps import OverlapCounts, PairOverlaps, count_overlaps
 from mitoseg.metrics.partitions import PartitionScores, partition_scores
 from mitoseg.metrics.summaries import (
     CONVENTION,
-    NEED_FOREGROUND,
     Presence,
     Summary,
     caption,
     presence,
-    summarise,
     summary,
 )
 
 __all__ = [
     "CONVENTION",
     "IOU_THRESHOLDS",
-    "NEED_FOREGROUND",
     "BoundaryF1",
     "BoundaryScores",
     "ClassCounts",
@@ -130,7 +127,6 @@ __all__ = [
     "rank_scores",
     "reliability",
     "scores",
-    "summarise",
     "summary",
     "threshold_curve",
 ]

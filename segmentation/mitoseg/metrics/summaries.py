@@ -1,22 +1,18 @@
 """Many images: means, spread, and the images that have no foreground to find."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from math import isnan, nan
 
 import numpy as np
 
-from mitodata import DataError
-from mitoseg.metrics.counts import ConfusionCounts, Scores, scores
+from mitoseg.metrics.counts import ConfusionCounts, scores
 
 CONVENTION = (
     "Means and standard deviations are over the images whose truth has foreground; there, IoU, Dice, precision and "
     "recall are 0 where nothing is predicted. Images without foreground in the truth count in the pooled values only, "
     "as do the false positives in them. Pixels marked 255 in the truth are left out. Undefined values are null or '-'."
 )
-
-NEED_FOREGROUND = ("iou", "dice", "precision", "recall", "kappa", "mean_iou", "boundary_f1", "hausdorff95_nm")
-"""Metrics that say nothing where the truth has no foreground."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +67,6 @@ def presence(counts: Sequence[ConfusionCounts]) -> Presence:
     """Count images with and without foreground."""
     falsely_found = sum(not image.has_foreground and image.false_positive > 0 for image in counts)
     return Presence(len(counts), sum(image.has_foreground for image in counts), falsely_found)
-
-
-def summarise(counts: Sequence[ConfusionCounts]) -> dict[str, Summary]:
-    """Summarise the metrics of several images, by name; see `CONVENTION` for images without foreground.
-
-    Raises:
-        DataError: there are no images.
-    """
-    if not counts:
-        raise DataError("no images to score; expected at least one")
-    rows = [asdict(scores(image)) for image in counts if image.has_foreground]
-    together = sum(counts, ConfusionCounts())
-    pooled = asdict(scores(together))
-    if not together.has_foreground:
-        pooled |= {name: nan for name in pooled if name in NEED_FOREGROUND}
-    return {field.name: summary([row[field.name] for row in rows], pooled[field.name]) for field in fields(Scores)}
 
 
 def summary(values: Sequence[float], pooled: float) -> Summary:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from mitoseg.evaluation import METRICS, DatasetResult
+from mitoseg.evaluation import BARS, METRICS, DatasetResult
 from mitoseg.report.style import (
     DPI,
     INK,
@@ -23,9 +23,6 @@ from mitoseg.report.style import (
     put_legend_above,
     set_style,
 )
-
-BARS = ("iou", "dice", "precision", "recall", "accuracy", "boundary_f1", "object_f1_50", "average_precision")
-"""Metrics of the bar chart: all from 0 to 1, higher is better."""
 
 ERRORS = {
     "false_objects": ("false objects", "#c2185b"),

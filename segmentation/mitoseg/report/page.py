@@ -17,14 +17,14 @@ from PIL import Image
 
 from mitodata import RunError
 from mitodata.files import write_atomic
-from mitoseg.evaluation import METRICS, DatasetResult, Measured
+from mitoseg.evaluation import COLUMNS, HEADLINE, METRICS, DatasetResult, Measured
 from mitoseg.inference.model import Model
 from mitoseg.io.panels import draw_panel, draw_parts, png
 from mitoseg.metrics import CONVENTION
 from mitoseg.report import charts, probabilities
 from mitoseg.report.provenance import read_run, settings_of
 from mitoseg.report.samples import ImageSet, draw_sheet, image_sets
-from mitoseg.report.tables import COLUMNS, file_stem, over_runs
+from mitoseg.report.tables import file_stem, over_runs
 
 FIGURES = "figures"
 """Folder of the pictures, beside the page."""
@@ -105,6 +105,7 @@ def write_report(
         software=software(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         metrics=METRICS,
+        headline=HEADLINE,
         rows=ROWS,
     )
     write_atomic(report / "index.html", page.encode())

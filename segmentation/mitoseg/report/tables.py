@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mitodata import RunError
 from mitodata.files import write_atomic
-from mitoseg.evaluation import METRICS, DatasetResult, Measured, as_json
+from mitoseg.evaluation import COLUMNS, METRICS, DatasetResult, Measured, as_json
 from mitoseg.metrics import Summary, reliability, summary, threshold_curve
 
 Runs = Sequence[Sequence[DatasetResult]]
@@ -139,18 +139,6 @@ def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
 def _cell(value: float) -> str:
     """Whole numbers as they are, others with six digits, nothing for nan."""
     return "" if isnan(value) else str(value) if isinstance(value, int) else f"{value:.6f}"
-
-
-COLUMNS = {
-    "iou": "IoU",
-    "dice": "Dice",
-    "precision": "Precision",
-    "recall": "Recall",
-    "accuracy": "Accuracy",
-    "kappa": "Kappa",
-    "boundary_f1": "Boundary F1",
-    "calibration_error": "Calibration error",
-}
 
 
 def format_table(results: Sequence[DatasetResult]) -> str:

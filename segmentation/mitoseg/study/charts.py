@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
+from mitoseg.evaluation.catalogue import HEADLINE
 from mitoseg.study.designs import Layout, Level, is_numeric
 from mitoseg.study.effects import LOG_FROM, Effect
-from mitoseg.study.results import GAP, METRIC, REAL, Interval, Outcome, columns_of, interval, summarise
+from mitoseg.study.results import GAP, REAL, Interval, Outcome, columns_of, interval, summarise
 from mitoseg.study.trials import SYNTHETIC
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _series(
     if layout.random:
         by_label = {level.label: place for level, place in zip(levels, places, strict=True)}
         x = [by_label[one.cell.condition.levels[factor].label] for one in outcomes]
-        axes.plot(x, [one.scores[name][METRIC] for one in outcomes], ".", color=colour, label=name)
+        axes.plot(x, [one.scores[name][HEADLINE] for one in outcomes], ".", color=colour, label=name)
         return
     found = [_interval_at(outcomes, layout, factor, level, name) for level in levels]
     kept = [(place, one) for place, one in zip(places, found, strict=True) if one.seeds]
@@ -142,7 +143,7 @@ def _interval_at(outcomes: Sequence[Outcome], layout: Layout, factor: str, level
         label = own[factor].label if factor in own else layout.references[factor]
         # In a grid all factors are in every condition; else only cells in which no other one is changed count.
         if label == level.label and (len(own) == len(layout.factors) or set(own) <= {factor}):
-            values.setdefault(one.cell.seed, []).append(one.scores[name][METRIC])
+            values.setdefault(one.cell.seed, []).append(one.scores[name][HEADLINE])
     return interval([sum(scores) / len(scores) for scores in values.values()])
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from mitoseg.evaluation.catalogue import HEADLINE
 from mitoseg.study.designs import WITHOUT, Layout, is_numeric
-from mitoseg.study.results import METRIC, Outcome
+from mitoseg.study.results import Outcome
 
 Column = NDArray[np.float64]
 LOG_FROM = 10.0
@@ -71,7 +72,7 @@ def rank_effects(outcomes: Sequence[Outcome], layout: Layout, name: str) -> list
     Effects for which there are too few cells have nan for what cannot be said, and come last; with one seed, or one
     that is hardly repeated yet, all have nan for interval and p.
     """
-    scored = [one for one in outcomes if not isnan(one.scores[name][METRIC])]
+    scored = [one for one in outcomes if not isnan(one.scores[name][HEADLINE])]
     scatter = pooled_std(scored, name)
     effects: list[Effect] = []
     for factor, levels in layout.factors.items():
@@ -89,7 +90,7 @@ def pooled_std(outcomes: Sequence[Outcome], name: str) -> float:
     """Standard deviation over seeds within conditions, pooled over all conditions; nan without any repetition."""
     groups: dict[str, list[float]] = {}
     for one in outcomes:
-        groups.setdefault(one.cell.condition.name, []).append(one.scores[name][METRIC])
+        groups.setdefault(one.cell.condition.name, []).append(one.scores[name][HEADLINE])
     freedom = sum(len(values) - 1 for values in groups.values())
     if not freedom:
         return nan
@@ -131,7 +132,7 @@ def _slope(outcomes: Sequence[Outcome], layout: Layout, factor: str, name: str, 
     # Where one factor is changed at a time, cells in which another one is changed say how large the noise is only.
     fit = _coefficient(outcomes, name, scale, _others(outcomes, layout, factor))
     mine = [set(one.cell.condition.levels) in (set(), {factor}, set(layout.factors)) for one in outcomes]
-    std = float(np.std([one.scores[name][METRIC] for one, own in zip(outcomes, mine, strict=True) if own] or [0.0]))
+    std = float(np.std([one.scores[name][HEADLINE] for one, own in zip(outcomes, mine, strict=True) if own] or [0.0]))
     slope = fit.estimate * float(np.std(scale[mine])) / std if fit and std > 0 else nan
     change = f"{min(levels):g} to {max(levels):g}{' (logarithm)' if logarithmic else ''}"
     return _effect(factor, change, fit, span, scatter, slope, sum(mine))
@@ -178,7 +179,7 @@ def _dummies(labels: Sequence[str], without: Sequence[str] = ()) -> list[Column]
 
 def _coefficient(outcomes: Sequence[Outcome], name: str, column: Column, others: Sequence[Column]) -> _Fit | None:
     """Ordinary least squares with a mean, `column` and `others`; None where the cells do not tell `column` apart."""
-    y = np.array([one.scores[name][METRIC] for one in outcomes])
+    y = np.array([one.scores[name][HEADLINE] for one in outcomes])
     rest = np.column_stack([np.ones(len(y)), *others])
     matrix = np.column_stack([column, rest])
     rank = int(np.linalg.matrix_rank(matrix))

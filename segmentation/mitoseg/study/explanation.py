@@ -126,7 +126,7 @@ def explain(model: Model, data: Path, real: Path | None = None) -> Explanation:
     if len(scored) < FEWEST_IMAGES:
         raise RunError(f"{data}: {len(scored)} images with foreground; expected at least {FEWEST_IMAGES} to learn from")
     places = np.array([image.place.sample for image in scored])
-    error = np.array([1 - image.scores.iou for image in scored])
+    error = np.array([1 - image.summed.scores.iou for image in scored])
     drawn = {name: values[places] for name, values in params.items() if np.ptp(values[places]) > 0}
     ridge_r2, forest_r2, knobs = regress(drawn, error)
     found = None if real is None else locate(data, places, error, real, model.config.working_voxel_nm)

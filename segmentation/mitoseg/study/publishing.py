@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from mitodata.files import write_atomic
+from mitoseg.evaluation.catalogue import HEADLINE
 from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Layout, twins
 from mitoseg.study.effects import Effect, is_repeated, rank_effects
@@ -63,6 +64,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
         notes=notes,
         pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
         outcomes=outcomes,
+        headline=HEADLINE,
     )
     write_atomic(folder / PAGE, page.encode())
     return folder / PAGE

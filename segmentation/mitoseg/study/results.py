@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from mitoseg.evaluation.catalogue import COLUMNS, HEADLINE, read_means
 from mitoseg.study.designs import Condition
 from mitoseg.study.trials import SYNTHETIC, Cell, read_result, unique
 
@@ -18,12 +19,6 @@ REAL = "real"
 
 GAP = "gap"
 """The name of synthetic minus real."""
-
-METRIC = "iou"
-"""What conditions are compared by: mean foreground IoU over images."""
-
-METRICS = ("iou", "dice", "precision", "recall", "accuracy", "calibration_error")
-"""What the table of cells holds."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +69,10 @@ def read_outcomes(cells: Sequence[Cell], folder: Path) -> list[Outcome]:
         result = read_result(folder, cell)
         if result is None:
             continue
-        scores = {
-            name: {metric: _mean(values[metric]) for metric in METRICS} for name, values in result["scores"].items()
-        }
+        scores = {name: read_means(values) for name, values in result["scores"].items()}
         tests = [scores[test.name] for test in cell.tests]
-        scores[REAL] = {metric: float(np.mean([test[metric] for test in tests])) for metric in METRICS}
-        scores[GAP] = {metric: scores[SYNTHETIC][metric] - scores[REAL][metric] for metric in METRICS}
+        scores[REAL] = {metric: float(np.mean([test[metric] for test in tests])) for metric in COLUMNS}
+        scores[GAP] = {metric: scores[SYNTHETIC][metric] - scores[REAL][metric] for metric in COLUMNS}
         outcomes.append(Outcome(cell, scores, result["threshold"], result["minutes"], result["code"]))
     return outcomes
 
@@ -91,10 +84,12 @@ def columns_of(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def summarise(outcomes: Sequence[Outcome], conditions: Sequence[Condition]) -> dict[str, dict[str, Interval]]:
-    """Condition -> set -> interval over seeds of `METRIC`; conditions without any outcome have empty ones."""
+    """Condition -> set -> interval over seeds of `HEADLINE`; conditions without any outcome have empty ones."""
     return {
         condition.name: {
-            name: interval([one.scores[name][METRIC] for one in outcomes if one.cell.condition.name == condition.name])
+            name: interval(
+                [one.scores[name][HEADLINE] for one in outcomes if one.cell.condition.name == condition.name]
+            )
             for name in columns_of(outcomes)
         }
         for condition in conditions
@@ -117,7 +112,7 @@ def interval(values: Sequence[float]) -> Interval:
 def as_csv(table: Mapping[str, Mapping[str, Interval]]) -> str:
     """The table for programs: a row a condition; of each set the mean and the ends of the interval."""
     names = list(next(iter(table.values())))
-    header = ["condition", "seeds", *(f"{name}_{METRIC}{part}" for name in names for part in ("", "_low", "_high"))]
+    header = ["condition", "seeds", *(f"{name}_{HEADLINE}{part}" for name in names for part in ("", "_low", "_high"))]
     rows = [
         [
             condition,
@@ -144,12 +139,12 @@ def cells_csv(outcomes: Sequence[Outcome], factors: Sequence[str]) -> str:
     """Every cell on a row: its condition, levels and seed, and all its scores."""
     names = columns_of(outcomes)
     header = ["key", "condition", *factors, "seed", "threshold", "minutes"]
-    header += [f"{name}_{metric}" for name in names for metric in METRICS]
+    header += [f"{name}_{metric}" for name in names for metric in COLUMNS]
     rows = []
     for one in outcomes:
         condition = one.cell.condition
         levels = [condition.levels[factor].label if factor in condition.levels else "" for factor in factors]
-        scores = [_cell(one.scores[name][metric]) for name in names for metric in METRICS]
+        scores = [_cell(one.scores[name][metric]) for name in names for metric in COLUMNS]
         start = [one.cell.key, condition.name, *levels, one.cell.seed]
         rows.append([*start, f"{one.threshold:.2f}", f"{one.minutes:.2f}", *scores])
     return write_csv(header, rows)
@@ -166,8 +161,3 @@ def write_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _cell(value: float) -> str:
     return "" if isnan(value) else f"{value:.4f}"
-
-
-def _mean(values: Mapping[str, float | None]) -> float:
-    mean = values["mean"]
-    return nan if mean is None else mean

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from mitodata.errors import MitoError, RunError
 from mitogen.rendering.workers import Workers, cores
+from mitoseg.evaluation.catalogue import HEADLINE
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish
@@ -154,7 +155,7 @@ def _of_cell(folder: Path) -> Callable[[Cell], str]:
             if result is None
             else "IoU "
             + ", ".join(
-                f"{name} {values['iou']['mean']:.3f}" if values["iou"]["mean"] is not None else f"{name} -"
+                f"{name} {values[HEADLINE]['mean']:.3f}" if values[HEADLINE]["mean"] is not None else f"{name} -"
                 for name, values in result["scores"].items()
             )
         )

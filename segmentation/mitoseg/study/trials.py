@@ -187,7 +187,7 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
 
     from mitoseg.evaluation import as_json, evaluate
     from mitoseg.inference.model import load_model
-    from mitoseg.training.trainer import fit
+    from mitoseg.training.fit import fit
 
     code = code_hash()  # before anybody changes the files
     go_on()  # a pool has a cell or two in its queue that cannot be taken back when the study is stopped

@@ -4,14 +4,13 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from mitodata import RunError
 from mitodata.files import remove_unfinished, write_atomic
-from mitoseg.config.settings import BUDGETS, FitConfig, parse_config
+from mitoseg.config.settings import BUDGETS, FitConfig
 from mitoseg.data import FitData, Sources, make_loader, open_data, open_rendered, read_batches
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.networks.checkpoint import save_checkpoint
@@ -55,29 +54,27 @@ class FitResult:
     leads: bool = True
 
 
-def fit(
-    training: Sequence[Path],
-    run: Path,
-    config: FitConfig,
-    *,
-    validation: Sequence[Path] = (),
-    val_fraction: float = 0.1,
-    recipe: str = "",
-    resume: bool = False,
-) -> FitResult:
-    """Train a network on labelled files or rendered images; leave it, its thresholds and history in folder `run`.
+@dataclass(frozen=True)
+class FitPlan:
+    """What a run is to do.
 
-    The result is the average of the weights at the end of the run, with the thresholds that are best on the validation
-    sections. `best.pt` keeps, for supervised work, the averaged weights that scored best on them.
+    Attributes:
+        config: settings; exactly one of epochs, minutes and steps must be set.
+        sources: where its images come from.
+        notes: what the user should know, one line each.
+    """
+
+    config: FitConfig
+    sources: Sources
+    notes: tuple[str, ...] = ()
+
+
+def train(run: Path, plan: FitPlan, *, resume: bool = False) -> FitResult:
+    """Train a network as planned; leave it, its thresholds and history in folder `run`.
 
     Args:
-        training: HDF5 files in the format of `mitodata`; none with a recipe.
         run: folder, made if it is missing.
-        config: settings; see `FitConfig`. Exactly one of epochs, minutes and steps must be set.
-        validation: files held out; if empty, `val_fraction` of the training data is (see `split_sections`).
-        val_fraction: share that is held out, between 0 and 1.
-        recipe: TOML of a recipe to render from, in the workers and without end; see `resolve_recipe`. Without
-            validation files, images for validation are rendered from another seed.
+        plan: settings and data.
         resume: go on with the run in the folder, on CPU exactly as if it had not been stopped.
 
     Raises:
@@ -85,27 +82,46 @@ def fit(
         DataError: a file is missing, damaged or unlabelled.
         KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after saving.
     """
+    config = plan.config
     if all(getattr(config, name) is None for name in BUDGETS):
         raise RunError("neither epochs nor minutes nor steps are set; expected one of them")
-    started = (run / "config.json").exists() or (run / "last.pt").exists()
+    _check_folder(run, resume)
+    with gather_team(config.device) as team:
+        learner = Learner(config, team)
+        if resume:
+            _restore(learner, run)
+        with open_in_turn(plan.sources, run, config, team) as data, stop_politely() as stop, _memory(config):
+            Session(learner, data, run, stop, plan.notes).work()
+    row = learner.rows[-1]
+    return FitResult(run, learner.step, row.minutes, learner.decoding, row.val_iou, team.leads)
+
+
+def _check_folder(run: Path, resume: bool) -> None:
+    """See that no run is replaced.
+
+    Raises:
+        RunError: the folder holds a run that is not to be resumed, or something else under the name of one.
+    """
     if (run / "last.pt").exists() and not resume:
         raise RunError(f"{run}: holds a run already; add --resume to go on with it, or choose another folder")
     if not resume and (run / "config.json").exists():
         read_settings(run)  # a run that was killed before its first save starts again; no other file is replaced
-    with gather_team(config.device) as team:
-        learner = Learner(config, team)
-        if resume and ((run / "last.pt").exists() or not started):  # killed before its first save: it starts again
-            saved = learner.restore(run / "last.pt")
-            if learner.finished and saved == config:
-                raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
-            if learner.finished and learner.stalled:
-                raise RunError(f"{run}: ended early, no longer improving; a larger budget changes nothing: fit it anew")
-            learner.finished = False
-        sources = Sources(training=training, validation=validation, val_fraction=val_fraction, recipe=recipe)
-        with open_in_turn(sources, run, config, team) as data, stop_politely() as stop, _memory(config):
-            Session(learner, data, run, stop).work()
-    row = learner.rows[-1]
-    return FitResult(run, learner.step, row.minutes, learner.decoding, row.val_iou, team.leads)
+
+
+def _restore(learner: Learner, run: Path) -> None:
+    """Take up where a run stopped.
+
+    Raises:
+        RunError: there is no run, or it has nothing left to do.
+    """
+    if not (run / "last.pt").exists() and (run / "config.json").exists():
+        return  # killed before its first save: it starts again
+    saved = learner.restore(run / "last.pt")
+    if learner.finished and saved == learner.config:
+        raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
+    if learner.finished and learner.stalled:
+        raise RunError(f"{run}: ended early, no longer improving; a larger budget changes nothing: fit it anew")
+    learner.finished = False
 
 
 @contextmanager
@@ -137,17 +153,17 @@ def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> 
     with ExitStack() as stack:
         if not team.leads:
             team.tell(None)
-        if sources["recipe"]:
+        if sources.recipe:
             claim_folder(run, team, stack)
-            data = open_rendered(sources["recipe"], run / "validation.h5", sources["validation"], config)
+            data = open_rendered(sources.recipe, run / "validation.h5", sources.validation, config)
         else:
-            data = open_data(sources["training"], sources["validation"], sources["val_fraction"], config)
+            data = open_data(sources.training, sources.validation, sources.val_fraction, config)
             claim_folder(run, team, stack)
         stack.callback(data.close)
         if team.leads:
             remove_unfinished(run)
             (run / TUNED).unlink(missing_ok=True)  # the fit chooses the thresholds
-            kept: dict[str, Any] = {**sources, "config": config.model_dump()}
+            kept = {**asdict(sources), "config": config.model_dump()}
             for name in ("training", "validation"):
                 kept[name] = [str(Path(path).resolve()) for path in kept[name]]
             write_settings(run, kept)
@@ -170,28 +186,16 @@ def claim_folder(run: Path, team: Team, stack: ExitStack) -> None:
         stack.enter_context(alone_in(run))
 
 
-def resume_settings(run: Path) -> tuple[FitConfig, Sources]:
-    """Settings of the run in folder `run`, and where its images come from.
-
-    Raises:
-        RunError: there is no run in it.
-    """
-    content = read_settings(run)
-    config = parse_config(content["config"], str(run / "config.json"))
-    training, validation = ([Path(path) for path in content[name]] for name in ("training", "validation"))
-    fraction, recipe = float(content["val_fraction"]), str(content.get("recipe", ""))
-    return config, Sources(training=training, validation=validation, val_fraction=fraction, recipe=recipe)
-
-
 class Session:
     """One stretch of training, from where the learner stands to the end of the budget or to a request to stop."""
 
-    def __init__(self, learner: Learner, data: FitData, run: Path, stop: Stop) -> None:
+    def __init__(self, learner: Learner, data: FitData, run: Path, stop: Stop, notes: Sequence[str] = ()) -> None:
         self.learner = learner
         self.team = learner.team
         self.data = data
         self.run = run
         self.stop = stop
+        self.notes = (*notes, *data.notes)
         self.started = time.monotonic() - learner.seconds
         config = learner.config
         steps = config.steps
@@ -217,7 +221,7 @@ class Session:
             progress = stack.enter_context(Progress(f"fit {self.run.name}", silent=not self.team.leads))
             events = stack.enter_context(Events(self.run / "tensorboard", learner.step)) if self.team.leads else None
             progress.score = learner.rows[-1].val_iou if learner.rows else None
-            for note in self.data.notes:
+            for note in self.notes:
                 progress.report(note)
             while True:
                 used, stop = self.team.agree(self.budget.used(learner.step, self._clock()), self.stop.requested)

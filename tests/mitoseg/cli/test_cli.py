@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from mitogen.recipe.recipe import open_recipe
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job
 from mitoseg.cli.main import main
+from mitoseg.cli.predict import predict
 
 
 def mitoseg(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -46,7 +48,7 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == json.loads((tmp_path / "report" / "metrics.json").read_text())
     done = mitoseg(
-        "predict", run, fresh_discs, "-o", tmp_path / "masks", "--outputs", "mask", "--turns", "4", "--peak", "0"
+        "predict", run, fresh_discs, "-o", tmp_path / "masks", "--outputs", "mask", "--tta", "4", "--peak", "0"
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6
@@ -129,3 +131,11 @@ def test_mistakes_are_one_line_and_exit_code_2(
     assert len(message.strip().splitlines()) == 1, message
     assert message.startswith("Error: ")
     assert expected in message
+
+
+def test_the_older_name_of_tta_is_still_taken() -> None:
+    for words, expected in (([], 1), (["--tta", "8"], 8), (["--turns", "4"], 4)):
+        context = predict.make_context("predict", ["run", "a.tif", "-o", "out", *words])
+        assert context.params["tta"] == expected
+        assert "turns" not in context.params
+    assert "--turns" not in predict.get_help(click.Context(predict))

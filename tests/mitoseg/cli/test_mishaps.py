@@ -16,10 +16,10 @@ from mitoseg.data.sources import open_data
 from mitoseg.inference.model import load_model
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.networks.device import pick_device
+from mitoseg.training.fit import fit
 from mitoseg.training.learner import Learner
 from mitoseg.training.monitor import Progress
 from mitoseg.training.run_folder import read_settings
-from mitoseg.training.trainer import fit
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])

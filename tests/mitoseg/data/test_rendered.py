@@ -10,7 +10,8 @@ from mitogen.recipe.recipe import parse_recipe
 from mitoseg.config.settings import FitConfig
 from mitoseg.data import RenderedPatches, make_loader, resolve_recipe
 from mitoseg.data.rendered import dataset_seed, rendered_shape
-from mitoseg.training.trainer import fit, resume_settings
+from mitoseg.training.fit import fit, resume_settings
+from mitoseg.training.trainer import FitPlan, train
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +54,12 @@ def test_images_cover_the_window_at_every_pixel_size(recipe: str, small: FitConf
 def test_a_run_on_a_recipe_goes_on_from_its_folder(recipe: str, small: FitConfig, tmp_path: Path) -> None:
     run = tmp_path / "run"
     config = small.model_copy(update={"epochs": None, "steps": 4, "patch_px": 64})
-    result = fit([], run, config, recipe=recipe)
+    result = fit((), run, config, recipe="blobs")
     assert result.steps == 4
     with Dataset(run / "validation.h5") as held_out:
         assert len(held_out) == 6
         assert held_out.provenance.seed == dataset_seed(config.seed, 1)
     again, sources = resume_settings(run)
-    assert (again, sources["recipe"]) == (config, recipe)
+    assert (again, sources.recipe) == (config, recipe)
     longer = again.model_copy(update={"steps": 6})
-    assert fit(run=run, config=longer, resume=True, **sources).steps == 6
+    assert train(run, FitPlan(longer, sources), resume=True).steps == 6

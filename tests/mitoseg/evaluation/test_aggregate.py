@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from mitoseg.evaluation import METRICS, Measured, measure
-from mitoseg.evaluation.aggregate import Counts
+from mitoseg.evaluation.counts import Counts
 from mitoseg.metrics import IOU_THRESHOLDS, ConfusionCounts, InstanceCounts, OutlineCounts, ProbabilityCounts, scores
 
 

@@ -17,9 +17,9 @@ from mitoseg.evaluation import evaluate, pick_shown
 from mitoseg.inference.model import load_model
 from mitoseg.inference.postprocess import PEAK, find_instances, find_pieces
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.inference.segment import make_wish, segment
+from mitoseg.inference.segment import segment
 from mitoseg.report import format_table, write_report, write_tables
-from mitoseg.training.trainer import fit
+from mitoseg.training.fit import fit
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -127,7 +127,7 @@ def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
     sample = Dataset(fresh_discs)[2]
     assert sample.mask is not None
     prediction = predict_maps(model, sample.raw, sample.voxel_size_nm)[0] >= 0.9
-    assert image.scores.iou == pytest.approx(jaccard_score(sample.mask.ravel(), prediction.ravel()))
+    assert image.summed.scores.iou == pytest.approx(jaccard_score(sample.mask.ravel(), prediction.ravel()))
     assert 0 < image.boundary.agreement.f1 <= 1
     # 64 pixels of 8 nm.
     assert 0 < image.boundary.hausdorff95 < 64 * 8 * 2**0.5
@@ -138,7 +138,7 @@ def test_pictures_are_of_the_worst_median_and_best(run: Path, fresh_discs: Path)
     shown = [float(panel.caption.split("IoU ")[1].split()[0]) for panel in result.panels]
     assert shown == sorted(shown)
     assert len(shown) == 6
-    assert shown[0] == pytest.approx(min(image.scores.iou for image in result.images), abs=1e-3)
+    assert shown[0] == pytest.approx(min(image.summed.scores.iou for image in result.images), abs=1e-3)
 
 
 def test_a_report_that_cannot_be_written_is_named(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
     model = load_model(run)
     (auto,) = evaluate(model, [path], every=4)
     (single,) = evaluate(model, [path], every=4, axes="z")
-    _, maps, *_ = segment(model, [path], tmp_path, make_wish(outputs="mask,probability"))
+    _, maps, *_ = segment(model, [path], tmp_path, outputs="mask, format=probability")
     found = tifffile.imread(maps)
     with Dataset(path) as file:
         mask = file[0].mask

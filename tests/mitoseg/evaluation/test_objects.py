@@ -6,6 +6,7 @@ import pytest
 from mitoseg.evaluation import score_objects
 from mitoseg.evaluation.objects import find_objects, profiles
 from mitoseg.inference.model import load_model
+from mitoseg.metrics import instance_scores
 
 NM = (40.0, 8.0, 8.0)
 
@@ -41,13 +42,13 @@ def test_objects_are_found_missed_and_false() -> None:
     assert objects.covered == pytest.approx([0.9, 0.4, 0])
     assert objects.true_size == pytest.approx([0.0064] * 3)  # 100 pixels of 64 nm2, in um2
     assert sorted(objects.false_size) == pytest.approx([0.00256, 0.0064])
-    assert objects.values["object_f1_50"] == pytest.approx(2 / 6)
-    assert objects.values["object_precision_50"] == pytest.approx(1 / 3)
-    assert objects.values["object_recall_50"] == pytest.approx(1 / 3)
-    assert objects.values["object_accuracy_50"] == pytest.approx(1 / 5)
-    assert objects.values["matched_iou_50"] == pytest.approx(0.9)
-    assert objects.values["panoptic_quality_50"] == pytest.approx(0.9 * 2 / 6)
-    assert objects.values["object_f1_75"] == objects.values["object_f1_50"]
+    half, strict = (instance_scores(objects.counts[level]) for level in (0.5, 0.75))
+    assert half == strict
+    assert half.f1 == pytest.approx(2 / 6)
+    assert half.precision == half.recall == pytest.approx(1 / 3)
+    assert half.accuracy == pytest.approx(1 / 5)
+    assert half.mean_matched_iou == pytest.approx(0.9)
+    assert half.panoptic_quality == pytest.approx(0.9 * 2 / 6)
     # In a volume sizes are volumes.
     deep = [np.repeat(part, 2, 0) for part in (predicted, truth, mask, probability)]
     assert score_objects(*deep, NM).true_size == pytest.approx([200 * 2560e-9] * 3)
@@ -61,4 +62,4 @@ def test_what_is_not_known_is_no_object() -> None:
     mask[0, :10] = 255
     objects = score_objects(predicted, truth, mask, np.ones(truth.shape, np.float32), NM)
     assert len(objects.true_size) == len(objects.false_size) == 0
-    assert objects.values["object_f1_50"] == 1
+    assert instance_scores(objects.counts[0.5]).f1 == 1

@@ -24,7 +24,7 @@ from mitoseg.inference.memory import resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes
 from mitoseg.inference.predictor import predict_maps, predict_source
-from mitoseg.inference.segment import Wish, make_wish, segment
+from mitoseg.inference.segment import make_options, segment
 from mitoseg.inference.sliding_window import importance_map
 from mitoseg.inference.windows import OVERLAP, Tile, Windows, plan_windows
 from mitoseg.io.inputs import open_sources
@@ -200,14 +200,14 @@ def test_memory_bounds_the_orthoplanes(model: Model, write: Callable[..., Path])
 @pytest.mark.parametrize("axes", ["", "zz", "abc", "zyxz", "Z"])
 def test_axes_that_are_none(axes: str) -> None:
     with pytest.raises(RunError, match="expected some of the letters z, y, x, each once"):
-        make_wish(axes=axes)
+        make_options(axes=axes)
 
 
 def test_slices_that_make_no_sense(model: Model, raw: NDArray[np.uint8], tmp_path: Path) -> None:
     def refuse(model: Model, volume: NDArray[np.uint8], size: tuple[float, float, float], reason: str) -> None:
         tifffile.imwrite(tmp_path / "a.tif", volume, photometric="minisblack")
         with pytest.raises((DataError, RunError), match=reason) as caught:
-            segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(voxel_size_nm=size, axes="zyx"))
+            segment(model, [tmp_path / "a.tif"], tmp_path / "out", voxel_size_nm=size, axes="zyx")
         assert "\n" not in str(caught.value)
 
     refuse(model, raw, (50.0, 4.6, 4.6), r"50 x 4\.6 x 4\.6 nm are 10\.9 times as long as wide; .* less than 2")

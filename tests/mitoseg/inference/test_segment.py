@@ -20,7 +20,7 @@ from mitodata.hdf5.dataset import Dataset, Provenance, validate, write_dataset
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import find_instances, find_pieces
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.inference.segment import Wish, make_wish, segment
+from mitoseg.inference.segment import SegmentKeywords, SegmentOptions, make_options, segment
 from mitoseg.io.inputs import expand, open_sources
 from mitoseg.io.pictures import unique_names
 
@@ -52,7 +52,7 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
     Image.fromarray(sample.raw[0]).save(tmp_path / "in" / "a.png")
     tifffile.imwrite(tmp_path / "in" / "b.tif", volume.raw, photometric="minisblack")
     paths = [tmp_path / "in", make_file(sample, volume, name="c")]
-    written = segment(model, paths, tmp_path / "out", Wish(("mask", "probability"), voxel_size_nm=SIZE))
+    written = segment(model, paths, tmp_path / "out", outputs=("mask", "probability"), voxel_size_nm=SIZE)
     masks = [path for path in written if "mask" in path.name]
     assert [path.name for path in masks] == ["a_mask.png", "b_mask.tif", "c-0000_mask.tif", "c-0001_mask.tif"]
     assert sorted(written) == sorted((tmp_path / "out").iterdir())
@@ -79,8 +79,8 @@ def test_pieces_below_the_peak_are_neither_mask_nor_instance(model: Model, volum
     assert len(peaks) > 2
     middle = float(np.mean(peaks[:2]))
     for peak, pieces in ((0.0, len(peaks)), (middle, len(peaks) - 1)):
-        wish = Wish(("mask", "instances"), voxel_size_nm=SIZE)
-        segment(model.with_decoding(0.1, peak), [tmp_path / "a.tif"], tmp_path / str(peak), wish)
+        keywords = SegmentKeywords(outputs=("mask", "instances"), voxel_size_nm=SIZE)
+        segment(model.with_decoding(0.1, peak), [tmp_path / "a.tif"], tmp_path / str(peak), **keywords)
         mask = tifffile.imread(tmp_path / str(peak) / "a_mask.tif") > 0
         found, count = ndimage.label(mask)
         assert count == pieces
@@ -95,8 +95,8 @@ def test_results_of_all_formats_say_the_same_and_can_be_read_again(
     kind: str, model: Model, volume: Sample, make_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     file = make_file(volume, name="v")
-    wish = Wish(kind=kind)
-    written = segment(model, [file], tmp_path, wish)
+    keywords = SegmentKeywords(format=kind)
+    written = segment(model, [file], tmp_path, **keywords)
     maps = predict_maps(model, volume.raw, volume.voxel_size_nm)
     expected = maps[0]
     stored, _ = find_instances(maps, find_pieces(maps, model.decoding), "semantic", model.decoding)
@@ -135,7 +135,7 @@ def metadata_of(node: Path) -> dict[str, Any]:
 def test_an_ome_zarr_says_what_the_specification_wants(
     model: Model, volume: Sample, make_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    segment(model, [make_file(volume, name="v")], tmp_path, Wish(("mask",), kind="zarr"))
+    segment(model, [make_file(volume, name="v")], tmp_path, outputs=("mask",), format="zarr")
     root = zarr.open_group(tmp_path / "v_segmented.zarr", mode="r")
     metadata = root.attrs.asdict()["ome"]
     assert metadata["version"] == "0.5"
@@ -170,25 +170,27 @@ def test_a_volume_in_tiles_is_the_volume_in_one_piece(
 def test_two_images_whose_results_have_one_name_are_told_apart(model: Model, volume: Sample, tmp_path: Path) -> None:
     write_dataset(tmp_path / "x.h5", [volume, volume], Provenance())
     tifffile.imwrite(tmp_path / "x-0000.tif", volume.raw, photometric="minisblack")
-    wish = Wish(("mask",), voxel_size_nm=SIZE, overwrite=True)
+    keywords = SegmentKeywords(outputs=("mask",), voxel_size_nm=SIZE, overwrite=True)
     with pytest.raises(RunError, match=r"x-0000_mask\.tif: holds results of another image of this call already"):
-        segment(model, [tmp_path / "x.h5", tmp_path / "x-0000.tif"], tmp_path / "out", wish)
+        segment(model, [tmp_path / "x.h5", tmp_path / "x-0000.tif"], tmp_path / "out", **keywords)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"x-0000_mask.tif", "x-0001_mask.tif"}
 
 
 def test_results_are_not_overwritten_unasked(model: Model, volume: Sample, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
-    wish = Wish(("mask",), voxel_size_nm=SIZE)
-    (mask,) = segment(model, [tmp_path / "a.tif"], tmp_path, wish)
+    keywords = SegmentKeywords(outputs=("mask",), voxel_size_nm=SIZE)
+    (mask,) = segment(model, [tmp_path / "a.tif"], tmp_path, **keywords)
     mask.write_bytes(b"mine")
     with pytest.raises(RunError, match=r"a_mask\.tif: exists already"):
-        segment(model, [tmp_path / "a.tif"], tmp_path, wish)
+        segment(model, [tmp_path / "a.tif"], tmp_path, **keywords)
     assert mask.read_bytes() == b"mine"
-    segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), voxel_size_nm=SIZE, overwrite=True))
+    segment(model, [tmp_path / "a.tif"], tmp_path, outputs=("mask",), voxel_size_nm=SIZE, overwrite=True)
     assert tifffile.imread(mask).shape == volume.raw.shape
     for kind, name in (("zarr", "a_segmented.zarr"), ("h5", "a_segmented.h5")):
-        segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), kind, SIZE))
-        segment(model, [tmp_path / "a.tif"], tmp_path, Wish(("mask",), kind, SIZE, overwrite=True))
+        segment(model, [tmp_path / "a.tif"], tmp_path, outputs=("mask",), format=kind, voxel_size_nm=SIZE)
+        segment(
+            model, [tmp_path / "a.tif"], tmp_path, outputs=("mask",), format=kind, voxel_size_nm=SIZE, overwrite=True
+        )
         assert (tmp_path / name).exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -206,7 +208,7 @@ def test_what_stops_half_way_leaves_nothing(
 
     monkeypatch.setattr(Layer, "slabs", slabs)
     with pytest.raises(KeyboardInterrupt):
-        segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
+        segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs=("mask",), format=kind, voxel_size_nm=SIZE)
     assert not (tmp_path / "out").exists()
 
 
@@ -223,7 +225,7 @@ def test_a_full_disk_is_one_line(
 
     monkeypatch.setattr(Layer, "slabs", slabs)
     with pytest.raises(DataError, match="No space left on device"):
-        segment(model, [tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), kind, SIZE))
+        segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs=("mask",), format=kind, voxel_size_nm=SIZE)
     assert not (tmp_path / "out").exists()
 
 
@@ -244,7 +246,7 @@ def test_voxel_sizes_come_from_files(tmp_path: Path) -> None:
     datasets = [{"path": "s0", "coordinateTransformations": [scale]}]
     old.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
     for name, dataset in (("ij.tif", None), ("ome.ome.tif", None), ("foreign.h5", "a/b"), ("old.zarr", None)):
-        source = next(open_sources(tmp_path / name, None, dataset, square=False))
+        source = next(open_sources(tmp_path / name, None, dataset))
         assert source.voxel_size_nm == pytest.approx((30, 5, 4)), name
         assert source.shape == (2, 8, 8)
     assert next(open_sources(tmp_path / "ij.tif", (9.0, 9.0, 9.0))).voxel_size_nm == (9.0, 9.0, 9.0)
@@ -279,12 +281,12 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         read(tmp_path / "deep.tif")
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["stack/grey"] = np.zeros((2, 3, 4), np.uint8)
-    with pytest.raises(DataError, match="found stack/grey; name one with --dataset"):
+    with pytest.raises(DataError, match="name one with --dataset: stack/grey"):
         read(tmp_path / "foreign.h5")
-    with pytest.raises(DataError, match="has no dataset x; found stack/grey; name one with --dataset"):
+    with pytest.raises(DataError, match="has no dataset x; name one with --dataset: stack/grey"):
         next(open_sources(tmp_path / "foreign.h5", SIZE, "x"))
     zarr.open_group(tmp_path / "plain.zarr", mode="w").create_array("grey", shape=(2, 3, 4), dtype="uint8")
-    with pytest.raises(DataError, match=r"without OME metadata; name an image or array with --dataset .*: grey"):
+    with pytest.raises(DataError, match="without OME metadata; name an array with --dataset: grey"):
         read(tmp_path / "plain.zarr")
     with pytest.raises(DataError, match="--voxel-size"):
         next(open_sources(tmp_path / "plain.zarr", None, "grey"))
@@ -296,7 +298,7 @@ def test_a_file_cut_short_is_one_line(tmp_path: Path, model: Model) -> None:
     whole = (tmp_path / "cut.tif").read_bytes()
     (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"cut\.tif") as caught:
-        segment(model, [tmp_path / "cut.tif"], tmp_path / "out", Wish(voxel_size_nm=SIZE))
+        segment(model, [tmp_path / "cut.tif"], tmp_path / "out", voxel_size_nm=SIZE)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -306,11 +308,13 @@ def test_a_failure_takes_away_only_what_it_made(tmp_path: Path, model: Model, vo
     (tmp_path / "mine").mkdir()
     for folder in (tmp_path / "mine", tmp_path / "new" / "out", tmp_path / "a.tif" / "out"):
         with pytest.raises((DataError, RunError)):
-            segment(model, [tmp_path / "a.tif"], folder, Wish(voxel_size_nm=SIZE))
+            segment(model, [tmp_path / "a.tif"], folder, voxel_size_nm=SIZE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "mine"]
     tifffile.imwrite(tmp_path / "0.tif", volume.raw, photometric="minisblack")
     with pytest.raises(DataError, match=r"a\.tif"):
-        segment(model, [tmp_path / "0.tif", tmp_path / "a.tif"], tmp_path / "out", Wish(("mask",), voxel_size_nm=SIZE))
+        segment(
+            model, [tmp_path / "0.tif", tmp_path / "a.tif"], tmp_path / "out", outputs=("mask",), voxel_size_nm=SIZE
+        )
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["0_mask.tif"]
 
 
@@ -327,11 +331,17 @@ def test_files_are_looked_for(tmp_path: Path) -> None:
     assert [path.name for path in expand([tmp_path])] == ["1.tif", "2.png"]
 
 
-def test_wishes_that_cannot_be_met() -> None:
+def test_keywords_that_make_no_sense() -> None:
     with pytest.raises(RunError, match="'masks' is none; did you mean mask"):
-        make_wish("masks", "1G")
+        make_options(outputs="masks", memory="1G")
     with pytest.raises(RunError, match="expected some of mask, probability, instances"):
-        make_wish(",", "1G")
+        make_options(outputs=",", memory="1G")
+    with pytest.raises(RunError, match="format 'tif'; expected one of tiff, h5, zarr"):
+        make_options(format="tif")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'voxel_size'"):
+        make_options(**{"voxel_size": SIZE})
+    assert make_options(outputs=["mask"], memory="2G") == SegmentOptions(("mask",), memory=2**31)
+    assert SegmentKeywords.__annotations__.keys() == SegmentOptions.__dataclass_fields__.keys()
 
 
 def test_names_are_unique() -> None:

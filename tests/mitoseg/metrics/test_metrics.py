@@ -15,14 +15,12 @@ from mitodata import DataError
 from mitoseg.metrics import (
     ConfusionCounts,
     Presence,
-    Summary,
     caption,
     class_scores,
     confusion,
     count_classes,
     presence,
     scores,
-    summarise,
 )
 
 TRUTH = hnp.arrays(np.uint8, (3, 4, 5), elements=st.sampled_from([0, 1, 255]))
@@ -99,11 +97,8 @@ def test_a_class_that_does_not_occur_is_not_in_the_mean_iou() -> None:
     assert scores(ConfusionCounts(6, 0, 3, 0)).mean_iou == pytest.approx(6 / 9 / 2)
 
 
-def test_images_without_foreground_are_left_out_of_means_and_said() -> None:
+def test_images_without_foreground_are_said() -> None:
     half, clean, wrong = ConfusionCounts(1, 1, 0, 2), ConfusionCounts(0, 0, 0, 4), ConfusionCounts(0, 2, 0, 2)
-    result = summarise([half, clean, wrong])
-    assert result["iou"] == Summary(0.5, 0.0, 0.25)
-    assert result["accuracy"] == Summary(0.75, 0.0, 9 / 12)
     assert presence([half, clean, wrong]) == Presence(3, 1, 1)
     assert "2 of 3 images have no foreground" in presence([half, clean, wrong]).note
     assert "found in 1 of them" in presence([half, clean, wrong]).note
@@ -113,21 +108,6 @@ def test_images_without_foreground_are_left_out_of_means_and_said() -> None:
         "no foreground in the truth, no px found",
         "no foreground in the truth, 2 px found",
     ]
-
-
-def test_without_any_foreground_nothing_is_perfect() -> None:
-    result = summarise([ConfusionCounts(0, 0, 0, 4), ConfusionCounts(0, 0, 0, 4)])
-    assert all(isnan(result[name].mean) for name in result)
-    assert all(isnan(result[name].pooled) for name in ("iou", "dice", "precision", "recall", "kappa", "mean_iou"))
-    assert result["accuracy"].pooled == result["specificity"].pooled == 1
-
-
-def test_pooled_is_not_the_mean() -> None:
-    result = summarise([ConfusionCounts(1, 0, 0, 3), ConfusionCounts(1, 3, 0, 0)])["iou"]
-    assert result == Summary(mean=0.625, std=pytest.approx(np.std([1, 0.25], ddof=1)), pooled=0.4)
-    assert summarise([ConfusionCounts(1, 1, 0, 0)])["iou"].std == 0
-    with pytest.raises(DataError, match="no images"):
-        summarise([])
 
 
 @given(

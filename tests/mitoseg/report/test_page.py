@@ -19,7 +19,7 @@ from mitoseg.config.settings import make_config
 from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import load_model
 from mitoseg.report import format_runs, write_report, write_tables
-from mitoseg.training.trainer import fit
+from mitoseg.training.fit import fit
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mitoseg.evaluation.catalogue import COLUMNS
 from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Condition, Layout, Level
 from mitoseg.study.effects import holm, pooled_std, rank_effects
-from mitoseg.study.results import GAP, METRICS, REAL, Interval, Outcome, interval
+from mitoseg.study.results import GAP, REAL, Interval, Outcome, interval
 from mitoseg.study.settings import resolve
 from mitoseg.study.trials import SYNTHETIC, Cell, Test
 
@@ -22,7 +23,7 @@ def outcome(levels: dict[str, Level], seed: int, real: float, synthetic: float =
     name = ", ".join(f"{factor} = {level.label}" for factor, level in levels.items()) or "baseline"
     cell = Cell(Condition(name, levels, SETUP), seed, [Test("epfl", Path("epfl.h5"), 1, "")])
     values = {"epfl": real, REAL: real, SYNTHETIC: synthetic, GAP: synthetic - real}
-    return Outcome(cell, {key: dict.fromkeys(METRICS, value) for key, value in values.items()}, 0.5, 1.0, "code")
+    return Outcome(cell, {key: dict.fromkeys(COLUMNS, value) for key, value in values.items()}, 0.5, 1.0, "code")
 
 
 def left_out(effects: dict[str, float], noise: float, seeds: int = 3) -> tuple[list[Outcome], Layout]:
@@ -151,7 +152,7 @@ def test_pictures_are_drawn_where_nothing_has_a_score() -> None:
     outcomes, layout = left_out({"a": 0.1}, noise=0.01)
     for scored in ([], [one for one in outcomes if one.cell.condition.levels]):
         kept = {id(one) for one in scored}
-        unknown = {name: dict.fromkeys(METRICS, nan) for name in ("epfl", REAL, GAP)}
+        unknown = {name: dict.fromkeys(COLUMNS, nan) for name in ("epfl", REAL, GAP)}
         known = [one if id(one) in kept else replace(one, scores={**one.scores, **unknown}) for one in outcomes]
         assert draw_scores(known, layout).startswith(b"\x89PNG")
 

@@ -16,9 +16,10 @@ import pytest
 from study_file import BASE, names
 
 from mitodata.errors import RunError
+from mitoseg.evaluation.catalogue import COLUMNS
 from mitoseg.study import study as study_module
 from mitoseg.study import trials as trials_module
-from mitoseg.study.results import METRICS, read_outcomes
+from mitoseg.study.results import read_outcomes
 from mitoseg.study.study import Study, cluster, missing_cells, run_cells, run_study
 from mitoseg.study.trials import Cell
 from mitoseg.training.process import LOCK, alone_in
@@ -26,7 +27,7 @@ from mitoseg.training.process import LOCK, alone_in
 
 def write_result(study: Study, cell: Cell, iou: float) -> None:
     """A result as if the cell had been run."""
-    scores = {name: {metric: {"mean": iou} for metric in METRICS} for name in ("synthetic", "held")}
+    scores = {name: {metric: {"mean": iou} for metric in COLUMNS} for name in ("synthetic", "held")}
     result = {"key": cell.key, "scores": scores, "threshold": 0.5, "minutes": 1.0, "code": "none"}
     path = trials_module.result_path(study.folder, cell)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import load_model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.networks.checkpoint import load_checkpoint
-from mitoseg.training.trainer import fit
+from mitoseg.training.fit import fit
 
 TINY = ("network=tiny", "patch_px=64", "patch_z_px=16", "batch=2", "validations=1", "augment.elastic_px=1")
 

@@ -18,10 +18,10 @@ from mitoseg.config.settings import FitConfig, parse_config
 from mitoseg.data import Section, SectionFiles
 from mitoseg.inference.model import Model
 from mitoseg.networks.checkpoint import load_checkpoint
+from mitoseg.training.fit import fit, resume_settings
 from mitoseg.training.learner import Learner, warmed_average
 from mitoseg.training.optimiser import learning_rate
 from mitoseg.training.process import LOCK, alone_in, stop_politely
-from mitoseg.training.trainer import fit, resume_settings
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, validate
 
 
@@ -97,7 +97,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     assert not load_checkpoint(tmp_path / "broken" / "last.pt")["finished"]
     config, sources = resume_settings(tmp_path / "broken")
     assert config == tiny
-    fit(run=tmp_path / "broken", config=config, resume=True, **sources)
+    assert sources.validation == [fresh_discs]
+    fit((), tmp_path / "broken", resume=True)
     assert same(tmp_path / "whole", tmp_path / "broken")
     losses = [[row["train_loss"] for row in read_rows(tmp_path / name)] for name in ("whole", "broken")]
     assert losses[0] == losses[1]

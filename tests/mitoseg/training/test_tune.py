@@ -18,7 +18,7 @@ from mitodata.hdf5.layout import THICKNESS
 from mitoseg.cli.main import cli
 from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import load_model
-from mitoseg.inference.segment import make_wish, segment
+from mitoseg.inference.segment import segment
 from mitoseg.io.inputs import open_sources
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.report.provenance import read_run
@@ -79,8 +79,8 @@ def test_prediction_reads_each_section_by_its_thickness_and_keeps_its_voxel_size
     model = load_model(copied)
     rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.9)), peak=0.0)
     changed = replace(model, decoding=rule)
-    segment(changed, [sections], tmp_path / "own", make_wish("mask,probability"))
-    segment(changed, [sections], tmp_path / "told", make_wish("mask", voxel_size_nm=(5.0, 8.0, 8.0)))
+    segment(changed, [sections], tmp_path / "own", outputs="mask, format=probability")
+    segment(changed, [sections], tmp_path / "told", outputs="mask", voxel_size_nm=(5.0, 8.0, 8.0))
     for number in range(4):
         probability = tifffile.imread(tmp_path / "own" / f"sections-{number:04d}_probability.tif")
         mask = tifffile.imread(tmp_path / "own" / f"sections-{number:04d}_mask.tif")

@@ -1,0 +1,60 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mitodata.command_line import Measure
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FILES = click.Path(path_type=Path)
+
+# In the epilogs of commands "\b" keeps click from joining the lines.
+
+AXES = click.option(
+    "--axes",
+    default="auto",
+    show_default=True,
+    help="Slices that a 2D network sees of a volume: across z, or with zyx across each axis, averaged; three times as "
+    "slow. auto is zyx where voxels are about as long as wide and there are enough slices.",
+)
+
+THRESHOLD = click.option(
+    "--threshold",
+    type=Measure(0, 1),
+    help="Probability from which on a pixel can be foreground. [default: the one chosen for sections as thick]",
+)
+PEAK = click.option(
+    "--peak",
+    type=Measure(0, 1),
+    help="Probability that a connected piece of foreground must reach somewhere, or it is dropped; 0 keeps all. "
+    "[default: the one chosen with the threshold, at most 0.6]",
+)
+
+
+def _take_older_name(context: click.Context, _: click.Parameter, text: str | None) -> None:
+    """Let --turns, what --tta was called before, mean the same."""
+    if text is not None:
+        context.params["tta"] = int(text)
+
+
+def tta_option(command: Command) -> Command:
+    """Add --tta to a command."""
+    orientations = click.Choice(["1", "4", "8"])
+    older = click.option(
+        "--turns", type=orientations, hidden=True, expose_value=False, callback=_take_older_name, is_eager=False
+    )
+    option = click.option(
+        "--tta",
+        type=orientations,
+        default="1",
+        show_default=True,
+        is_eager=True,  # before --turns
+        callback=lambda _context, _option, text: int(text),
+        help="Test-time augmentation: orientations of the image that are averaged; with 4 its mirror images, with 8 "
+        "its quarter turns as well. A little better, and as many times as slow.",
+    )
+    return option(older(command))

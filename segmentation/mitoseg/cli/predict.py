@@ -1,0 +1,70 @@
+"""`mitoseg predict`: segment images."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mitoseg.cli.options import AXES, FILES, PEAK, THRESHOLD, tta_option
+
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitoseg predict runs/first stack.tif --voxel-size 5 5 5 -o masks\n"
+    "mitoseg predict runs/first sections/ -o masks --voxel-size 50 4 4 --outputs mask\n"
+    "mitoseg predict runs/first large.zarr -o found --format zarr --memory 4G --tta 8\n"
+)
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("run", type=FILES)
+@click.argument("images", nargs=-1, required=True, type=FILES)
+@click.option("-o", "--output", "folder", required=True, type=FILES, help="Folder of the results; made if missing.")
+@click.option("--outputs", default="mask,probability,instances", show_default=True, help="What is written.")
+@click.option(
+    "--format", type=click.Choice(["tiff", "h5", "zarr"]), default="tiff", show_default=True, help="Of results."
+)
+@click.option(
+    "--ngff",
+    type=click.Choice(["0.4", "0.5"]),
+    default="0.5",
+    show_default=True,
+    help="Version of OME-Zarr, for --format zarr; 0.4 for programs that cannot read Zarr 3.",
+)
+@click.option(
+    "--voxel-size",
+    "voxel_size_nm",
+    type=(float, float, float),
+    metavar="Z Y X",
+    help="In nm; wins over what files say.",
+)
+@click.option(
+    "--non-square-pixels",
+    "square",
+    flag_value=False,
+    default=True,
+    help="Believe a voxel size whose pixels are not square.",
+)
+@click.option(
+    "--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number."
+)
+@THRESHOLD
+@PEAK
+@AXES
+@tta_option
+@click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
+@click.option("--overwrite", is_flag=True, help="Replace earlier results.")
+def predict(
+    run: Path,
+    images: tuple[Path, ...],
+    folder: Path,
+    threshold: float | None,
+    peak: float | None,
+    **settings: Any,
+) -> None:
+    """Segment IMAGES with the model of RUN: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size."""
+    from mitoseg.inference.model import load_model
+    from mitoseg.inference.segment import make_options, segment
+
+    make_options(**settings)  # not after a model was loaded
+    for path in segment(load_model(run).with_decoding(threshold, peak), images, folder, **settings):
+        click.echo(path)
