@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
+from mitodata.hdf5.filters import check_filters
 from mitodata.hdf5.layout import (
     IMAGES,
     SCHEMA_VERSION,
@@ -165,6 +166,8 @@ def _table_problems(file: h5py.File, count: int) -> Iterator[str]:
 def _image_problems(parent: h5py.Group, where: str, stack: tuple[int, ...]) -> Iterator[str]:
     """Check raw, label, mask and compartment of one sample, or of all that are stacked."""
     found = {name: parent[name] for name in IMAGES if isinstance(parent.get(name), h5py.Dataset)}
+    for dataset in found.values():
+        check_filters(dataset)
     if list(found) not in _WHOLE:
         place = where.rstrip("/") or "the file"
         yield f"{place}: holds {', '.join(found) or 'no images'}; expected raw, or raw, label and mask (or compartment)"

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from mitodata.errors import DataError
+from mitodata.hdf5.filters import check_filters
 from mitodata.sample import Sample, VoxelSize
 
 FORMAT_NAME = "mitodata"
@@ -165,10 +166,12 @@ def image_dataset(parent: h5py.Group, name: str) -> h5py.Dataset:
 
     Raises:
         ValueError: something else has that name.
+        DataError: another program packed it with a filter that is not installed.
     """
     found = parent[name]
     if not isinstance(found, h5py.Dataset):
         raise ValueError(f"{name} is no dataset")
+    check_filters(found)
     return found
 
 

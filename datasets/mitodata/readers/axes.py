@@ -1,16 +1,22 @@
-"""Arrays of any order of axes, seen as (Z, Y, X)."""
+"""Arrays of any order of axes, seen as (Z, Y, X), and the parts in which they are read."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
-from mitodata.readers.blocks import Part
 
 Pixels = NDArray[Any]
 """Pixels of any numeric type, as a file holds them."""
+
+STRIP_PX = 2**20
+"""Pixels that are looked at together where only their grey levels count."""
+
+Part = tuple[slice, slice, slice]
+"""A box of a volume: slices in z, y, x without steps."""
 
 _UNNAMED = {2: "yx", 3: "zyx"}
 _NARROW_PX = 4
@@ -135,3 +141,23 @@ def _guess(shape: tuple[int, ...], where: str) -> str:
     if any(length != 1 for length in lead) or len(shape) < 2:
         raise DataError(f"{where}: shape {shape}; expected (Y, X), (Z, Y, X) or (N, Z, Y, X)")
     return "abdefghi"[: len(lead)] + _UNNAMED.get(len(shape), "tzyx")
+
+
+def blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> Iterator[Part]:
+    """Cover a volume with blocks, z slowest."""
+    starts = product(*(range(0, length, edge) for length, edge in zip(shape, edges, strict=True)))
+    for corner in starts:
+        z, y, x = (slice(a, min(a + e, n)) for a, e, n in zip(corner, edges, shape, strict=True))
+        yield z, y, x
+
+
+def strips(shape: tuple[int, int, int], packed: tuple[int, int] = (1, 1)) -> Iterator[Part]:
+    """Cover a volume (Z, Y, X) with whole rows, about `STRIP_PX` pixels at a time and never less than is packed.
+
+    Args:
+        shape: (z, y, x) of the volume, px.
+        packed: sections and rows that are read together.
+    """
+    depth, rows = packed
+    number = max(1, STRIP_PX // (shape[2] * depth))
+    return blocks(shape, (depth, -(-number // rows) * rows, shape[2]))

@@ -10,7 +10,7 @@ import numpy as np
 from mitodata.errors import DataError
 from mitodata.hdf5.filters import check_filters
 from mitodata.hdf5.layout import FORMAT_NAME, sample_count, sample_images, sample_thickness, sample_voxel_size
-from mitodata.hdf5.opening import one_line, open_file, open_hdf5
+from mitodata.hdf5.opening import brief, one_line, open_file, open_hdf5
 from mitodata.readers.axes import Arranged, arrange
 from mitodata.readers.source import Found
 from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
@@ -55,6 +55,9 @@ def find_dataset(file: h5py.File, name: str | None) -> h5py.Dataset:
     found = file.get(name) if name else _guess(file)
     if not isinstance(found, h5py.Dataset):
         what = f"has no dataset {name}" if name else "does not say which of its datasets are the images"
+        link = file.get(name, getlink=True) if name else None
+        if isinstance(link, h5py.ExternalLink):
+            raise DataError(f"{file.filename}: {name} lies in {link.filename}, which is not there")
         names = ", ".join(_names(file)) or "none"
         raise DataError(f"{file.filename}: {what}; found {names}; name one with --dataset (import: --raw)")
     if found.shape is None or found.dtype.kind not in "uifb":
@@ -83,11 +86,16 @@ def dataset_axes(dataset: h5py.Dataset) -> str:
     """Names of the axes, one letter a dimension; empty if the dataset does not say.
 
     Raises:
-        ValueError: it says so, but not as ilastik does.
+        DataError: it says so, but not as ilastik does.
     """
     tags = dataset.attrs.get("axistags")
     if tags is not None:
-        return "".join(str(axis["key"]).lower() for axis in json.loads(tags)["axes"])
+        try:
+            return "".join(str(axis["key"]).lower() for axis in json.loads(tags)["axes"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{dataset.file.filename}: axistags of {dataset.name} are {brief(tags)}; expected those of ilastik"
+            ) from error
     labels = [dimension.label.lower() for dimension in dataset.dims]
     return "".join(labels) if all(len(label) == 1 for label in labels) else ""
 

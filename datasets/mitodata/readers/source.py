@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mitodata.readers.axes import Array, Pixels
-from mitodata.readers.blocks import Part, strips
+from mitodata.readers.axes import Array, Part, Pixels, strips
 from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import Levels, Rows, measure_levels, stretch
 from mitodata.readers.voxel_size import UNKNOWN, Edges

@@ -78,6 +78,8 @@ class _Stack(Arranged):
 
     def __init__(self, path: Path, file: tifffile.TiffFile, series: tifffile.TiffPageSeries, shown: Shown) -> None:
         _check_whole(path, series)
+        if series.dtype.kind not in "buif":
+            raise DataError(f"{path}: holds pixels of type {series.dtype}; expected real numbers")
         axes = _named_axes(path, series)
         if shown is not Shown.STORED:
             check_photometric(series.keyframe)
@@ -88,6 +90,8 @@ class _Stack(Arranged):
         if self.swapped:
             axes = axes.translate(str.maketrans("yx", "xy"))
         array: Any = zarr.open(series.aszarr(level=0), mode="r")
+        if "s" in axes.partition("y")[0] and series.keyframe.photometric == tifffile.PHOTOMETRIC.RGB:
+            _check_planes(path, array, axes)
         super().__init__(array, axes, mirrored=mirrored, show=partial(_show, page=series.keyframe, shown=shown))
 
 
@@ -156,6 +160,22 @@ def _named_axes(path: Path, series: tifffile.TiffPageSeries) -> str:
         f"{path}: shape {series.shape} with axes {series.axes} ({names}); expected (Y, X) or (Z, Y, X): save one "
         "channel alone, or name the axes of a stack of sections ZYX"
     )
+
+
+def _check_planes(path: Path, array: Any, axes: str) -> None:
+    """Check that planes of red, green and blue are no sections: tifffile writes three sections as such planes.
+
+    In grey images the planes are the same. Some rows in the middle tell.
+    """
+    middle = array.shape[axes.index("y")] // 2
+    wanted = {"s": slice(0, 3), "y": slice(middle, middle + 16), "x": slice(None)}
+    rows = np.asarray(array[tuple(wanted.get(axis, 0) for axis in axes)])
+    planes = np.moveaxis(rows, axes.replace("z", "").index("s"), 0)
+    if (planes != planes[0]).any():
+        raise DataError(
+            f"{path}: holds {len(planes)} planes that differ: colours, or sections? write sections with "
+            'photometric="minisblack", colours as one grey image'
+        )
 
 
 def _check_palettes(path: Path, series: tifffile.TiffPageSeries) -> None:

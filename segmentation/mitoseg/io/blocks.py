@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import VoxelSize
-from mitodata.readers.blocks import Part, blocks, strips
+from mitodata.readers.axes import Part, blocks, strips
 
 __all__ = ["Layer", "Part", "block_edges", "blocks", "strips"]
 

@@ -1,7 +1,10 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 from PIL import Image
@@ -162,3 +165,18 @@ def test_contradictions_name_the_file(dataset_file: Path) -> None:
         dataset[2]
     with Dataset(dataset_file) as dataset, pytest.raises(IndexError, match="no sample 8 among 8"):
         dataset.shape(8)  # a mistake of the program, not of the file
+
+
+def test_a_file_of_ours_that_another_program_packed_anew(dataset_file: Path, make_sample: MakeSample) -> None:
+    with h5py.File(dataset_file, "r+") as file:
+        for name in ("raw", "label", "mask"):
+            values, attributes = file[name][()], dict(file[name].attrs)
+            del file[name]
+            file.create_dataset(name, data=values, chunks=(1, 24, 32), **hdf5plugin.Blosc())
+            file[name].attrs.update(attributes)
+    for question, answer in (("Dataset(path)[3].raw.sum()", make_sample(3).raw.sum()), ("validate(path)", [])):
+        program = (
+            f"from mitodata.hdf5.dataset import Dataset, validate; path = {str(dataset_file)!r}; print({question})"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout == f"{answer}\n"

@@ -70,6 +70,12 @@ def test_a_stack_among_pictures_is_no_picture(tmp_path: Path) -> None:
         import_to_file("images", tmp_path, tmp_path / "o.h5", voxel_size_nm=SIZE)
 
 
+def test_sections_that_were_written_as_colours_are_asked_about(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", GREY, photometric="rgb", planarconfig="separate")
+    with pytest.raises(DataError, match=r"a\.tif: holds 3 planes that differ: colours, or sections\?"):
+        next(open_images(tmp_path / "a.tif"))
+
+
 def test_the_number_of_an_image_in_a_tiff(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         for image in (GREY[0, ::2, ::2], GREY[0]):
@@ -106,6 +112,20 @@ def test_a_filter_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: py
         DataError, match=r"/raw is packed with Zstandard \(HDF5 filter 32015\), .*pip install hdf5plugin"
     ):
         next(open_images(tmp_path / "a.h5"))
+
+
+def test_links_and_axes_that_lead_nowhere(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"] = h5py.ExternalLink("gone.h5", "x")
+        file["data"] = GREY
+        file["data"].attrs["axistags"] = "zyx"
+    with pytest.raises(DataError, match=r"a\.h5: raw lies in gone\.h5, which is not there"):
+        next(open_images(tmp_path / "a.h5", "raw"))
+    with pytest.raises(DataError, match=r"a\.h5: axistags of /data are zyx; expected those of ilastik"):
+        next(open_images(tmp_path / "a.h5", "data"))
+    tifffile.imwrite(tmp_path / "c.tif", GREY.astype(np.complex64), photometric="minisblack")
+    with pytest.raises(DataError, match=r"c\.tif: holds pixels of type complex64; expected real numbers"):
+        next(open_images(tmp_path / "c.tif"))
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,19 @@ def test_import(run: Program, tmp_path: Path) -> None:
     assert "exists already" in run.fails("import", "pairs", "real", "--voxel-size", "50", "5", "5", "-o", "real.h5")
 
 
+def test_a_voxel_size_in_another_order_is_asked_about(run: Program, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (24, 32)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    asked = run.fails("import", "images", "a.png", "--voxel-size", "4", "4", "50", "-o", "a.h5")
+    assert "did you mean --voxel-size 50 4 4? if not, add --non-square-pixels" in asked
+    assert not (tmp_path / "a.h5").exists()
+    confirmed = ("--voxel-size", "4", "4", "50", "--non-square-pixels", "-o", "a.h5")
+    assert run("import", "images", "a.png", *confirmed)[0] == 0
+    with Dataset(tmp_path / "a.h5") as dataset:
+        assert dataset.voxel_size_nm(0) == (4, 4, 50)
+        np.testing.assert_array_equal(dataset[0].raw[0], noise)
+
+
 def test_fetch_lists_and_says_licence_citation_and_what_to_do_next(
     run: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:

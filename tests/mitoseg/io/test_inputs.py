@@ -17,7 +17,7 @@ from PIL import Image
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
-from mitodata.readers import blocks
+from mitodata.readers import axes
 from mitoseg.inference.segment import FORMATS, SegmentOptions, _targets
 from mitoseg.io.inputs import KINDS, expand, open_sources
 from mitoseg.io.pictures import PICTURES
@@ -149,7 +149,7 @@ def test_a_large_section_of_many_grey_levels_is_stretched_strip_by_strip(
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("raw", data=stored, chunks=chunks)
     low, high = np.percentile(stored, (0.1, 99.9), method="inverted_cdf").astype(float)
-    monkeypatch.setattr(blocks, "STRIP_PX", 2**13)
+    monkeypatch.setattr(axes, "STRIP_PX", 2**13)
     tracemalloc.start()
     grey = read(tmp_path / "a.h5", "raw")
     most = tracemalloc.get_traced_memory()[1]
