@@ -325,8 +325,7 @@ def predict(
     from mitoseg.inference.segment import make_wish, segment
 
     wish = make_wish(**settings)
-    for path in segment(load_model(run).with_decoding(threshold, peak), images, folder, wish):
-        click.echo(path)
+    segment(load_model(run).with_decoding(threshold, peak), images, folder, wish, report=click.echo)
 
 
 cli.add_command(study)
