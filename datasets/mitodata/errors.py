@@ -12,6 +12,10 @@ class DataError(MitoError):
     """A file or an array is missing, damaged, or not what it claims to be."""
 
 
+class WriteError(DataError):
+    """A file cannot be written: no space, no permission, another writer."""
+
+
 class RecipeError(MitoError):
     """A recipe or a knob is unknown, out of range or impossible."""
 

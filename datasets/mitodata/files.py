@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from secrets import token_hex
 
-from mitodata.errors import DataError
+from mitodata.errors import DataError, WriteError
 
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -56,7 +56,7 @@ def check_replaceable(path: Path, kind: Kind, what: str) -> None:
             raise DataError(f"{path}: is no regular file; choose another name")
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
     if content and not kind(content):
         raise DataError(f"{path}: exists and is not {what}; choose another name, or remove it")
 
@@ -149,7 +149,7 @@ def _checked(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 @cache

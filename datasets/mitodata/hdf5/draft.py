@@ -11,7 +11,7 @@ from typing import Self
 
 import h5py
 
-from mitodata.errors import DataError
+from mitodata.errors import DataError, WriteError
 
 _INDEX_BYTES = 2**18
 
@@ -90,7 +90,7 @@ class Draft:
                         stream.raise_failure()
         except OSError as error:
             reason = "its folder does not exist" if isinstance(error, FileNotFoundError) else error.strerror or error
-            raise DataError(f"{self._path}: cannot be written: {reason}") from error
+            raise WriteError(f"{self._path}: cannot be written: {reason}") from error
 
 
 def _bound_index(file: h5py.File) -> None:
@@ -136,7 +136,7 @@ def _open_alone(path: Path, final: Path) -> int:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
-            raise DataError(f"{final}: another process is writing it") from None
+            raise WriteError(f"{final}: another process is writing it") from None
         except OSError:  # a file system without locks: two writers at once are then not noticed
             return handle
         with suppress(FileNotFoundError):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mitodata.errors import DataError
+from mitodata.readers.names import is_hidden
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
@@ -43,7 +44,7 @@ def subfolders(folder: Path) -> Iterator[Path]:
         children = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
-    return (child for child in children if child.is_dir() and child.name[0] != "." and child.name != "__MACOSX")
+    return (child for child in children if child.is_dir() and not is_hidden(child))
 
 
 def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
@@ -53,7 +54,7 @@ def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]
         DataError: the folder is missing, unreadable, or holds no such file.
     """
     try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.name[0] != "."]
+        files = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and not is_hidden(path)]
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}; expected a folder of images") from error
     if not files:

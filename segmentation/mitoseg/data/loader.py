@@ -3,6 +3,7 @@
 import itertools
 import re
 import signal
+import threading
 from collections.abc import Generator, Iterator
 
 import torch
@@ -59,13 +60,16 @@ def make_loader(
 def read_batches(loader: DataLoader[Tensor]) -> Generator[Tensor]:
     """The batches of a loader; what goes wrong in its workers is said as if it had gone wrong here.
 
+    That a worker died is raised when its batch is awaited, never between two batches.
+
     Raises:
         DataError: a file is damaged, or lacks what the target needs.
         RunError: a worker died, or memory shared with it does not suffice.
     """
     problem: MitoError | None = None
-    batches = iter(loader)
+    batches: Iterator[Tensor] | None = None
     try:
+        batches = _start_workers(loader)
         yield from batches
     except MitoError as error:
         # Workers hand over a text of many lines: "Caught DataError in DataLoader worker process 0." and a traceback.
@@ -78,13 +82,31 @@ def read_batches(loader: DataLoader[Tensor]) -> Generator[Tensor]:
         if not re.search("DataLoader worker|shared memory", str(error)):
             raise
         first = str(error).partition("\n")[0]
-        problem = RunError(f"a process that reads patches died: {first}; take fewer workers (--set workers=0)")
+        problem = RunError(
+            f"a process that reads patches died, perhaps for lack of memory ({first.strip()}); free some, or fit with "
+            "fewer of them (--set workers=0)"
+        )
         error.with_traceback(None)
     finally:
         # Workers take no signal, and the program waits for them at its end: they have to go with their iterator.
         del batches
     if problem:
         raise problem
+
+
+def _start_workers(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
+    """Start the workers of a loader without torch's handler of SIGCHLD.
+
+    It raises wherever the program is when a worker dies, also in the middle of a step, whose weights are then neither
+    the old nor the new ones. A loader that awaits a batch looks after its workers by itself.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        return iter(loader)
+    finally:
+        if main:
+            signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
 
 
 def leave_signals(worker: int) -> None:

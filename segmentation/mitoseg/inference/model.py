@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -34,6 +36,15 @@ class Model:
     config: FitConfig
     decoding: Decoding = field(default_factory=Decoding)
     name: str = ""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of weights and settings (SHA-256), by which a model is known wherever it lies."""
+        digest = sha256(self.config.model_dump_json(exclude={"device"}).encode())
+        for name, weight in sorted(self.network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(weight.cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def device(self) -> torch.device:

@@ -1,142 +1,135 @@
-"""From image files to files of masks, probabilities and instances, whatever the size of the images."""
+"""From image files to files of masks, probabilities and instances, one image after the other."""
 
-import difflib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
-from PIL import Image
 from tqdm import tqdm
 
-from mitodata import RunError, VoxelSize
-from mitodata.files import write_atomic
-from mitodata.hdf5.layout import Provenance
+from mitodata import DataError, RunError, WriteError
+from mitodata.hdf5.layout import software
 from mitoseg.config.files import Paths, as_paths
-from mitoseg.inference.measure import measure_objects, table_text
-from mitoseg.inference.memory import parse_memory
 from mitoseg.inference.model import Model, open_model
-from mitoseg.inference.orthoplanes import AUTO, check_axes
-from mitoseg.inference.postprocess import find_instances, find_pieces
-from mitoseg.inference.predictor import predict_source
-from mitoseg.io.blocks import Layer, Part
+from mitoseg.inference.results import SegmentKeywords, SegmentOptions, make_options, make_results, result_files
 from mitoseg.io.inputs import expand, open_sources
-from mitoseg.io.ome_zarr import Version
-from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
-from mitoseg.io.panels import png
-from mitoseg.io.pictures import PICTURES, unique_names
-from mitoseg.io.scratch import Scratch
+from mitoseg.io.journal import Journal
+from mitoseg.io.pictures import unique_names
 from mitoseg.io.source import Source
 
-OUTPUTS = ("mask", "probability", "instances")
-FORMATS = ("tiff", "h5", "zarr")
+_log = logging.getLogger("mitoseg")
 
-
-class SegmentKeywords(TypedDict, total=False):
-    """Keywords of `segment`, as a user gives them.
-
-    outputs: some of `OUTPUTS`, as a list or as a text such as "mask,instances"; with instances comes a table of them.
-    format: one of `FORMATS`.
-    voxel_size_nm: (z, y, x) in nm; wins over what files say.
-    dataset: path within HDF5 files that are not of our format, or within Zarr groups.
-    axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged; "auto" is all
-        three where the volume allows it (`mitoseg.inference.orthoplanes.choose_axes`).
-    tta: test-time augmentation: orientations of each window that are averaged: 1, 4 or 8.
-    memory: what the program may take: bytes, or a text such as "2G"; None for no limit.
-    overwrite: replace earlier results.
-    square: whether pixels must be square; else they may be longer than wide.
-    ngff: version of OME-Zarr, where results are of that kind.
-    """
-
-    outputs: str | Sequence[str]
-    format: str
-    voxel_size_nm: VoxelSize | None
-    dataset: str | None
-    axes: str
-    tta: int
-    memory: str | int | None
-    overwrite: bool
-    square: bool
-    ngff: Version
-
-
-@dataclass(frozen=True)
-class SegmentOptions:
-    """What is wanted of each image, checked; attributes as in `SegmentKeywords`."""
-
-    outputs: tuple[str, ...] = OUTPUTS
-    format: str = "tiff"
-    voxel_size_nm: VoxelSize | None = None
-    dataset: str | None = None
-    axes: str = AUTO
-    tta: int = 1
-    memory: int | None = None
-    overwrite: bool = False
-    square: bool = True
-    ngff: Version = "0.5"
-
-
-def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
-    """Check the keywords of `segment`.
-
-    Raises:
-        RunError: an output, a format, a size or an axis is none.
-    """
-    rest: dict[str, Any] = {**keywords}
-    given, memory = rest.pop("outputs", OUTPUTS), rest.pop("memory", None)
-    names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given) if name.strip()]
-    for name in names or ["nothing"]:
-        if name not in OUTPUTS:
-            near = difflib.get_close_matches(name, OUTPUTS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(OUTPUTS)}"
-            raise RunError(f"outputs {given!r}: {name!r} is none; {hint}")
-    limit = parse_memory(memory) if isinstance(memory, str) else memory
-    options = SegmentOptions(outputs=tuple(names), memory=limit, **rest)
-    if options.format not in FORMATS:
-        raise RunError(f"format {options.format!r}; expected one of {', '.join(FORMATS)}")
-    check_axes(options.axes)
-    return options
+MOST_LISTED = 20
+"""Images that could not be read are listed up to this number."""
 
 
 def segment(
-    model: Model | Path | str, paths: Paths, folder: Path | str, **keywords: Unpack[SegmentKeywords]
+    model: Model | Path | str,
+    paths: Paths,
+    folder: Path | str,
+    report: Callable[[Path], None] | None = None,
+    **keywords: Unpack[SegmentKeywords],
 ) -> list[Path]:
     """Segment image files; docs/predict.md says what is written.
 
         mitoseg.segment("runs/first", "stack.tif", "masks", voxel_size_nm=(50, 4, 4), outputs="mask")
 
+    Results that are there already, of the same images and settings, stay: a call that was stopped goes on. Of several
+    images those that cannot be read are left out, and said at the end.
+
     Args:
         model: from `mitoseg.load_model`, whose thresholds make the mask; or a run, or a checkpoint.
         paths: a file as `mitoseg.io.inputs.open_sources` takes it, a folder of them, or several.
         folder: where the results go; made if it is missing.
+        report: is told of each file that is written.
         keywords: see `SegmentKeywords`.
 
     Returns:
-        Paths of the results, image by image.
+        Paths of the results that were written now.
 
     Raises:
-        DataError: a file cannot be read, or there is no voxel size.
-        RunError: there is no such model or keywords make no sense; the folder cannot be made or written, results exist
-            already, two images would have results of one name, or memory does not suffice.
+        DataError: a file cannot be read, or there is no voxel size; raised once the other images are done.
+        WriteError: the disk is full, or refuses.
+        RunError: there is no such model or keywords make no sense; the folder cannot be made, results exist already
+            that were made otherwise, two images would have results of one name, or memory does not suffice.
     """
     options, model, folder = make_options(**keywords), open_model(model), Path(folder)
     images = expand(as_paths(paths))
-    names = dict(zip(unique_names(images), images, strict=True))
-    written: list[Path] = []
+    failures: list[DataError] = []
     with _made(folder):
+        work = _Work(model, folder, options, report or (lambda _: None))
         # tqdm shows nothing where there is no terminal (disable=None).
-        for name, path in tqdm(names.items(), desc="predict", disable=None):
-            for source in open_sources(path, options.voxel_size_nm, options.dataset, square=options.square):
-                targets = _targets(folder / f"{name}{source.suffix}", path, options)
-                _check_free(targets, options)
-                for target in set(targets.values()).intersection(written):
-                    raise RunError(f"{target}: holds results of another image of this call already; name them apart")
-                _segment_source(model, source, targets, options)
-                written += targets.values()
-    return written
+        for name, path in tqdm(list(zip(unique_names(images), images, strict=True)), desc="predict", disable=None):
+            try:
+                for source in open_sources(path, options.voxel_size_nm, options.dataset, square=options.square):
+                    work.make(name, source)
+            except WriteError:
+                raise
+            except DataError as error:
+                failures.append(error)
+    if work.done_before:
+        _log.warning("%d done before; to make them again: --overwrite", work.done_before)
+    _raise_failures(failures, len(images), bool(work.written or work.done_before))
+    return work.written
+
+
+class _Work:
+    """Makes the results of one image after the other, unless they are there."""
+
+    def __init__(self, model: Model, folder: Path, options: SegmentOptions, report: Callable[[Path], None]) -> None:
+        self._model, self._folder, self._options, self._report = model, folder, options, report
+        self._journal = Journal(folder, _settings(model, options))
+        self._taken: set[Path] = set()
+        self.written: list[Path] = []
+        self.done_before = 0
+
+    def make(self, name: str, source: Source) -> None:
+        """Make the results of an image under a name, which the file's suffix for it is added to."""
+        files = result_files(self._folder / f"{name}{source.suffix}", source.path, self._options)
+        for file in self._taken.intersection(files.values()):
+            raise RunError(f"{file}: holds results of another image of this call already; name them apart")
+        self._taken.update(files.values())
+        # All are looked at, before the first is replaced.
+        there = [not self._options.overwrite and self._journal.holds(file, source.path) for file in files.values()]
+        if all(there):
+            self.done_before += 1
+            return
+        for file in make_results(self._model, source, files, self._options):
+            self._journal.add(file, source.path)
+            self.written.append(file)
+            self._report(file)
+
+
+def _settings(model: Model, options: SegmentOptions) -> dict[str, Any]:
+    """All that results depend on beside the image."""
+    free = {"format", "memory", "overwrite"} | ({"outputs", "ngff"} if options.format == "tiff" else set())
+    asked = {name: value for name, value in asdict(options).items() if name not in free}
+    return {"software": software(), "model": model.fingerprint, **asdict(model.decoding), **asked}
+
+
+def _raise_failures(failures: Sequence[DataError], images: int, some: bool) -> None:
+    """List the images that were left out.
+
+    Raises:
+        DataError: there are any.
+    """
+    if not failures:
+        return
+    if not some:  # it is the call, not an image, that is wrong
+        others = f" (and none of the other {images - 1} images could be segmented)" if images > 1 else ""
+        raise type(failures[0])(f"{failures[0]}{others}") from failures[0]
+    again = "mend or remove what is wrong, and the same command goes on"
+    if len(failures) == 1:
+        raise type(failures[0])(f"{failures[0]}; the others of {images} images are done: {again}") from failures[0]
+    for failure in failures[:MOST_LISTED]:
+        _log.warning("%s", failure)
+    if len(failures) > MOST_LISTED:
+        _log.warning("... and %d more", len(failures) - MOST_LISTED)
+    raise DataError(
+        f"{len(failures)} of {images} images could not be segmented, listed above; the others are done: {again}"
+    )
 
 
 @contextmanager
@@ -158,76 +151,3 @@ def _made(folder: Path) -> Iterator[None]:
         with suppress(OSError):
             for each in missing:
                 each.rmdir()
-
-
-def _targets(stem: Path, path: Path, options: SegmentOptions) -> dict[str, Path]:
-    """Names of the results of one image, by what they hold."""
-    outputs = [name for name in OUTPUTS if name in options.outputs]
-    endings = {name: f"_{name}.tif" for name in outputs}
-    if options.format == "tiff" and "mask" in outputs and path.suffix.lower() in PICTURES:
-        endings["mask"] = "_mask.png"
-    elif options.format == "h5":
-        endings = {"everything": "_segmented.h5"}
-    elif options.format == "zarr":
-        endings = {"labels": "_segmented.zarr"} if {"mask", "instances"} & set(outputs) else {}
-        endings |= {"probability": "_probability.zarr"} if "probability" in outputs else {}
-    if "instances" in outputs:
-        endings["table"] = "_objects.csv"
-    return {name: stem.with_name(stem.name + ending) for name, ending in endings.items()}
-
-
-def _check_free(targets: dict[str, Path], options: SegmentOptions) -> None:
-    for target in targets.values():
-        if target.exists() and not options.overwrite:
-            raise RunError(f"{target}: exists already; choose another folder, or replace it with --overwrite")
-
-
-def _segment_source(model: Model, source: Source, targets: dict[str, Path], options: SegmentOptions) -> None:
-    with Scratch(next(iter(targets.values()))) as scratch:
-        maps = predict_source(model, source, scratch, axes=options.axes, tta=options.tta, memory=options.memory)
-        decoding = model.decoding.at(source.thickness_nm)
-        pieces = find_pieces(maps, decoding, scratch, options.memory)
-
-        def probability(part: Part) -> NDArray[np.float32]:
-            return np.asarray(maps[(0, *part)])
-
-        layers = {
-            "raw": _layer("raw", source, np.uint8, source.read),
-            "mask": _layer("mask", source, np.uint8, lambda part: pieces[part] > 0),
-            "probability": _layer("probability", source, np.float32, probability),
-        }
-        if "table" in targets or "everything" in targets:
-            numbers, count = find_instances(maps, pieces, model.config.target, decoding, scratch, options.memory)
-            dtype = np.uint16 if count < 2**16 else np.uint32
-            layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
-        if "table" in targets:
-            table = measure_objects(layers["instances"], layers["raw"], count)
-            write_atomic(targets["table"], table_text(table).encode())
-        _write(targets, layers, model, options)
-
-
-def _write(targets: dict[str, Path], layers: dict[str, Layer], model: Model, options: SegmentOptions) -> None:
-    for name, target in targets.items():
-        if name == "everything":
-            provenance = Provenance(source=f"mitoseg predict with {model.name}", instances="predicted")
-            write_hdf5(target, _as_sample(layers, "probability" in options.outputs), provenance)
-        elif name == "labels":
-            labels = [layers[each] for each in ("mask", "instances") if each in options.outputs]
-            write_zarr(target, layers["raw"], labels, options.ngff)
-        elif target.suffix == ".zarr":
-            write_zarr(target, layers[name], version=options.ngff)
-        elif target.suffix == ".png":
-            write_atomic(target, png(Image.fromarray(next(layers[name].slabs())[1][0] * 255)))
-        elif target.suffix == ".tif":
-            write_tiff(target, layers[name], white=255 if name == "mask" else 1)
-
-
-def _layer(name: str, source: Source, dtype: DTypeLike, read: Callable[[Part], NDArray[Any]]) -> Layer:
-    return Layer(name, source.shape, np.dtype(dtype), source.voxel_size_nm, read)
-
-
-def _as_sample(layers: dict[str, Layer], probability: bool) -> list[Layer]:
-    """Layers under their names in our file, where the mask is the foreground of the labels."""
-    numbers = layers["instances"]
-    mask = replace(layers["mask"], read=lambda part: numbers[part] > 0)
-    return [layers["raw"], replace(numbers, name="label"), mask, *([layers["probability"]] if probability else [])]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mitodata import DataError
 from mitodata.readers.inputs import KINDS, PICTURES, one_a_set, open_sources
+from mitodata.readers.names import is_hidden, is_system_file, spell
 from mitodata.readers.ome_zarr import is_zarr
 
 __all__ = ["KINDS", "PICTURES", "expand", "open_sources", "unique_names"]
@@ -20,12 +21,14 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     """Replace folders by the images in them, sorted by name; an OME-Zarr is one image, an OME-TIFF in files too.
 
     What `mitoseg predict` writes is left out of folders: a second run beside the images would segment its own masks.
+    What systems put among images (`._a.png`, `Thumbs.db`) is left out, also where it is named.
 
     Raises:
-        DataError: a file is missing or of an unknown kind, or a folder holds no image.
+        DataError: a file is missing or of an unknown kind, or there is no image.
     """
     found: list[Path] = []
-    for path in paths:
+    named = [path for path in paths if not is_system_file(path)]
+    for path in named:
         if is_zarr(path) or path.is_file():
             found.append(path)
         elif path.is_dir():
@@ -35,12 +38,14 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     for path in found:
         if path.suffix.lower() not in KINDS and not is_zarr(path):
             raise DataError(f"{path}: unknown kind of file; expected one of {', '.join(KINDS)}")
+    if paths and not named:
+        raise DataError(f"{paths[0]}: was made by the system, is no image; expected one of {', '.join(KINDS)}")
     return one_a_set(found)
 
 
 def _images_in(folder: Path) -> list[Path]:
     """The images in a folder, without results of earlier runs."""
-    inside = sorted(each for each in folder.iterdir() if each.suffix.lower() in KINDS)
+    inside = sorted(each for each in folder.iterdir() if each.suffix.lower() in KINDS and not is_hidden(each))
     images = [each for each in inside if not each.name.endswith(RESULTS)]
     if inside and not images:
         raise DataError(
@@ -53,10 +58,10 @@ def _images_in(folder: Path) -> list[Path]:
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """Short names for files: without folder and ending, numbered where that is not unique."""
+    """Short names for files: without folder and ending, in one spelling, numbered where that is not unique."""
     names: list[str] = []
     for path in paths:
-        stem = path.stem.removesuffix(".ome")
+        stem = spell(path.stem).removesuffix(".ome")
         name, number = stem, 2
         while name in names:
             name = f"{stem}-{number}"

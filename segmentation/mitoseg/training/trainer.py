@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from math import ceil
 from pathlib import Path
 
+from torch import Tensor
+
 from mitodata import RunError
 from mitodata.files import remove_unfinished, write_atomic
 from mitoseg.config.settings import BUDGETS, FitConfig
@@ -211,6 +213,7 @@ class Session:
 
         Raises:
             KeyboardInterrupt: a stop was requested; everything is saved.
+            RunError: a process that reads patches died; everything is saved.
         """
         learner, config = self.learner, self.learner.config
         stop_at = None if self.budget.steps is None else self.budget.steps * config.batch
@@ -227,9 +230,7 @@ class Session:
                 used, stop = self.team.agree(self.budget.used(learner.step, self._clock()), self.stop.requested)
                 if stop:
                     self._save()
-                    raise KeyboardInterrupt(
-                        f"stopped after step {learner.step}, all saved; go on with: mitoseg fit --resume -o {self.run}"
-                    )
+                    raise KeyboardInterrupt(f"stopped after step {learner.step}, {self._saved}")
                 if used >= 1 or learner.stalled:
                     break
                 if used >= self._validated() + 1 / config.validations:
@@ -237,7 +238,7 @@ class Session:
                     saved = time.monotonic()
                     continue
                 asked = time.monotonic()
-                windows = next(batches)
+                windows = self._next(batches)
                 self.waited_s += time.monotonic() - asked
                 loss = learner.learn(windows, used)
                 progress.update(used, loss, config.batch)
@@ -252,6 +253,22 @@ class Session:
                 self._save()
             else:
                 self._validate(progress, events)
+
+    def _next(self, batches: Iterator[Tensor]) -> Tensor:
+        """The next batch; if it cannot be had, the state before it is saved.
+
+        Raises:
+            RunError: a process that reads patches died.
+        """
+        try:
+            return next(batches)
+        except RunError as error:
+            self._save()
+            raise RunError(f"{error}; stopped after step {self.learner.step}, {self._saved}") from error
+
+    @property
+    def _saved(self) -> str:
+        return f"all saved; go on with: mitoseg fit --resume -o {self.run}"
 
     def _validated(self) -> float:
         """Share of the budget at which the last validation was."""

@@ -221,6 +221,17 @@ def test_pairs_of_any_kind(tmp_path: Path) -> None:
         read("pairs", tmp_path, voxel_size_nm=(40, 5, 5), as_volume=True)
 
 
+def test_pairs_from_a_mac_are_pairs(tmp_path: Path) -> None:
+    # Letters with accents are spelled in two ways, and each file has a companion that is no image.
+    save(tmp_path / "images" / "Zelle\u0301.png", raw()[0])
+    save(tmp_path / "masks" / "Zell\u00e9.png", mask()[0] * 255)
+    for folder in ("images", "masks", "__MACOSX"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "._Zelle\u0301.png").write_bytes(bytes(80))
+    (sample,) = read("pairs", tmp_path, voxel_size_nm=(40, 5, 5))
+    np.testing.assert_array_equal(sample.mask, mask()[:1])
+
+
 def test_dsb2018_gives_each_mask_a_number(tmp_path: Path) -> None:
     dsb2018(tmp_path)
     first, second = read("dsb2018", tmp_path, voxel_size_nm=(100, 100, 100))

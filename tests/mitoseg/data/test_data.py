@@ -1,11 +1,12 @@
+import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -13,8 +14,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from torch import Tensor
-from torch.utils.data import DataLoader
 
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
@@ -279,11 +278,22 @@ def test_workers_end_when_the_batches_are_closed(discs: Path, tiny: FitConfig) -
     assert not active_children()
 
 
-def test_a_worker_that_dies_is_said_in_one_line() -> None:
-    def loader() -> Iterator[Tensor]:
-        yield torch.zeros(1)
-        raise RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly\nmore")
-
-    with pytest.raises(RunError, match=r"pid\(s\) 7.*workers=0") as caught:
-        list(read_batches(cast("DataLoader[Tensor]", loader())))
+def test_a_worker_that_dies_is_said_in_one_line_when_its_batch_is_awaited(
+    discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)  # s
+    files = SectionFiles([discs])
+    patches = Patches(files, files.sections(), tiny.model_copy(update={"workers": 1}))
+    batches = read_batches(make_loader(patches, 0, None))
+    next(batches)
+    (worker,) = active_children()
+    assert worker.pid
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    # The signal of its death has arrived: in the middle of a step it must not raise.
+    weight = torch.ones(3, requires_grad=True)
+    weight.sum().backward()
+    with pytest.raises(RunError, match=r"a process that reads patches died.*workers=0") as caught:
+        list(batches)
     assert "\n" not in str(caught.value)
+    assert not active_children()

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from mitodata import DataError, RunError, Sample
+from mitodata import DataError, RunError, Sample, WriteError
 from mitodata.hdf5.dataset import Dataset, Provenance, validate, write_dataset
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import find_instances, find_pieces
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.inference.segment import SegmentKeywords, SegmentOptions, make_options, segment
+from mitoseg.inference.results import SegmentKeywords, SegmentOptions, make_options
+from mitoseg.inference.segment import segment
 from mitoseg.io.inputs import expand, open_sources
+from mitoseg.io.journal import JOURNAL
 from mitoseg.io.pictures import unique_names
 
 SIZE = (40.0, 8.0, 8.0)
@@ -44,6 +46,10 @@ def read(path: Path) -> NDArray[np.uint8]:
         return source.read((z, y, x))
 
 
+def results(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name != JOURNAL)
+
+
 def test_masks_and_probabilities_of_all_kinds_of_files(
     model: Model, draw: Callable[..., Sample], make_file: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -55,7 +61,7 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
     written = segment(model, paths, tmp_path / "out", outputs=("mask", "probability"), voxel_size_nm=SIZE)
     masks = [path for path in written if "mask" in path.name]
     assert [path.name for path in masks] == ["a_mask.png", "b_mask.tif", "c-0000_mask.tif", "c-0001_mask.tif"]
-    assert sorted(written) == sorted((tmp_path / "out").iterdir())
+    assert sorted(written) == results(tmp_path / "out")
     mask = np.asarray(Image.open(masks[0]))
     assert set(np.unique(mask)) == {0, 255}
     probability = tifffile.imread(tmp_path / "out" / "a_probability.tif")
@@ -123,7 +129,7 @@ def test_results_of_all_formats_say_the_same_and_can_be_read_again(
     assert again.shape == volume.raw.shape
     assert again.voxel_size_nm == pytest.approx(volume.voxel_size_nm)
     assert len((tmp_path / "v_objects.csv").read_text().splitlines()) == numbers.max() + 1
-    assert sorted(written) == sorted(tmp_path.iterdir())
+    assert sorted(written) == results(tmp_path)
 
 
 def metadata_of(node: Path) -> dict[str, Any]:
@@ -173,7 +179,7 @@ def test_two_images_whose_results_have_one_name_are_told_apart(model: Model, vol
     keywords = SegmentKeywords(outputs=("mask",), voxel_size_nm=SIZE, overwrite=True)
     with pytest.raises(RunError, match=r"x-0000_mask\.tif: holds results of another image of this call already"):
         segment(model, [tmp_path / "x.h5", tmp_path / "x-0000.tif"], tmp_path / "out", **keywords)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"x-0000_mask.tif", "x-0001_mask.tif"}
+    assert [path.name for path in results(tmp_path / "out")] == ["x-0000_mask.tif", "x-0001_mask.tif"]
 
 
 def test_results_are_not_overwritten_unasked(model: Model, volume: Sample, tmp_path: Path) -> None:
@@ -193,6 +199,70 @@ def test_results_are_not_overwritten_unasked(model: Model, volume: Sample, tmp_p
         )
         assert (tmp_path / name).exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def pictures(draw: Callable[..., Sample], tmp_path: Path) -> Path:
+    """A folder as a Mac's ZIP leaves it, of three pictures, one of them damaged."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number, name in enumerate(("a", "c")):
+        Image.fromarray(draw(number).raw[0]).save(folder / f"{name}.png")
+    (folder / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name in ("._a.png", ".hidden.png", "Thumbs.db", ".DS_Store", "desktop.ini"):
+        (folder / name).write_bytes(bytes(80))
+    return folder
+
+
+def test_one_bad_file_of_a_folder_costs_no_other(
+    model: Model, draw: Callable[..., Sample], pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keywords, told = SegmentKeywords(outputs=("mask",), voxel_size_nm=SIZE), list[Path]()
+    with pytest.raises(DataError, match=r"in/b\.png: .*; the others of 3 images are done: mend or remove"):
+        segment(model, [pictures], tmp_path / "out", told.append, **keywords)
+    assert told == results(tmp_path / "out")
+    assert [path.name for path in told] == ["a_mask.png", "c_mask.png"]
+    before = {path: path.stat().st_mtime_ns for path in told}
+    Image.fromarray(draw(2).raw[0]).save(pictures / "b.png")
+    assert [path.name for path in segment(model, [pictures], tmp_path / "out", **keywords)] == ["b_mask.png"]
+    assert {path: path.stat().st_mtime_ns for path in told} == before
+    assert caplog.messages == ["2 done before; to make them again: --overwrite"]
+    with pytest.raises(
+        RunError, match=r"a_mask\.png: exists already, made with other settings \(threshold .*, now 0\.9\)"
+    ):
+        segment(model.with_decoding(0.9), [pictures], tmp_path / "out", **keywords)
+    keywords["overwrite"] = True
+    assert len(segment(model.with_decoding(0.9), [pictures], tmp_path / "out", **keywords)) == 3
+
+
+def test_several_bad_files_are_listed_at_the_end(
+    model: Model, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pictures / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(DataError, match="2 of 3 images could not be segmented, listed above; the others are done"):
+        segment(model, [pictures], tmp_path / "out", outputs=("mask",), voxel_size_nm=SIZE)
+    assert [Path(message.partition(":")[0]).name for message in caplog.messages] == ["b.png", "c.png"]
+    with pytest.raises(DataError, match=r"a\.png: carries no voxel size.*none of the other 2 images"):
+        segment(model, [pictures], tmp_path / "other", outputs=("mask",))
+    assert not (tmp_path / "other").exists()
+
+
+def test_outputs_that_were_left_out_are_made_later(model: Model, volume: Sample, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
+    for outputs, files in ((("mask",), 1), (("mask", "probability"), 2), (("probability",), 0)):
+        made = segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs=outputs, voxel_size_nm=SIZE)
+        assert len(made) == files
+
+
+def test_a_full_disk_ends_the_call(
+    model: Model, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise WriteError("a_mask.png: cannot be written: No space left on device")
+
+    monkeypatch.setattr("mitoseg.inference.results.write_atomic", refuse)
+    with pytest.raises(WriteError, match=r"^a_mask\.png: cannot be written: No space left on device$"):
+        segment(model, [pictures], tmp_path / "out", outputs=("mask",), voxel_size_nm=SIZE)
 
 
 @pytest.mark.parametrize("kind", ["tiff", "h5", "zarr"])
@@ -315,7 +385,7 @@ def test_a_failure_takes_away_only_what_it_made(tmp_path: Path, model: Model, vo
         segment(
             model, [tmp_path / "0.tif", tmp_path / "a.tif"], tmp_path / "out", outputs=("mask",), voxel_size_nm=SIZE
         )
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0_mask.tif"]
+    assert [path.name for path in results(tmp_path / "out")] == ["0_mask.tif"]
 
 
 def test_files_are_looked_for(tmp_path: Path) -> None:
@@ -326,9 +396,13 @@ def test_files_are_looked_for(tmp_path: Path) -> None:
     (tmp_path / "d.xyz").touch()
     with pytest.raises(DataError, match="unknown kind of file"):
         expand([tmp_path / "d.xyz"])
+    (tmp_path / "Thumbs.db").touch()
+    with pytest.raises(DataError, match="was made by the system"):
+        expand([tmp_path / "Thumbs.db"])
     (tmp_path / "2.png").touch()
     (tmp_path / "1.tif").touch()
     assert [path.name for path in expand([tmp_path])] == ["1.tif", "2.png"]
+    assert [path.name for path in expand([tmp_path / "Thumbs.db", tmp_path / "2.png"])] == ["2.png"]
 
 
 def test_keywords_that_make_no_sense() -> None:
@@ -344,9 +418,9 @@ def test_keywords_that_make_no_sense() -> None:
     assert SegmentKeywords.__annotations__.keys() == SegmentOptions.__dataclass_fields__.keys()
 
 
-def test_names_are_unique() -> None:
-    names = unique_names([Path("x/a.h5"), Path("y/a.h5"), Path("b.ome.zarr")])
-    assert names == ["a", "a-2", "b"]
+def test_names_are_unique_and_of_one_spelling() -> None:
+    names = unique_names([Path("x/a.h5"), Path("y/a.h5"), Path("b.ome.zarr"), Path("e\u0301.tif"), Path("\u00e9.tif")])
+    assert names == ["a", "a-2", "b", "\u00e9", "\u00e9-2"]
 
 
 @pytest.mark.parametrize("size", [(0, 5, 5), (5, 5, -1), (float("nan"), 5, 5), (5, 5, 1e30)])

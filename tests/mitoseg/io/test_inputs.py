@@ -18,7 +18,7 @@ from PIL import Image
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers import axes
-from mitoseg.inference.segment import FORMATS, SegmentOptions, _targets
+from mitoseg.inference.results import FORMATS, SegmentOptions, result_files
 from mitoseg.io.inputs import KINDS, expand, open_sources
 from mitoseg.io.pictures import PICTURES
 from mitoseg.metrics import ProbabilityCounts
@@ -201,7 +201,9 @@ def test_broken_zarr_is_one_line(content: str | dict[str, Any], tmp_path: Path) 
 def test_results_beside_images_are_no_images(kind: str, suffix: str, tmp_path: Path) -> None:
     image = tmp_path / f"a{suffix}"
     results = [
-        path for path in _targets(tmp_path / "a", image, SegmentOptions(format=kind)).values() if path.suffix in KINDS
+        path
+        for path in result_files(tmp_path / "a", image, SegmentOptions(format=kind)).values()
+        if path.suffix in KINDS
     ]
     for path in (image, *results):
         path.touch()

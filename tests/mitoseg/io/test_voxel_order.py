@@ -8,7 +8,7 @@ import tifffile
 
 from mitodata import DataError
 from mitoseg.inference.model import load_model
-from mitoseg.inference.segment import make_wish, segment
+from mitoseg.inference.segment import segment
 
 
 def test_pixels_that_are_not_square_are_segmented_if_confirmed(run: Path, tmp_path: Path) -> None:
@@ -16,11 +16,9 @@ def test_pixels_that_are_not_square_are_segmented_if_confirmed(run: Path, tmp_pa
     tifffile.imwrite(tmp_path / "a.tif", grey, photometric="minisblack")
     model, size = load_model(run), (8.0, 8.0, 12.0)
     with pytest.raises(DataError, match="did you mean --voxel-size 12 8 8"):
-        segment(model, [tmp_path / "a.tif"], tmp_path / "out", make_wish("mask", voxel_size_nm=size))
+        segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs="mask", voxel_size_nm=size)
     assert not (tmp_path / "out").exists()
-    (mask,) = segment(
-        model, [tmp_path / "a.tif"], tmp_path / "out", make_wish("mask", voxel_size_nm=size, square=False)
-    )
+    (mask,) = segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs="mask", voxel_size_nm=size, square=False)
     with tifffile.TiffFile(mask) as file:
         assert file.asarray().shape == grey.shape
         tags = file.pages.first.tags

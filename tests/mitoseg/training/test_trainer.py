@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,20 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     assert same(tmp_path / "whole", tmp_path / "broken")
     losses = [[row["train_loss"] for row in read_rows(tmp_path / name)] for name in ("whole", "broken")]
     assert losses[0] == losses[1]
+
+
+def test_a_run_whose_reader_was_killed_has_lost_nothing(
+    tmp_path: Path, discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def four_batches(loader: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+        yield from islice(loader, 4)
+        raise RunError("a process that reads patches died")
+
+    monkeypatch.setattr("mitoseg.training.trainer.read_batches", four_batches)
+    with pytest.raises(RunError, match=r"died; stopped after step 4, all saved; go on with: mitoseg fit --resume"):
+        fit([discs], tmp_path, tiny)
+    saved = load_checkpoint(tmp_path / "last.pt")
+    assert (saved["step"], saved["finished"]) == (4, False)
 
 
 def test_a_finished_run_is_only_continued_with_a_larger_budget(

@@ -8,6 +8,7 @@ from mitodata.importers.importer import Importer, Options
 from mitodata.importers.masks import read_mask
 from mitodata.importers.stack import Stack, match
 from mitodata.readers.inputs import read_pixels
+from mitodata.readers.names import spell
 
 _IMAGES = ("images", "image", "imgs", "img")
 _MASKS = ("masks", "mask", "labels", "label")
@@ -19,7 +20,7 @@ def _find(path: Path, _: Options) -> list[Stack]:
     images, masks = _child(folder, _IMAGES), _child(folder, _MASKS)
     if images is None or masks is None:
         raise DataError(f"{folder}: expected {_EXPECTS}")
-    pairs = match(image_files(images), image_files(masks), lambda file: file.stem)
+    pairs = match(image_files(images), image_files(masks), lambda file: spell(file.stem))
     return [
         Stack(
             name=folder.resolve().name,

@@ -1,0 +1,183 @@
+"""What is wanted of each image, which files its results are, and what is in them."""
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from PIL import Image
+
+from mitodata import RunError, VoxelSize
+from mitodata.files import write_atomic
+from mitodata.hdf5.layout import Provenance
+from mitoseg.inference.measure import measure_objects, table_text
+from mitoseg.inference.memory import parse_memory
+from mitoseg.inference.model import Model
+from mitoseg.inference.orthoplanes import AUTO, check_axes
+from mitoseg.inference.postprocess import find_instances, find_pieces
+from mitoseg.inference.predictor import predict_source
+from mitoseg.io.blocks import Layer, Part
+from mitoseg.io.ome_zarr import Version
+from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
+from mitoseg.io.panels import png
+from mitoseg.io.pictures import PICTURES
+from mitoseg.io.scratch import Scratch
+from mitoseg.io.source import Source
+
+OUTPUTS = ("mask", "probability", "instances")
+FORMATS = ("tiff", "h5", "zarr")
+
+
+class SegmentKeywords(TypedDict, total=False):
+    """Keywords of `segment`, as a user gives them.
+
+    outputs: some of `OUTPUTS`, as a list or as a text such as "mask,instances"; with instances comes a table of them.
+    format: one of `FORMATS`.
+    voxel_size_nm: (z, y, x) in nm; wins over what files say.
+    dataset: path within HDF5 files that are not of our format, or within Zarr groups.
+    axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged; "auto" is all
+        three where the volume allows it (`mitoseg.inference.orthoplanes.choose_axes`).
+    tta: test-time augmentation: orientations of each window that are averaged: 1, 4 or 8.
+    memory: what the program may take: bytes, or a text such as "2G"; None for no limit.
+    overwrite: replace earlier results.
+    square: whether pixels must be square; else they may be longer than wide.
+    ngff: version of OME-Zarr, where results are of that kind.
+    """
+
+    outputs: str | Sequence[str]
+    format: str
+    voxel_size_nm: VoxelSize | None
+    dataset: str | None
+    axes: str
+    tta: int
+    memory: str | int | None
+    overwrite: bool
+    square: bool
+    ngff: Version
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """What is wanted of each image, checked; attributes as in `SegmentKeywords`."""
+
+    outputs: tuple[str, ...] = OUTPUTS
+    format: str = "tiff"
+    voxel_size_nm: VoxelSize | None = None
+    dataset: str | None = None
+    axes: str = AUTO
+    tta: int = 1
+    memory: int | None = None
+    overwrite: bool = False
+    square: bool = True
+    ngff: Version = "0.5"
+
+
+def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
+    """Check the keywords of `segment`.
+
+    Raises:
+        RunError: an output, a format, a size or an axis is none.
+    """
+    rest: dict[str, Any] = {**keywords}
+    given, memory = rest.pop("outputs", OUTPUTS), rest.pop("memory", None)
+    names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given) if name.strip()]
+    for name in names or ["nothing"]:
+        if name not in OUTPUTS:
+            near = difflib.get_close_matches(name, OUTPUTS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(OUTPUTS)}"
+            raise RunError(f"outputs {given!r}: {name!r} is none; {hint}")
+    limit = parse_memory(memory) if isinstance(memory, str) else memory
+    options = SegmentOptions(outputs=tuple(names), memory=limit, **rest)
+    if options.format not in FORMATS:
+        raise RunError(f"format {options.format!r}; expected one of {', '.join(FORMATS)}")
+    check_axes(options.axes)
+    return options
+
+
+def result_files(stem: Path, path: Path, options: SegmentOptions) -> dict[str, Path]:
+    """Names of the results of one image, by what they hold."""
+    outputs = [name for name in OUTPUTS if name in options.outputs]
+    endings = {name: f"_{name}.tif" for name in outputs}
+    if options.format == "tiff" and "mask" in outputs and path.suffix.lower() in PICTURES:
+        endings["mask"] = "_mask.png"
+    elif options.format == "h5":
+        endings = {"everything": "_segmented.h5"}
+    elif options.format == "zarr":
+        endings = {"labels": "_segmented.zarr"} if {"mask", "instances"} & set(outputs) else {}
+        endings |= {"probability": "_probability.zarr"} if "probability" in outputs else {}
+    if "instances" in outputs:
+        endings["table"] = "_objects.csv"
+    return {name: stem.with_name(stem.name + ending) for name, ending in endings.items()}
+
+
+def make_results(model: Model, source: Source, files: dict[str, Path], options: SegmentOptions) -> Iterator[Path]:
+    """Segment one image and write its results.
+
+    Args:
+        model: what segments.
+        source: the image or volume.
+        files: from `result_files`.
+        options: what is wanted.
+
+    Yields:
+        Each file once it is whole.
+
+    Raises:
+        DataError: the image cannot be read.
+        WriteError: the disk is full, or refuses.
+        RunError: memory does not suffice.
+    """
+    with Scratch(next(iter(files.values()))) as scratch:
+        maps = predict_source(model, source, scratch, axes=options.axes, tta=options.tta, memory=options.memory)
+        decoding = model.decoding.at(source.thickness_nm)
+        pieces = find_pieces(maps, decoding, scratch, options.memory)
+
+        def probability(part: Part) -> NDArray[np.float32]:
+            return np.asarray(maps[(0, *part)])
+
+        layers = {
+            "raw": _layer("raw", source, np.uint8, source.read),
+            "mask": _layer("mask", source, np.uint8, lambda part: pieces[part] > 0),
+            "probability": _layer("probability", source, np.float32, probability),
+        }
+        if "table" in files or "everything" in files:
+            numbers, count = find_instances(maps, pieces, model.config.target, decoding, scratch, options.memory)
+            dtype = np.uint16 if count < 2**16 else np.uint32
+            layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
+        for name, file in files.items():
+            if name != "table":
+                _write(name, file, layers, model, options)
+                yield file
+        if "table" in files:
+            table = measure_objects(layers["instances"], layers["raw"], count)
+            write_atomic(files["table"], table_text(table).encode())
+            yield files["table"]
+
+
+def _write(name: str, file: Path, layers: dict[str, Layer], model: Model, options: SegmentOptions) -> None:
+    if name == "everything":
+        provenance = Provenance(source=f"mitoseg predict with {model.name}", instances="predicted")
+        write_hdf5(file, _as_sample(layers, "probability" in options.outputs), provenance)
+    elif name == "labels":
+        labels = [layers[each] for each in ("mask", "instances") if each in options.outputs]
+        write_zarr(file, layers["raw"], labels, options.ngff)
+    elif file.suffix == ".zarr":
+        write_zarr(file, layers[name], version=options.ngff)
+    elif file.suffix == ".png":
+        write_atomic(file, png(Image.fromarray(next(layers[name].slabs())[1][0] * 255)))
+    elif file.suffix == ".tif":
+        write_tiff(file, layers[name], white=255 if name == "mask" else 1)
+
+
+def _layer(name: str, source: Source, dtype: DTypeLike, read: Callable[[Part], NDArray[Any]]) -> Layer:
+    return Layer(name, source.shape, np.dtype(dtype), source.voxel_size_nm, read)
+
+
+def _as_sample(layers: dict[str, Layer], probability: bool) -> list[Layer]:
+    """Layers under their names in our file, where the mask is the foreground of the labels."""
+    numbers = layers["instances"]
+    mask = replace(layers["mask"], read=lambda part: numbers[part] > 0)
+    return [layers["raw"], replace(numbers, name="label"), mask, *([layers["probability"]] if probability else [])]
