@@ -15,11 +15,17 @@ from secrets import token_hex
 
 from mitodata.errors import DataError
 
+_SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "$recycle.bin"})
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 Kind = Callable[[bytes], bool]
 """Whether the content of a file is of a kind that may be replaced by another one of it."""
+
+
+def is_system_file(path: Path) -> bool:
+    """Whether a file or folder is hidden, or one that macOS and Windows leave among the user's own."""
+    return path.name.startswith(".") or path.name.lower() in _SYSTEM
 
 
 def is_png(content: bytes) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mitodata.errors import DataError
-from mitodata.files import beside, remove_unfinished, source_hash, write_atomic, write_together
+from mitodata.files import beside, is_system_file, remove_unfinished, source_hash, write_atomic, write_together
 
 
 def names(folder: Path) -> list[str]:
@@ -112,3 +112,9 @@ def test_the_hash_of_sources_changes_with_every_module(tmp_path: Path, monkeypat
         source_hash.cache_clear()
         hashes.add(source_hash("one_package", "two_package"))
     assert len(hashes) == 2
+
+
+@pytest.mark.parametrize("name", ["._a.png", ".DS_Store", "Thumbs.db", "thumbs.db", "desktop.ini", "__MACOSX"])
+def test_files_of_the_system_are_known(name: str) -> None:
+    assert is_system_file(Path("folder", name))
+    assert not is_system_file(Path(".folder", name.strip("._") + "1.png"))

@@ -1,10 +1,12 @@
 """Finding the folders of a layout, also inside the one folder that archives often add, and the images in them."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mitodata.errors import DataError
+from mitodata.files import is_system_file
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
@@ -38,22 +40,22 @@ def locate(path: Path, fits: Callable[[Path], bool], wanted: str) -> Path:
 
 
 def subfolders(folder: Path) -> Iterator[Path]:
-    """List the folders in a folder by name; hidden ones and what macOS puts into archives are left out."""
+    """List the folders in a folder by name; those of the system are left out."""
     try:
         children = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
-    return (child for child in children if child.is_dir() and child.name[0] != "." and child.name != "__MACOSX")
+    return (child for child in children if child.is_dir() and not is_system_file(child))
 
 
 def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
-    """List the image files of a folder, 2 before 10; hidden files are left out.
+    """List the image files of a folder, 2 before 10; files of the system are left out.
 
     Raises:
         DataError: the folder is missing, unreadable, or holds no such file.
     """
     try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.name[0] != "."]
+        files = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and not is_system_file(path)]
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}; expected a folder of images") from error
     if not files:
@@ -61,9 +63,15 @@ def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]
     return sorted(files, key=numeric_key)
 
 
+def composed(name: str) -> str:
+    """Write a name with composed letters (NFC): a Mac takes accents off their letters (NFD), others do not."""
+    return unicodedata.normalize("NFC", name)
+
+
 def numeric_key(path: Path) -> tuple[tuple[int, int, str], ...]:
     """Sort key of a file name in which numbers count as numbers."""
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", path.name))
+    parts = re.split(r"(\d+)", composed(path.name))
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
 def last_number(path: Path) -> int:

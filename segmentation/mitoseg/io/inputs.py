@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mitodata import DataError
+from mitodata.files import is_system_file
 from mitodata.readers.inputs import KINDS, PICTURES, one_a_set, open_sources
 from mitodata.readers.ome_zarr import is_zarr
 
@@ -40,7 +41,7 @@ def expand(paths: Sequence[Path]) -> list[Path]:
 
 def _images_in(folder: Path) -> list[Path]:
     """The images in a folder, without results of earlier runs."""
-    inside = sorted(each for each in folder.iterdir() if each.suffix.lower() in KINDS)
+    inside = sorted(each for each in folder.iterdir() if each.suffix.lower() in KINDS and not is_system_file(each))
     images = [each for each in inside if not each.name.endswith(RESULTS)]
     if inside and not images:
         raise DataError(
