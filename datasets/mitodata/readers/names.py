@@ -3,7 +3,7 @@
 import unicodedata
 from pathlib import Path
 
-_SYSTEM = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"})
+_SYSTEM = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "$recycle.bin"})
 
 
 def is_system_file(path: Path) -> bool:

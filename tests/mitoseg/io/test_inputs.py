@@ -226,3 +226,10 @@ def test_charts_of_images_that_are_ignored_warn_of_nothing(counted: int) -> None
         assert draw_histogram(result)
         assert draw_reliability(result)
         assert draw_curves(result)
+
+
+def test_what_the_system_leaves_in_a_folder_is_no_image(tmp_path: Path) -> None:
+    Image.fromarray(GREY[0]).save(tmp_path / "a.png")
+    for name in ("._a.png", ".b.tif", "Thumbs.db", ".DS_Store", "desktop.ini"):
+        (tmp_path / name).write_bytes(bytes(80))
+    assert expand([tmp_path]) == [tmp_path / "a.png"]
