@@ -19,6 +19,7 @@ _DAMAGE = (
     TypeError,
     AttributeError,
     ArithmeticError,
+    AssertionError,
     SyntaxError,
     EOFError,
     ImportError,

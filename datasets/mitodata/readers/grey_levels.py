@@ -147,8 +147,9 @@ class _Order:
 
     def digit(self, keys: Pixels, number: int) -> Pixels:
         """A digit of numbers, 0 the highest."""
-        shifted = keys >> self._unsigned.type(self._bits - _DIGIT_BITS * (number + 1))
-        return np.asarray(shifted.astype(np.uint16))  # drops the digits before
+        behind = self._bits - _DIGIT_BITS * (number + 1)
+        shifted = keys >> self._unsigned.type(behind) if behind else keys
+        return np.asarray(shifted.astype(np.uint16, copy=False))  # drops the digits before
 
     def prefix(self, keys: Pixels, number: int) -> Pixels:
         """All digits of numbers before one that is not the first."""

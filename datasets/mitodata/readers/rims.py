@@ -45,10 +45,16 @@ class RowEnds:
     @classmethod
     def of(cls, rows: Pixels) -> "RowEnds":
         """Look at whole rows, (Y, X)."""
-        first, last, width = rows[:, 0], rows[:, -1], rows.shape[1]
-        (left, as_first), (right, as_last) = _run(rows), _run(rows[:, ::-1])
-        same = first == last
-        return cls(width, first, left, last, right, as_first - left - same * right, as_last - right - same * left)
+        first, last, (height, width) = rows[:, 0], rows[:, -1], rows.shape
+        left, right = np.ones(height, np.intp), np.ones(height, np.intp)
+        first_inside, last_inside = np.zeros(height, np.intp), np.zeros(height, np.intp)
+        # A row that begins and ends otherwise than its neighbours is no rim: in most rows nothing need be counted.
+        some = np.flatnonzero(_like_neighbours(first) | _like_neighbours(last))
+        (left[some], as_first), (right[some], as_last) = _run(rows[some]), _run(rows[some, ::-1])
+        same = (first == last)[some]
+        first_inside[some] = as_first - left[some] - same * right[some]
+        last_inside[some] = as_last - right[some] - same * left[some]
+        return cls(width, first, left, last, right, first_inside, last_inside)
 
     @classmethod
     def join(cls, parts: "list[RowEnds]") -> "RowEnds":
@@ -110,6 +116,14 @@ def rim_of(ends: RowEnds) -> Rim:
     return Rim(ends.width, left, right, tuple(levels.items()))
 
 
+def _like_neighbours(values: Pixels) -> NDArray[np.bool_]:
+    """Which rows have the value of one beside them, (Y,); the outermost always do."""
+    same = values[1:] == values[:-1]
+    like = np.ones(len(values), np.bool_)
+    like[1:-1] = same[1:] | same[:-1]
+    return like
+
+
 def _run(rows: Pixels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """How many px each row (Y, X) goes on with its first grey level, and how many of its px have it at all."""
     changed = rows != rows[:, :1]
@@ -131,11 +145,14 @@ def _accepted(values: Pixels, lengths: NDArray[np.intp], inside: NDArray[np.floa
         return accepted
     tall, wide = (max(_LEAST_PX, side // _SHARE) for side in (len(values), width))
     breaks = np.flatnonzero(values[1:] != values[:-1]) + 1
-    for start, stop in zip((0, *breaks), (*breaks, len(values)), strict=True):
+    bounds = np.concatenate([[0], breaks, [len(values)]])
+    groups = np.diff(bounds)
+    for group in np.flatnonzero((groups >= tall) | (bounds[:-1] == 0) | (bounds[1:] == len(values))):
+        start, stop = bounds[group], bounds[group + 1]
         here = lengths[start:stop]
         partial = here < width
         at_edge = (here[0] if start == 0 else 0, here[-1] if stop == len(values) else 0)
-        touches = stop - start >= tall or max(at_edge) >= wide
+        touches = groups[group] >= tall or max(at_edge) >= wide
         rare = not partial.any() or float(inside[start:stop][partial].mean()) < _INSIDE
         accepted[start:stop] = touches and rare and _smooth(here[partial])
     return accepted
