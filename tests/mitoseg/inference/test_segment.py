@@ -316,7 +316,7 @@ def test_voxel_sizes_come_from_files(tmp_path: Path) -> None:
     datasets = [{"path": "s0", "coordinateTransformations": [scale]}]
     old.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
     for name, dataset in (("ij.tif", None), ("ome.ome.tif", None), ("foreign.h5", "a/b"), ("old.zarr", None)):
-        source = next(open_sources(tmp_path / name, None, dataset))
+        source = next(open_sources(tmp_path / name, None, dataset, square=False))
         assert source.voxel_size_nm == pytest.approx((30, 5, 4)), name
         assert source.shape == (2, 8, 8)
     assert next(open_sources(tmp_path / "ij.tif", (9.0, 9.0, 9.0))).voxel_size_nm == (9.0, 9.0, 9.0)
@@ -351,12 +351,12 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         read(tmp_path / "deep.tif")
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["stack/grey"] = np.zeros((2, 3, 4), np.uint8)
-    with pytest.raises(DataError, match="name one with --dataset: stack/grey"):
+    with pytest.raises(DataError, match="found stack/grey; name one with --dataset"):
         read(tmp_path / "foreign.h5")
-    with pytest.raises(DataError, match="has no dataset x; name one with --dataset: stack/grey"):
+    with pytest.raises(DataError, match="has no dataset x; found stack/grey; name one with --dataset"):
         next(open_sources(tmp_path / "foreign.h5", SIZE, "x"))
     zarr.open_group(tmp_path / "plain.zarr", mode="w").create_array("grey", shape=(2, 3, 4), dtype="uint8")
-    with pytest.raises(DataError, match="without OME metadata; name an array with --dataset: grey"):
+    with pytest.raises(DataError, match=r"without OME metadata; name an image or array with --dataset .*: grey"):
         read(tmp_path / "plain.zarr")
     with pytest.raises(DataError, match="--voxel-size"):
         next(open_sources(tmp_path / "plain.zarr", None, "grey"))

@@ -107,7 +107,7 @@ def test_no_page_is_dropped(second: NDArray[Any], tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         file.write(GREY[0])
         file.write(second)
-    refuse(tmp_path / "a.tif", r"holds 2 images that make no stack \(\(20, 30\) uint8, .*expected one image")
+    refuse(tmp_path / "a.tif", r"holds 2 images that make no stack \(0: \(20, 30\) uint8, .*expected one image")
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -138,7 +138,7 @@ def test_grey_levels_of_any_size(scale: float, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / name, GREY * factor, photometric="minisblack")
     np.testing.assert_allclose(read(tmp_path / "b.tif").astype(int), read(tmp_path / "a.tif"), atol=1)
     tifffile.imwrite(tmp_path / "c.tif", np.array([[-1.7e308, 1.7e308]] * 2))
-    refuse(tmp_path / "c.tif", r"values from -1\.7e\+308 to 1\.7e\+308")
+    assert read(tmp_path / "c.tif").tolist() == [[[0, 255]] * 2]
 
 
 @pytest.mark.parametrize("chunks", [(1, 64, 128), (2, 256, 256), (1, 1024, 1024)])
