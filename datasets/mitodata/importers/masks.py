@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
 from mitodata.readers.inputs import read_pixels
-from mitodata.readers.shown import Shown
+from mitodata.readers.source import Shown
 from mitodata.sample import IGNORE
 
 _LOSSY = frozenset({".jpg", ".jpeg"})

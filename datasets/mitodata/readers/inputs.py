@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
 from mitodata.readers.grey_levels import to_grey
-from mitodata.readers.shown import Shown
-from mitodata.readers.source import Found, Source, source_levels
+from mitodata.readers.source import Found, Shown, Source, source_levels
 from mitodata.readers.voxel_size import choose_voxel_size
 from mitodata.sample import VoxelSize
 

@@ -12,8 +12,7 @@ from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
 from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import luminance
-from mitodata.readers.shown import Shown
-from mitodata.readers.source import Found
+from mitodata.readers.source import Found, Shown
 
 MOST_PX = 2**30
 """Larger pictures are refused: they are unpacked as a whole."""

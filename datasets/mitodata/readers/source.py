@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,20 @@ from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import Levels, Rows, measure_levels, stretch
 from mitodata.readers.voxel_size import UNKNOWN, Edges
 from mitodata.sample import VoxelSize
+
+
+class Shown(Enum):
+    """What becomes of the pixels of a file.
+
+    Attributes:
+        GREY: as they look, colours as their luminance; (Z, Y, X).
+        COLOURS: as they look; (Z, Y, X), or (Z, Y, X, 3).
+        STORED: as they are stored, whatever they stand for: the numbers of instances or of colours in a table.
+    """
+
+    GREY = "grey"
+    COLOURS = "colours"
+    STORED = "stored"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from mitodata.importers.importer import Importer, Options, choose_split
 from mitodata.importers.masks import binarise, read_mask
 from mitodata.importers.stack import Stack
 from mitodata.readers.inputs import open_images
-from mitodata.readers.shown import Shown
+from mitodata.readers.source import Shown
 
 _EXPECTS = "training.tif + training_groundtruth.tif (or testing...), or Train_In + Train_Out (Lucchi++)"
 _SPLITS = {"train": "training", "test": "testing"}

@@ -12,7 +12,7 @@ from mitodata.importers.importer import Importer, Options, choose_split
 from mitodata.importers.masks import binarise, mark_ignored
 from mitodata.importers.stack import Stack
 from mitodata.readers.inputs import read_pixels
-from mitodata.readers.shown import Shown
+from mitodata.readers.source import Shown
 
 _EXPECTS = "Train_In + Train_Out and Test_In + Test_Out (Kasthuri++)"
 _UNKNOWN = 2

@@ -11,7 +11,7 @@ from mitodata.importers.folders import last_number, numeric_key
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.stack import Stack, match
 from mitodata.readers.inputs import read_pixels
-from mitodata.readers.shown import Shown
+from mitodata.readers.source import Shown
 
 _EXPECTS = "im%04i.png, with seg%04i.tif where there are labels (folders may be nested)"
 
