@@ -1,6 +1,5 @@
 """Files as users name them, and settings of a fit from TOML files: those of published studies, and the user's own."""
 
-import difflib
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mitodata import RunError
+from mitodata.errors import did_you_mean
 from mitoseg.config.settings import FitConfig, parse_config
 
 STUDIES = files("mitoseg.config") / "presets"
@@ -35,9 +35,7 @@ def study_config(name: str) -> FitConfig:
     """
     names = study_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise RunError(f"study {name}: unknown; {hint}there is: {', '.join(names)}")
+        raise RunError(f"study {name}: unknown{did_you_mean(name, names)}; there is: {', '.join(names)}")
     return _read(STUDIES / f"{name}.toml", f"study {name}", None)
 
 

@@ -1,12 +1,12 @@
 """What a training run is told: every setting with its unit, its range and one line of meaning."""
 
-import difflib
 import json
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mitodata import RunError
+from mitodata.errors import did_you_mean
 
 Target = Literal["semantic", "instance", "compartments"]
 """What a network is taught: see `mitoseg.networks.targets`."""
@@ -218,9 +218,7 @@ def make_config(overrides: tuple[str, ...] = (), base: FitConfig | None = None, 
 
 def _unknown(name: str) -> str:
     known = known_settings()
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"
-    return f"unknown setting {name!r}; {hint}"
+    return f"unknown setting {name!r}{did_you_mean(name, known, 'known settings: ' + ', '.join(known))}"
 
 
 def _plain_value(text: str, free: bool) -> object:

@@ -1,6 +1,5 @@
 """What is wanted of each image, which files its results are, and what is in them."""
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from mitodata import RunError, VoxelSize
+from mitodata.errors import did_you_mean
 from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
 from mitoseg.inference.measure import measure_objects, table_text
@@ -86,9 +86,8 @@ def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
     names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given) if name.strip()]
     for name in names or ["nothing"]:
         if name not in OUTPUTS:
-            near = difflib.get_close_matches(name, OUTPUTS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(OUTPUTS)}"
-            raise RunError(f"outputs {given!r}: {name!r} is none; {hint}")
+            hint = did_you_mean(name, OUTPUTS, f"expected some of {', '.join(OUTPUTS)}")
+            raise RunError(f"outputs {given!r}: {name!r} is none{hint}")
     limit = parse_memory(memory) if isinstance(memory, str) else memory
     options = SegmentOptions(outputs=tuple(names), memory=limit, **rest)
     if options.format not in FORMATS:

@@ -1,6 +1,5 @@
 """Every network of MONAI by its name, with arguments that are checked before anything is trained."""
 
-import difflib
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from monai.networks import nets
 from torch import Tensor, nn
 
 from mitodata import RunError
+from mitodata.errors import did_you_mean
 from mitoseg.config.settings import FitConfig
 from mitoseg.networks.targets import output_channels
 
@@ -41,18 +41,16 @@ def monai_network(config: FitConfig, ours: Sequence[str]) -> nn.Module:
         name: value for name, value in vars(nets).items() if inspect.isclass(value) and issubclass(value, nn.Module)
     }
     if config.network not in known:
-        near = difflib.get_close_matches(config.network, [*ours, *known], n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "see https://docs.monai.io/en/stable/networks.html"
+        hint = did_you_mean(config.network, [*ours, *known], "see https://docs.monai.io/en/stable/networks.html")
         raise RunError(
-            f"network: got {config.network!r}; expected {', '.join(ours)} or a class of monai.networks.nets; {hint}"
+            f"network: got {config.network!r}; expected {', '.join(ours)} or a class of monai.networks.nets{hint}"
         )
     kind = known[config.network]
     takes = inspect.signature(kind).parameters
     unknown = [name for name in config.network_arguments if name not in takes]
     if unknown and not any(each.kind is each.VAR_KEYWORD for each in takes.values()):
-        near = difflib.get_close_matches(unknown[0], takes, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(takes)}"
-        raise RunError(f"network_arguments.{unknown[0]}: {config.network} takes no such argument; {hint}")
+        hint = did_you_mean(unknown[0], takes, f"it takes {', '.join(takes)}")
+        raise RunError(f"network_arguments.{unknown[0]}: {config.network} takes no such argument{hint}")
     filled_in = {
         "spatial_dims": config.dimensions,
         "in_channels": 1,

@@ -1,6 +1,5 @@
 """A study file: what is varied, how often, and on what it is scored."""
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from mitodata.errors import RunError
+from mitodata.errors import RunError, did_you_mean
 
 READY = files("mitoseg") / "study" / "ready"
 RESERVED = ("synthetic", "real", "gap")
@@ -91,9 +90,8 @@ def read_plan(name: str) -> Plan:
     else:
         names = ready_names()
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected FILE.toml, or one of: {', '.join(names)}"
-            raise RunError(f"study {name}: unknown; {hint}")
+            hint = did_you_mean(name, names, f"expected FILE.toml, or one of: {', '.join(names)}")
+            raise RunError(f"study {name}: unknown{hint}")
         source, where, folder = READY / f"{name}.toml", f"study {name}", Path()
     try:
         text = source.read_text(encoding="utf-8")
@@ -141,8 +139,7 @@ def _problem(error: ValidationError) -> str:
     place: Sequence[int | str] = first["loc"]
     name = ".".join(map(str, place))
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(place[-1]), [*Contents.model_fields, *TestSet.model_fields], n=1)
-        return f"{name}: unknown{f'; did you mean {near[0]}?' if near else ''}"
+        return f"{name}: unknown{did_you_mean(str(place[-1]), [*Contents.model_fields, *TestSet.model_fields])}"
     got = "" if first["type"] == "missing" else f"got {first['input']!r}; "
     message = first["msg"].removeprefix("Value error, ")
     return f"{name}: {got}{message[0].lower()}{message[1:]}"

@@ -4,7 +4,6 @@ A name is one of `Images` (`preset`, `images`, ...), a knob of the generator (`m
 the fit (`network`, `augment.noise`; see `mitoseg fit --settings`).
 """
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mitodata.errors import MitoError, RunError
+from mitodata.errors import MitoError, RunError, did_you_mean
 from mitogen.recipe.catalogue import SCENES, find_knobs
 from mitogen.recipe.distributions import Fixed
 from mitogen.recipe.recipe import Recipe, open_recipe
@@ -127,10 +126,9 @@ def check_name(name: str, where: str) -> None:
     if name in REFUSED:
         raise RunError(f"{where}: {name}: {REFUSED[name]}")
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-        near = near or difflib.get_close_matches(KNOB + name, known, n=1, cutoff=0.9)
-        hint = f"did you mean {near[0]}?" if near else f"expected {KNOB}section.knob, or one of: {', '.join(_plain())}"
-        raise RunError(f"{where}: {name}: unknown setting; {hint}")
+        otherwise = f"expected {KNOB}section.knob, or one of: {', '.join(_plain())}"
+        hint = f"; did you mean {KNOB}{name}?" if KNOB + name in known else did_you_mean(name, known, otherwise)
+        raise RunError(f"{where}: {name}: unknown setting{hint}")
 
 
 def known_names() -> list[str]:

@@ -5,15 +5,12 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from functools import cache
 from hashlib import file_digest, sha256
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from mitodata.errors import RunError
-from mitodata.files import write_atomic
+from mitodata.files import source_hash, write_atomic
 from mitodata.hdf5.dataset import SCHEMA_VERSION, Dataset, software, write_dataset
 from mitogen.rendering.job import Job
 from mitogen.rendering.workers import go_on
@@ -32,6 +29,10 @@ CHUNK = 100
 
 HELD_OUT_FROM = 1_000_000
 """Number of the first image that is held out: the same seed, never an image of the training set."""
+
+
+PACKAGES = ("mitodata", "mitogen", "mitoseg")
+"""The program: results that another version of it made are told apart."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
     from mitoseg.inference.model import load_model
     from mitoseg.training.fit import fit
 
-    code = code_hash()  # before anybody changes the files
+    code = source_hash(*PACKAGES)[:8]  # before anybody changes the files
     go_on()  # a pool has a cell or two in its queue that cannot be taken back when the study is stopped
     torch.set_num_threads(threads)
     run = folder / "runs" / cell.key
@@ -236,20 +237,3 @@ def read_result(folder: Path, cell: Cell) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return result if isinstance(result, dict) and result.get("key") == cell.key and "scores" in result else None
-
-
-@cache
-def code_hash() -> str:
-    """Eight digits that change with the program; of a process that asked early, with the one that it runs."""
-    digest = sha256()
-    for package in ("mitodata", "mitogen", "mitoseg"):
-        _add(digest, files(package))
-    return digest.hexdigest()[:8]
-
-
-def _add(digest: Any, folder: Traversable) -> None:
-    for item in sorted(folder.iterdir(), key=lambda item: item.name):
-        if item.is_dir():
-            _add(digest, item)
-        elif item.name.endswith(".py"):
-            digest.update(item.read_bytes())
