@@ -1,7 +1,7 @@
 """A study is killed with SIGKILL, again and again, and must end with the table of one that was left alone.
 
-Small cells on images of 64 px: what is measured is the bookkeeping, not the scores. Prints how many cells each attempt
-finished, and that none of them was run again.
+Small trials on images of 64 px: what is measured is the bookkeeping, not the scores. Prints how many trials each
+attempt finished, and that none of them was run again.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from mitodata import RunError
 from pipeline import run_program
 
 STUDY = """
-description = "Small cells, to be killed in the middle."
+description = "Small trials, to be killed in the middle."
 design = "one-at-a-time"
 seeds = [0, 1]
 
@@ -41,7 +41,7 @@ images = [4, 8]
 [tests]
 held = { file = "held.h5" }
 """
-TABLES = ("table.csv", "cells.csv", "ranking.csv")
+TABLES = ("table.csv", "trials.csv", "ranking.csv")
 
 
 def main() -> None:
@@ -73,15 +73,15 @@ def main() -> None:
 
     subprocess.run(command(folder, "whole"), check=True)
     for _ in range(arguments.kills):
-        print(f"killed with {kill_after_one_more(folder)} cells finished", flush=True)
+        print(f"killed with {kill_after_one_more(folder)} trials finished", flush=True)
     before = finished(folder / "killed")
     subprocess.run(command(folder, "killed"), check=True)
     after = finished(folder / "killed")
     again = [name for name, written in before.items() if after[name] != written]
     different = [name for name in TABLES if text(folder, "whole", name) != text(folder, "killed", name)]
     if again or different:
-        raise RunError(f"cells run again: {again}; tables that differ: {different}; expected none")
-    print(f"{len(before)} of {len(after)} cells were kept, none was run again; {', '.join(TABLES)} are the same")
+        raise RunError(f"trials run again: {again}; tables that differ: {different}; expected none")
+    print(f"{len(before)} of {len(after)} trials were kept, none was run again; {', '.join(TABLES)} are the same")
 
 
 def command(folder: Path, name: str) -> list[str]:
@@ -91,7 +91,7 @@ def command(folder: Path, name: str) -> list[str]:
 
 
 def kill_after_one_more(folder: Path) -> int:
-    """Start the study, kill it in the middle of the cell after the next; how many cells are finished then."""
+    """Start the study, kill it in the middle of the trial after the next; how many trials are finished then."""
     wanted = len(finished(folder / "killed")) + 1
     process = subprocess.Popen(command(folder, "killed"), stderr=subprocess.DEVNULL)
     while len(finished(folder / "killed")) < wanted and process.poll() is None:
@@ -104,7 +104,7 @@ def kill_after_one_more(folder: Path) -> int:
 
 def finished(folder: Path) -> dict[str, int]:
     """The results that are there, and when each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (folder / "cells").glob("*.json")}
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "trials").glob("*.json")}
 
 
 def text(folder: Path, name: str, table: str) -> str:

@@ -1,6 +1,6 @@
 """Run a study, or take up one that was stopped, and write its tables as a page of docs/results.
 
-With --as-it-is nothing is run: the page says how many cells have ended so far.
+With --as-it-is nothing is run: the page says how many trials have ended so far.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("study", metavar="STUDY", help="a file that ends in .toml, or a study that comes with mitoseg")
     parser.add_argument("--test", action="append", default=[], metavar="NAME=FILE.h5", help="images to score on")
-    parser.add_argument("--folder", type=Path, help="where cells and images are kept [studies/STUDY]")
+    parser.add_argument("--folder", type=Path, help="where trials and images are kept [studies/STUDY]")
     parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--as-it-is", action="store_true", help="run nothing, write what there is")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.md")
@@ -34,13 +34,13 @@ def main() -> None:
     study = open_study(arguments.study, tests, arguments.folder)
     print(study.describe(), file=sys.stderr, flush=True)
     if arguments.as_it_is:
-        outcomes = read_outcomes(study.cells, study.folder)
+        outcomes = read_outcomes(study.trials, study.folder)
         if not outcomes:
-            raise RunError(f"{study.folder}: no cell has ended yet; run without --as-it-is")
-        publish(study.folder, study.plan, study.layout, outcomes, len(unique(study.cells)))
+            raise RunError(f"{study.folder}: no trial has ended yet; run without --as-it-is")
+        publish(study.folder, study.plan, study.layout, outcomes, len(unique(study.trials)))
     else:
         run_study(study, arguments.workers)
-    outcomes = read_outcomes(study.cells, study.folder)
+    outcomes = read_outcomes(study.trials, study.folder)
     minutes = sum(one.minutes for one in outcomes)
     first, *rest = command(arguments.study, tests, arguments.output)
     lines = [

@@ -125,7 +125,7 @@ def _series(
     places = _places(levels, 0.0 if layout.random else beside)
     if layout.random:
         by_label = {level.label: place for level, place in zip(levels, places, strict=True)}
-        x = [by_label[one.cell.condition.levels[factor].label] for one in outcomes]
+        x = [by_label[one.trial.condition.levels[factor].label] for one in outcomes]
         axes.plot(x, [one.scores[name][HEADLINE] for one in outcomes], ".", color=colour, label=name)
         return
     found = [_interval_at(outcomes, layout, factor, level, name) for level in levels]
@@ -139,11 +139,11 @@ def _series(
 def _interval_at(outcomes: Sequence[Outcome], layout: Layout, factor: str, level: Level, name: str) -> Interval:
     values: dict[int, list[float]] = {}
     for one in outcomes:
-        own = one.cell.condition.levels
+        own = one.trial.condition.levels
         label = own[factor].label if factor in own else layout.references[factor]
-        # In a grid all factors are in every condition; else only cells in which no other one is changed count.
+        # In a grid all factors are in every condition; else only trials in which no other one is changed count.
         if label == level.label and (len(own) == len(layout.factors) or set(own) <= {factor}):
-            values.setdefault(one.cell.seed, []).append(one.scores[name][HEADLINE])
+            values.setdefault(one.trial.seed, []).append(one.scores[name][HEADLINE])
     return interval([sum(scores) / len(scores) for scores in values.values()])
 
 

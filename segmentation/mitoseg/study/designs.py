@@ -43,7 +43,7 @@ class Condition:
     Attributes:
         name: for people; unique in a study.
         levels: factor -> level; factors that stay as they are in the base are left out.
-        setup: what cells of this condition are made with.
+        setup: what trials of this condition are made with.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Which factor changes the score most: effect sizes with tests, in one ranking.
 
 One linear model for each question, scores = condition + seed + noise, so that conditions are compared within seeds and
-all cells together say how large the noise is. With three seeds the noise of a single pair of conditions would rest on
+all trials together say how large the noise is. With three seeds the noise of a single pair of conditions would rest on
 two numbers.
 """
 
@@ -36,7 +36,7 @@ class Effect:
         slope: standardised slope of a scale (standard deviations of the score for one of the level); nan for others.
         p: of the t-test that the difference is 0.
         p_holm: the same, corrected by Holm for the number of effects in the ranking.
-        cells: behind it.
+        trials: behind it.
     """
 
     factor: str
@@ -48,7 +48,7 @@ class Effect:
     slope: float
     p: float
     p_holm: float
-    cells: int
+    trials: int
 
     @property
     def title(self) -> str:
@@ -69,7 +69,7 @@ class _Fit:
 def rank_effects(outcomes: Sequence[Outcome], layout: Layout, name: str) -> list[Effect]:
     """Rank what factors do to the score on the set `name`, largest absolute effect first.
 
-    Effects for which there are too few cells have nan for what cannot be said, and come last; with one seed, or one
+    Effects for which there are too few trials have nan for what cannot be said, and come last; with one seed, or one
     that is hardly repeated yet, all have nan for interval and p.
     """
     scored = [one for one in outcomes if not isnan(one.scores[name][HEADLINE])]
@@ -90,7 +90,7 @@ def pooled_std(outcomes: Sequence[Outcome], name: str) -> float:
     """Standard deviation over seeds within conditions, pooled over all conditions; nan without any repetition."""
     groups: dict[str, list[float]] = {}
     for one in outcomes:
-        groups.setdefault(one.cell.condition.name, []).append(one.scores[name][HEADLINE])
+        groups.setdefault(one.trial.condition.name, []).append(one.scores[name][HEADLINE])
     freedom = sum(len(values) - 1 for values in groups.values())
     if not freedom:
         return nan
@@ -129,9 +129,9 @@ def _slope(outcomes: Sequence[Outcome], layout: Layout, factor: str, name: str, 
     numbers = np.array([by_label[_label(one, layout, factor)] for one in outcomes])
     scale = np.log(numbers) if logarithmic else numbers
     span = float(np.log(max(levels) / min(levels))) if logarithmic else max(levels) - min(levels)
-    # Where one factor is changed at a time, cells in which another one is changed say how large the noise is only.
+    # Where one factor is changed at a time, trials in which another one is changed say how large the noise is only.
     fit = _coefficient(outcomes, name, scale, _others(outcomes, layout, factor))
-    mine = [set(one.cell.condition.levels) in (set(), {factor}, set(layout.factors)) for one in outcomes]
+    mine = [set(one.trial.condition.levels) in (set(), {factor}, set(layout.factors)) for one in outcomes]
     std = float(np.std([one.scores[name][HEADLINE] for one, own in zip(outcomes, mine, strict=True) if own] or [0.0]))
     slope = fit.estimate * float(np.std(scale[mine])) / std if fit and std > 0 else nan
     change = f"{min(levels):g} to {max(levels):g}{' (logarithm)' if logarithmic else ''}"
@@ -139,22 +139,22 @@ def _slope(outcomes: Sequence[Outcome], layout: Layout, factor: str, name: str, 
 
 
 def _effect(
-    factor: str, change: str, fit: _Fit | None, span: float, scatter: float, slope: float, cells: int
+    factor: str, change: str, fit: _Fit | None, span: float, scatter: float, slope: float, trials: int
 ) -> Effect:
     if fit is None:
-        return Effect(factor, change, nan, nan, nan, nan, nan, nan, nan, cells)
+        return Effect(factor, change, nan, nan, nan, nan, nan, nan, nan, trials)
     difference, error = fit.estimate * span, fit.error * span
     size = difference / scatter if scatter > 0 else nan
     if fit.freedom < 1 or not error > 0:
-        return Effect(factor, change, difference, nan, nan, size, slope, nan, nan, cells)
+        return Effect(factor, change, difference, nan, nan, size, slope, nan, nan, trials)
     half = float(stats.t.ppf(0.975, fit.freedom)) * error
     p = 2 * float(stats.t.sf(abs(difference) / error, fit.freedom))
-    return Effect(factor, change, difference, difference - half, difference + half, size, slope, p, nan, cells)
+    return Effect(factor, change, difference, difference - half, difference + half, size, slope, p, nan, trials)
 
 
 def _others(outcomes: Sequence[Outcome], layout: Layout, factor: str) -> list[Column]:
-    """Columns for everything that differs between cells, apart from `factor`: seeds, and the other factors."""
-    columns = _dummies([str(one.cell.seed) for one in outcomes])
+    """Columns for everything that differs between trials, apart from `factor`: seeds, and the other factors."""
+    columns = _dummies([str(one.trial.seed) for one in outcomes])
     for other, levels in layout.factors.items():
         if other == factor:
             continue
@@ -168,7 +168,7 @@ def _others(outcomes: Sequence[Outcome], layout: Layout, factor: str) -> list[Co
 
 
 def _label(outcome: Outcome, layout: Layout, factor: str) -> str:
-    level = outcome.cell.condition.levels.get(factor)
+    level = outcome.trial.condition.levels.get(factor)
     return level.label if level else layout.references[factor]
 
 
@@ -178,7 +178,7 @@ def _dummies(labels: Sequence[str], without: Sequence[str] = ()) -> list[Column]
 
 
 def _coefficient(outcomes: Sequence[Outcome], name: str, column: Column, others: Sequence[Column]) -> _Fit | None:
-    """Ordinary least squares with a mean, `column` and `others`; None where the cells do not tell `column` apart."""
+    """Ordinary least squares with a mean, `column` and `others`; None where the trials do not tell `column` apart."""
     y = np.array([one.scores[name][HEADLINE] for one in outcomes])
     rest = np.column_stack([np.ones(len(y)), *others])
     matrix = np.column_stack([column, rest])
@@ -194,6 +194,6 @@ def _coefficient(outcomes: Sequence[Outcome], name: str, column: Column, others:
 
 
 def is_repeated(outcomes: Sequence[Outcome]) -> bool:
-    """Whether a second seed has been through at least half of the cells of the one with most."""
-    counts = sorted(Counter(one.cell.seed for one in outcomes).values(), reverse=True)
+    """Whether a second seed has been through at least half of the trials of the one with most."""
+    counts = sorted(Counter(one.trial.seed for one in outcomes).values(), reverse=True)
     return len(counts) > 1 and 2 * counts[1] >= counts[0]

@@ -20,7 +20,7 @@ Design = Literal["grid", "one-at-a-time", "leave-one-out", "random"]
 
 
 class TestSet(BaseModel):
-    """Labelled images that every cell is scored on.
+    """Labelled images that every trial is scored on.
 
     Attributes:
         file: an HDF5 file; None where the user has to give it.

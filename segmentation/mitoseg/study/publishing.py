@@ -13,10 +13,10 @@ from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Layout, twins
 from mitoseg.study.effects import Effect, is_repeated, rank_effects
 from mitoseg.study.plan import Plan
-from mitoseg.study.results import GAP, Outcome, as_csv, as_markdown, cells_csv, columns_of, summarise, write_csv
+from mitoseg.study.results import GAP, Outcome, as_csv, as_markdown, columns_of, summarise, trials_csv, write_csv
 
 PAGE = "index.html"
-RANKING = ("factor", "change", "difference", "low", "high", "size", "slope", "p", "p_holm", "cells")
+RANKING = ("factor", "change", "difference", "low", "high", "size", "slope", "p", "p_holm", "trials")
 
 
 def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome], planned: int) -> Path:
@@ -26,8 +26,8 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
         folder: of the study.
         plan: the study file.
         layout: its conditions.
-        outcomes: of the cells that have ended, at least one.
-        planned: how many cells it has in all, each once.
+        outcomes: of the trials that have ended, at least one.
+        planned: how many trials it has in all, each once.
 
     Returns:
         The path of the page.
@@ -45,7 +45,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
     notes = notes_on(outcomes, layout, planned)
     texts = {
         "table.csv": as_csv(table),
-        "cells.csv": cells_csv(outcomes, list(layout.factors)),
+        "trials.csv": trials_csv(outcomes, list(layout.factors)),
         "ranking.csv": _ranking_csv(rankings),
         "table.md": "\n".join([markdown, *(f"- {note}" for note in notes), "", *_ranking_markdown(rankings)]) + "\n",
         "study.toml": plan.text,
@@ -59,7 +59,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
         plan=plan,
         table=table,
         names=columns_of(outcomes),
-        rankings={name: [_cells(effect) for effect in effects] for name, effects in rankings.items()},
+        rankings={name: [_texts(effect) for effect in effects] for name, effects in rankings.items()},
         judged=judged,
         notes=notes,
         pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
@@ -72,17 +72,17 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
 
 def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[str]:
     """What a reader has to know about the numbers."""
-    seeds = len({one.cell.seed for one in outcomes})
+    seeds = len({one.trial.seed for one in outcomes})
     repeated = is_repeated(outcomes)
     tests = ", ".join(
         f"{test.name} ({test.file.name}{f', one section in {test.every}' if test.every > 1 else ''})"
-        for test in outcomes[0].cell.tests
+        for test in outcomes[0].trial.tests
     )
     notes = [
-        f"{len(outcomes)} of {planned} cells have ended; seeds: {seeds}. Foreground IoU, mean over images, threshold "
+        f"{len(outcomes)} of {planned} trials have ended; seeds: {seeds}. Foreground IoU, mean over images, threshold "
         f"chosen on synthetic images. Scored on: {tests}.",
-        "In brackets: 95 % t-intervals over seeds. Differences are estimated within seeds, with the noise of all cells;"
-        " p is corrected by Holm for all effects of a ranking.",
+        "In brackets: 95 % t-intervals over seeds. Differences are estimated within seeds, with the noise of all "
+        "trials; p is corrected by Holm for all effects of a ranking.",
     ]
     if not repeated:
         notes.append(
@@ -99,8 +99,8 @@ def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[
     versions = {one.code for one in outcomes}
     if len(versions) > 1:
         notes.append(
-            f"These cells were made by {len(versions)} versions of the program; to compare like with like, remove "
-            "cells/ and run again."
+            f"These trials were made by {len(versions)} versions of the program; to compare like with like, remove "
+            "trials/ and run again."
         )
     return notes
 
@@ -108,7 +108,7 @@ def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[
 def format_ranking(effects: Sequence[Effect]) -> str:
     """The ranking as a Markdown table."""
     lines = ["| factor | change | IoU | 95 % interval | Cohen's d | slope | p | p, Holm |", "|---" * 8 + "|"]
-    lines += [f"| {' | '.join(_cells(effect))} |" for effect in effects]
+    lines += [f"| {' | '.join(_texts(effect))} |" for effect in effects]
     return "\n".join(lines) + "\n"
 
 
@@ -125,7 +125,7 @@ def _ranking_csv(rankings: dict[str, list[Effect]]) -> str:
     return write_csv(["set", *RANKING], rows)
 
 
-def _cells(effect: Effect) -> list[str]:
+def _texts(effect: Effect) -> list[str]:
     interval = "-" if isnan(effect.low) else f"{effect.low:+.3f} to {effect.high:+.3f}"
     numbers = [
         _number(effect.difference, "+.3f"),

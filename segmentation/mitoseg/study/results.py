@@ -1,4 +1,4 @@
-"""Scores of cells brought together: a row a condition, with intervals over seeds."""
+"""Scores of trials brought together: a row a condition, with intervals over seeds."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from scipy import stats
 
 from mitoseg.evaluation.catalogue import COLUMNS, HEADLINE, read_means
 from mitoseg.study.designs import Condition
-from mitoseg.study.trials import SYNTHETIC, Cell, read_result, unique
+from mitoseg.study.trials import SYNTHETIC, Trial, read_result, unique
 
 REAL = "real"
 """The name of the mean over all test sets."""
@@ -44,10 +44,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A cell that was run.
+    """A trial that was run.
 
     Attributes:
-        cell: which.
+        trial: which.
         scores: set -> metric -> mean over images; of `REAL`, over test sets too; of `GAP`, the difference. nan where a
             metric is not defined.
         threshold: chosen on the synthetic images.
@@ -55,31 +55,31 @@ class Outcome:
         code: hash of the program.
     """
 
-    cell: Cell
+    trial: Trial
     scores: Mapping[str, Mapping[str, float]]
     threshold: float
     minutes: float
     code: str
 
 
-def read_outcomes(cells: Sequence[Cell], folder: Path) -> list[Outcome]:
-    """The outcomes of those cells that have a result, in their order; cells that are the same count once."""
+def read_outcomes(trials: Sequence[Trial], folder: Path) -> list[Outcome]:
+    """The outcomes of those trials that have a result, in their order; trials that are the same count once."""
     outcomes = []
-    for cell in unique(cells):
-        result = read_result(folder, cell)
+    for trial in unique(trials):
+        result = read_result(folder, trial)
         if result is None:
             continue
         scores = {name: read_means(values) for name, values in result["scores"].items()}
-        tests = [scores[test.name] for test in cell.tests]
+        tests = [scores[test.name] for test in trial.tests]
         scores[REAL] = {metric: float(np.mean([test[metric] for test in tests])) for metric in COLUMNS}
         scores[GAP] = {metric: scores[SYNTHETIC][metric] - scores[REAL][metric] for metric in COLUMNS}
-        outcomes.append(Outcome(cell, scores, result["threshold"], result["minutes"], result["code"]))
+        outcomes.append(Outcome(trial, scores, result["threshold"], result["minutes"], result["code"]))
     return outcomes
 
 
 def columns_of(outcomes: Sequence[Outcome]) -> list[str]:
     """The sets in the order of the table: synthetic, each test set, real where there are several, gap."""
-    tests = [test.name for test in outcomes[0].cell.tests]
+    tests = [test.name for test in outcomes[0].trial.tests]
     return [SYNTHETIC, *tests, *([REAL] if len(tests) > 1 else []), GAP]
 
 
@@ -88,7 +88,7 @@ def summarise(outcomes: Sequence[Outcome], conditions: Sequence[Condition]) -> d
     return {
         condition.name: {
             name: interval(
-                [one.scores[name][HEADLINE] for one in outcomes if one.cell.condition.name == condition.name]
+                [one.scores[name][HEADLINE] for one in outcomes if one.trial.condition.name == condition.name]
             )
             for name in columns_of(outcomes)
         }
@@ -117,7 +117,7 @@ def as_csv(table: Mapping[str, Mapping[str, Interval]]) -> str:
         [
             condition,
             max(one.seeds for one in row.values()),
-            *(_cell(v) for one in row.values() for v in (one.mean, one.low, one.high)),
+            *(_digits(v) for one in row.values() for v in (one.mean, one.low, one.high)),
         ]
         for condition, row in table.items()
     ]
@@ -135,17 +135,17 @@ def as_markdown(table: Mapping[str, Mapping[str, Interval]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def cells_csv(outcomes: Sequence[Outcome], factors: Sequence[str]) -> str:
-    """Every cell on a row: its condition, levels and seed, and all its scores."""
+def trials_csv(outcomes: Sequence[Outcome], factors: Sequence[str]) -> str:
+    """Every trial on a row: its condition, levels and seed, and all its scores."""
     names = columns_of(outcomes)
     header = ["key", "condition", *factors, "seed", "threshold", "minutes"]
     header += [f"{name}_{metric}" for name in names for metric in COLUMNS]
     rows = []
     for one in outcomes:
-        condition = one.cell.condition
+        condition = one.trial.condition
         levels = [condition.levels[factor].label if factor in condition.levels else "" for factor in factors]
-        scores = [_cell(one.scores[name][metric]) for name in names for metric in COLUMNS]
-        start = [one.cell.key, condition.name, *levels, one.cell.seed]
+        scores = [_digits(one.scores[name][metric]) for name in names for metric in COLUMNS]
+        start = [one.trial.key, condition.name, *levels, one.trial.seed]
         rows.append([*start, f"{one.threshold:.2f}", f"{one.minutes:.2f}", *scores])
     return write_csv(header, rows)
 
@@ -159,5 +159,5 @@ def write_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return text.getvalue()
 
 
-def _cell(value: float) -> str:
+def _digits(value: float) -> str:
     return "" if isnan(value) else f"{value:.4f}"

@@ -1,4 +1,4 @@
-"""What a cell is made with: one flat list of names for images, knobs and fit, checked before anything runs.
+"""What a trial is made with: one flat list of names for images, knobs and fit, checked before anything runs.
 
 A name is one of `Images` (`preset`, `images`, ...), a knob of the generator (`mitogen:section.knob`), or a setting of
 the fit (`network`, `augment.noise`; see `mitoseg fit --settings`).
@@ -45,7 +45,7 @@ NETWORK = {
 
 
 class Images(BaseModel):
-    """What is rendered for a cell."""
+    """What is rendered for a trial."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -65,7 +65,7 @@ class Setup:
     Attributes:
         recipe: the knobs, resolved.
         images: what is rendered.
-        config: the fit; its seed is that of the cell.
+        config: the fit; its seed is that of the trial.
     """
 
     recipe: Recipe

@@ -21,14 +21,14 @@ from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
 from mitoseg.study.trials import (
-    Cell,
     Chunk,
+    Trial,
     chunks_of,
-    make_cells,
+    make_trials,
     open_tests,
     read_result,
     render_chunk,
-    run_cell,
+    run_trial,
     unique,
 )
 from mitoseg.training.process import alone_in
@@ -46,41 +46,41 @@ class Submit(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be run.
+    """A trial that could not be run.
 
     Attributes:
-        cell: which.
+        trial: which.
         reason: one line.
     """
 
-    cell: Cell
+    trial: Trial
     reason: str
 
 
-def missing_cells(cells: Sequence[Cell], folder: Path) -> list[Cell]:
-    """The cells without a result, each key once."""
-    return [cell for cell in unique(cells) if read_result(folder, cell) is None]
+def missing_trials(trials: Sequence[Trial], folder: Path) -> list[Trial]:
+    """The trials without a result, each key once."""
+    return [trial for trial in unique(trials) if read_result(folder, trial) is None]
 
 
-def run_cells(cells: Sequence[Cell], folder: Path, submit: Submit, *, keep_models: bool = False) -> list[Failure]:
-    """Render what `cells` need and run them, as many at a time as there are workers.
+def run_trials(trials: Sequence[Trial], folder: Path, submit: Submit, *, keep_models: bool = False) -> list[Failure]:
+    """Render what `trials` need and run them, as many at a time as there are workers.
 
     Returns:
-        The cells that failed; the others have their results in `folder`.
+        The trials that failed; the others have their results in `folder`.
 
     Raises:
         RunError: images cannot be rendered, or a worker was killed; results so far are kept.
     """
-    needs = {cell.key: chunks_of(cell, folder) for cell in cells}
+    needs = {trial.key: chunks_of(trial, folder) for trial in trials}
     chunks = {chunk.path: chunk for training, held_out in needs.values() for chunk in (*training, held_out)}
     to_render = [chunk for path, chunk in chunks.items() if not path.exists()]
     for future, chunk in _work([(chunk, (render_chunk, chunk)) for chunk in to_render], submit, "render", _of_chunk):
         reason = _reason(future)
         if reason:
             raise RunError(f"{chunk.path.name}: {reason}")
-    tasks = [(cell, (run_cell, cell, *needs[cell.key], folder, keep_models)) for cell in cells]
-    ended = [(cell, _reason(future)) for future, cell in _work(tasks, submit, "fit", _of_cell(folder))]
-    return [Failure(cell, reason) for cell, reason in ended if reason]
+    tasks = [(trial, (run_trial, trial, *needs[trial.key], folder, keep_models)) for trial in trials]
+    ended = [(trial, _reason(future)) for future, trial in _work(tasks, submit, "fit", _of_trial(folder))]
+    return [Failure(trial, reason) for trial, reason in ended if reason]
 
 
 @contextmanager
@@ -147,9 +147,9 @@ def _of_chunk(chunk: Chunk) -> str:
     return f"{len(chunk.images)} images"
 
 
-def _of_cell(folder: Path) -> Callable[[Cell], str]:
-    def describe(cell: Cell) -> str:
-        result = read_result(folder, cell)
+def _of_trial(folder: Path) -> Callable[[Trial], str]:
+    def describe(trial: Trial) -> str:
+        result = read_result(folder, trial)
         scores = (
             "failed"
             if result is None
@@ -159,7 +159,7 @@ def _of_cell(folder: Path) -> Callable[[Cell], str]:
                 for name, values in result["scores"].items()
             )
         )
-        return f"{cell.condition.name}, seed {cell.seed}: {scores}"
+        return f"{trial.condition.name}, seed {trial.seed}: {scores}"
 
     return describe
 
@@ -184,24 +184,24 @@ class Study:
     Attributes:
         plan: its file.
         layout: its conditions.
-        cells: all of its cells.
+        trials: all of its trials.
         folder: where everything it makes is kept.
     """
 
     plan: Plan
     layout: Layout
-    cells: Sequence[Cell]
+    trials: Sequence[Trial]
     folder: Path
 
     def describe(self) -> str:
         """Say in one line what is done and what is left to do."""
-        missing = missing_cells(self.cells, self.folder)
-        needs = [chunks_of(cell, self.folder) for cell in missing]
+        missing = missing_trials(self.trials, self.folder)
+        needs = [chunks_of(trial, self.folder) for trial in missing]
         files = {chunk.path for training, held_out in needs for chunk in (*training, held_out)}
         left = sum(not path.exists() for path in files)
         return (
             f"{self.plan.name}: {len(self.layout.conditions)} conditions x {len(self.plan.contents.seeds)} seeds = "
-            f"{len(self.cells)} cells, {len(missing)} of them to run; {left} files of images to render"
+            f"{len(self.trials)} trials, {len(missing)} of them to run; {left} files of images to render"
         )
 
 
@@ -218,8 +218,8 @@ def open_study(name: str, tests: Mapping[str, Path], folder: Path | None = None)
     """
     plan = read_plan(name)
     layout = lay_out(plan.contents, plan.folder, name if name.endswith(".toml") else f"study {name}")
-    cells = make_cells(layout, plan.contents.seeds, open_tests(given_tests(plan, tests)))
-    return Study(plan, layout, cells, folder or Path("studies") / plan.name)
+    trials = make_trials(layout, plan.contents.seeds, open_tests(given_tests(plan, tests)))
+    return Study(plan, layout, trials, folder or Path("studies") / plan.name)
 
 
 def run_study(study: Study, workers: int | None, scheduler: str | None = None) -> Path:
@@ -234,7 +234,7 @@ def run_study(study: Study, workers: int | None, scheduler: str | None = None) -
         The path of the page.
 
     Raises:
-        RunError: a cell failed (the others are finished first), the folder cannot be written, or another process runs
+        RunError: a trial failed (the others are finished first), the folder cannot be written, or another process runs
             the study.
         KeyboardInterrupt: stopped; its message says how to go on.
     """
@@ -243,21 +243,23 @@ def run_study(study: Study, workers: int | None, scheduler: str | None = None) -
     except OSError as error:
         raise RunError(f"{study.folder}: cannot be made: {error.strerror or error}; expected a folder") from error
     with alone_in(study.folder):
-        missing = missing_cells(study.cells, study.folder)
+        missing = missing_trials(study.trials, study.folder)
         failures = []
         if missing:
             try:
                 with cluster(scheduler) if scheduler else local(workers or cores()) as submit:
-                    failures = run_cells(missing, study.folder, submit, keep_models=study.plan.contents.keep_models)
+                    failures = run_trials(missing, study.folder, submit, keep_models=study.plan.contents.keep_models)
             except KeyboardInterrupt:
-                left = len(missing_cells(study.cells, study.folder))
-                raise KeyboardInterrupt(f"stopped, {left} cells left; the same command goes on from here") from None
-        outcomes = read_outcomes(study.cells, study.folder)
-        page = publish(study.folder, study.plan, study.layout, outcomes, len(unique(study.cells))) if outcomes else None
+                left = len(missing_trials(study.trials, study.folder))
+                raise KeyboardInterrupt(f"stopped, {left} trials left; the same command goes on from here") from None
+        outcomes = read_outcomes(study.trials, study.folder)
+        page = (
+            publish(study.folder, study.plan, study.layout, outcomes, len(unique(study.trials))) if outcomes else None
+        )
     if failures or page is None:
         first = failures[0]
         raise RunError(
-            f"{len(failures)} of {len(study.cells)} cells failed; the first, {first.cell.condition.name} with seed "
-            f"{first.cell.seed}: {first.reason}"
+            f"{len(failures)} of {len(study.trials)} trials failed; the first, {first.trial.condition.name} with seed "
+            f"{first.trial.seed}: {first.reason}"
         )
     return page

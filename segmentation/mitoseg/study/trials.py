@@ -1,9 +1,9 @@
-"""Cells: one condition with one seed. What makes two of them the same, how one is run, and what is kept of it."""
+"""Trials: one condition with one seed. What makes two of them the same, how one is run, and what is kept of it."""
 
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -25,11 +25,14 @@ SYNTHETIC = "synthetic"
 """The name of the scores on the synthetic images that were held out."""
 
 CHUNK = 100
-"""Images in one rendered file; two cells that share a recipe and a seed share these files."""
+"""Images in one rendered file; two trials that share a recipe and a seed share these files."""
 
 HELD_OUT_FROM = 1_000_000
 """Number of the first image that is held out: the same seed, never an image of the training set."""
 
+
+TRIALS, OLDER_TRIALS = "trials", "cells"
+"""Folders of results in the folder of a study; the second is what earlier versions called it, and is read as well."""
 
 PACKAGES = ("mitodata", "mitogen", "mitoseg")
 """The program: results that another version of it made are told apart."""
@@ -55,7 +58,7 @@ class Test:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Trial:
     """One condition with one seed, and what it is scored on."""
 
     condition: Condition
@@ -90,7 +93,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """Hash of its settings: cells with the same key are the same cell, in any study."""
+        """Hash of its settings: trials with the same key are the same trial, in any study."""
         return sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -109,16 +112,16 @@ class Chunk:
     path: Path
 
 
-def make_cells(layout: Layout, seeds: Sequence[int], tests: Sequence[Test]) -> list[Cell]:
-    """All cells of a study, one seed after the other, so that a part of them is a smaller study."""
-    return [Cell(condition, seed, tests) for seed in seeds for condition in layout.conditions]
+def make_trials(layout: Layout, seeds: Sequence[int], tests: Sequence[Test]) -> list[Trial]:
+    """All trials of a study, one seed after the other, so that a part of them is a smaller study."""
+    return [Trial(condition, seed, tests) for seed in seeds for condition in layout.conditions]
 
 
-def unique(cells: Sequence[Cell]) -> list[Cell]:
-    """Each key once: cells whose settings are the same are one fit, whatever their conditions are called."""
-    first: dict[str, Cell] = {}
-    for cell in cells:
-        first.setdefault(cell.key, cell)
+def unique(trials: Sequence[Trial]) -> list[Trial]:
+    """Each key once: trials whose settings are the same are one fit, whatever their conditions are called."""
+    first: dict[str, Trial] = {}
+    for trial in trials:
+        first.setdefault(trial.key, trial)
     return list(first.values())
 
 
@@ -141,9 +144,9 @@ def open_tests(tests: Mapping[str, TestSet]) -> list[Test]:
     return opened
 
 
-def chunks_of(cell: Cell, folder: Path) -> tuple[list[Chunk], Chunk]:
-    """The files of training images and the one of held-out images that a cell needs, in `folder`/renders."""
-    job, images = cell.job, cell.condition.setup.images
+def chunks_of(trial: Trial, folder: Path) -> tuple[list[Chunk], Chunk]:
+    """The files of training images and the one of held-out images that a trial needs, in `folder`/renders."""
+    job, images = trial.job, trial.condition.setup.images
     # The program is part of the fingerprint: images of another version are rendered again.
     name = job.fingerprint()[:16]
 
@@ -170,12 +173,12 @@ def _while_wanted(images: range) -> Iterator[int]:
         yield image
 
 
-def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chunk, folder: Path, keep: bool) -> None:
-    """Fit and score one cell in this process; its result appears as a whole or not at all.
+def run_trial(threads: int, trial: Trial, training: Sequence[Chunk], held_out: Chunk, folder: Path, keep: bool) -> None:
+    """Fit and score one trial in this process; its result appears as a whole or not at all.
 
     Args:
         threads: how many to compute with.
-        cell: what to run.
+        trial: what to run.
         training: images to fit to, rendered.
         held_out: images to choose the threshold on, rendered.
         folder: of the study.
@@ -191,15 +194,15 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
     from mitoseg.training.fit import fit
 
     code = source_hash(*PACKAGES)[:8]  # before anybody changes the files
-    go_on()  # a pool has a cell or two in its queue that cannot be taken back when the study is stopped
+    go_on()  # a pool has a trial or two in its queue that cannot be taken back when the study is stopped
     torch.set_num_threads(threads)
-    run = folder / "runs" / cell.key
+    run = folder / "runs" / trial.key
     shutil.rmtree(run, ignore_errors=True)  # what a killed process left
     run.mkdir(parents=True)
     with (run / "log.txt").open("w", encoding="utf-8") as log, redirect_stderr(log):
-        fitted = fit([chunk.path for chunk in training], run, cell.config, validation=[held_out.path])
+        fitted = fit([chunk.path for chunk in training], run, trial.config, validation=[held_out.path])
         model = load_model(run)
-        sets = {SYNTHETIC: (held_out.path, 1), **{test.name: (test.file, test.every) for test in cell.tests}}
+        sets = {SYNTHETIC: (held_out.path, 1), **{test.name: (test.file, test.every) for test in trial.tests}}
         scores = {}
         for name, (path, every) in sets.items():
             # Section by section: all of a volume for a few of its sections would take longer than the fit.
@@ -209,10 +212,10 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
         for path in run.glob("*.pt"):
             path.unlink()
     result = {
-        "key": cell.key,
-        "condition": cell.condition.name,
-        "seed": cell.seed,
-        "settings": cell.settings,
+        "key": trial.key,
+        "condition": trial.condition.name,
+        "seed": trial.seed,
+        "settings": trial.settings,
         "scores": scores,
         "threshold": fitted.decoding.threshold,
         "steps": fitted.steps,
@@ -220,20 +223,21 @@ def run_cell(threads: int, cell: Cell, training: Sequence[Chunk], held_out: Chun
         "software": software(),
         "code": code,
     }
-    place = result_path(folder, cell)
+    place = result_path(folder, trial)
     place.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(place, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
 
 
-def result_path(folder: Path, cell: Cell) -> Path:
-    """Where the result of a cell is, once it has one."""
-    return folder / "cells" / f"{cell.key}.json"
+def result_path(folder: Path, trial: Trial) -> Path:
+    """Where the result of a trial is, once it has one."""
+    return folder / TRIALS / f"{trial.key}.json"
 
 
-def read_result(folder: Path, cell: Cell) -> dict[str, Any] | None:
-    """The result of a cell; None if there is none, or none that can be read."""
-    try:
-        result = json.loads(result_path(folder, cell).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return result if isinstance(result, dict) and result.get("key") == cell.key and "scores" in result else None
+def read_result(folder: Path, trial: Trial) -> dict[str, Any] | None:
+    """The result of a trial; None if there is none, or none that can be read."""
+    for place in (result_path(folder, trial), folder / OLDER_TRIALS / f"{trial.key}.json"):
+        with suppress(OSError, ValueError):
+            result = json.loads(place.read_text(encoding="utf-8"))
+            if isinstance(result, dict) and result.get("key") == trial.key and "scores" in result:
+                return result
+    return None

@@ -14,16 +14,16 @@ from mitoseg.study.designs import Condition, Layout, Level
 from mitoseg.study.effects import holm, pooled_std, rank_effects
 from mitoseg.study.results import GAP, REAL, Interval, Outcome, interval
 from mitoseg.study.settings import resolve
-from mitoseg.study.trials import SYNTHETIC, Cell, Test
+from mitoseg.study.trials import SYNTHETIC, Test, Trial
 
 SETUP = resolve({"steps": 1}, Path(), "test")
 
 
 def outcome(levels: dict[str, Level], seed: int, real: float, synthetic: float = 0.9) -> Outcome:
     name = ", ".join(f"{factor} = {level.label}" for factor, level in levels.items()) or "baseline"
-    cell = Cell(Condition(name, levels, SETUP), seed, [Test("epfl", Path("epfl.h5"), 1, "")])
+    trial = Trial(Condition(name, levels, SETUP), seed, [Test("epfl", Path("epfl.h5"), 1, "")])
     values = {"epfl": real, REAL: real, SYNTHETIC: synthetic, GAP: synthetic - real}
-    return Outcome(cell, {key: dict.fromkeys(COLUMNS, value) for key, value in values.items()}, 0.5, 1.0, "code")
+    return Outcome(trial, {key: dict.fromkeys(COLUMNS, value) for key, value in values.items()}, 0.5, 1.0, "code")
 
 
 def left_out(effects: dict[str, float], noise: float, seeds: int = 3) -> tuple[list[Outcome], Layout]:
@@ -37,7 +37,7 @@ def left_out(effects: dict[str, float], noise: float, seeds: int = 3) -> tuple[l
         for own in conditions
     ]
     layout = Layout(
-        [one.cell.condition for one in outcomes if one.cell.seed == 0],
+        [one.trial.condition for one in outcomes if one.trial.seed == 0],
         {name: [level] for name, level in levels.items()},
         dict.fromkeys(effects, "baseline"),
     )
@@ -59,9 +59,9 @@ def test_what_costs_most_comes_first_and_is_told_from_chance() -> None:
 def test_two_conditions_are_a_paired_t_test() -> None:
     outcomes, layout = left_out({"a": -0.02}, noise=0.01, seeds=6)
     (effect,) = rank_effects(outcomes, layout, REAL)
-    scores = {len(one.cell.condition.levels): [] for one in outcomes}
+    scores = {len(one.trial.condition.levels): [] for one in outcomes}
     for one in outcomes:
-        scores[len(one.cell.condition.levels)].append(one.scores[REAL]["iou"])
+        scores[len(one.trial.condition.levels)].append(one.scores[REAL]["iou"])
     test = stats.ttest_rel(scores[1], scores[0])
     assert effect.p == pytest.approx(test.pvalue)
     assert (effect.low, effect.high) == pytest.approx(tuple(test.confidence_interval()))
@@ -72,7 +72,7 @@ def test_chance_alone_is_rarely_called_significant() -> None:
     for seed in range(40):
         rng = np.random.default_rng(seed)
         outcomes, layout = left_out(dict.fromkeys("abcdefgh", 0.0), noise=0.0)
-        noisy = [outcome(dict(one.cell.condition.levels), one.cell.seed, rng.normal()) for one in outcomes]
+        noisy = [outcome(dict(one.trial.condition.levels), one.trial.seed, rng.normal()) for one in outcomes]
         found += any(effect.p_holm < 0.05 for effect in rank_effects(noisy, layout, REAL))
     assert found <= 6
 
@@ -85,7 +85,7 @@ def test_scales_are_lines() -> None:
         for seed in range(3)
         for level in levels
     ]
-    conditions = [one.cell.condition for one in outcomes[:3]]
+    conditions = [one.trial.condition for one in outcomes[:3]]
     (effect,) = rank_effects(outcomes, Layout(conditions, {"images": levels}, {"images": "10"}), REAL)
     assert effect.change == "10 to 1000 (logarithm)"
     assert effect.difference == pytest.approx(0.2, abs=0.005)
@@ -105,22 +105,22 @@ def test_a_line_is_not_bent_by_other_factors() -> None:
         for noise in [rng.normal(0, 0.001)]
     ]
     factors = {"noise": scale, "look": [Level("baseline", nan, {}), flat]}
-    layout = Layout([one.cell.condition for one in outcomes[:4]], factors, {"noise": "1", "look": "baseline"})
+    layout = Layout([one.trial.condition for one in outcomes[:4]], factors, {"noise": "1", "look": "baseline"})
     look, noise = rank_effects(outcomes, layout, REAL)
     assert (look.change, noise.change) == ("flat against baseline", "0 to 2")
     assert look.difference == pytest.approx(-0.3, abs=0.005)
     assert noise.difference == pytest.approx(0.2, abs=0.005)
     assert noise.slope == pytest.approx(1, abs=0.01)
-    assert noise.cells == 9
+    assert noise.trials == 9
 
 
-def test_too_few_cells_say_so() -> None:
+def test_too_few_trials_say_so() -> None:
     outcomes, layout = left_out({"a": 0.1, "b": 0.0}, noise=0.01, seeds=1)
     for effect in rank_effects(outcomes, layout, REAL):
         assert isnan(effect.p)
         assert not isnan(effect.difference)
-    # The cells of b are missing.
-    here = [one for one in outcomes if "b" not in one.cell.condition.levels]
+    # The trials of b are missing.
+    here = [one for one in outcomes if "b" not in one.trial.condition.levels]
     assert isnan(rank_effects(here, layout, REAL)[-1].difference)
 
 
@@ -133,7 +133,7 @@ def test_one_seed_says_nothing_about_chance() -> None:
         for one in x
         for two in y
     ]
-    layout = Layout([one.cell.condition for one in grid[:15]], {"x": x, "y": y}, {"x": "0", "y": "a"})
+    layout = Layout([one.trial.condition for one in grid[:15]], {"x": x, "y": y}, {"x": "0", "y": "a"})
     for done in (15, 16, 22):  # one seed, or a second one that has just begun
         for effect in rank_effects(grid[:done], layout, REAL):
             assert not isnan(effect.difference)
@@ -150,7 +150,7 @@ def test_holm_and_intervals() -> None:
 
 def test_pictures_are_drawn_where_nothing_has_a_score() -> None:
     outcomes, layout = left_out({"a": 0.1}, noise=0.01)
-    for scored in ([], [one for one in outcomes if one.cell.condition.levels]):
+    for scored in ([], [one for one in outcomes if one.trial.condition.levels]):
         kept = {id(one) for one in scored}
         unknown = {name: dict.fromkeys(COLUMNS, nan) for name in ("epfl", REAL, GAP)}
         known = [one if id(one) in kept else replace(one, scores={**one.scores, **unknown}) for one in outcomes]
@@ -163,6 +163,6 @@ def test_pictures_are_drawn_for_every_design() -> None:
     assert draw_ranking(rank_effects(outcomes, layout, REAL), REAL).startswith(b"\x89PNG")
     both = {"x": [Level("1", 1.0, {}), Level("2", 2.0, {})], "y": [Level("a", nan, {}), Level("b", nan, {})]}
     grid = [outcome({"x": x, "y": y}, seed, 0.5) for seed in (0, 1) for x in both["x"] for y in both["y"]]
-    conditions = [one.cell.condition for one in grid[:4]]
+    conditions = [one.trial.condition for one in grid[:4]]
     for random in (False, True):
         assert draw_scores(grid, Layout(conditions, both, {"x": "1", "y": "a"}, random)).startswith(b"\x89PNG")

@@ -13,7 +13,7 @@ from mitoseg.study import settings
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import given_tests, read_plan, ready_names
 from mitoseg.study.study import Study
-from mitoseg.study.trials import make_cells, open_tests
+from mitoseg.study.trials import make_trials, open_tests
 
 
 def test_designs(study: Callable[..., Study]) -> None:
@@ -35,15 +35,15 @@ def test_designs(study: Callable[..., Study]) -> None:
     more = study('design = "random"\nsamples = 7\n[factors]\nimages = { uniform = [4, 9] }\npreset = ["mito", "s0"]')
     assert len({condition.setup.images.images for condition in some.layout.conditions}) > 1
     # More samples leave the first ones as they were.
-    first = [cell.key for cell in some.cells if cell.seed == 0]
-    assert [cell.key for cell in more.cells if cell.seed == 0][: len(first)] == first
+    first = [trial.key for trial in some.trials if trial.seed == 0]
+    assert [trial.key for trial in more.trials if trial.seed == 0][: len(first)] == first
 
 
 def test_a_random_search_draws_nothing_twice(study: Callable[..., Study]) -> None:
     opened = study(
         'design = "random"\nsamples = 40\nseeds = [0]\n[factors]\nimages = [4, 8]\n"augment.noise" = [0.0, 0.4]'
     )
-    assert len(opened.cells) == len({cell.key for cell in opened.cells}) == 4
+    assert len(opened.trials) == len({trial.key for trial in opened.trials}) == 4
     assert names(opened)[0] == "sample 0"
     assert {factor: len(levels) for factor, levels in opened.layout.factors.items()} == {
         "images": 2,
@@ -156,10 +156,10 @@ def test_no_such_study(tmp_path: Path) -> None:
 def test_ready_studies_are_possible(name: str, fresh_discs: Path) -> None:
     plan = read_plan(name)
     layout: Layout = lay_out(plan.contents, plan.folder, name)
-    cells = make_cells(layout, plan.contents.seeds, open_tests(given_tests(plan, {"epfl": fresh_discs})))
+    trials = make_trials(layout, plan.contents.seeds, open_tests(given_tests(plan, {"epfl": fresh_discs})))
     assert len(plan.contents.seeds) >= 3
     # No condition is another one in disguise: every switch does something.
-    assert len({cell.key for cell in cells}) == len(cells)
+    assert len({trial.key for trial in trials}) == len(trials)
 
 
 def test_there_are_enough_things_to_leave_out() -> None:

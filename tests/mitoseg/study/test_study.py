@@ -1,4 +1,4 @@
-"""Studies: designs, what makes a cell, and that nothing is run twice."""
+"""Studies: designs, what makes a trial, and that nothing is run twice."""
 
 import json
 import shutil
@@ -20,16 +20,16 @@ from mitoseg.evaluation.catalogue import COLUMNS
 from mitoseg.study import study as study_module
 from mitoseg.study import trials as trials_module
 from mitoseg.study.results import read_outcomes
-from mitoseg.study.study import Study, cluster, missing_cells, run_cells, run_study
-from mitoseg.study.trials import Cell
+from mitoseg.study.study import Study, cluster, missing_trials, run_study, run_trials
+from mitoseg.study.trials import Trial
 from mitoseg.training.process import LOCK, alone_in
 
 
-def write_result(study: Study, cell: Cell, iou: float) -> None:
-    """A result as if the cell had been run."""
+def write_result(study: Study, trial: Trial, iou: float) -> None:
+    """A result as if the trial had been run."""
     scores = {name: {metric: {"mean": iou} for metric in COLUMNS} for name in ("synthetic", "held")}
-    result = {"key": cell.key, "scores": scores, "threshold": 0.5, "minutes": 1.0, "code": "none"}
-    path = trials_module.result_path(study.folder, cell)
+    result = {"key": trial.key, "scores": scores, "threshold": 0.5, "minutes": 1.0, "code": "none"}
+    path = trials_module.result_path(study.folder, trial)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result))
 
@@ -50,19 +50,29 @@ def test_the_same_fit_is_one_observation(study: Callable[..., Study]) -> None:
         'myelin = { "mitogen:myelin.density_per_um3" = 0 }'
     )
     assert names(opened) == ["baseline", "without speed", "without myelin"]
-    for cell in opened.cells:
-        write_result(opened, cell, 0.5)
-    outcomes = read_outcomes(opened.cells, opened.folder)
-    assert [one.cell.condition.name for one in outcomes] == ["baseline", "without myelin"] * 2
+    for trial in opened.trials:
+        write_result(opened, trial, 0.5)
+    outcomes = read_outcomes(opened.trials, opened.folder)
+    assert [one.trial.condition.name for one in outcomes] == ["baseline", "without myelin"] * 2
     run_study(opened, 1)
     said = (opened.folder / "table.md").read_text()
-    assert "4 of 4 cells have ended" in said
+    assert "4 of 4 trials have ended" in said
     assert "without speed has the same settings as baseline" in said
 
 
-def test_a_key_says_what_a_cell_depends_on(study: Callable[..., Study], tmp_path: Path, discs: Path) -> None:
+def test_results_of_earlier_versions_are_read(study: Callable[..., Study]) -> None:
+    opened = study('design = "grid"\n[factors]\nimages = [4]')
+    for trial in opened.trials:
+        write_result(opened, trial, 0.5)
+    (opened.folder / "trials").rename(opened.folder / "cells")
+    assert not missing_trials(opened.trials, opened.folder)
+    write_result(opened, opened.trials[0], 0.7)  # made again, it goes first
+    assert read_outcomes(opened.trials, opened.folder)[0].scores["held"]["iou"] == 0.7
+
+
+def test_a_key_says_what_a_trial_depends_on(study: Callable[..., Study], tmp_path: Path, discs: Path) -> None:
     def key(base: str = BASE, **arguments: str) -> str:
-        return study('design = "grid"\n[factors]\nimages = [4]', base, **arguments).cells[0].key
+        return study('design = "grid"\n[factors]\nimages = [4]', base, **arguments).trials[0].key
 
     first = key()
     assert key() == first
@@ -83,30 +93,30 @@ def test_a_stopped_study_goes_on_where_it_was(
     head = 'design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]'
     opened = study(head)
     ran: list[str] = []
-    original = trials_module.run_cell
+    original = trials_module.run_trial
 
-    def counted(threads: int, cell: Any, *arguments: Any) -> None:
+    def counted(threads: int, trial: Any, *arguments: Any) -> None:
         if len(ran) == 2:
             # As if killed in the middle: the folder of the run is there, the result is not.
-            (opened.folder / "runs" / cell.key).mkdir(parents=True)
-            (opened.folder / "runs" / cell.key / "last.pt").write_bytes(b"half")
+            (opened.folder / "runs" / trial.key).mkdir(parents=True)
+            (opened.folder / "runs" / trial.key / "last.pt").write_bytes(b"half")
             raise KeyboardInterrupt
-        ran.append(cell.key)
-        original(threads, cell, *arguments)
+        ran.append(trial.key)
+        original(threads, trial, *arguments)
 
-    monkeypatch.setattr(study_module, "run_cell", counted)
+    monkeypatch.setattr(study_module, "run_trial", counted)
     with pytest.raises(KeyboardInterrupt):
-        run_cells(opened.cells, opened.folder, at_once)
-    assert len(missing_cells(opened.cells, opened.folder)) == 2
+        run_trials(opened.trials, opened.folder, at_once)
+    assert len(missing_trials(opened.trials, opened.folder)) == 2
     # A result that is damaged counts for nothing.
-    damaged = trials_module.result_path(opened.folder, opened.cells[0])
+    damaged = trials_module.result_path(opened.folder, opened.trials[0])
     damaged.write_text(damaged.read_text()[:50])
     ran_before = list(ran)
     monkeypatch.setattr(
-        study_module, "run_cell", lambda *arguments: (ran.append(arguments[1].key), original(*arguments))[1]
+        study_module, "run_trial", lambda *arguments: (ran.append(arguments[1].key), original(*arguments))[1]
     )
-    assert not run_cells(missing_cells(opened.cells, opened.folder), opened.folder, at_once)
-    assert sorted(ran[2:]) == sorted(cell.key for cell in opened.cells if cell.key != ran_before[1])
+    assert not run_trials(missing_trials(opened.trials, opened.folder), opened.folder, at_once)
+    assert sorted(ran[2:]) == sorted(trial.key for trial in opened.trials if trial.key != ran_before[1])
     monkeypatch.undo()
     # Nothing is left to do: no process is started, and all is written again from the results.
     monkeypatch.setattr("mitoseg.study.study.local", None)
@@ -117,9 +127,9 @@ def test_a_stopped_study_goes_on_where_it_was(
     text = page.read_text()
     assert "baseline" in text
     assert "http" not in text.replace("http://www.w3.org", "")
-    # An extended study keeps what it has; training images that cells share are rendered once.
+    # An extended study keeps what it has; training images that trials share are rendered once.
     longer = study(head.replace("[4, 6]", "[4, 6, 8]"))
-    assert [cell.condition.name for cell in missing_cells(longer.cells, longer.folder)] == ["images = 8"] * 2
+    assert [trial.condition.name for trial in missing_trials(longer.trials, longer.folder)] == ["images = 8"] * 2
     assert len(list((opened.folder / "renders").glob("*.h5"))) == 2 * (2 + 1)
 
 
@@ -144,14 +154,14 @@ def test_what_is_left_is_run_with_as_many_threads(study: Callable[..., Study], m
 
     monkeypatch.setattr(study_module, "Workers", Here)
     monkeypatch.setattr(study_module, "render_chunk", lambda *arguments: None)
-    monkeypatch.setattr(study_module, "run_cell", lambda threads, cell, *arguments: write_result(opened, cell, 0.5))
+    monkeypatch.setattr(study_module, "run_trial", lambda threads, trial, *arguments: write_result(opened, trial, 0.5))
     monkeypatch.setattr(study_module, "cores", lambda: 8)
     for workers in (2, None):
         for left in (3, 1):
-            for cell in opened.cells[:left]:
-                trials_module.result_path(opened.folder, cell).unlink(missing_ok=True)
+            for trial in opened.trials[:left]:
+                trials_module.result_path(opened.folder, trial).unlink(missing_ok=True)
             run_study(opened, workers)
-            assert not missing_cells(opened.cells, opened.folder)
+            assert not missing_trials(opened.trials, opened.folder)
     assert told == [4, 4, 1, 1]
 
 
@@ -167,25 +177,25 @@ def test_a_study_that_teaches_compartments_renders_them(study: Callable[..., Stu
     head = 'design = "grid"\nseeds = [0]\n[factors]\nimages = [4]'
     opened = study(head, f'{BASE}\ntarget = "compartments"')
     run_study(opened, 1)
-    assert not missing_cells(opened.cells, opened.folder)
+    assert not missing_trials(opened.trials, opened.folder)
 
 
-def test_a_cell_that_fails_does_not_stop_the_others(
+def test_a_trial_that_fails_does_not_stop_the_others(
     study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4, 6]')
     calls = count()
-    original = trials_module.run_cell
+    original = trials_module.run_trial
 
     def second_fails(*arguments: Any) -> None:
         if next(calls) == 0:
             raise RunError("no foreground\nmore")
         original(*arguments)
 
-    monkeypatch.setattr(study_module, "run_cell", second_fails)
-    (failure,) = run_cells(opened.cells, opened.folder, at_once)
+    monkeypatch.setattr(study_module, "run_trial", second_fails)
+    (failure,) = run_trials(opened.trials, opened.folder, at_once)
     assert failure.reason == "no foreground"
-    assert len(read_outcomes(opened.cells, opened.folder)) == 1
+    assert len(read_outcomes(opened.trials, opened.folder)) == 1
 
 
 @pytest.mark.slow
@@ -201,26 +211,26 @@ def test_a_killed_study_gives_the_same_table(study: Callable[..., Study], tmp_pa
     assert whole.returncode == 0, whole.stderr
     process = subprocess.Popen(command("killed"), stderr=subprocess.DEVNULL)
     until = time.monotonic() + 300
-    while not list((tmp_path / "killed" / "cells").glob("*.json")) and time.monotonic() < until:
+    while not list((tmp_path / "killed" / "trials").glob("*.json")) and time.monotonic() < until:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "cells").glob("*.json")}
+    done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "trials").glob("*.json")}
     assert 1 <= len(done) < 4
     again = subprocess.run(command("killed"), capture_output=True, text=True, timeout=600)
     assert again.returncode == 0, again.stderr
-    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "cells").glob("*.json")}
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "trials").glob("*.json")}
     assert done.items() <= after.items()
     assert f"{4 - len(done)} of them to run" in again.stderr or len(done) == 3
     for name in ("table.csv", "ranking.csv"):
         assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
-    results = [json.loads(path.read_text()) for path in (tmp_path / "killed" / "cells").glob("*.json")]
+    results = [json.loads(path.read_text()) for path in (tmp_path / "killed" / "trials").glob("*.json")]
     assert all(result["steps"] == 40 for result in results)
     assert any(result["scores"]["synthetic"]["iou"]["mean"] > 0 for result in results)
 
 
 @pytest.mark.slow
-def test_a_stop_does_not_wait_for_the_cells_in_the_queue(study: Callable[..., Study], tmp_path: Path) -> None:
+def test_a_stop_does_not_wait_for_the_trials_in_the_queue(study: Callable[..., Study], tmp_path: Path) -> None:
     base = BASE.replace("steps = 2", "steps = 100000")
     study('design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]', base)
     command = [sys.executable, "-m", "mitoseg", "study", str(tmp_path / "mine.toml"), "-o", str(tmp_path / "out")]
@@ -231,7 +241,7 @@ def test_a_stop_does_not_wait_for_the_cells_in_the_queue(study: Callable[..., St
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert "stopped, 4 cells left" in said
+    assert "stopped, 4 trials left" in said
     assert "Traceback" not in said
 
 
@@ -243,8 +253,8 @@ def test_a_dask_cluster_does_the_work(study: Callable[..., Study]) -> None:
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as one,
         cluster(one.scheduler_address) as submit,
     ):
-        assert not run_cells(opened.cells, opened.folder, submit)
-    assert len(read_outcomes(opened.cells, opened.folder)) == 1
+        assert not run_trials(opened.trials, opened.folder, submit)
+    assert len(read_outcomes(opened.trials, opened.folder)) == 1
 
 
 @pytest.mark.slow
