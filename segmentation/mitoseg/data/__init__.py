@@ -3,16 +3,16 @@
 from mitoseg.data.loader import make_loader, read_batches
 from mitoseg.data.patches import Patches, window_px
 from mitoseg.data.rendered import RenderedPatches, first_rendered, render_validation, resolve_recipe
-from mitoseg.data.sections import Section, SectionFiles
+from mitoseg.data.sections import SectionFiles, Slab
 from mitoseg.data.sources import FitData, Sources, any_foreground, open_data, open_rendered, settings_for
-from mitoseg.data.splits import Split, slices, split_sections, spread
+from mitoseg.data.splits import Split, single_sections, split_sections, spread
 
 __all__ = [
     "FitData",
     "Patches",
     "RenderedPatches",
-    "Section",
     "SectionFiles",
+    "Slab",
     "Sources",
     "Split",
     "any_foreground",
@@ -24,7 +24,7 @@ __all__ = [
     "render_validation",
     "resolve_recipe",
     "settings_for",
-    "slices",
+    "single_sections",
     "split_sections",
     "spread",
     "window_px",

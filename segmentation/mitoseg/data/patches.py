@@ -16,7 +16,7 @@ from torch.utils.data import Dataset as TorchDataset
 from mitodata import DataError, Sample
 from mitodata.hdf5.layout import BLOCK
 from mitoseg.config.settings import FitConfig
-from mitoseg.data.sections import Section, SectionFiles, mask_of
+from mitoseg.data.sections import SectionFiles, Slab, mask_of
 from mitoseg.networks.normalisation import (
     GreyScale,
     grey_of_counts,
@@ -59,8 +59,8 @@ class Patches(TorchDataset[Tensor]):
     A pass visits every section as often as patches are needed to cover it, in an order of its own.
     """
 
-    def __init__(self, files: SectionFiles, sections: Sequence[Section], config: FitConfig) -> None:
-        """Take `sections` of `files`: single slices for a 2D network, runs of slices for a 3D one.
+    def __init__(self, files: SectionFiles, sections: Sequence[Slab], config: FitConfig) -> None:
+        """Take `sections` of `files`: single ones for a 2D network, several together for a 3D one.
 
         Raises:
             DataError: a voxel size is out of reach.
@@ -101,14 +101,14 @@ class Patches(TorchDataset[Tensor]):
             self._order = (turn, rng.permutation(len(self)))
         return int(self._order[1][place])
 
-    def _working_shape(self, section: Section) -> tuple[int, int, int]:
+    def _working_shape(self, section: Slab) -> tuple[int, int, int]:
         shape = (section.depth, *self.files.shape(section))
         try:
             return working_volume(shape, self.files.voxel_size_nm(section), self.config)
         except DataError as error:
             raise DataError(f"{self.files.path(section)}: {error}") from error
 
-    def _cut(self, section: Section, centre: tuple[int, int, int] | None, rng: np.random.Generator) -> Tensor:
+    def _cut(self, section: Slab, centre: tuple[int, int, int] | None, rng: np.random.Generator) -> Tensor:
         shape = (section.depth, *self.files.shape(section))
         first = (section.z, 0, 0)
         working = self._working_shape(section)
@@ -129,7 +129,7 @@ class Patches(TorchDataset[Tensor]):
         classes = self.files.classes(section)
         return make_window(sample, greys, (size[0], size[1], size[2]), self.window, self.config, classes)
 
-    def _measure(self, section: Section, z: int) -> SliceFacts:
+    def _measure(self, section: Slab, z: int) -> SliceFacts:
         key = (section.file, section.sample, z)
         if key not in self.facts:
             # Slices that share blocks of the file are measured together: each block is unpacked once.
@@ -141,7 +141,7 @@ class Patches(TorchDataset[Tensor]):
                 self.facts.popitem(last=False)
         return self.facts[key]
 
-    def _measure_block(self, section: Section, start: int, stop: int) -> dict[int, SliceFacts]:
+    def _measure_block(self, section: Slab, start: int, stop: int) -> dict[int, SliceFacts]:
         key = (3, section.file, section.sample, start)
         rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=key))
         rows, columns = self.files.shape(section)

@@ -16,10 +16,14 @@ Geometry = tuple[tuple[int, int, int], VoxelSize]
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """Where some slices are: the number of their file, of their sample in it, the first z, and how many they are.
+class Slab:
+    """Where sections of one sample are that follow each other: one for a 2D network, a whole block for a 3D network.
 
-    A 2D network takes single slices, a 3D network runs of them.
+    Attributes:
+        file: number of their file.
+        sample: number of their sample in it.
+        z: of the first one.
+        depth: how many they are.
     """
 
     file: int
@@ -67,39 +71,39 @@ class SectionFiles:
             self.files[oldest].close()
         return self.files[number]
 
-    def sections(self) -> list[Section]:
-        """All slices one by one, in the order of the files."""
-        return [Section(run.file, run.sample, z) for run in self.runs() for z in range(run.depth)]
+    def sections(self) -> list[Slab]:
+        """All sections one by one, in the order of the files."""
+        return [Slab(slab.file, slab.sample, z) for slab in self.slabs() for z in range(slab.depth)]
 
-    def runs(self) -> list[Section]:
-        """Every sample with all its slices, in the order of the files."""
+    def slabs(self) -> list[Slab]:
+        """Every sample with all its sections, in the order of the files."""
         numbers = range(len(self.files))
         samples = ((number, sample) for number in numbers for sample in range(len(self.file(number))))
-        return [Section(*key, 0, self._geometry_of(*key)[0][0]) for key in samples]
+        return [Slab(*key, 0, self._geometry_of(*key)[0][0]) for key in samples]
 
-    def shape(self, section: Section) -> tuple[int, int]:
+    def shape(self, section: Slab) -> tuple[int, int]:
         """Size (y, x) of a section in px."""
         (_, y, x), _ = self._geometry_of(section.file, section.sample)
         return y, x
 
-    def depth(self, section: Section) -> int:
+    def depth(self, section: Slab) -> int:
         """Slices of the whole sample that a section is in."""
         return self._geometry_of(section.file, section.sample)[0][0]
 
-    def voxel_size_nm(self, section: Section) -> VoxelSize:
+    def voxel_size_nm(self, section: Slab) -> VoxelSize:
         """Voxel size (z, y, x) in nm of the sample a section is in."""
         return self._geometry_of(section.file, section.sample)[1]
 
-    def classes(self, section: Section) -> Mapping[int, str]:
+    def classes(self, section: Slab) -> Mapping[int, str]:
         """Names of the values of the compartments of the file a section is in."""
         return self.file(section.file).provenance.classes
 
-    def path(self, section: Section) -> Path:
+    def path(self, section: Slab) -> Path:
         """The file a section is in."""
         return self.files[section.file].path
 
     def read(
-        self, section: Section, y: slice = slice(None), x: slice = slice(None)
+        self, section: Slab, y: slice = slice(None), x: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Read a window of the first slice of a section: raw and mask, both (Y, X) uint8."""
         rows, columns = self.shape(section)
@@ -107,7 +111,7 @@ class SectionFiles:
         sample = self.read_window(section, window)
         return sample.raw[0], mask_of(sample)[0]
 
-    def read_window(self, section: Section, window: tuple[slice, slice, slice]) -> Sample:
+    def read_window(self, section: Slab, window: tuple[slice, slice, slice]) -> Sample:
         """Read a window (z, y, x) of the sample a section is in; z counts from the sample's first slice."""
         sample = self.file(section.file).read(section.sample, window)
         if sample.mask is None:

@@ -8,8 +8,8 @@ from mitodata import DataError
 from mitoseg.config.settings import FitConfig
 from mitoseg.data.patches import Patches
 from mitoseg.data.rendered import RenderedPatches, can_name_compartments, render_validation, spare_cores
-from mitoseg.data.sections import Section, SectionFiles
-from mitoseg.data.splits import Split, slices, split_sections, spread
+from mitoseg.data.sections import SectionFiles, Slab
+from mitoseg.data.splits import Split, single_sections, split_sections, spread
 
 LAST = 4
 """The last validation, which decides for good, looks at up to so many times as many sections as those on the way."""
@@ -46,8 +46,8 @@ class FitData:
 
     patches: Patches | RenderedPatches
     files: SectionFiles
-    validation: list[Section]
-    last: list[Section]
+    validation: list[Slab]
+    last: list[Slab]
     notes: list[str]
 
     def close(self) -> None:
@@ -93,14 +93,14 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
     files = SectionFiles(training)
     if validation:
         held_out_files = SectionFiles(validation)
-        split = Split(files.runs(), held_out_files.runs())
+        split = Split(files.slabs(), held_out_files.slabs())
     else:
         held_out_files = files
         split = split_sections(files, val_fraction, config.seed)
-    single = list(slices(split.training))
+    single = list(single_sections(split.training))
     if not any_foreground(files, single):
         raise DataError(f"{training[0]}: no foreground in {len(single)} training sections; expected some to learn from")
-    all_held_out = list(slices(split.held_out))
+    all_held_out = list(single_sections(split.held_out))
     held_out, last = (spread(all_held_out, times * config.validation_images) for times in (1, LAST))
     _check_foreground(held_out_files, held_out)
     patches = Patches(files, split.training if config.dimensions == 3 else single, config)
@@ -146,7 +146,7 @@ def _check_once(training: Sequence[Path], validation: Sequence[Path]) -> None:
         seen[path.resolve()] = role
 
 
-def _check_foreground(files: SectionFiles, held_out: Sequence[Section]) -> None:
+def _check_foreground(files: SectionFiles, held_out: Sequence[Slab]) -> None:
     if not any_foreground(files, held_out):
         raise DataError(
             f"{files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold can be "
@@ -154,6 +154,6 @@ def _check_foreground(files: SectionFiles, held_out: Sequence[Section]) -> None:
         )
 
 
-def any_foreground(files: SectionFiles, sections: Sequence[Section]) -> bool:
+def any_foreground(files: SectionFiles, sections: Sequence[Slab]) -> bool:
     """Whether any of the sections has foreground."""
     return any((files.read(section)[1] == 1).any() for section in sections)

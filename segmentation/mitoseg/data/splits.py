@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from mitodata import DataError
-from mitoseg.data.sections import Section, SectionFiles
+from mitoseg.data.sections import SectionFiles, Slab
 
 GAP = 8
 """Most slices left out between training and validation."""
@@ -32,8 +32,8 @@ class Split:
         notes: what the user should know, one line each.
     """
 
-    training: list[Section]
-    held_out: list[Section]
+    training: list[Slab]
+    held_out: list[Slab]
     notes: list[str] = field(default_factory=list)
 
 
@@ -46,18 +46,18 @@ def split_sections(files: SectionFiles, fraction: float, seed: int) -> Split:
     stack are treated so, too.
 
     Returns:
-        Runs of slices, each of one sample.
+        Slabs, each of one sample.
 
     Raises:
         DataError: one of the two would be empty.
     """
     split = Split([], [])
-    singles: list[Section] = []
-    volumes: list[Section] = []
-    for number, runs in groupby(files.runs(), key=lambda run: run.file):
-        samples = list(runs)
-        flat = [run for run in samples if run.depth == 1]
-        volumes += [run for run in samples if run.depth > 1]
+    singles: list[Slab] = []
+    volumes: list[Slab] = []
+    for number, slabs in groupby(files.slabs(), key=lambda slab: slab.file):
+        samples = list(slabs)
+        flat = [slab for slab in samples if slab.depth == 1]
+        volumes += [slab for slab in samples if slab.depth > 1]
         if len(flat) == len(samples) and (likeness := _likeness(files, flat)) > ALIKE:
             split.notes.append(
                 f"{files.files[number].path}: neighbouring images look alike (correlation {likeness:.2f}), as slices "
@@ -72,7 +72,7 @@ def split_sections(files: SectionFiles, fraction: float, seed: int) -> Split:
         _hold_out_random(split, volumes, fraction, rng)
     else:
         for volume in volumes:
-            _hold_out_block(split, list(slices([volume])), fraction)
+            _hold_out_block(split, list(single_sections([volume])), fraction)
     if not split.training or not split.held_out:
         raise DataError(
             f"{files.files[0].path}: too few sections to hold out a fraction of {fraction:g}; give --val FILE"
@@ -80,26 +80,26 @@ def split_sections(files: SectionFiles, fraction: float, seed: int) -> Split:
     return Split(_joined(split.training), _joined(split.held_out), split.notes)
 
 
-def slices(runs: Sequence[Section]) -> Iterator[Section]:
-    """The single slices of runs."""
-    return (Section(run.file, run.sample, z) for run in runs for z in range(run.z, run.z + run.depth))
+def single_sections(slabs: Sequence[Slab]) -> Iterator[Slab]:
+    """The sections of slabs, one by one."""
+    return (Slab(slab.file, slab.sample, z) for slab in slabs for z in range(slab.z, slab.z + slab.depth))
 
 
-def spread(sections: Sequence[Section], count: int) -> list[Section]:
+def spread(sections: Sequence[Slab], count: int) -> list[Slab]:
     """At most `count` of `sections`, evenly spread."""
     if len(sections) <= count:
         return list(sections)
     return [sections[int(i)] for i in np.linspace(0, len(sections) - 1, count).round()]
 
 
-def _hold_out_random(split: Split, samples: Sequence[Section], fraction: float, rng: np.random.Generator) -> None:
+def _hold_out_random(split: Split, samples: Sequence[Slab], fraction: float, rng: np.random.Generator) -> None:
     order = [samples[i] for i in rng.permutation(len(samples))]
     count = max(1, round(len(samples) * fraction)) if samples else 0
     split.held_out.extend(order[:count])
     split.training.extend(order[count:])
 
 
-def _hold_out_block(split: Split, ordered: Sequence[Section], fraction: float) -> None:
+def _hold_out_block(split: Split, ordered: Sequence[Slab], fraction: float) -> None:
     """Hold out the last of neighbouring slices and drop those beside them."""
     first = len(ordered) - max(1, round(len(ordered) * fraction))
     gap = min(GAP, ceil(len(ordered) / 20))
@@ -107,25 +107,25 @@ def _hold_out_block(split: Split, ordered: Sequence[Section], fraction: float) -
     split.held_out.extend(ordered[first:])
 
 
-def _joined(sections: Sequence[Section]) -> list[Section]:
-    """Join slices that follow each other in one sample to a run."""
-    runs: list[Section] = []
+def _joined(sections: Sequence[Slab]) -> list[Slab]:
+    """Join sections that follow each other in one sample."""
+    slabs: list[Slab] = []
     for section in sections:
-        last = runs[-1] if runs else None
+        last = slabs[-1] if slabs else None
         if last and (last.file, last.sample, last.z + last.depth) == (section.file, section.sample, section.z):
-            runs[-1] = Section(last.file, last.sample, last.z, last.depth + section.depth)
+            slabs[-1] = Slab(last.file, last.sample, last.z, last.depth + section.depth)
         else:
-            runs.append(section)
-    return runs
+            slabs.append(section)
+    return slabs
 
 
-def _likeness(files: SectionFiles, samples: Sequence[Section]) -> float:
+def _likeness(files: SectionFiles, samples: Sequence[Slab]) -> float:
     """Median correlation of neighbouring images of one file; 0 if it was rendered or their shapes differ."""
     if files.file(samples[0].file).provenance.recipe:
         return 0.0
     found = []
     for first in spread(samples[:-1], _PAIRS):
-        second = Section(first.file, first.sample + 1, 0)
+        second = Slab(first.file, first.sample + 1, 0)
         if files.shape(first) == files.shape(second):
             # Every fourth pixel is enough; a constant image has no correlation.
             pair = np.stack([files.read(section)[0][::4, ::4].ravel() for section in (first, second)])

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from mitodata import DataError, MitoError, Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.config.settings import FitConfig
-from mitoseg.data import SectionFiles, first_rendered, slices, split_sections
+from mitoseg.data import SectionFiles, first_rendered, single_sections, split_sections
 from mitoseg.io.panels import CAPTION_PX, draw_scale_bar, fit_picture, font, mask_grey, overlay
 from mitoseg.report.provenance import RunRecord, describe_file
 
@@ -162,7 +162,7 @@ def _held_out(run: RunRecord, config: FitConfig) -> ImageSet:
     try:
         files = SectionFiles(run.training)
         try:
-            held_out = list(slices(split_sections(files, run.val_fraction, config.seed).held_out))
+            held_out = list(single_sections(split_sections(files, run.val_fraction, config.seed).held_out))
         finally:
             files.close()
         # Of several files the first that gave any.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import DataError
-from mitoseg.data import Section, SectionFiles, spread
+from mitoseg.data import SectionFiles, Slab, spread
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding, find_pieces
 from mitoseg.inference.predictor import predict_maps
@@ -38,7 +38,7 @@ READ_VOXELS = 2**26
 class Block:
     """Sections of one sample that are predicted together, and what is read for them: slices, rows and columns."""
 
-    sections: Sequence[Section]
+    sections: Sequence[Slab]
     window: tuple[slice, slice, slice]
 
 
@@ -46,7 +46,7 @@ class Block:
 class Predicted:
     """One section with its truth and what the network says: raw, truth, label (Y, X); maps (C, Y, X); its thickness."""
 
-    section: Section
+    section: Slab
     raw: NDArray[np.uint8]
     truth: NDArray[np.uint8]
     label: NDArray[np.integer]
@@ -74,7 +74,7 @@ class Validation:
     shown: list[Predicted]
 
 
-def validate(model: Model, files: SectionFiles, sections: Sequence[Section], *, kept_px: int = KEPT_PX) -> Validation:
+def validate(model: Model, files: SectionFiles, sections: Sequence[Slab], *, kept_px: int = KEPT_PX) -> Validation:
     """Predict all `sections` (at least one) as `mitoseg predict` would, and choose the thresholds on them.
 
     Of large sections windows, `kept_px` together, decide.
@@ -118,7 +118,7 @@ def part_of(number: int, shape: tuple[int, ...], limit_px: int) -> tuple[slice, 
     return slice(top, top + height), slice(left, left + width)
 
 
-def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Predicted]:
+def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Slab]) -> Iterator[Predicted]:
     """Predict `sections`; with a 3D network those of a sample together, or of a large one a part of each.
 
     Raises:
@@ -135,7 +135,7 @@ def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Secti
             yield Predicted(section, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z], thickness_nm)
 
 
-def _blocks(model: Model, files: SectionFiles, sections: Sequence[Section]) -> Iterator[Block]:
+def _blocks(model: Model, files: SectionFiles, sections: Sequence[Slab]) -> Iterator[Block]:
     if model.config.dimensions == 2:
         for section in sections:
             yield Block([section], (slice(section.z, section.z + 1), slice(None), slice(None)))
@@ -153,9 +153,9 @@ def _blocks(model: Model, files: SectionFiles, sections: Sequence[Section]) -> I
             yield Block([section], (z, *part_of(number, shape, max(share, 1))))
 
 
-def _volumes(sections: Sequence[Section]) -> list[list[Section]]:
+def _volumes(sections: Sequence[Slab]) -> list[list[Slab]]:
     """Sections by the sample that they are in, in order of z."""
-    samples: dict[tuple[int, int], list[Section]] = {}
+    samples: dict[tuple[int, int], list[Slab]] = {}
     for section in sections:
         samples.setdefault((section.file, section.sample), []).append(section)
     return [sorted(group, key=lambda section: section.z) for group in samples.values()]

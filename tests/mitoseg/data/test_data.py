@@ -20,11 +20,11 @@ from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from mitoseg.config.settings import FitConfig
 from mitoseg.data import (
     Patches,
-    Section,
     SectionFiles,
+    Slab,
     make_loader,
     read_batches,
-    slices,
+    single_sections,
     split_sections,
     spread,
     window_px,
@@ -115,8 +115,8 @@ def test_independent_images_are_split_at_random_and_volumes_by_blocks(
     assert not set(split.training) & set(split.held_out)
     volume = SectionFiles([make_file(draw(0, (40, 32, 32)))])
     split = split_sections(volume, 0.1, 0)
-    assert split.held_out == [Section(0, 0, 36, 4)]
-    assert split.training == [Section(0, 0, 0, 34)]
+    assert split.held_out == [Slab(0, 0, 36, 4)]
+    assert split.training == [Slab(0, 0, 0, 34)]
     volumes = SectionFiles([make_file(*(draw(seed, (4, 32, 32)) for seed in range(10)))])
     split = split_sections(volumes, 0.2, 0)
     assert [run.depth for run in split.held_out] == [4, 4]
@@ -142,8 +142,8 @@ def test_no_slice_has_a_neighbour_on_the_other_side(depths: list[int], fraction:
             return
         finally:
             files.close()
-    held_out = {(section.sample, section.z) for section in slices(split.held_out)}
-    for section in slices(split.training):
+    held_out = {(section.sample, section.z) for section in single_sections(split.held_out)}
+    for section in single_sections(split.training):
         near = {(section.sample, section.z + step) for step in (-1, 0, 1)}
         assert not near & held_out
 
@@ -170,13 +170,13 @@ def test_volumes_give_blocks_to_networks_in_3d(
     path = make_file(*(replace(sample, voxel_size_nm=(16, 8, 8)) for sample in (deep, small)))
     files = SectionFiles([path])
     config = tiny.model_copy(update={"dimensions": 3, "patch_z_px": 16, "patch_px": 32})
-    patches = Patches(files, files.runs(), config)
+    patches = Patches(files, files.slabs(), config)
     assert patches.window == (20, 40, 40)
     for number in range(6):
         patch = patches[number]
         assert patch.shape == (3, 20, 40, 40)
         assert torch.isfinite(patch).all()
-    again = Patches(files, files.runs(), config)
+    again = Patches(files, files.slabs(), config)
     assert torch.equal(again[4], patches[4])
 
 
@@ -215,7 +215,7 @@ def test_memory_stays_flat_for_a_large_file(tmp_path: Path, tiny: FitConfig) -> 
 
 
 def test_spread_keeps_both_ends() -> None:
-    sections = [Section(0, number, 0) for number in range(100)]
+    sections = [Slab(0, number, 0) for number in range(100)]
     assert [section.sample for section in spread(sections, 3)] == [0, 50, 99]
     assert spread(sections[:2], 3) == sections[:2]
 

@@ -16,7 +16,7 @@ import torch
 
 from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig, parse_config
-from mitoseg.data import Section, SectionFiles
+from mitoseg.data import SectionFiles, Slab
 from mitoseg.inference.model import Model
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.fit import fit, resume_settings
@@ -295,7 +295,7 @@ def test_the_last_validation_looks_at_more(
 ) -> None:
     looked_at: list[tuple[int, int]] = []
 
-    def counted(model: Model, files: SectionFiles, sections: Sequence[Section], *, kept_px: int) -> Validation:
+    def counted(model: Model, files: SectionFiles, sections: Sequence[Slab], *, kept_px: int) -> Validation:
         looked_at.append((len(sections), kept_px))
         return validate(model, files, sections, kept_px=kept_px)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mitodata import Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitoseg.config.settings import make_config
-from mitoseg.data import Section, SectionFiles
+from mitoseg.data import SectionFiles, Slab
 from mitoseg.inference.model import Model
 from mitoseg.training.validation import predict_sections
 
@@ -39,7 +39,7 @@ def test_a_3d_network_looks_at_no_more_voxels_than_allowed(
     monkeypatch.setattr("mitoseg.training.validation.predict_maps", brightness)
     monkeypatch.setattr("mitoseg.training.validation.READ_VOXELS", limit)
     config = make_config(("dimensions=3", "patch_z_px=16"), steps=1)
-    sections = [Section(0, 0, z) for z in (0, 13, 39)]
+    sections = [Slab(0, 0, z) for z in (0, 13, 39)]
     found = list(predict_sections(cast("Model", SimpleNamespace(config=config)), volume, sections))
     assert [each.section for each in found] == sections
     assert sum(seen) <= max(limit, 3 * 17)
