@@ -44,9 +44,7 @@ def _take_older_name(context: click.Context, _: click.Parameter, text: str | Non
 def tta_option(command: Command) -> Command:
     """Add --tta to a command."""
     orientations = click.Choice(["1", "4", "8"])
-    older = click.option(
-        "--turns", type=orientations, hidden=True, expose_value=False, callback=_take_older_name, is_eager=False
-    )
+    older = click.option("--turns", type=orientations, hidden=True, expose_value=False, callback=_take_older_name)
     option = click.option(
         "--tta",
         type=orientations,

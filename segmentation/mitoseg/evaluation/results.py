@@ -131,7 +131,7 @@ class DatasetResult:
         return f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
 
     @property
-    def views(self) -> str:
+    def seen_across(self) -> str:
         """How the network saw volumes."""
         return f"mean of what the network says of slices across {', '.join(self.axes)}"
 

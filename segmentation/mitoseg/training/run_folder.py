@@ -1,4 +1,4 @@
-"""What a run leaves in its folder for people to read: settings, a table, a plot, a sheet of predictions."""
+"""The folder of a run: taken by one process or team, and what is left in it for people to read."""
 
 import csv
 import io
@@ -7,7 +7,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +16,11 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from mitodata import RunError
-from mitodata.files import write_atomic
+from mitodata.files import remove_unfinished, write_atomic
+from mitoseg.config.settings import FitConfig
+from mitoseg.data import FitData, Sources, open_data, open_rendered
+from mitoseg.training.distributed import Team
+from mitoseg.training.process import alone_in
 
 TUNED = "tuned.json"
 """File of a run that says on what `mitoseg tune` chose its thresholds; none where the fit did."""
@@ -68,6 +73,49 @@ def add_row(rows: list[Row], row: Row) -> None:
         before = rows.pop()
         row = replace(row, train_loss=before.train_loss, images_per_s=before.images_per_s, waiting=before.waiting)
     rows.append(row)
+
+
+@contextmanager
+def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> Iterator[FitData]:
+    """Open the data of a run, the leader first: it keeps others out, renders what is missing, writes the settings down.
+
+    Raises:
+        MitoError: as `open_data` and `open_rendered`; or another process works in the folder.
+    """
+    with ExitStack() as stack:
+        if not team.leads:
+            team.tell(None)
+        if sources.recipe:
+            claim_folder(run, team, stack)
+            data = open_rendered(sources.recipe, run / "validation.h5", sources.validation, config)
+        else:
+            data = open_data(sources.training, sources.validation, sources.val_fraction, config)
+            claim_folder(run, team, stack)
+        stack.callback(data.close)
+        if team.leads:
+            remove_unfinished(run)
+            (run / TUNED).unlink(missing_ok=True)  # the fit chooses the thresholds
+            kept = {**asdict(sources), "config": config.model_dump()}
+            for name in ("training", "validation"):
+                kept[name] = [str(Path(path).resolve()) for path in kept[name]]
+            write_settings(run, kept)
+            write_environment(run, config.device, team.size)
+            team.tell(None)
+        yield data
+
+
+def claim_folder(run: Path, team: Team, stack: ExitStack) -> None:
+    """Make the folder of a run, and keep other processes out of it.
+
+    Raises:
+        RunError: it cannot be made, or another process works in it.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{run}: cannot be made: {error.strerror or error}; expected a folder") from error
+    if team.leads:
+        stack.enter_context(alone_in(run))
 
 
 def write_environment(run: Path, device: str, processes: int) -> None:

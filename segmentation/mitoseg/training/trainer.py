@@ -4,31 +4,23 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
 from torch import Tensor
 
 from mitodata import RunError
-from mitodata.files import remove_unfinished, write_atomic
+from mitodata.files import write_atomic
 from mitoseg.config.settings import BUDGETS, FitConfig
-from mitoseg.data import FitData, Sources, make_loader, open_data, open_rendered, read_batches
+from mitoseg.data import FitData, Sources, make_loader, read_batches
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.networks.checkpoint import save_checkpoint
-from mitoseg.training.distributed import Team, gather_team
+from mitoseg.training.distributed import gather_team
 from mitoseg.training.learner import Budget, Learner
 from mitoseg.training.monitor import Events, Progress
-from mitoseg.training.process import Stop, alone_in, stop_politely
-from mitoseg.training.run_folder import (
-    TUNED,
-    Row,
-    add_row,
-    read_settings,
-    write_environment,
-    write_history,
-    write_settings,
-)
+from mitoseg.training.process import Stop, stop_politely
+from mitoseg.training.run_folder import Row, add_row, open_in_turn, read_settings, write_history
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, draw_validation, validate
 
 SAVE_EVERY_S = 120.0
@@ -143,49 +135,6 @@ def _memory(config: FitConfig) -> Iterator[None]:
             f"not enough memory for {config.batch} patches of {' x '.join(map(str, config.patch_shape))} px with "
             f"network {config.network}; take a smaller batch, patch_px or network (--set batch=...)"
         ) from error
-
-
-@contextmanager
-def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> Iterator[FitData]:
-    """Open the data of a run, the leader first: it keeps others out, renders what is missing, writes the settings down.
-
-    Raises:
-        MitoError: as `open_data` and `open_rendered`; or another process works in the folder.
-    """
-    with ExitStack() as stack:
-        if not team.leads:
-            team.tell(None)
-        if sources.recipe:
-            claim_folder(run, team, stack)
-            data = open_rendered(sources.recipe, run / "validation.h5", sources.validation, config)
-        else:
-            data = open_data(sources.training, sources.validation, sources.val_fraction, config)
-            claim_folder(run, team, stack)
-        stack.callback(data.close)
-        if team.leads:
-            remove_unfinished(run)
-            (run / TUNED).unlink(missing_ok=True)  # the fit chooses the thresholds
-            kept = {**asdict(sources), "config": config.model_dump()}
-            for name in ("training", "validation"):
-                kept[name] = [str(Path(path).resolve()) for path in kept[name]]
-            write_settings(run, kept)
-            write_environment(run, config.device, team.size)
-            team.tell(None)
-        yield data
-
-
-def claim_folder(run: Path, team: Team, stack: ExitStack) -> None:
-    """Make the folder of a run, and keep other processes out of it.
-
-    Raises:
-        RunError: it cannot be made, or another process works in it.
-    """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{run}: cannot be made: {error.strerror or error}; expected a folder") from error
-    if team.leads:
-        stack.enter_context(alone_in(run))
 
 
 class Session:
