@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from mitodata.errors import DataError
 from mitodata.importers.annotations.choice import Choice
 from mitodata.importers.annotations.meaning import judge
-from mitodata.importers.annotations.numbers import LOSSY, Numbers, numbers_of, read_numbers
-from mitodata.importers.annotations.survey import tabulate
+from mitodata.importers.annotations.numbers import LOSSY, Kind, Numbers, numbers_of, read_numbers
+from mitodata.importers.annotations.survey import WHITE, tabulate
 from mitodata.readers.axes import Pixels
 from mitodata.sample import IGNORE
 
@@ -46,9 +46,19 @@ def mark_ignored(mask: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> NDArray
 
 
 def _binarise(numbers: Numbers, where: Path) -> NDArray[np.uint8]:
+    if _is_plain(numbers):  # as nearly all masks are: not worth a survey
+        return (numbers.values > 0).astype(np.uint8)
     meaning = judge([tabulate(numbers)], Choice(offered=False), where)
     if meaning.instances:
         raise DataError(
             f"{where}: values up to {meaning.largest} are numbers of instances; expected a mask of 0 and 255"
         )
     return meaning.mask(numbers)
+
+
+def _is_plain(numbers: Numbers) -> bool:
+    """Whether there is only black, and white or 1, in 8 bits without loss."""
+    if numbers.values.dtype != np.uint8 or numbers.lossy or numbers.kind not in (Kind.LEVEL, Kind.GREY):
+        return False
+    used = np.flatnonzero(np.bincount(numbers.values.ravel())).tolist()
+    return used[0] == 0 and used[1:] in ([], [1], [WHITE])

@@ -31,11 +31,13 @@ class Kind(Enum):
 
     Attributes:
         LEVEL: a grey level, or the number of an object.
+        GREY: the grey level of a colour that is grey.
         INDEX: a place in a palette.
         COLOUR: red, green and blue in 24 bits, 0xRRGGBB.
     """
 
     LEVEL = "level"
+    GREY = "grey"
     INDEX = "index"
     COLOUR = "colour"
 
@@ -121,10 +123,8 @@ def numbers_of(pixels: Pixels, where: object, *, lossy: bool = False) -> Numbers
         return Numbers(pixels, lossy=lossy)
     if lossy:
         return Numbers(pixels.max(axis=-1), lossy=True, tinted=bool((np.ptp(pixels, axis=-1) > _GREY_SPREAD).any()))
-    if pixels.dtype != np.uint8:
-        if (pixels == pixels[..., :1]).all():
-            return Numbers(pixels[..., 0])
-        raise DataError(f"{where}: holds colours of type {pixels.dtype}; expected 8 bits a channel, or grey")
+    if np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2]):
+        return Numbers(pixels[..., 0], Kind.GREY if pixels.dtype == np.uint8 else Kind.LEVEL)
     return Numbers(_codes(pixels, where), Kind.COLOUR)
 
 
@@ -180,7 +180,7 @@ def _indexed(stored: Pixels, codes: NDArray[np.int64]) -> Numbers:
 
 def _codes(pixels: Pixels, where: object) -> NDArray[np.int64]:
     if pixels.dtype != np.uint8:
-        raise DataError(f"{where}: holds colours of type {pixels.dtype}; expected 8 bits a channel")
+        raise DataError(f"{where}: holds colours of type {pixels.dtype}; expected 8 bits a channel, or grey")
     red, green, blue = (pixels[..., channel].astype(np.int64) for channel in range(3))
     return np.asarray((red << _RED) | (green << _GREEN) | (blue << _BLUE))
 

@@ -1,6 +1,7 @@
 """The distinct values of a section of an annotation: how much there is of each, and where."""
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from mitodata.readers.axes import Pixels
 
 WHITE = 255
 
-_EDGE_PX = 5
-"""Side of the window in which both sides of an edge must lie."""
+_EDGE_PX = 2
+"""Both sides of an edge lie within so many px of a pixel at it."""
 
 _FEW = 2**16
 """Whole numbers below this are counted without sorting."""
@@ -70,7 +71,7 @@ class Table:
 def tabulate(numbers: Numbers) -> Table:
     """Survey a section."""
     table = _count(numbers)
-    eight_bits = numbers.values.dtype == np.uint8 and numbers.kind is Kind.LEVEL
+    eight_bits = numbers.values.dtype == np.uint8 and numbers.kind in (Kind.LEVEL, Kind.GREY)
     if eight_bits and (numbers.lossy or len(table.values) > 2):
         return replace(table, as_ends=_count(_take_ends(numbers)))
     return table
@@ -108,7 +109,7 @@ def drop(table: Table, ranges: tuple[Range, ...]) -> Table:
 
 
 def _count(numbers: Numbers) -> Table:
-    values, index = _distinct(_wide(numbers.values))
+    values, index = _distinct(numbers.values)
     solid, astray = _places(index, len(values))
     return Table(
         replace(numbers, values=numbers.values[:0]),
@@ -138,17 +139,20 @@ def _wide(values: Pixels) -> Pixels:
 
 def _distinct(image: Pixels) -> tuple[Pixels, NDArray[np.int32]]:
     """The distinct values of an image (Y, X) in ascending order, and the place of each pixel's value among them."""
-    if image.dtype.kind == "i" and image.min() >= 0 and image.max() < _FEW:
-        values = np.flatnonzero(np.bincount(image.ravel()))
+    whole = image if image.dtype.kind in "bu" and image.dtype.itemsize < 3 else _wide(image)
+    if whole.dtype.kind != "f" and whole.min() >= 0 and whole.max() < _FEW:
+        values = np.flatnonzero(np.bincount(whole.ravel()))
         places = np.zeros(_FEW, np.int32)
         places[values] = np.arange(len(values))
-        return values, places[image]
-    values, index = np.unique(image, return_inverse=True)
+        return values, places[whole.view(np.uint8) if whole.dtype.kind == "b" else whole]
+    values, index = np.unique(whole, return_inverse=True)
     return values, index.reshape(image.shape).astype(np.int32)
 
 
 def _regions(index: NDArray[np.int32], count: int, zero: int | None) -> NDArray[np.int64]:
     """Number of regions of each value; `index` (Y, X) says which, `zero` which is background."""
+    if count == 2 and zero == 0:
+        return np.array([0, ndimage.label(index, np.ones((3, 3)))[1]], np.int64)
     regions = label(index, background=-1 if zero is None else zero, connectivity=2)
     value_of = np.zeros(int(regions.max()) + 1, np.int64)
     value_of[regions.ravel()] = index.ravel()
@@ -171,7 +175,14 @@ def _places(index: NDArray[np.int32], count: int) -> tuple[NDArray[np.bool_], ND
     if solid.all():
         return solid, np.zeros(count, np.int64)
     firm = solid[index]
-    below = ndimage.minimum_filter(np.where(firm, index, count), _EDGE_PX)
-    above = ndimage.maximum_filter(np.where(firm, index, -1), _EDGE_PX)
-    astray = ~firm & ~((below < index) & (index < above))
-    return solid, np.bincount(index[astray], minlength=count)
+    rows, columns = np.nonzero(~firm)
+    here = index[rows, columns]
+    below, above = np.full(len(here), count), np.full(len(here), -1)
+    reach = range(-_EDGE_PX, _EDGE_PX + 1)
+    for y, x in product(reach, reach):
+        near = (rows + y).clip(0, index.shape[0] - 1), (columns + x).clip(0, index.shape[1] - 1)
+        known, value = firm[near], index[near]
+        below = np.where(known, np.minimum(below, value), below)
+        above = np.where(known, np.maximum(above, value), above)
+    astray = here[(below >= here) | (here >= above)]
+    return solid, np.bincount(astray, minlength=count)

@@ -44,6 +44,8 @@ class Translation:
             if values.dtype.kind in "ui" and self.colours is Colours.CODES:
                 return np.asarray(values.astype(np.int64) * 0x010101)
             return values
+        if kind is Kind.GREY:
+            return values if self.colours is Colours.GREY else self._of_colours(values.astype(np.int64) * 0x010101)
         if kind is Kind.INDEX:
             if self.indices:
                 return values
