@@ -1,12 +1,13 @@
 """Real data in: one module a format; `import_to_file` turns a folder into a dataset file."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from mitodata.errors import DataError
 from mitodata.hdf5.layout import Provenance
 from mitodata.hdf5.writer import write_dataset, write_volume
+from mitodata.importers.failures import leave_out, listed
 from mitodata.importers.formats.bare import IMAGES
 from mitodata.importers.formats.dsb2018 import DSB2018
 from mitodata.importers.formats.epfl import EPFL
@@ -17,15 +18,33 @@ from mitodata.importers.formats.pairs import PAIRS
 from mitodata.importers.formats.vnc import VNC
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.stack import Stack, cut, images, scaled, slabs, volume
+from mitodata.importers.tally import Tally
 from mitodata.readers.voxel_size import UNKNOWN, choose_voxel_size
 from mitodata.sample import Sample, VoxelSize
 
-__all__ = ["IMPORTERS", "Importer", "import_dataset", "import_to_file", "recognise"]
+__all__ = ["IMPORTERS", "Importer", "Report", "import_dataset", "import_to_file", "recognise"]
 
 IMPORTERS: dict[str, Importer] = {
     importer.name: importer for importer in (EPFL, VNC, KASTHURI, MITOEM, DSB2018, PAIRS, HDF5, IMAGES)
 }
 """Every format by name, in the order in which `recognise` tries them: the particular before the general."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was imported.
+
+    Attributes:
+        images: how many images or volumes.
+        instances: how many instances in them; None if they are not labelled.
+        origin: where instances come from.
+        failures: what is wrong with the images that were left out.
+    """
+
+    images: int
+    instances: int | None
+    origin: str
+    failures: tuple[str, ...] = ()
 
 
 def import_dataset(
@@ -50,18 +69,15 @@ def import_dataset(
         options: those of `Options` that the format understands; None counts as not given.
 
     Returns:
-        The samples, read when asked for, and where they come from.
+        The samples, read when asked for, and where they come from. Masks whose values need judging are read at once.
 
     Raises:
         DataError: unknown source or option, wrong layout, no voxel size; while reading, a damaged or odd file.
     """
     importer, found = _prepare(source, Path(path), options)
     whole = importer.volume if as_volume is None else as_volume
-    sizes = [_voxel_size(importer, Path(path), stack, voxel_size_nm, square) for stack in found]
-    # The grey scale is that of the whole stack, whatever is kept of it.
-    stacks = [scaled(stack, whole) for stack in found]
-    stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
-    return _samples(stacks, sizes, whole), _provenance(importer, stacks, whole)
+    plan = _Plan(importer, found, whole, sections)
+    return plan.samples(plan.sizes(Path(path), voxel_size_nm, square)), plan.provenance
 
 
 def import_to_file(
@@ -74,8 +90,9 @@ def import_to_file(
     sections: tuple[int, int] | None = None,
     square: bool = True,
     overwrite: bool = False,
+    skip_failed: bool = False,
     **options: str | None,
-) -> None:
+) -> Report:
     """Read real data into a dataset file; of a single volume only a slab is in memory at any time.
 
     Args:
@@ -87,25 +104,65 @@ def import_to_file(
         sections: see `import_dataset`.
         square: see `import_dataset`.
         overwrite: replace an existing file.
+        skip_failed: leave out 2D images that fail, or lack a mask or an image; else nothing is written.
         options: see `import_dataset`.
 
+    Returns:
+        What was imported, and what is wrong with the images that were left out.
+
     Raises:
-        DataError: as `import_dataset`, or the file exists, is the source, or cannot be written.
+        DataError: as `import_dataset`, or the file exists, is the source, or cannot be written; all images fail.
     """
     if Path(output).resolve() == Path(path).resolve():
         raise DataError(f"{output}: is to hold the source and the dataset; choose another name")
-    importer, found = _prepare(source, Path(path), options)
+    importer, found = _prepare(source, Path(path), options, skip_failed)
     whole = importer.volume if as_volume is None else as_volume
-    sizes = [_voxel_size(importer, Path(path), stack, voxel_size_nm, square) for stack in found]
-    # The grey scale is that of the whole stack, whatever is kept of it.
-    stacks = [scaled(stack, whole) for stack in found]
-    stacks = stacks if sections is None else [cut(stack, sections) for stack in stacks]
-    provenance = _provenance(importer, stacks, whole)
-    if whole and len(stacks) == 1:
-        stack = stacks[0]
-        write_volume(output, slabs(stack, sizes[0]), provenance, name=stack.name, overwrite=overwrite)
+    failures: list[str] = []
+    if skip_failed:
+        if whole:
+            raise DataError("a volume cannot do without a section: --skip-failed is for 2D images (--as-2d)")
+        found, failures = leave_out(found)
+    plan = _Plan(importer, found, whole, sections)
+    sizes = plan.sizes(Path(path), voxel_size_nm, square)
+    tally = Tally()
+    if whole and len(plan.stacks) == 1:
+        parts = tally.slabs(listed(slabs(plan.stacks[0], sizes[0]), plan.unscaled))
+        write_volume(output, parts, plan.provenance, name=plan.stacks[0].name, overwrite=overwrite)
     else:
-        write_dataset(output, _samples(stacks, sizes, whole), provenance, overwrite=overwrite)
+        write_dataset(output, tally.samples(plan.samples(sizes)), plan.provenance, overwrite=overwrite)
+    return Report(tally.images, tally.instances, plan.provenance.instances, tuple(failures))
+
+
+class _Plan:
+    """The stacks of a source as they are to be imported."""
+
+    def __init__(
+        self, importer: Importer, found: Sequence[Stack], whole: bool, sections: tuple[int, int] | None
+    ) -> None:
+        self._importer, self._found, self._whole, self._sections = importer, found, whole, sections
+        # The grey scale is that of the whole stack, whatever is kept of it.
+        self.stacks = self._cut([scaled(stack, whole) for stack in found])
+
+    def sizes(self, path: Path, given: VoxelSize | None, square: bool) -> list[VoxelSize]:
+        """The voxel size of each stack."""
+        return [_voxel_size(self._importer, path, stack, given, square) for stack in self._found]
+
+    def samples(self, sizes: Sequence[VoxelSize]) -> Iterator[Sample]:
+        """Read all stacks."""
+        return listed(_samples(self.stacks, sizes, self._whole), self.unscaled)
+
+    def _cut(self, stacks: Sequence[Stack]) -> Sequence[Stack]:
+        return stacks if self._sections is None else [cut(stack, self._sections) for stack in stacks]
+
+    @property
+    def unscaled(self) -> Sequence[Stack]:
+        """The stacks before their grey levels were scaled."""
+        return self._cut(self._found)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the samples come from."""
+        return _provenance(self._importer, self.stacks, self._whole)
 
 
 def recognise(path: str | Path) -> str:
@@ -126,8 +183,12 @@ def recognise(path: str | Path) -> str:
     raise DataError(f"{path}: no known layout; looked for {wanted}")
 
 
-def _prepare(source: str, path: Path, options: dict[str, str | None]) -> tuple[Importer, Sequence[Stack]]:
-    name = recognise(path) if source == "auto" else source
+def _prepare(
+    source: str, path: Path, options: dict[str, str | None], skip_failed: bool = False
+) -> tuple[Importer, Sequence[Stack]]:
+    name = source
+    if source == "auto":
+        name = PAIRS.name if options.get("masks") else recognise(path)
     if name not in IMPORTERS:
         raise DataError(f"{name}: unknown source; expected one of {', '.join(IMPORTERS)}")
     importer = IMPORTERS[name]
@@ -137,7 +198,7 @@ def _prepare(source: str, path: Path, options: dict[str, str | None]) -> tuple[I
             known = {field.name for field in fields(Options)}
             what = f"does not apply to {name}" if option in known else "is unknown"
             raise DataError(f"option {option} {what}; {name} takes {', '.join(sorted(importer.options)) or 'none'}")
-    return importer, importer.find(path, Options(**given))
+    return importer, importer.find(path, Options(**given, skip_failed=skip_failed))
 
 
 def _voxel_size(importer: Importer, path: Path, stack: Stack, given: VoxelSize | None, square: bool) -> VoxelSize:

@@ -18,12 +18,20 @@ class Options:
         raw: name of the dataset of images in a foreign HDF5 file.
         label: name of its dataset of instances.
         mask: name of its dataset of masks.
+        masks: folder or file of the masks, where they do not lie with the images.
+        mask_values: what the values in masks mean; see `annotations.choice.parse_choice`.
+        unknown: values in masks at which no truth is known.
+        skip_failed: whether images that fail are to be left out: what has no partner is then no error.
     """
 
     split: str | None = None
     raw: str | None = None
     label: str | None = None
     mask: str | None = None
+    masks: str | None = None
+    mask_values: str | None = None
+    unknown: str | None = None
+    skip_failed: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
+from mitodata.importers.annotations.choice import Choice
+from mitodata.importers.annotations.meaning import judge
+from mitodata.importers.annotations.numbers import LOSSY, Kind, Numbers, numbers_of, read_numbers
+from mitodata.importers.annotations.survey import WHITE, tabulate
 from mitodata.readers.axes import Pixels
-from mitodata.readers.inputs import read_pixels
-from mitodata.readers.source import Shown
 from mitodata.sample import IGNORE
-
-_LOSSY = frozenset({".jpg", ".jpeg"})
-_LARGEST_INDEX = 63  # 8-bit maxima from 2 to here are numbers of classes or instances, not a faint mask
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
@@ -21,51 +20,45 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: it is missing, damaged, not an image, holds several, or numbers instead of a mask.
     """
-    return binarise(read_pixels(path, Shown.COLOURS), path)
+    return _binarise(read_numbers(path), path)
 
 
 def binarise(array: Pixels, where: Path) -> NDArray[np.uint8]:
     """Convert the pixels of a mask to 0 and 1.
 
-    Masks of 0 and 1 stay as they are; else foreground is what exceeds half of the largest value, because mask files
-    hold stray grey pixels. Of colours the brightest channel counts. In a JPEG, foreground is what exceeds 127.
+    A mask has two values, of which 0 is background. Grey values between them count as foreground above half of the
+    larger one, if they lie at edges or are a few stray pixels.
 
     Args:
         array: (Y, X) or (Y, X, 3) of any numeric type.
         where: the file; named in errors.
 
     Raises:
-        DataError: the values look like numbers of classes or instances or like fractions, are negative, not finite or
+        DataError: there are more values, as of classes, instances or fractions, or they are negative, not finite or
             complex.
     """
-    _check_numbers(array, where)
-    values = array.max(axis=-1) if array.ndim == 3 else array
-    threshold = 127.0 if where.suffix.lower() in _LOSSY else _threshold(values, where)
-    return np.asarray(values > threshold, dtype=np.uint8)
-
-
-def _threshold(values: Pixels, where: Path) -> float:
-    top, bottom = float(values.max()), float(values.min())
-    if bottom < 0 or 0 < top < 1:
-        raise DataError(f"{where}: values from {bottom:g} to {top:g}; expected a mask of 0/1 or 0/255")
-    whole = values.dtype.kind in "bui"
-    wide = whole and values.dtype.itemsize > 1
-    if 1 < top <= _LARGEST_INDEX or (wide and top > 1 and top not in (255, np.iinfo(values.dtype).max)):
-        raise DataError(
-            f"{where}: values up to {top:g} look like numbers of classes or instances; expected a mask of 0/1 or 0/255"
-        )
-    return 0.0 if whole and top <= 1 else max(top, 1.0) / 2
-
-
-def _check_numbers(array: Pixels, where: object) -> None:
-    if array.dtype.kind not in "buif":
-        raise DataError(f"{where}: holds pixels of type {array.dtype}; expected real numbers")
-    with np.errstate(over="ignore"):  # a float of 128 bits may exceed those of 64
-        finite = array.dtype.kind != "f" or np.isfinite(array.astype(np.float64, copy=False)).all()
-    if not finite:
-        raise DataError(f"{where}: holds values that are not finite numbers (NaN or infinite); expected finite ones")
+    return _binarise(numbers_of(array, where, lossy=where.suffix.lower() in LOSSY), where)
 
 
 def mark_ignored(mask: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Set a mask to 255 (ignore) where no truth is known."""
     return np.where(ignored, np.uint8(IGNORE), mask)
+
+
+def _binarise(numbers: Numbers, where: Path) -> NDArray[np.uint8]:
+    if _is_plain(numbers):  # as nearly all masks are: not worth a survey
+        return (numbers.values > 0).astype(np.uint8)
+    meaning = judge([tabulate(numbers)], Choice(offered=False), where)
+    if meaning.instances:
+        raise DataError(
+            f"{where}: values up to {meaning.largest} are numbers of instances; expected a mask of 0 and 255"
+        )
+    return meaning.mask(numbers)
+
+
+def _is_plain(numbers: Numbers) -> bool:
+    """Whether there is only black, and white or 1, in 8 bits without loss."""
+    if numbers.values.dtype != np.uint8 or numbers.lossy or numbers.kind not in (Kind.LEVEL, Kind.GREY):
+        return False
+    used = np.flatnonzero(np.bincount(numbers.values.ravel())).tolist()
+    return used[0] == 0 and used[1:] in ([], [1], [WHITE])

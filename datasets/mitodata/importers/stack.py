@@ -122,7 +122,7 @@ def images(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
     """
     rims = _Rims(stack)
     for z, name in enumerate(stack.sections):
-        section = rims.note(_read(stack, z))
+        section = rims.note(read_section(stack, z))
         label = section.label
         if label is None and section.mask is not None:
             label = label_section(section.mask)
@@ -152,7 +152,7 @@ def slabs(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
     rims = _Rims(stack)
     for start in range(0, depth, SLAB):
         stop = min(start + SLAB, depth)
-        sections = [rims.note(_read(stack, z)) for z in range(start, stop)]
+        sections = [rims.note(read_section(stack, z)) for z in range(start, stop)]
         for z, section in enumerate(sections, start):
             _check_size(stack, z, section.raw.shape, shape)
         label: Labels | None = None
@@ -206,6 +206,28 @@ def volume(stack: Stack, voxel_size_nm: VoxelSize) -> Sample:
     )
 
 
+def read_section(stack: Stack, z: int) -> Section:
+    """Read a section with its mask and its instances.
+
+    Raises:
+        DataError: one of them cannot be read, or they differ in size.
+    """
+    raw = stack.raw(z)
+    label = stack.label(z) if stack.label else None
+    mask = stack.mask(z) if stack.mask else None
+    for kind, array in (("mask", mask), ("label image", label)):
+        if array is not None and array.shape != raw.shape:
+            raise DataError(f"{stack.sections[z]}: its {kind} is {array.shape} (y, x), the image {raw.shape}")
+    if label is not None:
+        known = (label > 0).astype(np.uint8)
+        # Given instances say what is foreground, the mask only where nothing is known.
+        mask = known if mask is None else np.where(mask == IGNORE, mask, known)
+    if mask is None or not stack.framed:
+        return Section(raw, mask, label)
+    rim = find_rim(raw)
+    return Section(raw, mark_ignored(mask, rim), label, int(np.count_nonzero(rim)))
+
+
 def cut(stack: Stack, sections: tuple[int, int]) -> Stack:
     """Keep the sections from the first number of `sections` up to, not with, the second; they count from 0.
 
@@ -216,14 +238,19 @@ def cut(stack: Stack, sections: tuple[int, int]) -> Stack:
     kept = stack.sections[first:stop]
     if not kept or first < 0:
         raise DataError(f"{stack.name}: sections {first}:{stop} of {len(stack.sections)}; expected some that it has")
+    name = f"{stack.name}[{first}:{first + len(kept)}]"
+    return replace(pick(stack, range(first, first + len(kept))), name=name)
+
+
+def pick(stack: Stack, numbers: Sequence[int]) -> Stack:
+    """Keep the sections of some numbers, which count from 0."""
     mask, label = stack.mask, stack.label
     return replace(
         stack,
-        name=f"{stack.name}[{first}:{first + len(kept)}]",
-        sections=kept,
-        raw=lambda z: stack.raw(first + z),
-        mask=None if mask is None else lambda z: mask(first + z),
-        label=None if label is None else lambda z: label(first + z),
+        sections=[stack.sections[number] for number in numbers],
+        raw=lambda z: stack.raw(numbers[z]),
+        mask=None if mask is None else lambda z: mask(numbers[z]),
+        label=None if label is None else lambda z: label(numbers[z]),
     )
 
 
@@ -250,23 +277,6 @@ def match(images: Sequence[Path], masks: Sequence[Path], key: Callable[[Path], o
     if alone:
         raise DataError(f"{alone[0]}: has no image in {images[0].parent} ({len(alone)} such masks)")
     return list(pairs.values())
-
-
-def _read(stack: Stack, z: int) -> Section:
-    raw = stack.raw(z)
-    label = stack.label(z) if stack.label else None
-    mask = stack.mask(z) if stack.mask else None
-    for kind, array in (("mask", mask), ("label image", label)):
-        if array is not None and array.shape != raw.shape:
-            raise DataError(f"{stack.sections[z]}: its {kind} is {array.shape} (y, x), the image {raw.shape}")
-    if label is not None:
-        known = (label > 0).astype(np.uint8)
-        # Given instances say what is foreground, the mask only where nothing is known.
-        mask = known if mask is None else np.where(mask == IGNORE, mask, known)
-    if mask is None or not stack.framed:
-        return Section(raw, mask, label)
-    rim = find_rim(raw)
-    return Section(raw, mark_ignored(mask, rim), label, int(np.count_nonzero(rim)))
 
 
 def _join(parts: Sequence[Labels]) -> Labels:

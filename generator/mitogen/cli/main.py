@@ -243,12 +243,14 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
     epilog=examples(
         "mitogen import epfl folder/with/training.tif -o epfl.h5",
         "mitogen import pairs folder --voxel-size 50 5 5 -o mine.h5",
+        "mitogen import pairs stack.tif instances.tif --voxel-size 50 5 5 --as-volume -o mine.h5",
         "mitogen import images stack.tif --voxel-size 50 5 5 -o unlabelled.h5",
         "mitogen import hdf5 cremi.h5 --raw volumes/raw --label volumes/labels/mito --voxel-size 40 4 4 -o a.h5",
     ),
 )
 @click.argument("source", metavar="SOURCE")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("masks", type=click.Path(exists=True), required=False)
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
 @click.option("--voxel-size", "voxel_size_nm", type=float, nargs=3, metavar="Z Y X", help="Voxel edges in nm.")
 @click.option(
@@ -265,20 +267,39 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
 @click.option("--raw", metavar="DATASET", help="For hdf5 and images: where the images are in the file.")
 @click.option("--mask", metavar="DATASET", help="For hdf5: where the masks are.")
 @click.option("--label", metavar="DATASET", help="For hdf5: where the instances are.")
+@click.option(
+    "--mask-values",
+    metavar="WHICH",
+    help="What values in masks mean, for pairs and hdf5: instances, any (all are foreground), or the foreground's: "
+    "1 or 100,200 or 128-255 or #ff0000; for labelme its labels.",
+)
+@click.option("--unknown", metavar="VALUE[,VALUE]", help="Values in masks at which no truth is known.")
+@click.option(
+    "--skip-failed", is_flag=True, help="Leave out images that fail, and end with exit code 2; else nothing is written."
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def import_real(source: str, path: Path, output: Path, **options: Any) -> None:
     """Turn real images into a dataset file.
 
-    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (folders images/ and masks/), dsb2018, hdf5, or images (a folder,
-    a TIFF stack, HDF5 file or OME-Zarr without masks); PATH is the folder or file. Where only masks exist, instances
-    are their connected components.
+    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (your images with masks), dsb2018, hdf5, or images (a folder, a
+    TIFF stack, HDF5 file or OME-Zarr without masks); PATH is the folder or file. For pairs, MASKS is the folder or file
+    of the masks if they do not lie with the images. Masks may hold instances, as numbers; where they do not, instances
+    are connected components.
     """
-    from mitodata.hdf5.dataset import Dataset
+    from mitodata.errors import DataError
     from mitodata.importers import import_to_file
 
-    import_to_file(source, path, output, **options)
-    with Dataset(output) as dataset:
-        click.echo(f"{len(dataset)} image{'' if len(dataset) == 1 else 's'} in {output}")
+    report = import_to_file(source, path, output, **options)
+    said = "" if report.instances is None else f": {_counted(report.instances, 'instance')}, {report.origin}"
+    click.echo(f"{_counted(report.images, 'image')} in {output}{said}")
+    for problem in report.failures:
+        click.echo(problem, err=True)
+    if report.failures:
+        raise DataError(f"{output}: lacks {_counted(len(report.failures), 'image')} that failed, listed above")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 @cli.command("fetch", epilog=examples("mitogen fetch", "mitogen fetch lucchi++ --to downloads"))

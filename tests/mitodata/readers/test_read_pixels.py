@@ -8,7 +8,6 @@ from PIL import Image
 
 from mitodata import DataError
 from mitodata.importers.folders import image_files
-from mitodata.importers.masks import binarise, read_mask
 from mitodata.readers.grey_levels import to_grey
 from mitodata.readers.inputs import open_images, read_grey, read_pixels
 
@@ -52,52 +51,6 @@ def test_a_compression_that_tifffile_cannot_read_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_grey(tmp_path / "a.tif"), GREY)
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([0, 1, 1], [0, 1, 1]),
-        ([0, 255, 255], [0, 1, 1]),
-        ([3, 100, 255], [0, 0, 1]),
-        ([0, 0, 0], [0, 0, 0]),
-        ([0, 100, 200], [0, 0, 1]),
-    ],
-)
-def test_masks_of_numbers(values: list[int], expected: list[int]) -> None:
-    for dtype in (np.uint8, np.float32):
-        assert binarise(np.array([values], dtype), Path("a.png")).tolist() == [expected]
-
-
-def test_masks_of_other_types() -> None:
-    assert binarise(np.array([[0, 65535]], np.uint16), Path("a.png")).tolist() == [[0, 1]]
-    assert binarise(np.array([[0.1, 1.0]]), Path("a.tif")).tolist() == [[0, 1]]
-    assert binarise(np.array([[False, True]]), Path("a.png")).tolist() == [[0, 1]]
-    assert binarise(np.array([[[0, 0, 0], [0, 128, 0]]], np.uint8), Path("a.png")).tolist() == [[0, 1]]
-    assert binarise(np.array([[2, 9, 130]], np.uint8), Path("a.JPG")).tolist() == [[0, 0, 1]]
-    assert binarise(np.array([[2, 9, 0]], np.uint8), Path("a.jpeg")).tolist() == [[0, 0, 0]]
-
-
-@pytest.mark.parametrize("values", [np.array([[0, 1, 2]], np.uint8), np.array([[0, 700]], np.uint16)])
-def test_numbers_are_no_mask(values: np.ndarray) -> None:
-    with pytest.raises(DataError, match=r"a\.png: values up to .* look like numbers of classes or instances"):
-        binarise(values, Path("a.png"))
-
-
-@pytest.mark.parametrize(
-    ("values", "problem"),
-    [
-        ([0, np.nan, 1], "values that are not finite"),
-        ([0, np.inf, 1], "values that are not finite"),
-        ([0, 0.3], r"values from 0 to 0\.3; expected a mask of 0/1"),
-        ([-1.0, 0], "values from -1 to 0; expected a mask of 0/1"),
-        (np.array([-1, 0], np.int8), "values from -1 to 0; expected a mask of 0/1"),
-        (np.array([0, 1j]), "pixels of type complex128; expected real numbers"),
-    ],
-)
-def test_what_would_be_an_empty_mask_is_refused(values: list[float], problem: str) -> None:
-    with pytest.raises(DataError, match=rf"a\.tif: .*{problem}"):
-        binarise(np.atleast_2d(values), Path("a.tif"))
-
-
 @pytest.mark.parametrize("scale", [1.7e308, 1e-307, 5e-324])
 def test_grey_levels_of_extreme_range(scale: float, recwarn: pytest.WarningsRecorder) -> None:
     values = np.where(GREY > 100, 1, -1) * scale
@@ -109,11 +62,6 @@ def test_grey_levels_of_extreme_range(scale: float, recwarn: pytest.WarningsReco
     with pytest.raises(DataError, match="here: holds pixels of type complex64; expected real numbers"):
         to_grey(GREY.astype(np.complex64), "here")
     assert not recwarn.list
-
-
-def test_a_1_bit_mask(tmp_path: Path) -> None:
-    Image.fromarray(GREY > 100).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), GREY > 100)
 
 
 def test_unreadable_images(tmp_path: Path) -> None:

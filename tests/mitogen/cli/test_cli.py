@@ -116,16 +116,42 @@ def test_gallery(run: Program, tmp_path: Path) -> None:
 
 
 def test_import(run: Program, tmp_path: Path) -> None:
-    for folder, value in (("images", 90), ("masks", 255)):
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
+    for folder, pixels in (("images", noise), ("masks", np.pad(np.full((9, 9), 255, np.uint8), ((2, 13), (2, 21))))):
         (tmp_path / "real" / folder).mkdir(parents=True)
         for name in ("a", "b"):
-            Image.new("L", (32, 24), value).save(tmp_path / "real" / folder / f"{name}.png")
+            Image.fromarray(pixels).save(tmp_path / "real" / folder / f"{name}.png")
     assert "--voxel-size" in run.fails("import", "pairs", "real", "-o", "real.h5")
-    code, output, _ = run("import", "auto", "real", "--voxel-size", "50", "5", "5", "-o", "real.h5")
-    assert (code, output) == (0, "2 images in real.h5\n")
+    settings = ("--voxel-size", "50", "5", "5", "-o", "real.h5")
+    code, output, _ = run("import", "auto", "real", *settings)
+    origin = "connected components in 2D (8 neighbours) of the mask"
+    assert (code, output) == (0, f"2 images in real.h5: 2 instances, {origin}\n")
     with Dataset(tmp_path / "real.h5") as dataset:
         assert dataset.voxel_size_nm(1) == (50, 5, 5)
-    assert "exists already" in run.fails("import", "pairs", "real", "--voxel-size", "50", "5", "5", "-o", "real.h5")
+    assert "exists already" in run.fails("import", "pairs", "real", *settings)
+    (tmp_path / "real/masks/b.png").write_bytes(b"")
+    assert "real/masks/b.png" in run.fails("import", "pairs", "real", *settings, "--overwrite")
+    code, output, errors = run("import", "pairs", "real", *settings, "--overwrite", "--skip-failed")
+    assert (code, output) == (2, f"1 image in real.h5: 1 instance, {origin}\n")
+    assert "real/masks/b.png" in errors.splitlines()[0]
+    assert errors.splitlines()[1] == "Error: real.h5: lacks 1 image that failed, listed above"
+    assert len(errors.splitlines()) == 2
+
+
+def test_import_of_numbers_by_choice_and_of_two_paths(run: Program, tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
+    numbers = np.zeros((24, 32), np.uint8)
+    numbers[2:9, 2:9], numbers[2:9, 20:29], numbers[15:20, 2:9] = 100, 200, 100
+    for folder, pixels in (("em", grey), ("drawn", numbers)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(pixels).save(tmp_path / folder / "a.png")
+    settings = ("import", "pairs", "em", "drawn", "--voxel-size", "50", "5", "5", "-o", "a.h5")
+    assert "values 100 (2 regions), 200 (1 region) may be instances or classes" in run.fails(*settings)
+    assert not (tmp_path / "a.h5").exists()
+    code, output, _ = run(*settings, "--mask-values", "100")
+    assert (code, output.partition(":")[2].split()[0]) == (0, "2")
+    code, output, _ = run(*settings, "--mask-values", "instances", "--unknown", "200", "--overwrite")
+    assert (code, output) == (0, "1 image in a.h5: 1 instance, given by the source\n")
 
 
 def test_a_voxel_size_in_another_order_is_asked_about(run: Program, tmp_path: Path) -> None:

@@ -1,18 +1,20 @@
 """Any HDF5 file, by the names of its datasets."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from mitodata.errors import DataError
 from mitodata.hdf5.filters import packing
 from mitodata.hdf5.opening import DAMAGE, first_line, one_line, open_hdf5
+from mitodata.importers.annotations.choice import Choice, parse_choice
+from mitodata.importers.annotations.numbers import numbers_of, whole_numbers
+from mitodata.importers.annotations.truth import Annotation, Truth, understand
 from mitodata.importers.components import Labels, as_labels
 from mitodata.importers.importer import Importer, Options
-from mitodata.importers.masks import binarise, mark_ignored
 from mitodata.importers.stack import Stack
 from mitodata.readers.axes import Arranged, Pixels
 from mitodata.readers.hdf5 import arrange_dataset, dataset_axes, find_dataset, stated_edges
@@ -32,14 +34,15 @@ def _stacks(file: h5py.File, path: Path, options: Options) -> Iterator[Stack]:
     views = list(arrange_dataset(raw))
     label = _partners("label", options.label, raw, views)
     mask = _partners("mask", options.mask, raw, views)
+    truths = _understand(mask, parse_choice(options.mask_values, options.unknown))
     for number, view in enumerate(views):
         name, depth = path.stem + (f" {number}" if len(views) > 1 else ""), view.shape[0]
         yield Stack(
             name=name,
             sections=[f"{name} {z}" for z in range(depth)],
             raw=_Reader(raw, view).section,
-            mask=mask[number].mask if mask else None,
-            label=label[number].label if label else None,
+            mask=truths[number].mask if truths else None,
+            label=label[number].label if label else truths[number].label if truths else None,
             one_image=True,
             edges_nm=stated_edges(raw),
         )
@@ -64,7 +67,7 @@ class _Reader:
 
     def __init__(self, dataset: h5py.Dataset, view: Arranged) -> None:
         self._dataset, self._view = dataset, view
-        self._where = Path(f"{dataset.file.filename}{dataset.name}")
+        self.where = Path(f"{dataset.file.filename}{dataset.name}")
 
     def section(self, z: int) -> Pixels:
         _, y, x = self._view.shape
@@ -73,20 +76,33 @@ class _Reader:
         except DAMAGE as error:
             packed = packing(self._dataset)
             raise DataError(
-                f"{self._where}: section {z}{packed}: is damaged, cannot be read ({first_line(error)})"
+                f"{self.where}: section {z}{packed}: is damaged, cannot be read ({first_line(error)})"
             ) from error
 
-    def mask(self, z: int) -> NDArray[np.uint8]:
-        values = self.section(z)
-        unknown = values == -1 if values.dtype.kind == "i" else np.zeros(values.shape, bool)
-        return mark_ignored(binarise(np.where(unknown, np.zeros_like(values), values), self._where), unknown)
+    @property
+    def annotation(self) -> Annotation:
+        """What is read as an annotation."""
+        return Annotation(self._view.shape[0], lambda z: numbers_of(self.section(z), self.where))
+
+    @property
+    def signed(self) -> bool:
+        """Whether values may be negative integers."""
+        return bool(self._dataset.dtype.kind == "i")
 
     def label(self, z: int) -> Labels:
-        values = self.section(z)
-        if values.dtype.kind not in "ui" or values.min() < 0 or values.max() > np.iinfo(np.uint32).max:
-            raise DataError(f"{self._where}: section {z} is no instance image; expected integers from 0 to 4294967295")
-        largest = np.iinfo(values.dtype).max  # of the type, not of this section: all need the same one
-        return as_labels(values, int(largest))
+        """Read the instances of a section."""
+        values = whole_numbers(self.section(z), f"{self.where}: section {z}")
+        wide = self._dataset.dtype.kind == "f" or self._dataset.dtype.itemsize > 2  # of all sections, not of this one
+        return as_labels(values, int(np.iinfo(np.uint32 if wide else np.uint16).max))
+
+
+def _understand(masks: list[_Reader], choice: Choice) -> list[Truth]:
+    """Judge the masks of all views together; in signed ones -1 is what is unknown."""
+    if not masks:
+        return []
+    if masks[0].signed and not choice.unknown:
+        choice = replace(choice, unknown=((-1, -1),))
+    return understand([mask.annotation for mask in masks], choice, masks[0].where)
 
 
 HDF5 = Importer(
@@ -96,5 +112,5 @@ HDF5 = Importer(
     find=_find,
     recognises=lambda path: path.is_file() and h5py.is_hdf5(path),
     volume=True,
-    options=frozenset({"raw", "label", "mask"}),
+    options=frozenset({"raw", "label", "mask", "mask_values", "unknown"}),
 )

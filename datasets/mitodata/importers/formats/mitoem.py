@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mitodata.errors import DataError
+from mitodata.importers.annotations.numbers import whole_numbers
 from mitodata.importers.components import Labels, as_labels
 from mitodata.importers.folders import last_number, numeric_key
 from mitodata.importers.importer import Importer, Options
@@ -47,10 +48,8 @@ def _stack(path: Path, images: list[Path], labels: list[Path]) -> Stack:
     largest = int(np.iinfo(np.uint32 if wide else np.uint16).max)
 
     def label(z: int) -> Labels:
-        array = read_pixels(labels[z], Shown.STORED)
-        if array.ndim != 2 or array.dtype.kind not in "ui":
-            raise DataError(f"{labels[z]}: is {array.dtype} of shape {array.shape}; expected integers of one channel")
-        if array.min() < 0 or array.max() > largest:
+        array = whole_numbers(read_pixels(labels[z], Shown.STORED), labels[z])
+        if array.max() > largest:
             raise DataError(f"{labels[z]}: instance numbers from {array.min()} to {array.max()} do not fit the first's")
         return as_labels(array, largest)
 

@@ -1,0 +1,131 @@
+"""Masks or instances of image stacks, from annotations that are judged together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.errors import DataError
+from mitodata.importers.annotations.choice import Choice
+from mitodata.importers.annotations.labelme import (
+    choose_classes,
+    draw_shapes,
+    named_classes,
+    read_names,
+    read_shapes,
+)
+from mitodata.importers.annotations.meaning import judge
+from mitodata.importers.annotations.numbers import Numbers, read_numbers
+from mitodata.importers.annotations.survey import Table, tabulate
+from mitodata.importers.components import Labels, as_labels
+from mitodata.sample import IGNORE
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The annotation of one stack: how many sections it has, and what reads one."""
+
+    depth: int
+    read: Callable[[int], Numbers]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What reads the mask and the instances of a section; one of them may be missing. See `Stack`."""
+
+    mask: Callable[[int], NDArray[np.uint8]] | None = None
+    label: Callable[[int], Labels] | None = None
+
+
+def understand(annotations: Sequence[Annotation], choice: Choice, where: object) -> list[Truth]:
+    """Read all sections of a dataset's annotations, to find out what their values mean.
+
+    A section that cannot be read does not count: who reads it again says why.
+
+    Args:
+        annotations: of each stack.
+        choice: what the user says.
+        where: named in errors.
+
+    Returns:
+        The truth for each stack.
+
+    Raises:
+        DataError: no section can be read, or as `judge`.
+    """
+    tables: list[Table] = []
+    problem: DataError | None = None
+    for annotation in annotations:
+        for z in range(annotation.depth):
+            try:
+                tables.append(tabulate(annotation.read(z)))
+            except DataError as error:
+                problem = problem or error
+    if problem and not tables:
+        raise problem
+    meaning = judge(tables, choice, where)
+
+    def truth(read: Callable[[int], Numbers]) -> Truth:
+        if not meaning.instances:
+            return Truth(mask=lambda z: meaning.mask(read(z)))
+        unknown = (lambda z: meaning.unknown(read(z))) if choice.unknown else None
+        return Truth(mask=unknown, label=lambda z: meaning.label(read(z)))
+
+    return [truth(annotation.read) for annotation in annotations]
+
+
+def understand_shapes(files: Sequence[Path], choice: Choice, where: object) -> Truth:
+    """Find out what the shapes in JSON files of labelme mean: every shape of a foreground class is an instance.
+
+    Args:
+        files: one an image.
+        choice: what the user says.
+        where: named in errors.
+
+    Raises:
+        DataError: no file can be read, or as `choose_classes`.
+    """
+    found = _collect(files, lambda file: [shape.label for shape in read_shapes(file).shapes])
+    classes = choose_classes(found, choice, where)
+    return Truth(label=lambda z: draw_shapes(read_shapes(files[z]), classes))
+
+
+def understand_labels(files: Sequence[Path], choice: Choice, where: object) -> Truth:
+    """Find out what the numbers in files label.png that labelme exports mean: each file names its own.
+
+    Args:
+        files: one an image.
+        choice: what the user says.
+        where: named in errors.
+
+    Raises:
+        DataError: no file can be read, or as `choose_classes`.
+    """
+    if choice.instances:
+        return Truth(label=lambda z: as_labels(read_numbers(files[z]).values, IGNORE))
+    found = _collect(files, lambda file: named_classes(read_numbers(file).values, read_names(file), file))
+    classes = choose_classes(found, choice, where)
+
+    def mask(z: int) -> NDArray[np.uint8]:
+        names, values = read_names(files[z]), read_numbers(files[z]).values
+        return np.isin(values, [number for number, name in enumerate(names) if name in classes]).astype(np.uint8)
+
+    return Truth(mask=mask)
+
+
+def _collect(files: Sequence[Path], read: Callable[[Path], list[str]]) -> list[str]:
+    """Read names from every file that can be read."""
+    found: list[str] = []
+    problem: DataError | None = None
+    good = 0
+    for file in files:
+        try:
+            found += read(file)
+            good += 1
+        except DataError as error:
+            problem = problem or error
+    if problem and not good:
+        raise problem
+    return found

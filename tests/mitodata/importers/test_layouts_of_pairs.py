@@ -1,0 +1,205 @@
+"""Images with masks as people lay them out: which files belong together, and what is refused."""
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from mitodata import DataError, Sample
+from mitodata.importers import import_dataset, recognise
+from mitodata.importers.pairing import core, is_mask, pair, unpaired
+
+Pixels = NDArray[Any]
+SIZE = (30, 40)
+NM = (40, 5, 5)
+
+
+def raw(seed: int = 0, depth: int = 1) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (depth, *SIZE), dtype=np.uint8)
+
+
+def boxes(depth: int = 1) -> Pixels:
+    """Five boxes of 4 x 4 px, numbered; in each section the last one is missing but in the first."""
+    image = np.zeros((depth, *SIZE), np.int64)
+    for number in range(1, 6):
+        image[: depth if number < 5 else 1, 4:8, 7 * number - 5 : 7 * number - 1] = number
+    return image
+
+
+def save(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, pixels, photometric="minisblack", metadata={"axes": "ZYX"} if pixels.ndim == 3 else None)
+    else:
+        Image.fromarray(pixels).save(path)
+
+
+def read(path: Path, **options: Any) -> list[Sample]:
+    return list(import_dataset("pairs", path, voxel_size_nm=NM, **options)[0])
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("image_00{}.tif", "mask_00{}.tif"),
+        ("{}.png", "{}_mask.png"),
+        ("{}.png", "{}_label.tif"),
+        ("{}.tif", "{}_cp_masks.png"),
+        ("{}.tif", "{}_seg.tif"),
+        ("im{}.png", "seg00{}.png"),
+        ("cell {}-raw.png", "cell_{}-GT.png"),
+        ("images/{}.png", "labels/{}.png"),
+        ("raw/slice_{}.png", "annotations/slice_{}_anno_JS.png"),
+        ("img/T7_z{}.png", "gt/z0{}.png"),
+        ("JPEGImages/{}.png", "SegmentationObject/{}.png"),
+    ],
+)
+def test_names_that_belong_together(tmp_path: Path, image: str, mask: str) -> None:
+    for number in (1, 2, 10):
+        save(tmp_path / "mine" / image.format(number), raw(number)[0])
+        truth = boxes()[0] > 0
+        truth[: number + 3] = False
+        save(tmp_path / "mine" / mask.format(number), truth.astype(np.uint8) * 255)
+    (tmp_path / "mine/Thumbs.db").write_bytes(b"x")
+    assert recognise(tmp_path) == "pairs"
+    samples = read(tmp_path)
+    assert [sample.name for sample in samples] == [Path(image.format(number)).name for number in (1, 2, 10)]
+    for number, sample in zip((1, 2, 10), samples, strict=True):
+        np.testing.assert_array_equal(sample.raw, raw(number))
+        assert sample.mask is not None
+        expected = boxes() > 0
+        expected[:, : number + 3] = False
+        np.testing.assert_array_equal(sample.mask == 1, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64, np.float32])
+def test_a_stack_beside_a_stack_of_instances(tmp_path: Path, dtype: Any) -> None:
+    """As napari saves a layer of labels."""
+    save(tmp_path / "stack.tif", raw(depth=3))
+    save(tmp_path / "labels.tif", boxes(3).astype(dtype))
+    (whole,) = read(tmp_path, as_volume=True)
+    np.testing.assert_array_equal(whole.raw, raw(depth=3))
+    np.testing.assert_array_equal(whole.label, boxes(3).astype(np.uint16), strict=True)
+    sections = read(tmp_path / "stack.tif", masks=str(tmp_path / "labels.tif"))
+    assert [sample.name for sample in sections] == ["stack 0", "stack 1", "stack 2"]
+    np.testing.assert_array_equal(sections[2].label, boxes(3)[2:])
+
+
+def test_two_folders_may_be_given(tmp_path: Path) -> None:
+    save(tmp_path / "monday/a.png", raw()[0])
+    save(tmp_path / "drawn by hand/a.png", boxes()[0].astype(np.uint8))
+    (sample,) = read(tmp_path / "monday", masks=str(tmp_path / "drawn by hand"))
+    np.testing.assert_array_equal(sample.label, boxes())
+    (sample,) = list(
+        import_dataset("auto", tmp_path / "monday", masks=str(tmp_path / "drawn by hand"), voxel_size_nm=NM)[0]
+    )
+    assert sample.name == "a.png"
+    with pytest.raises(DataError, match=r"are a file and a folder; expected two files or two folders"):
+        read(tmp_path / "monday/a.png", masks=str(tmp_path / "drawn by hand"))
+    with pytest.raises(DataError, match=r"a\.png: is a file; expected its masks as well: mitogen import pairs IMAGES"):
+        read(tmp_path / "monday/a.png")
+
+
+def test_stacks_and_single_sections_may_be_mixed(tmp_path: Path) -> None:
+    save(tmp_path / "a.tif", raw(1, 2))
+    save(tmp_path / "a_mask.tif", (boxes(2) > 0).astype(np.uint8))
+    save(tmp_path / "b.tif", raw(2)[0])
+    save(tmp_path / "b_mask.png", (boxes()[0] > 0).astype(np.uint8) * 255)
+    samples = read(tmp_path)
+    assert [sample.name for sample in samples] == ["b.tif", "a 0", "a 1"]
+    np.testing.assert_array_equal(samples[2].mask, boxes(2)[1:] > 0)
+    save(tmp_path / "a_mask.tif", boxes(3).astype(np.uint8))
+    with pytest.raises(DataError, match=r"a_mask\.tif: holds 3 sections, a\.tif 2; expected as many"):
+        read(tmp_path)
+
+
+def test_a_file_of_one_object_is_numbered_as_the_others_are(tmp_path: Path) -> None:
+    for name, numbers in (("a", boxes()[0]), ("b", np.where(boxes()[0] == 3, 1, 0)), ("c", np.zeros(SIZE))):
+        save(tmp_path / f"images/{name}.png", raw()[0])
+        save(tmp_path / f"masks/{name}.png", numbers.astype(np.uint8))
+    samples = read(tmp_path)
+    np.testing.assert_array_equal(samples[0].label, boxes())
+    np.testing.assert_array_equal(samples[1].label, boxes() == 3)
+    assert samples[2].label is not None
+    assert not samples[2].label.any()
+
+
+def test_values_to_choose_and_values_unknown(tmp_path: Path) -> None:
+    classes = np.array([0, 1, 2, 1, 2, 255])[boxes()[0]]
+    save(tmp_path / "images/a.png", raw()[0])
+    save(tmp_path / "masks/a.png", classes.astype(np.uint8))
+    with pytest.raises(
+        DataError, match=r"values 1 \(2 regions\), 2 \(2 regions\), 255 \(1 region\) may be instances or"
+    ):
+        read(tmp_path)
+    (sample,) = read(tmp_path, mask_values="2", unknown="255")
+    assert sample.mask is not None
+    np.testing.assert_array_equal(sample.mask[0], np.array([0, 0, 1, 0, 1, 255])[boxes()[0]])
+    (sample,) = read(tmp_path, mask_values="instances", unknown="255")
+    np.testing.assert_array_equal(sample.label, np.where(classes == 255, 0, classes)[np.newaxis])
+    assert sample.mask is not None
+    assert (sample.mask[0][classes == 255] == 255).all()
+
+
+def test_composed_and_decomposed_names_are_the_same(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "ü") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    save(tmp_path / f"images/{decomposed}.png", raw()[0])
+    save(tmp_path / f"masks/{composed}.png", (boxes()[0] > 0).astype(np.uint8))
+    save(tmp_path / "images/b.png", raw()[0])
+    save(tmp_path / "masks/b.png", (boxes()[0] > 0).astype(np.uint8))
+    assert [sample.name for sample in read(tmp_path)] == ["b.png", f"{composed}.png"]
+
+
+def test_which_of_several_folders_is_not_guessed(tmp_path: Path) -> None:
+    for folder in ("images", "masks", "instances"):
+        save(tmp_path / folder / "a.png", raw()[0])
+    with pytest.raises(DataError, match="holds instances and masks; say which: mitogen import pairs IMAGES MASKS"):
+        read(tmp_path)
+
+
+def test_all_that_lacks_a_partner_is_named_in_one_line(tmp_path: Path) -> None:
+    for name in "abc":
+        save(tmp_path / f"images/{name}.png", raw()[0])
+    for name in "cde":
+        save(tmp_path / f"masks/{name}.png", boxes()[0].astype(np.uint8))
+    with pytest.raises(
+        DataError, match=r"images/a\.png: has no mask in .*: a\.png, b\.png; without an image: d\.png, e\.png$"
+    ) as caught:
+        read(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_masks_of_an_image_are_refused(tmp_path: Path) -> None:
+    for name in ("a.png", "a_mask.png", "a_instances.png"):
+        save(tmp_path / name, raw()[0])
+    with pytest.raises(DataError, match=r"a_mask\.png: and a_instances\.png are masks of the same image"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a_mask.png", "mask_7.png", "labels.tif", "x_cp_masks.png", "seg01.tif", "a-GT.bmp"])
+def test_names_of_masks(name: str) -> None:
+    assert is_mask(Path(name))
+
+
+@pytest.mark.parametrize("name", ["a.png", "unmasked_1.png", "seg01_raw.tif", "image_7.png", "-.png"])
+def test_names_of_images(name: str) -> None:
+    assert not is_mask(Path(name))
+
+
+def test_the_core_of_a_name() -> None:
+    assert core(Path("image_001.tif")) == core(Path("1-mask.png")) == core(Path("IMG1 cp_masks.tif")) == (1,)
+    assert core(Path("seg_cell_mask_3_label.png")) == ("cell", "mask", 3)
+
+
+def test_other_names_are_no_pairs() -> None:
+    """Both lists have something in common, but not with each other: sample 3 is not sample 4."""
+    pairs = pair([Path("s4_1.png"), Path("s4_2.png")], [Path("s3_1.png"), Path("s3_2.png")])
+    assert all(None in each for each in pairs)
+    assert "s4_1.png, s4_2.png; without an image: s3_1.png, s3_2.png" in unpaired(pairs, Path("i"), Path("m"))
+    assert pair([Path("x.png")], [Path("y.png")]) == [(Path("x.png"), Path("y.png"))]
