@@ -12,7 +12,8 @@ from scipy.special import expit, ndtri
 from mitodata.errors import RecipeError
 from mitogen.blobs.background import specks
 from mitogen.blobs.fragments import keep_whole
-from mitogen.blobs.growth import TAIL, Cells, bend_plane, fill, plant, section_of
+from mitogen.blobs.growth import TAIL, Cells, bend_plane, plant, section_of
+from mitogen.blobs.territories import Edges, fill
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.point_process import StreamOf, scatter
 from mitogen.geometry.random_fields import Waves, grain, random_waves
@@ -55,10 +56,8 @@ def colonies(
         z_nm = float(pixels.z_nm[number])
         cells = section_of(piles, knobs, z_nm)
         bent = bend_plane(waves, knobs, pixels, z_nm)
-        nearest, depth, middle = fill(
-            cells, (bent[0], bent[1]), pixels, knobs["colonies.rounding"], knobs["colonies.cleft_nm"],
-            3.5 * knobs["colonies.fringe_nm"],
-        )  # fmt: skip
+        ends = knobs["colonies.rounding"], knobs["colonies.cleft_nm"], 3.5 * knobs["colonies.fringe_nm"]
+        nearest, depth, middle = fill(cells, (bent[0], bent[1]), pixels, Edges(*map(np.float32, ends)))
         density = _light_cells(cells, (nearest, depth), (bent[0], bent[1]), knobs, pixels)
         density *= _pattern(waves, knobs, pixels, z_nm, depth)
         density += _light_ground(depth, knobs, streams, pixels, z_nm)

@@ -1,26 +1,21 @@
-"""Cells that grow in colonies until they meet: convex cells in warped space, walls between neighbours, division.
+"""Cells that grow in colonies until they meet: where they are, how large, and which of them have divided.
 
-A plane holds a jittered lattice of places, and over each place cells are piled up along z. In a section every cell is
-a disc or a rod with round ends, held back by straight walls halfway to its neighbours and rounded where walls meet.
-Bending the plane then makes the walls curved. All that holds a cell back leaves its middle free, so that
-every profile stays in one piece; neighbouring piles begin at heights of their own, so that a section shows cells cut at
-all heights.
+A plane holds a jittered lattice of places, and over each place cells are piled up along z. Neighbouring piles begin at
+heights of their own, so that a section shows cells cut at all heights. What they look like there is in `territories`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.jit import compiled
 from mitogen.geometry.point_process import StreamOf
 from mitogen.geometry.random_fields import Waves, random_waves
 
-FAR_NM = np.float32(1e9)
-"""Distance of a pixel that no cell reaches."""
 TAIL = 2.0
 """Sizes scatter up to so many standard deviations."""
 POWER = 4.0
@@ -50,8 +45,7 @@ class Piles:
     key: int
 
 
-@dataclass(frozen=True, eq=False)
-class Cells:
+class Cells(NamedTuple):
     """The cells of one section, before the plane is bent, in the order of their y.
 
     Attributes:
@@ -129,35 +123,6 @@ def section_of(piles: Piles, params: Mapping[str, float], z_nm: float) -> Cells:
     )
 
 
-def fill(
-    cells: Cells, bent: tuple[FloatArray, FloatArray], grid: Grid, rounding: float, cleft_nm: float, reach_nm: float
-) -> tuple[NDArray[np.int32], FloatArray, NDArray[np.int64]]:
-    """Find the cell of every pixel.
-
-    Args:
-        cells: the cells of the section.
-        bent: y and x (Y, X) float32 in nm of the pixels in the plane before it is bent.
-        grid: the pixels.
-        rounding: how round corners are, 0-1.
-        cleft_nm: width of the gap between cells that meet.
-        reach_nm: how far outside a cell is followed.
-
-    Returns:
-        Index (Y, X) int32 of the cell that holds the pixel's middle or is nearest, -1 beyond reach, and its depth
-        (Y, X) float32 in nm: distance from the cell's edge, positive inside, -`FAR_NM` beyond reach; and the pixel
-        (C, 2) nearest to each cell's middle, -1 for middles outside the image.
-    """
-    nearest = np.full(grid.shape, -1, np.int32)
-    depth = np.full(grid.shape, -FAR_NM, np.float32)
-    middle = np.full((len(cells.number), 2), -1, np.int64)
-    if len(cells.number):
-        _fill(
-            cells.centre, cells.half, cells.radius, bent[0], bent[1], grid.y_nm, grid.x_nm, np.float32(rounding),
-            np.float32(cleft_nm), np.float32(reach_nm), nearest, depth, middle,
-        )  # fmt: skip
-    return nearest, depth, middle
-
-
 def bend_plane(waves: Mapping[str, Waves], params: Mapping[str, float], grid: Grid, z_nm: float) -> list[FloatArray]:
     """Where the pixels of a section, y and x (Y, X) float32 in nm, lie before the plane is bent."""
     radius = params["colonies.radius_nm"]
@@ -191,76 +156,3 @@ def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
-
-
-@compiled
-def _smooth_max(a: np.float32, b: np.float32, width: np.float32) -> np.float32:
-    """Maximum with a round corner: convex in both and never below either."""
-    near = max(width - abs(a - b), np.float32(0)) / max(width, np.float32(1e-6))
-    return max(a, b) + near * near * width * np.float32(0.25)
-
-
-@compiled
-def _walls(a: int, centre: FloatArray, reach: FloatArray, cleft: np.float32, walls: FloatArray) -> int:
-    """Walls around cell `a` as rows (direction y, x, distance); returns how many."""
-    count = 0
-    farthest = reach[a] + reach.max() + cleft
-    for side in (-1, 1):
-        b = a + side
-        while 0 <= b < len(reach) and abs(centre[b, 0] - centre[a, 0]) < farthest and count < len(walls):
-            dy, dx = centre[b, 0] - centre[a, 0], centre[b, 1] - centre[a, 1]
-            apart = np.sqrt(dy * dy + dx * dx)
-            if 0 < apart < reach[a] + reach[b] + cleft:
-                wall = apart * reach[a] / (reach[a] + reach[b])
-                walls[count, 0], walls[count, 1] = dy / apart, dx / apart
-                walls[count, 2] = max(wall - cleft / 2, np.float32(0.5) * wall)
-                count += 1
-            b += side
-    return count
-
-
-@compiled
-def _fill(
-    centre: FloatArray, half: FloatArray, radius: FloatArray, bent_y: FloatArray, bent_x: FloatArray, ys: FloatArray,
-    xs: FloatArray, rounding: np.float32, cleft: np.float32, reach: np.float32, nearest: NDArray[np.int32],
-    depth: FloatArray, middle: NDArray[np.int64],
-) -> None:  # fmt: skip
-    shift_y = shift_x = np.float32(0)
-    for i in range(len(ys)):
-        for j in range(len(xs)):
-            shift_y = max(shift_y, abs(bent_y[i, j] - ys[i]))
-            shift_x = max(shift_x, abs(bent_x[i, j] - xs[j]))
-    extent = radius + np.sqrt(half[:, 0] ** 2 + half[:, 1] ** 2)
-    walls = np.empty((64, 3), np.float32)  # more neighbours than fit around a cell
-    for c in range(len(radius)):
-        count = _walls(c, centre, extent, cleft, walls)
-        # As round as the nearest wall leaves room for: the cell's middle stays inside.
-        width = rounding * radius[c]
-        for w in range(count):
-            width = min(width, walls[w, 2])
-        length = half[c, 0] ** 2 + half[c, 1] ** 2
-        far = extent[c] + reach
-        far_y, far_x = far + shift_y, far + shift_x
-        top, bottom = np.searchsorted(ys, centre[c, 0] - far_y), np.searchsorted(ys, centre[c, 0] + far_y)
-        left, right = np.searchsorted(xs, centre[c, 1] - far_x), np.searchsorted(xs, centre[c, 1] + far_x)
-        closest = radius[c] * radius[c]
-        for i in range(top, bottom):
-            for j in range(left, right):
-                y, x = bent_y[i, j] - centre[c, 0], bent_x[i, j] - centre[c, 1]
-                away = y * y + x * x
-                if away > far * far:
-                    continue
-                if away < closest:
-                    closest = away
-                    middle[c, 0], middle[c, 1] = i, j
-                along = (y * half[c, 0] + x * half[c, 1]) / max(length, np.float32(1e-6))
-                along = min(max(along, np.float32(-1)), np.float32(1))
-                outside = np.sqrt((y - along * half[c, 0]) ** 2 + (x - along * half[c, 1]) ** 2) - radius[c]
-                for w in range(count):
-                    beyond = y * walls[w, 0] + x * walls[w, 1] - walls[w, 2]
-                    outside = _smooth_max(outside, beyond, width)
-                    if -outside <= depth[i, j]:
-                        break
-                if -outside > depth[i, j] and outside < reach:
-                    depth[i, j] = -outside
-                    nearest[i, j] = c

@@ -4,7 +4,7 @@ An outline is a table of radii over directions. Whatever cuts into it shortens r
 that every profile stays in one piece.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from noise import snoise3
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mitogen.blobs.packing import POWER, Bodies
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 
 ANGLES = 96
 FAR_NM = np.float32(1e9)
@@ -21,8 +21,7 @@ CORE = np.float32(0.45)
 """Share of the way from its middle to the edge that a body keeps when another lies on it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Profiles:
+class Profiles(NamedTuple):
     """Outlines of the bodies that one section shows.
 
     Attributes:
@@ -106,37 +105,52 @@ def press(profiles: Profiles, rank: NDArray[np.float64], stacking: float) -> Pro
     radii = profiles.radii.copy()
     if len(radii):
         _press(profiles.centre, profiles.radii, rank, float(stacking), radii)
-    return Profiles(profiles.body, profiles.centre, radii, profiles.slant)
+    return profiles._replace(radii=radii)
 
 
-def trace(profiles: Profiles, grid: Grid, reach_nm: float) -> tuple[NDArray[np.int32], FloatArray]:
+class Traced(NamedTuple):
+    """The profile of every pixel of a section.
+
+    Attributes:
+        nearest: (Y, X) int32 index of the profile that holds the pixel's middle or is nearest, -1 beyond reach.
+        depth: (Y, X) float32 distance in nm from its outline, positive inside, -`FAR_NM` beyond reach.
+    """
+
+    nearest: NDArray[np.int32]
+    depth: FloatArray
+
+
+def trace(profiles: Profiles, grid: Grid, reach_nm: float) -> Traced:
     """Find the profile of every pixel.
 
     Args:
         profiles: outlines that share no point.
         grid: the pixels.
         reach_nm: how far outside its outline a profile is followed.
-
-    Returns:
-        Index (Y, X) int32 of the profile that holds the pixel's middle or is nearest, -1 beyond reach, and its depth
-        (Y, X) float32 in nm: distance from the outline, positive inside, -`FAR_NM` beyond reach.
     """
-    nearest = np.full(grid.shape, -1, np.int32)
-    depth = np.full(grid.shape, -FAR_NM, np.float32)
-    _trace(profiles.centre, profiles.radii, grid.y_nm, grid.x_nm, np.float32(reach_nm), nearest, depth)
-    return nearest, depth
+    traced = Traced(np.full(grid.shape, -1, np.int32), np.full(grid.shape, -FAR_NM, np.float32))
+    _trace(profiles, grid.y_nm, grid.x_nm, np.float32(reach_nm), traced)
+    return traced
 
 
 @compiled
-def _radius(table: FloatArray, y: np.float32, x: np.float32) -> np.float32:
-    """Radius of an outline in the direction (y, x), between the two nearest of the table."""
+def _towards(table: FloatArray, y: np.float32, x: np.float32) -> tuple[float, np.float32]:
+    """Radius of an outline in the direction (y, x), between the two nearest of the table, and how these two differ."""
     place = np.arctan2(y, x) * np.float32(len(table) / (2 * np.pi))
     if place < 0:
         place += np.float32(len(table))
     first = int(place)
     rest = place - np.float32(first)
     first = first % len(table)
-    return np.float32((1 - rest) * table[first] + rest * table[(first + 1) % len(table)])
+    before, after = table[first], table[(first + 1) % len(table)]
+    return (1 - rest) * before + rest * after, after - before
+
+
+@compiled
+def _radius(table: FloatArray, y: np.float32, x: np.float32) -> np.float32:
+    """Radius of an outline in the direction (y, x)."""
+    radius, _ = _towards(table, y, x)
+    return np.float32(radius)
 
 
 @compiled
@@ -205,36 +219,31 @@ def _duck(
 
 
 @compiled
-def _trace(
-    centre: FloatArray, radii: FloatArray, ys: FloatArray, xs: FloatArray, reach: np.float32,
-    nearest: NDArray[np.int32], depth: FloatArray,
-) -> None:  # fmt: skip
+def _trace(profiles: Profiles, ys: FloatArray, xs: FloatArray, reach: np.float32, traced: Traced) -> None:
+    """See `trace`; one profile after the other."""
     pixel = ys[1] - ys[0] if len(ys) > 1 else (xs[1] - xs[0] if len(xs) > 1 else np.float32(1))
-    scale = np.float32(radii.shape[1] / (2 * np.pi))
-    for p in range(len(centre)):
-        table = radii[p]
+    for p in range(len(profiles.centre)):
+        table, y, x = profiles.radii[p], profiles.centre[p, 0], profiles.centre[p, 1]
         far = table.max() + reach
-        top = max(0, int(np.floor((centre[p, 0] - far - ys[0]) / pixel)))
-        bottom = min(len(ys), int(np.ceil((centre[p, 0] + far - ys[0]) / pixel)) + 1)
-        left = max(0, int(np.floor((centre[p, 1] - far - xs[0]) / pixel)))
-        right = min(len(xs), int(np.ceil((centre[p, 1] + far - xs[0]) / pixel)) + 1)
+        top = max(0, int(np.floor((y - far - ys[0]) / pixel)))
+        bottom = min(len(ys), int(np.ceil((y + far - ys[0]) / pixel)) + 1)
+        left = max(0, int(np.floor((x - far - xs[0]) / pixel)))
+        right = min(len(xs), int(np.ceil((x + far - xs[0]) / pixel)) + 1)
         for i in range(top, bottom):
             for j in range(left, right):
-                y, x = ys[i] - centre[p, 0], xs[j] - centre[p, 1]
-                away = np.sqrt(y * y + x * x)
-                if away >= far:
-                    continue
-                place = np.arctan2(y, x) * scale
-                if place < 0:
-                    place += np.float32(len(table))
-                first = int(place)
-                rest = place - np.float32(first)
-                first = first % len(table)
-                a, b = table[first], table[(first + 1) % len(table)]
-                radius = (1 - rest) * a + rest * b
-                # The edge runs aslant to the radius where the outline's radius changes.
-                slope = (b - a) * scale / max(radius, np.float32(1e-3))
-                into = (radius - away) / np.sqrt(1 + slope * slope)
-                if into > depth[i, j] and into > -reach:
-                    depth[i, j] = into
-                    nearest[i, j] = p
+                into = _depth(table, ys[i] - y, xs[j] - x, far)
+                if into > traced.depth[i, j] and into > -reach:
+                    traced.depth[i, j] = into
+                    traced.nearest[i, j] = p
+
+
+@inlined
+def _depth(table: FloatArray, y: np.float32, x: np.float32, far: np.float32) -> float:
+    """How deep in nm within an outline a point (y, x) beside its middle lies; -`FAR_NM` if that is `far` away."""
+    away = np.sqrt(y * y + x * x)
+    if away >= far:
+        return float(-FAR_NM)
+    radius, change = _towards(table, y, x)
+    # The edge runs aslant to the radius where the outline's radius changes.
+    slope = change * np.float32(len(table) / (2 * np.pi)) / max(radius, float(np.float32(1e-3)))
+    return float((radius - away) / np.sqrt(1 + slope * slope))

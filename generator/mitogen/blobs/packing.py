@@ -7,13 +7,14 @@ section and a volume of the same width see the same bodies under the same number
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.point_process import StreamOf, scatter
 from mitogen.geometry.random_fields import random_waves
 
@@ -77,10 +78,8 @@ def pack(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Bodies:
     candidates, slab, order = _candidates(params, streams, grid, (-2, top + 1), slab_nm)
     sequence = np.lexsort((order, slab % 2))
     candidates, slab = candidates.take(sequence), slab[sequence]
-    kept = _accept(
-        candidates.centre, candidates.axes, candidates.angle, candidates.height,
-        np.float32(1 - params["blobs.overlap"]),
-    )  # fmt: skip
+    shapes = _Shapes(candidates.centre, candidates.axes, candidates.angle, candidates.height)
+    kept = _accept(shapes, np.float32(1 - params["blobs.overlap"]))
     # Slabs at the ends are there only for what their neighbours need to know of them.
     chosen = np.flatnonzero(kept & (slab >= -1) & (slab <= top))
     chosen = chosen[np.argsort(slab[chosen], kind="stable")]
@@ -122,22 +121,29 @@ def _candidates(
 
 
 @compiled
-def extent(long: np.float32, short: np.float32, angle: np.float32, towards: np.float32) -> np.float32:
+def _extent(long: np.float32, short: np.float32, angle: np.float32, towards: np.float32) -> np.float32:
     """Radius of an ellipse in one direction."""
     along, across = np.cos(towards - angle), np.sin(towards - angle)
     return np.float32(long * short / np.sqrt((short * along) ** 2 + (long * across) ** 2))
 
 
+class _Shapes(NamedTuple):
+    """Arrays of `Bodies`, for loops."""
+
+    centre: FloatArray
+    axes: FloatArray
+    angle: FloatArray
+    height: FloatArray
+
+
 @compiled
-def _accept(
-    centre: FloatArray, axes: FloatArray, angle: FloatArray, height: FloatArray, apart: np.float32
-) -> NDArray[np.bool_]:
+def _accept(bodies: _Shapes, apart: np.float32) -> NDArray[np.bool_]:
     """Which bodies stay, in the order given; close ones are found on a coarse grid of squares."""
-    count = len(height)
+    centre, count = bodies.centre, len(bodies.height)
     kept = np.zeros(count, np.bool_)
     if count == 0:
         return kept
-    square = 2 * axes.max() * max(apart, np.float32(1)) + np.float32(1)
+    square = 2 * bodies.axes.max() * max(apart, np.float32(1)) + np.float32(1)
     low_y, low_x = centre[:, 1].min(), centre[:, 2].min()
     rows = int((centre[:, 1].max() - low_y) / square) + 1
     columns = int((centre[:, 2].max() - low_x) / square) + 1
@@ -150,16 +156,23 @@ def _accept(
             for c in range(max(column - 1, 0), min(column + 2, columns)):
                 b = last[r, c]
                 while b >= 0 and free:
-                    dy, dx = centre[b, 1] - centre[a, 1], centre[b, 2] - centre[a, 2]
-                    towards = np.float32(np.arctan2(dy, dx))
-                    across = extent(axes[a, 0], axes[a, 1], angle[a], towards)
-                    across += extent(axes[b, 0], axes[b, 1], angle[b], towards)
-                    flat = np.sqrt(dy * dy + dx * dx) / across
-                    up = abs(centre[b, 0] - centre[a, 0]) / (height[a] + height[b])
-                    free = flat**POWER + up**POWER >= apart**POWER
+                    free = _apart(bodies, a, b, apart)
                     b = before[b]
         if free:
             kept[a] = True
             before[a] = last[row, column]
             last[row, column] = a
     return kept
+
+
+@inlined
+def _apart(bodies: _Shapes, a: int, b: int, apart: np.float32) -> bool:
+    """Whether two bodies press into each other no more than `apart` allows, 1 being not at all."""
+    centre, axes, angle = bodies.centre, bodies.axes, bodies.angle
+    dy, dx = centre[b, 1] - centre[a, 1], centre[b, 2] - centre[a, 2]
+    towards = np.float32(np.arctan2(dy, dx))
+    across = _extent(axes[a, 0], axes[a, 1], angle[a], towards)
+    across += _extent(axes[b, 0], axes[b, 1], angle[b], towards)
+    flat = np.sqrt(dy * dy + dx * dx) / across
+    up = abs(centre[b, 0] - centre[a, 0]) / (bodies.height[a] + bodies.height[b])
+    return bool(flat**POWER + up**POWER >= apart**POWER)

@@ -6,6 +6,7 @@ block's place. A section and a volume of the same image therefore agree, however
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,20 @@ Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _RARE = 0.02
 """Share of normally distributed numbers that are cut off at either end."""
+
+
+class Blocks(NamedTuple):
+    """The cubic blocks of a process.
+
+    Attributes:
+        key: what the content of all blocks follows from, besides their places.
+        mean: mean number of points in a block.
+        edge: edge of a block in nm.
+    """
+
+    key: np.uint64
+    mean: float
+    edge: float
 
 
 def streams_of(seed: int, index: int) -> StreamOf:
@@ -57,8 +72,7 @@ def scatter(
     if density_per_um3 <= 0:
         return np.empty((0, 3)), np.empty((0, numbers))
     edge, mean = blocks_of(density_per_um3, together)
-    first, last = np.floor(low / edge).astype(np.int64), np.floor(high / edge).astype(np.int64)
-    rows = _points(key_of(streams, stage), first, last, mean, edge, np.asarray(low), np.asarray(high), numbers)
+    rows = _points(Blocks(key_of(streams, stage), mean, edge), np.asarray(low), np.asarray(high), numbers)
     return rows[:, :3], rows[:, 3:]
 
 
@@ -75,17 +89,17 @@ def blocks_of(density_per_um3: float, together: float = 12.0) -> tuple[float, fl
 
 @compiled
 def fill_block(
-    key: np.uint64, z: int, y: int, x: int, mean: float, edge: float, rows: NDArray[np.float64], filled: int
-) -> int:
+    blocks: Blocks, z: int, y: int, x: int, rows: NDArray[np.float64], filled: int
+) -> int:  # fmt: skip
     """Put the points of one block into `rows` (N, 3 + numbers), from row `filled` on.
 
     Returns:
         How many rows are filled now; -1 if there are too few.
     """
-    state = place(key, z, y, x)
+    state = place(blocks.key, z, y, x)
     # Arrivals of a Poisson process within a time of `mean`.
     time = -np.log(open_unit(state))
-    while time < mean:
+    while time < blocks.mean:
         if filled == len(rows):
             return -1
         # A chain of its own, so that more numbers a point shift nothing.
@@ -93,9 +107,9 @@ def fill_block(
         for column in range(rows.shape[1]):
             own = mix(own)
             rows[filled, column] = open_unit(own)
-        rows[filled, 0] = (rows[filled, 0] + z) * edge
-        rows[filled, 1] = (rows[filled, 1] + y) * edge
-        rows[filled, 2] = (rows[filled, 2] + x) * edge
+        rows[filled, 0] = (rows[filled, 0] + z) * blocks.edge
+        rows[filled, 1] = (rows[filled, 1] + y) * blocks.edge
+        rows[filled, 2] = (rows[filled, 2] + x) * blocks.edge
         filled += 1
         state = mix(state)
         time -= np.log(open_unit(state))
@@ -104,32 +118,43 @@ def fill_block(
 
 @compiled
 def _points(
-    key: np.uint64, first: NDArray[np.int64], last: NDArray[np.int64], mean: float, edge: float,
-    low: NDArray[np.float64], high: NDArray[np.float64], numbers: int,
+    blocks: Blocks, low: NDArray[np.float64], high: NDArray[np.float64], numbers: int
 ) -> NDArray[np.float64]:  # fmt: skip
     """Rows (z, y, x, numbers...) of the points of all blocks that lie within the box, block by block."""
-    blocks = 1
+    first, last = np.empty(3, np.int64), np.empty(3, np.int64)
+    count = 1
     for k in range(3):
-        blocks *= last[k] - first[k] + 1
-    room = int(blocks * mean + 8 * np.sqrt(blocks * mean)) + 16
+        first[k], last[k] = int(np.floor(low[k] / blocks.edge)), int(np.floor(high[k] / blocks.edge))
+        count *= last[k] - first[k] + 1
+    room = int(count * blocks.mean + 8 * np.sqrt(count * blocks.mean)) + 16
     rows = np.empty((room, 3 + numbers))
     filled = 0
     for z in range(first[0], last[0] + 1):
         for y in range(first[1], last[1] + 1):
             for x in range(first[2], last[2] + 1):
-                end = fill_block(key, z, y, x, mean, edge, rows, filled)
+                end = fill_block(blocks, z, y, x, rows, filled)
                 while end < 0:
                     rows = np.concatenate((rows, np.empty_like(rows)))
-                    end = fill_block(key, z, y, x, mean, edge, rows, filled)
-                for row in range(filled, end):
-                    inside = True
-                    for k in range(3):
-                        inside = inside and low[k] <= rows[row, k] <= high[k]
-                    if inside:
-                        for column in range(rows.shape[1]):
-                            rows[filled, column] = rows[row, column]
-                        filled += 1
+                    end = fill_block(blocks, z, y, x, rows, filled)
+                filled = _keep_inside(rows, filled, end, low, high)
     return rows[:filled]
+
+
+@compiled
+def _keep_inside(
+    rows: NDArray[np.float64], begin: int, end: int, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> int:  # fmt: skip
+    """Move the rows of points in a box to the front of those from `begin` to `end`; gives where they end."""
+    kept = begin
+    for row in range(begin, end):
+        inside = True
+        for k in range(3):
+            inside = inside and low[k] <= rows[row, k] <= high[k]
+        if inside:
+            for column in range(rows.shape[1]):
+                rows[kept, column] = rows[row, column]
+            kept += 1
+    return kept
 
 
 def directions(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
+import optuna
+
 from mitodata.errors import MitoError
 from mitogen.gap.appearance import Appearance
 from mitogen.gap.comparison import appearance_distance
@@ -141,34 +143,77 @@ def match_recipe(
     study = open_study(storage, _fingerprint(studio, target, settings))
     try:
         with Workers(studio, workers) as pool:
-            seen = 2 * settings.crops
-            kinds = dict(chosen_once(study, "kinds", lambda: rank_kinds(pool, studio, target, range(seen))))
-            kind = next(iter(kinds), None)
-            recipe = studio.recipe.alone(kind)
-            asked = named_ranges(recipe, settings.knobs)
-            names = chosen_once(
-                study, "knobs", lambda: [one.knob.name for one in asked or screen(pool, recipe, kind, settings)]
-            )
-            ranges = named_ranges(recipe, names)
-            middle = {one.knob.name: _middle(recipe, one) for one in ranges}
-
-            def judge(trials: Sequence[Mapping[str, float]]) -> list[float]:
-                looks = [pool.submit(appearance_with, values, range(settings.crops), kind) for values in trials]
-                return [appearance_distance(look.result(), target.appearance) for look in looks]
-
-            best = search(study, ranges, middle, judge, (settings.seed, settings.trials, until)).params
-            params = {one.knob.name: one.widened(best[one.knob.name], settings.width) for one in ranges}
-            fresh = range(seen, seen + settings.fresh)
-            looks = [pool.submit(appearance_with, {}, fresh)]
-            looks += [pool.submit(appearance_with, values, fresh, kind) for values in (best, params)]
-            before, at_best, after = (look.result() for look in looks)
+            return _match(_Task(studio, target, settings, until, study, pool))
     except KeyboardInterrupt:
         done = f"{finished(study)} of {settings.trials} trials are kept in {storage}"
         raise KeyboardInterrupt(f"stopped; {done}; the same command goes on from there") from None
     except BrokenProcessPool as error:
         raise RenderError(f"a worker was killed, perhaps for want of memory; {storage} keeps the trials") from error
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What is searched for, and with what."""
+
+    studio: Studio
+    target: Target
+    settings: Settings
+    until: float
+    study: optuna.Study
+    pool: Workers[Studio]
+
+    @property
+    def seen(self) -> int:
+        """How many images the search looks at, from number 0 on."""
+        return 2 * self.settings.crops
+
+
+def _match(task: _Task) -> Match:
+    """Choose the kind and the knobs, search, and look at fresh images of what was found."""
+    studio, target = task.studio, task.target
+    nearest = chosen_once(task.study, "kinds", lambda: rank_kinds(task.pool, studio, target, range(task.seen)))
+    kinds = dict(nearest)
+    kind = next(iter(kinds), None)
+    ranges = _choose_ranges(task, studio.recipe.alone(kind), kind)
+    best = _search(task, studio.recipe.alone(kind), kind, ranges)
+    params = {one.knob.name: one.widened(best[one.knob.name], task.settings.width) for one in ranges}
+    before, at_best, after = _look_afresh(task, kind, best, params)
     matched = studio.recipe.override(params) if kind is None else favoured(studio.recipe, kind, params)
-    return Match(target, studio, kinds, matched, best, ranges, finished(study), before, at_best, after)
+    return Match(target, studio, kinds, matched, best, ranges, finished(task.study), before, at_best, after)
+
+
+def _choose_ranges(task: _Task, recipe: Recipe, kind: str | None) -> list[Range]:
+    """The knobs that were asked for, or those to which the look is most sensitive."""
+
+    def choose() -> list[str]:
+        asked = named_ranges(recipe, task.settings.knobs)
+        return [one.knob.name for one in asked or screen(task.pool, recipe, kind, task.settings)]
+
+    return named_ranges(recipe, chosen_once(task.study, "knobs", choose))
+
+
+def _search(task: _Task, recipe: Recipe, kind: str | None, ranges: list[Range]) -> Values:
+    """Search for the values of knobs with which a kind looks most like the real images."""
+    images = range(task.settings.crops)
+
+    def judge(trials: Sequence[Mapping[str, float]]) -> list[float]:
+        looks = [task.pool.submit(appearance_with, values, images, kind) for values in trials]
+        return [appearance_distance(look.result(), task.target.appearance) for look in looks]
+
+    middle = {one.knob.name: _middle(recipe, one) for one in ranges}
+    limits = (task.settings.seed, task.settings.trials, task.until)
+    return search(task.study, ranges, middle, judge, limits).params
+
+
+def _look_afresh(
+    task: _Task, kind: str | None, best: Values, params: Mapping[str, Distribution]
+) -> tuple[Appearance, Appearance, Appearance]:
+    """Look at images that the search did not see: by the recipe, the best values, and what is drawn around them."""
+    fresh = range(task.seen, task.seen + task.settings.fresh)
+    looks = [task.pool.submit(appearance_with, {}, fresh)]
+    looks += [task.pool.submit(appearance_with, values, fresh, kind) for values in (best, params)]
+    before, at_best, after = (look.result() for look in looks)
+    return before, at_best, after
 
 
 def rank_kinds(pool: Workers[Studio], studio: Studio, target: Target, images: Sequence[int]) -> list[tuple[str, float]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.collisions import bounds
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.point_process import Box, StreamOf, blocks_of, fill_block, key_of
+from mitogen.geometry.point_process import Blocks, Box, StreamOf, blocks_of, fill_block, key_of
 from mitogen.organelles.mitochondria.shapes import (
     LENGTH,
     NODES,
@@ -193,7 +193,8 @@ def look_into(made: Candidates, group: int, z: int, y: int, x: int) -> int:
     block = about.start + (z * about.height + y) * about.width + x
     if made.begin[block] < 0:
         begin = made.filled[0]
-        end = fill_block(about.key, about.z + z, about.y + y, about.x + x, about.mean, about.edge, made.rows, begin)
+        blocks = Blocks(about.key, about.mean, about.edge)
+        end = fill_block(blocks, about.z + z, about.y + y, about.x + x, made.rows, begin)
         if end < 0:
             made.filled[1] = 1
             end = begin
