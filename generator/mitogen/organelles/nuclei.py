@@ -67,8 +67,8 @@ def _find_pixels(layer: Layer) -> _Pixels | None:
     at, s = at[s < 90], s[s < 90]
     if at.size == 0:
         return None
-    coarse = layer.on_section("coarse").reshape(-1)[at]
-    fine = layer.on_section("fine").reshape(-1)[at]
+    coarse = layer.on_section("chromatin_clumps").reshape(-1)[at]
+    fine = layer.on_section("chromatin_grain").reshape(-1)[at]
     s = s + 25 * coarse
     near = s < 60
     reach = layer.canvas.reach(tubes.normal_z.reshape(-1)[at[near]])
@@ -124,8 +124,8 @@ NUCLEI = Organelle(
     "nuclei",
     draw_nuclei,
     fields={
-        "coarse": 350.0,
-        "fine": 70.0,
+        "chromatin_clumps": 350.0,
+        "chromatin_grain": 70.0,
         "pore_1": lambda params: wavelength_of_threads(params["nuclei.pores_per_um2"]),
         "pore_2": lambda params: wavelength_of_threads(params["nuclei.pores_per_um2"]),
     },

@@ -116,8 +116,8 @@ def _draw_cisternae(layer: Layer) -> NDArray[np.bool_]:
     laid_out = _SheetFields(
         canvas.level(fields["sheets"]),
         canvas.level(fields["sheet_patch"]),
-        layer.on_section("coarse"),
-        layer.on_section("wander_1"),
+        layer.on_section("cisterna_width"),
+        layer.on_section("rough_cisternae"),
     )
     _draw_sheets(canvas.paint(Compartment.RETICULUM), canvas.space, canvas.raster, laid_out, sheets, studded)
     return studded
@@ -238,8 +238,8 @@ RETICULUM = Organelle(
     fields={
         "sheets": 900.0,
         "sheet_patch": 700.0,
-        "coarse": 350.0,
-        "wander_1": 900.0,
+        "cisterna_width": 350.0,
+        "rough_cisternae": 900.0,
         "tubule_1": lambda params: params["reticulum.tubule_spacing_nm"],
         "tubule_2": lambda params: params["reticulum.tubule_spacing_nm"],
         "tubule_patch": 700.0,

@@ -13,7 +13,7 @@ from mitogen.organelles.table import ROUND_BODIES
 from mitogen.tissue.bending import push
 from mitogen.tissue.canvas import Canvas
 
-FIELDS = {"ripple": 380.0, "coarse": 350.0}
+FIELDS = {"ripple": 380.0, "clearance": 350.0}
 """Fields that inclusions have together and their wavelengths in nm: of the outlines, and of the clearance."""
 
 
@@ -33,7 +33,7 @@ def lay_inclusions(
     """
     grid, space = canvas.grid, canvas.space
     ripple = canvas.on_section(fields["ripple"])
-    room = _clearance(params, canvas.on_section(fields["coarse"]))
+    room = _clearance(params, canvas.on_section(fields["clearance"]))
     room += np.float32(params["cells.gap_nm"] / 2)
     reach = max(120.0, float(room.max()) + 60)
     seen = cut_tubes(inclusions.tubes, grid, canvas.z_nm, reach, ripple, _roughness(inclusions, params))

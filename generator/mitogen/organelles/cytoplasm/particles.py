@@ -14,9 +14,9 @@ def ribosome(params: Mapping[str, float], spacing_nm: float, occupancy: float) -
 
 def draw_ribosomes(layer: Layer) -> None:
     """Draw polysomes, all over the cells that are full of them and in patches of others."""
-    coarse, fine = layer.on_section("coarse"), layer.on_section("fine")
+    patch, group = layer.on_section("ribosome_patches"), layer.on_section("polysomes")
     rich = layer.holding("ribosomes")[layer.canvas.space.owner]
-    where = (rich | (coarse > 0.8)) & (fine > -0.2)
+    where = (rich | (patch > 0.8)) & (group > -0.2)
     free = ribosome(layer.params, 34.0, layer.params["ribosomes.occupancy"])
     draw_granules(layer.canvas, free, where, layer.keys["ribosomes"], Compartment.RIBOSOME)
 
@@ -27,21 +27,21 @@ def draw_glycogen(layer: Layer) -> None:
     rosette = Granule(
         params["glycogen.radius_nm"], 0.35, 0.0, 0.0, params["glycogen.density"], 48.0, params["glycogen.occupancy"]
     )
-    where = layer.holding("glycogen")[layer.canvas.space.owner] & (layer.on_section("coarse") < 0.6)
+    where = layer.holding("glycogen")[layer.canvas.space.owner] & (layer.on_section("glycogen_patches") < 0.6)
     draw_granules(layer.canvas, rosette, where, layer.keys["glycogen"], Compartment.GLYCOGEN)
 
 
 RIBOSOMES = Organelle(
     "ribosomes",
     draw_ribosomes,
-    fields={"coarse": 350.0, "fine": 70.0},
+    fields={"ribosome_patches": 350.0, "polysomes": 70.0},
     keys=("ribosomes",),
     compartments=(Compartment.RIBOSOME,),
 )
 GLYCOGEN = Organelle(
     "glycogen",
     draw_glycogen,
-    fields={"coarse": 350.0},
+    fields={"glycogen_patches": 350.0},
     keys=("glycogen",),
     compartments=(Compartment.GLYCOGEN,),
 )

@@ -44,7 +44,7 @@ def draw_loose_vesicles(layer: Layer) -> None:
     loose = vesicle._replace(
         radius_nm=1.1 * vesicle.radius_nm, radius_spread=0.35, spacing_nm=75.0, occupancy=occupancy
     )
-    where = layer.holding("loose_vesicles")[canvas.space.owner] & (layer.on_section("coarse") > 1.2)
+    where = layer.holding("loose_vesicles")[canvas.space.owner] & (layer.on_section("vesicle_groups") > 1.2)
     draw_granules(canvas, loose, where, layer.keys["sparse"], Compartment.VESICLE)
 
 
@@ -74,7 +74,7 @@ PACKED_VESICLES = Organelle(
 LOOSE_VESICLES = Organelle(
     "loose_vesicles",
     draw_loose_vesicles,
-    fields={"coarse": 350.0},
+    fields={"vesicle_groups": 350.0},
     keys=("sparse",),
     compartments=(Compartment.VESICLE,),
 )

@@ -24,12 +24,12 @@ def draw_myelin(layer: Layer) -> None:
     depth = -tubes.distance.reshape(-1)[at]
     thickness = sheath_nm[tubes.nearest.reshape(-1)[at]]
     reach = canvas.reach(tubes.normal_z.reshape(-1)[at])
-    uneven = layer.on_section("coarse").reshape(-1)[at]
+    uneven = layer.on_section("myelin_unevenness").reshape(-1)[at]
     within = inside(-depth, reach) * inside(depth - thickness, reach)
     # Clefts between parted lamellae: spindles that run along the sheath, here and there.
-    apart = layer.on_section("tubule_patch").reshape(-1)[at] + ndtri(np.clip(params["myelin.splits"], 1e-6, 1 - 1e-6))
+    apart = layer.on_section("myelin_clefts").reshape(-1)[at] + ndtri(np.clip(params["myelin.splits"], 1e-6, 1 - 1e-6))
     half = np.clip(0.07 * thickness * np.maximum(apart, 0), 0, 25)
-    middle = thickness * (0.5 + 0.3 * np.tanh(layer.on_section("wander_1").reshape(-1)[at]))
+    middle = thickness * (0.5 + 0.3 * np.tanh(layer.on_section("myelin_cleft_depth").reshape(-1)[at]))
     off = depth - middle
     cleft = np.where(half > 4, inside((np.abs(off) - half).astype(np.float32), reach), 0)
     # Lamellae are pushed aside by the cleft.
@@ -46,6 +46,6 @@ def draw_myelin(layer: Layer) -> None:
 MYELIN = Organelle(
     "myelin",
     draw_myelin,
-    fields={"coarse": 350.0, "tubule_patch": 700.0, "wander_1": 900.0},
+    fields={"myelin_unevenness": 350.0, "myelin_clefts": 700.0, "myelin_cleft_depth": 900.0},
     compartments=(Compartment.MYELIN,),
 )

@@ -13,7 +13,7 @@ def draw_lysosomes(layer: Layer) -> None:
     if pixels is None:
         return
     params, grain = layer.params, pixels.of(layer.canvas.grain)
-    coarse, fine = pixels.of(layer.on_section("coarse")), pixels.of(layer.on_section("fine"))
+    coarse, fine = pixels.of(layer.on_section("lysosome_mottle")), pixels.of(layer.on_section("lysosome_grain"))
     mottled = params["lysosomes.darkness"] * (0.7 + 0.5 * pixels.looks.shade)
     mottled = mottled + params["lysosomes.mottle"] * (0.6 * coarse + 0.4 * fine)
     stain = np.maximum(params["cells.cytoplasm"] + mottled + 0.7 * grain, 0.05)
@@ -24,7 +24,7 @@ def draw_lysosomes(layer: Layer) -> None:
 LYSOSOMES = Organelle(
     "lysosomes",
     draw_lysosomes,
-    fields={"coarse": 350.0, "fine": 70.0},
+    fields={"lysosome_mottle": 350.0, "lysosome_grain": 70.0},
     compartments=(Compartment.LYSOSOME,),
     body=RoundBody(roughness=0.09),
 )

@@ -13,7 +13,7 @@ def draw_multilamellar_bodies(layer: Layer) -> None:
     if pixels is None:
         return
     canvas, params, period = layer.canvas, layer.params, layer.params["multilamellar.period_nm"]
-    wavy = pixels.s + max(5.0, 0.5 * period) * pixels.of(layer.on_section("coarse"))
+    wavy = pixels.s + max(5.0, 0.5 * period) * pixels.of(layer.on_section("whorl_waves"))
     visible = np.exp(-((canvas.grid.pixel_nm / period) ** 2))
     stripes = 0.5 + 0.5 * visible * np.cos(2 * np.pi * wavy / period)
     whorl = params["cells.cytoplasm"] * 0.8 + params["cells.membrane_density"] * 0.75 * stripes
@@ -24,7 +24,7 @@ def draw_multilamellar_bodies(layer: Layer) -> None:
 MULTILAMELLAR_BODIES = Organelle(
     "multilamellar",
     draw_multilamellar_bodies,
-    fields={"coarse": 350.0},
+    fields={"whorl_waves": 350.0},
     compartments=(Compartment.LYSOSOME,),
     body=RoundBody(),
 )
