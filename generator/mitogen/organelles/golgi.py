@@ -14,7 +14,7 @@ from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.geometry.point_process import StreamOf, directions, scatter
 from mitogen.organelles.cytoplasm.granules import Granule, draw_granules
 from mitogen.organelles.organelle import Layer, Organelle, SiteProcess, Sites
-from mitogen.tissue.canvas import Paint, Raster, Space, mark
+from mitogen.tissue.canvas import Paint, Raster, Space
 from mitogen.tissue.compartments import Compartment
 
 CLOUD = 1.35
@@ -38,8 +38,7 @@ class _Stack(NamedTuple):
 
     Attributes:
         host: the cell that holds it.
-        centre: (3,) float64 z, y, x.
-        frame: (3, 3) float64, rows: the axis and two unit vectors across it.
+        axis_z: z component of the axis.
         radius: of the largest cisterna.
         cisternae: how many there are.
         pitch: from one cisterna to the next.
@@ -49,8 +48,7 @@ class _Stack(NamedTuple):
     """
 
     host: int
-    centre: NDArray[np.float64]
-    frame: NDArray[np.float64]
+    axis_z: float
     radius: float
     cisternae: int
     pitch: float
@@ -89,8 +87,9 @@ def draw_golgi(layer: Layer) -> None:
     dark = params["golgi.membrane_density"]
     stain = _Stain(params["golgi.lumen_nm"], params["golgi.lumen_density"], dark)
     for which in near:
-        stack = _stack(stacks, which, stain.lumen_nm)
-        _draw_stack(canvas.paint(Compartment.GOLGI), canvas.space, canvas.raster, stack, stain, cloud)
+        stack, looks = _stack(stacks, which, stain.lumen_nm), Looks(*stacks.looks[which].tolist())
+        pose = np.vstack([stacks.centre[which], _frame(stacks.axis[which], looks.turn)])
+        _draw_stack(canvas.paint(Compartment.GOLGI), canvas.space, canvas.raster, pose, stack, stain, cloud)
     if cloud.any():
         granule = Granule(27.0, 0.25, 6.5, dark, 0.4 * dark, 66.0, params["golgi.vesicles"])
         draw_granules(canvas, granule, cloud, layer.keys["golgi"], Compartment.VESICLE)
@@ -101,8 +100,7 @@ def _stack(stacks: Sites, which: np.intp, lumen_nm: float) -> _Stack:
     radius, pitch = float(stacks.radius_nm[which]), lumen_nm + 2 * WALL_NM + 9
     return _Stack(
         host=int(stacks.host[which]),
-        centre=stacks.centre[which],
-        frame=_frame(stacks.axis[which], looks.turn),
+        axis_z=float(stacks.axis[which, 0]),
         radius=radius,
         # A stack never is thicker than wide.
         cisternae=max(min(3 + int(4.999 * looks.cisternae), int(1.5 * radius / pitch)), 2),
@@ -128,17 +126,25 @@ def _frame(axis: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
 
 @compiled
 def _draw_stack(
-    paint: Paint, space: Space, raster: Raster, stack: _Stack, stain: _Stain, cloud: NDArray[np.bool_]
-) -> None:
-    """Draw the cisternae of a stack, and note in `cloud` (Y, X) where vesicles gather."""
+    paint: Paint, space: Space, raster: Raster, pose: NDArray[np.float64], stack: _Stack, stain: _Stain,
+    cloud: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Draw the cisternae of a stack, and note in `cloud` (Y, X) where vesicles gather.
+
+    The rows of `pose` (4, 3) are its centre, its axis and two unit vectors across it.
+    """
     ys, xs, pixel = raster.y, raster.x, raster.pixel
-    centre, frame, radius, count, pitch = stack.centre, stack.frame, stack.radius, stack.cisternae, stack.pitch
+    centre, frame = pose[0], pose[1:]
+    radius, count, pitch = stack.radius, stack.cisternae, stack.pitch
+    density, compartments = paint.density, paint.compartments
+    owner, membrane, free, room = space.owner, space.membrane, space.free, space.room
+    blur = 0.5 * (raster.thickness + pixel)
     far = CLOUD * radius + count * pitch / 2
     top, bottom = int((centre[1] - far - ys[0]) / pixel), int((centre[1] + far - ys[0]) / pixel) + 1
     left, right = int((centre[2] - far - xs[0]) / pixel), int((centre[2] + far - xs[0]) / pixel) + 1
     for i in range(max(top, 0), min(bottom, ys.size)):
         for j in range(max(left, 0), min(right, xs.size)):
-            if space.owner[i, j] != stack.host or not space.free[i, j] or space.membrane[i, j] < 15:
+            if owner[i, j] != stack.host or not free[i, j] or membrane[i, j] < 15:
                 continue
             dz, dy, dx = raster.z - centre[0], ys[i] - centre[1], xs[j] - centre[2]
             w = dz * frame[0, 0] + dy * frame[0, 1] + dx * frame[0, 2]
@@ -156,24 +162,24 @@ def _draw_stack(
             cloud[i, j] = cloud[i, j] or 0.08 < beyond < CLOUD - 1
             position = w / pitch + (count - 1) / 2
             number = int(np.floor(position + 0.5))
-            clear = (space.membrane[i, j], space.room[i, j])
+            clear = (membrane[i, j], room[i, j])
             for k in range(max(number - 1, 0), min(number + 2, count)):
-                s, normal = _from_cisterna(stack, stain.lumen_nm, k, (position, a, b), radius * around, clear, raster)
+                s, normal = _from_cisterna(stack, stain.lumen_nm, k, (position, a, b), radius * around, clear, blur)
                 reach = reach_at(normal, raster.thickness, pixel) + 4 * frame[0, 0] * frame[0, 0]
                 if s > WALL_NM + reach:
                     continue
-                value = paint.density[i, j]
+                value = density[i, j]
                 value += inside_at(s, reach) * (stain.lumen - value)
                 value += layer_at(s, reach, 0.0, WALL_NM) * (stain.membrane - value)
-                paint.density[i, j] = value
-                if s <= WALL_NM:
-                    mark(paint, i, j)
+                density[i, j] = value
+                if compartments.size > 0 and s <= WALL_NM:
+                    compartments[i, j] = paint.compartment
 
 
 @compiled
 def _from_cisterna(
     stack: _Stack, lumen: float, k: int, spot: tuple[float, float, float], rim: float,
-    clear: tuple[np.float32, np.float32], raster: Raster,
+    clear: tuple[np.float32, np.float32], blur: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Distance in nm from the lumen of cisterna `k`, and the z component of the way there; 1e6 and 0 far from it.
 
@@ -184,7 +190,7 @@ def _from_cisterna(
         spot: height in units of the pitch, and place in the two directions across the axis in nm.
         rim: radius in nm of the largest cisterna in this direction.
         clear: distance in nm to the plasma membrane and to the nearest mitochondrion or round body.
-        raster: the pixels.
+        blur: how far in nm beyond it a cisterna may still be seen.
     """
     position, a, b = spot
     rho = np.sqrt(a * a + b * b)
@@ -196,13 +202,13 @@ def _from_cisterna(
     half = 0.5 * lumen * swelling * (0.75 + 0.25 * np.sin(0.02 * a + 9 * own) * np.sin(0.017 * b + 7 * own))
     height = abs(position - k - 0.25 * (own - 0.5)) * stack.pitch
     over = rho - (rim - half)
-    farthest = half + WALL_NM + 0.5 * (raster.thickness + raster.pixel) + 4
+    farthest = half + WALL_NM + blur + 4
     if height > farthest or over > farthest:
         return 1e6, 0.0
     # Perforations: holes on a jittered lattice in the cisterna, more of them towards its rim.
     hole = _hole(stack.key, k, a, b, 0.15 + 0.35 * stack.holes * rho / stack.radius)
     over = max(over, half + WALL_NM - hole, half + WALL_NM + 20 - clear[0], half + WALL_NM + 14 - clear[1])
-    normal = stack.frame[0, 0]
+    normal = stack.axis_z
     if over > 0:
         return np.sqrt(height * height + over * over) - half, 0.5 * normal
     return height - half, normal

@@ -9,19 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray, Grid
+from mitogen.geometry.jit import compiled
 from mitogen.geometry.point_process import StreamOf
-from mitogen.geometry.random_fields import Waves, random_waves
+from mitogen.geometry.random_fields import Waves
 from mitogen.geometry.tubes import TubeMap, Tubes
+from mitogen.organelles.fields import Wavelengths
 from mitogen.tissue.canvas import Canvas
 from mitogen.tissue.compartments import Compartment
 from mitogen.tissue.layout import Cells, Layout
 from mitogen.tissue.trunks import Trunks
-
-Wavelength = float | Callable[[Mapping[str, float]], float]
-"""Mean wavelength of a field in nm, or what gives it from an image's params."""
-
-Wavelengths = Mapping[str, Wavelength]
-"""Of fields by their names, which are those of their streams."""
 
 MITOCHONDRION = -1
 """The species of mitochondria; those of round bodies count from 0."""
@@ -144,14 +140,26 @@ class InclusionMap:
     reach_nm: float
 
     @cached_property
-    def _near(self) -> Seen:
+    def _seen(self) -> dict[int, Seen]:
+        """The pixels of each species that is seen at all."""
         at = np.flatnonzero((self.map.nearest >= 0) & (self.map.distance < self.reach_nm))
-        return Seen(at, self.map.nearest.reshape(-1)[at])
+        tube = self.map.nearest.reshape(-1)[at]
+        here = self.inclusions.species[tube]
+        return {int(species): Seen(at[here == species], tube[here == species]) for species in np.unique(here)}
 
     def of(self, species: int) -> Seen:
         """The pixels that show inclusions of one species."""
-        chosen = self.inclusions.species[self._near.tube] == species
-        return Seen(self._near.at[chosen], self._near.tube[chosen])
+        return self._seen.get(species, Seen(np.empty(0, np.intp), np.empty(0, np.int32)))
+
+
+@compiled
+def _of_owners(values: NDArray[np.bool_], owner: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Values (Y, X) of the cells that hold the pixels, from those (C,) of all cells."""
+    found = np.empty(owner.shape, np.bool_)
+    for i in range(owner.shape[0]):
+        for j in range(owner.shape[1]):
+            found[i, j] = values[owner[i, j]]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,17 +204,13 @@ class Layer:
         """Which cells (C,) hold something; see `cell_types.HOLDS`."""
         return self.layout.holding(content)
 
+    def where(self, content: str) -> NDArray[np.bool_]:
+        """Which pixels (Y, X) belong to cells that hold something."""
+        return _of_owners(self.holding(content), self.canvas.space.owner)
+
     def on_section(self, name: str) -> FloatArray:
         """Values (Y, X) float32 of one of the organelle's fields, not to be changed."""
         return self.canvas.on_section(self.fields[name])
-
-
-def make_fields(lengths: Wavelengths, params: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
-    """Draw fields for an image, each from a stream of its own."""
-    return {
-        name: random_waves(streams(f"field/{name}"), length(params) if callable(length) else length)
-        for name, length in lengths.items()
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,11 +234,3 @@ class Organelle:
     compartments: tuple[Compartment, ...] = ()
     body: RoundBody | None = None
     sites: SiteProcess | None = None
-
-    def make_fields(self, params: Mapping[str, float], streams: StreamOf) -> dict[str, Waves]:
-        """Draw its fields for an image."""
-        return make_fields(self.fields, params, streams)
-
-    def make_keys(self, streams: StreamOf) -> dict[str, int]:
-        """Draw its keys for an image."""
-        return {name: int(streams(f"key/{name}").integers(2**62)) for name in self.keys}

@@ -13,7 +13,7 @@ from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.organelles.cytoplasm.granules import draw_granules
 from mitogen.organelles.cytoplasm.particles import ribosome
 from mitogen.organelles.organelle import Layer, Organelle
-from mitogen.tissue.canvas import Paint, Raster, Space, mark
+from mitogen.tissue.canvas import Paint, Raster, Space
 from mitogen.tissue.compartments import Compartment
 
 MEMBRANE_NM = 7.0
@@ -150,30 +150,35 @@ def _quantile(share: float) -> float:
 def _draw_sheets(
     paint: Paint, space: Space, raster: Raster, fields: _SheetFields, sheets: _Sheets, studded: NDArray[np.bool_]
 ) -> None:
-    density, membrane = paint.density, space.membrane
-    pixel, thickness, half_lumen = raster.pixel, raster.thickness, sheets.half_lumen
+    density, compartments = paint.density, paint.compartments
+    owner, membrane, free, room = space.owner, space.membrane, space.free, space.room
+    folding, patches, width, rough = fields.phase, fields.patch, fields.width, fields.rough
+    phase, patch = folding.value, patches.value
+    habit, levels, folds, half_lumen = sheets.habit, sheets.levels, sheets.folds, sheets.half_lumen
+    pixel, thickness = raster.pixel, raster.thickness
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
-            runs = sheets.habit[space.owner[i, j]]
-            depth = fields.patch.value[i, j] - sheets.levels[runs]
-            if runs == NONE or depth < -0.5 or membrane[i, j] < 14 or not space.free[i, j]:
+            runs = habit[owner[i, j]]
+            depth = patch[i, j] - levels[runs]
+            if runs == NONE or depth < -0.5 or membrane[i, j] < 14 or not free[i, j]:
                 continue
-            fold = fields.phase.value[i, j] * sheets.folds
+            fold = phase[i, j] * folds
             nearest = np.round(fold)
             if runs == SINGLE and nearest != 0:
                 continue
-            gz, gy, gx = slope(fields.phase, i, j, pixel)
+            gz, gy, gx = slope(folding, i, j, pixel)
             steep = max(np.sqrt(gz * gz + gy * gy + gx * gx), 1e-7)
-            distance = abs(fold - nearest) / (steep * sheets.folds)
+            distance = abs(fold - nearest) / (steep * folds)
             if distance > 1.5 * half_lumen + 60 + thickness:
                 continue
             # Narrow and wide by turns; crowded sheets are thin, and leave cytoplasm between them.
-            half = half_lumen * (1 + 0.35 * np.tanh(fields.width[i, j]))
-            half = min(half, 0.4 / (steep * sheets.folds) - MEMBRANE_NM - 8)
+            half = half_lumen * (1 + 0.35 * np.tanh(width[i, j]))
+            half = min(half, 0.4 / (steep * folds) - MEMBRANE_NM - 8)
             if half < 3:
                 continue
-            edge = _within(fields.patch, depth, i, j, pixel)
-            edge = min(edge, membrane[i, j] - 12, space.room[i, j] - 12) - half - MEMBRANE_NM
+            pz, py, px = slope(patches, i, j, pixel)
+            edge = depth / max(np.sqrt(pz * pz + py * py + px * px), 1e-7)
+            edge = min(edge, membrane[i, j] - 12, room[i, j] - 12) - half - MEMBRANE_NM
             if edge < 0:
                 distance = np.sqrt(distance * distance + edge * edge)
             s = distance - half
@@ -181,36 +186,40 @@ def _draw_sheets(
             normal = gz / steep
             reach = reach_at(normal, thickness, pixel) + 6 * normal * normal
             if s > MEMBRANE_NM + reach:
-                bears = runs == STACKED or fields.rough[i, j] > sheets.rough_level
+                bears = runs == STACKED or rough[i, j] > sheets.rough_level
                 studded[i, j] = bears and sheets.rough_level < 4 and s < MEMBRANE_NM + 18
                 continue
             value = density[i, j]
             value += inside_at(s, reach) * (sheets.lumen - value)
             value += layer_at(s, reach, 0.0, MEMBRANE_NM) * (sheets.stain - value)
             density[i, j] = value
-            if s <= MEMBRANE_NM:
-                mark(paint, i, j)
+            if compartments.size > 0 and s <= MEMBRANE_NM:
+                compartments[i, j] = paint.compartment
 
 
 @compiled
 def _draw_threads(paint: Paint, space: Space, raster: Raster, fields: _TubuleFields, tubules: _Tubules) -> None:
-    density, membrane = paint.density, space.membrane
-    first, second, patch = fields.first.value, fields.second.value, fields.patch.value
+    density, compartments = paint.density, paint.compartments
+    owner, membrane, free, room = space.owner, space.membrane, space.free, space.room
+    holds = tubules.holds
+    one, other, patches = fields.first, fields.second, fields.patch
+    first, second, patch = one.value, other.value, patches.value
     radius, pixel, thickness = tubules.radius, raster.pixel, raster.thickness
     farthest = radius + 0.5 * thickness + pixel
     far = 3.5 * tubules.mean_slope * farthest
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
-            if abs(first[i, j]) > far or abs(second[i, j]) > far or not tubules.holds[space.owner[i, j]]:
+            if abs(first[i, j]) > far or abs(second[i, j]) > far or not holds[owner[i, j]]:
                 continue
             depth = patch[i, j] - tubules.level
-            if depth < -0.5 or membrane[i, j] < radius * 0.6 + 6 or not space.free[i, j]:
+            if depth < -0.5 or membrane[i, j] < radius * 0.6 + 6 or not free[i, j]:
                 continue
-            distance, normal = thread(fields.first, fields.second, i, j, pixel, farthest)
+            distance, normal = thread(one, other, i, j, pixel, farthest)
             if distance > farthest:
                 continue
-            edge = _within(fields.patch, depth, i, j, pixel)
-            edge = min(edge, membrane[i, j] - 10, space.room[i, j] - 12) - radius
+            pz, py, px = slope(patches, i, j, pixel)
+            edge = depth / max(np.sqrt(pz * pz + py * py + px * px), 1e-7)
+            edge = min(edge, membrane[i, j] - 10, room[i, j] - 12) - radius
             if edge < 0:
                 distance = np.sqrt(distance * distance + edge * edge)
             s = distance - radius
@@ -221,15 +230,8 @@ def _draw_threads(paint: Paint, space: Space, raster: Raster, fields: _TubuleFie
             value += inside_at(s, reach) * (tubules.lumen - value)
             value += layer_at(s, reach, -MEMBRANE_NM, 0.0) * (tubules.stain - value)
             density[i, j] = value
-            if s <= 0:
-                mark(paint, i, j)
-
-
-@compiled
-def _within(patch: Level, depth: float, i: int, j: int, pixel: float) -> float:
-    """Distance in nm of a pixel from the edge of its patch, whose field exceeds the edge's level by `depth` there."""
-    pz, py, px = slope(patch, i, j, pixel)
-    return float(depth / max(np.sqrt(pz * pz + py * py + px * px), 1e-7))
+            if compartments.size > 0 and s <= 0:
+                compartments[i, j] = paint.compartment
 
 
 RETICULUM = Organelle(

@@ -10,7 +10,8 @@ from mitogen.geometry.grid import Grid
 from mitogen.geometry.point_process import Box, StreamOf
 from mitogen.geometry.random_fields import Waves
 from mitogen.geometry.tubes import Tubes
-from mitogen.organelles.organelle import Inclusions, Sites, make_fields
+from mitogen.organelles.fields import OnDemand, fields_of, keys_of
+from mitogen.organelles.organelle import Inclusions, Sites
 from mitogen.organelles.table import ORGANELLES
 from mitogen.scene.inclusions import FIELDS
 from mitogen.scene.placement import Found, find_bodies
@@ -36,8 +37,8 @@ class Scene:
     layout: Layout
     inclusions: Inclusions
     sites: Mapping[str, Sites]
-    fields: Mapping[str, Waves]
-    keys: Mapping[str, int]
+    fields: OnDemand[Waves]
+    keys: OnDemand[int]
 
 
 def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
@@ -52,13 +53,13 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
         points=_around_points([found.centre, *(some.centre for some in sites.values())], grid.box(0.0)),
     )
     layout = arrangement_of(params).place(params, streams, window)
-    fields = {name: waves for o in ORGANELLES for name, waves in o.make_fields(params, streams).items()}
+    lengths = {name: length for o in ORGANELLES for name, length in o.fields.items()}
     return Scene(
         layout,
         _admit(found, layout),
         {o.name: _house(sites[o.name], layout, o.name, o.sites.smallest_nm) for o in ORGANELLES if o.sites},
-        fields | make_fields(FIELDS, params, streams),
-        {name: key for o in ORGANELLES for name, key in o.make_keys(streams).items()},
+        fields_of(lengths | FIELDS, params, streams),
+        keys_of((name for o in ORGANELLES for name in o.keys), streams),
     )
 
 

@@ -71,8 +71,8 @@ def layer_of(organelle: Organelle, layer: Layer, scene: Scene) -> Layer:
     """What an organelle may see of a layer: of fields, keys and sites only those that its row of the table declares."""
     return replace(
         layer,
-        fields={name: scene.fields[name] for name in organelle.fields},
-        keys={name: scene.keys[name] for name in organelle.keys},
+        fields=scene.fields.only(organelle.fields),
+        keys=scene.keys.only(organelle.keys),
         sites=scene.sites.get(organelle.name, layer.sites),
         species=ROUND_BODIES.index(organelle) if organelle.body else MITOCHONDRION,
     )

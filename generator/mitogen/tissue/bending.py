@@ -40,16 +40,18 @@ def push(space: Space, tubes: TubeMap, host: NDArray[np.int32], gap_nm: float | 
 
 @compiled
 def _push(space: Space, tubes: _Tubes, host: NDArray[np.int32], gap: FloatArray) -> None:
-    owner, neighbour, membrane = space.owner, space.neighbour, space.membrane
+    owner, neighbour, membrane, membrane_z = space.owner, space.neighbour, space.membrane, space.membrane_z
+    tube_distance, nearest, normal_z = tubes.distance, tubes.nearest, tubes.normal_z
+    second_distance, second = tubes.second_distance, tubes.second
     for i in range(owner.shape[0]):
         for j in range(owner.shape[1]):
-            if tubes.nearest[i, j] < 0:
+            if nearest[i, j] < 0:
                 continue
-            mine = host[tubes.nearest[i, j]]
-            distance, other = tubes.distance[i, j] - gap[i, j], owner[i, j]
-            theirs = host[tubes.second[i, j]] if tubes.second[i, j] >= 0 else mine
+            mine = host[nearest[i, j]]
+            distance, other = tube_distance[i, j] - gap[i, j], owner[i, j]
+            theirs = host[second[i, j]] if second[i, j] >= 0 else mine
             # Between two tubes of different cells the membrane runs midway.
-            between = np.float32(0.5) * (tubes.distance[i, j] - tubes.second_distance[i, j])
+            between = np.float32(0.5) * (tube_distance[i, j] - second_distance[i, j])
             if theirs != mine and between > distance:
                 distance, other = between, theirs
             at_home = owner[i, j] == mine
@@ -68,5 +70,5 @@ def _push(space: Space, tubes: _Tubes, host: NDArray[np.int32], gap: FloatArray)
             elif not at_home:
                 neighbour[i, j], owner[i, j] = other, mine
             if from_tube:
-                space.membrane_z[i, j] = tubes.normal_z[i, j]
+                membrane_z[i, j] = normal_z[i, j]
             membrane[i, j] = abs(union)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.jit import compiled
 from mitogen.geometry.level_sets import Level
 from mitogen.geometry.partial_volume import layer, reach_nm
 from mitogen.geometry.random_fields import STRIDE, Waves
@@ -83,13 +82,6 @@ class Paint(NamedTuple):
     compartment: np.uint8
 
 
-@compiled
-def mark(paint: Paint, i: int, j: int) -> None:
-    """Note in the compartment map, if there is one, what is drawn at a pixel."""
-    if paint.compartments.size > 0:
-        paint.compartments[i, j] = paint.compartment
-
-
 @dataclass(frozen=True, eq=False)
 class Canvas:
     """The state of one section; its arrays, all (Y, X), are changed in place by one organelle after the other.
@@ -125,7 +117,7 @@ class Canvas:
         """Values (Y, X) float32 of a field on this section, not to be changed; the last few are kept."""
         values = self._sections.pop(id(waves), None)
         if values is None:
-            values = waves.on_section(self.z_nm, self.grid.y_nm, self.grid.x_nm)
+            values = waves.on_section(self.z_nm, self.raster.y, self.raster.x)
         while len(self._sections) >= _KEPT:
             del self._sections[next(iter(self._sections))]
         self._sections[id(waves)] = values
@@ -133,7 +125,7 @@ class Canvas:
 
     def level(self, waves: Waves) -> Level:
         """A field on this section, with what tells its slope."""
-        y, x = self.grid.y_nm[::STRIDE], self.grid.x_nm[::STRIDE]
+        y, x = self.raster.y[::STRIDE], self.raster.x[::STRIDE]
         return Level(self.on_section(waves), waves.rise_on_section(self.z_nm, y, x))
 
     def reach(self, normal_z: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from mitogen.geometry.hashing import mix, unit
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.partial_volume import inside_at
 from mitogen.organelles.organelle import Layer, Organelle
-from mitogen.tissue.canvas import Paint, Raster, Space, mark
+from mitogen.tissue.canvas import Paint, Raster, Space
 from mitogen.tissue.compartments import Compartment
 
 JITTER = 0.7
@@ -126,61 +126,64 @@ def _across(axis: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @compiled
 def _stripes(paint: Paint, space: Space, raster: Raster, fibre: Fibre, bundles: _Bundles, key: np.uint64) -> None:
-    """Filaments on a jittered square lattice across each cell's axis; each sways by itself along its way."""
-    ys, xs, z = raster.y, raster.x, raster.z
-    density, owner, membrane, free = paint.density, space.owner, space.membrane, space.free
-    aside, upwards = bundles.aside, bundles.upwards
+    """Filaments on a jittered square lattice across each cell's axis."""
+    ys, xs, z, pixel = raster.y, raster.x, raster.z, raster.pixel
+    density, compartments = paint.density, paint.compartments
+    owner, membrane, free = space.owner, space.membrane, space.free
+    holds, aside, upwards = bundles.holds, bundles.aside, bundles.upwards
     axes, firsts, seconds = bundles.axis, bundles.first, bundles.second
+    radius, spacing, wander = fibre.radius_nm, fibre.spacing_nm, fibre.wander_nm
     for i in range(ys.size):
         for j in range(xs.size):
             cell = owner[i, j]
-            if not bundles.holds[cell] or membrane[i, j] < 16 + fibre.radius_nm or not free[i, j]:
+            if not holds[cell] or membrane[i, j] < 16 + radius or not free[i, j]:
                 continue
             az, ay, ax = axes[cell, 0], axes[cell, 1], axes[cell, 2]
             uy, ux = firsts[cell, 1], firsts[cell, 2]
             vz, vy, vx = seconds[cell, 0], seconds[cell, 1], seconds[cell, 2]
             y, x = ys[i], xs[j]
             # `a` runs within the plane, `b` is what changes with depth, `along` follows the filament.
-            a = (y * uy + x * ux + fibre.wander_nm * aside[i, j]) / fibre.spacing_nm
-            b = (z * vz + y * vy + x * vx + fibre.wander_nm * upwards[i, j]) / fibre.spacing_nm
+            a = (y * uy + x * ux + wander * aside[i, j]) / spacing
+            b = (z * vz + y * vy + x * vx + wander * upwards[i, j]) / spacing
             along = z * az + y * ay + x * ax
             # What the thickness of the section smears lies along v.
-            smear = max(0.5 * raster.thickness * abs(vz), 0.5 * raster.pixel)
-            share = _share_at(fibre, a, b, along, smear, raster.pixel, key)
+            smear = max(0.5 * raster.thickness * abs(vz), 0.5 * pixel)
+            side = (radius + 0.5 * pixel) / spacing + 0.5 * JITTER
+            depth = (radius + smear) / spacing + 0.5 * JITTER
+            share = 0.0
+            for ka in range(int(np.ceil(a - 0.5 - side)), int(np.floor(a - 0.5 + side)) + 1):
+                for kb in range(int(np.ceil(b - 0.5 - depth)), int(np.floor(b - 0.5 + depth)) + 1):
+                    state = mix(key ^ mix(np.uint64(ka + 65536) * np.uint64(0x10001) ^ mix(np.uint64(kb + 65536))))
+                    da = a - (ka + 0.5 + 0.7 * JITTER * (_quarter(state, 2) - 0.5))
+                    db = b - (kb + 0.5 + 0.7 * JITTER * (_quarter(state, 3) - 0.5))
+                    if abs(da) <= side - 0.35 * JITTER and abs(db) <= depth - 0.35 * JITTER:
+                        share += _share_of(fibre, state, along, da, db, pixel, smear)
             if share > 0:
                 share = min(share, 1.0)
                 density[i, j] += np.float32(share * (fibre.density - density[i, j]))
-                if share >= 0.5:
-                    mark(paint, i, j)
+                if compartments.size > 0 and share >= 0.5:
+                    compartments[i, j] = paint.compartment
 
 
 @compiled
-def _share_at(fibre: Fibre, a: float, b: float, along: float, smear: float, pixel: float, key: np.uint64) -> float:
-    """Share of a pixel that filaments fill, which may be above 1, from its place in units of the lattice."""
+def _share_of(fibre: Fibre, state: np.uint64, along: float, da: float, db: float, pixel: float, smear: float) -> float:
+    """Share of a pixel that one filament fills; it sways by itself along its way, and has an end.
+
+    `da` and `db` are the pixel's distances from its place in units of the lattice, `along` in nm.
+    """
     radius, spacing = fibre.radius_nm, fibre.spacing_nm
-    side = (radius + 0.5 * pixel) / spacing + 0.5 * JITTER
-    depth = (radius + smear) / spacing + 0.5 * JITTER
-    share = 0.0
-    for ka in range(int(np.ceil(a - 0.5 - side)), int(np.floor(a - 0.5 + side)) + 1):
-        for kb in range(int(np.ceil(b - 0.5 - depth)), int(np.floor(b - 0.5 + depth)) + 1):
-            state = mix(key ^ mix(np.uint64(ka + 65536) * np.uint64(0x10001) ^ mix(np.uint64(kb + 65536))))
-            da = a - (ka + 0.5 + 0.7 * JITTER * (_quarter(state, 2) - 0.5))
-            db = b - (kb + 0.5 + 0.7 * JITTER * (_quarter(state, 3) - 0.5))
-            if abs(da) > side - 0.35 * JITTER or abs(db) > depth - 0.35 * JITTER:
-                continue
-            start, phase = _quarter(state, 0), _quarter(state, 1)
-            piece = int(np.floor(along / fibre.length_nm + start))
-            if unit(mix(state ^ np.uint64(piece + 65536))) >= fibre.occupancy:
-                continue
-            sway = 0.15 * JITTER * _sway(along / (300 + 500 * start) + phase)
-            da, db = (da - sway) * spacing, (db + sway) * spacing
-            if abs(da) > radius + 0.5 * pixel or abs(db) > radius + smear:
-                continue
-            seen = _cylinder(da, db, radius, pixel, smear)
-            if fibre.hollow_nm > 0:
-                seen -= 0.65 * _cylinder(da, db, fibre.hollow_nm, pixel, smear)
-            share += max(seen, 0.0)
-    return share
+    start, phase = _quarter(state, 0), _quarter(state, 1)
+    piece = int(np.floor(along / fibre.length_nm + start))
+    if unit(mix(state ^ np.uint64(piece + 65536))) >= fibre.occupancy:
+        return 0.0
+    sway = 0.15 * JITTER * _sway(along / (300 + 500 * start) + phase)
+    da, db = (da - sway) * spacing, (db + sway) * spacing
+    if abs(da) > radius + 0.5 * pixel or abs(db) > radius + smear:
+        return 0.0
+    seen = _cylinder(da, db, radius, pixel, smear)
+    if fibre.hollow_nm > 0:
+        seen -= 0.65 * _cylinder(da, db, fibre.hollow_nm, pixel, smear)
+    return max(seen, 0.0)
 
 
 @compiled

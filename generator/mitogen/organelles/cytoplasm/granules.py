@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.hashing import mix, place, unit
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
-from mitogen.tissue.canvas import Canvas, Paint, Raster, Space, mark
+from mitogen.tissue.canvas import Canvas, Paint, Raster, Space
 from mitogen.tissue.compartments import Compartment
 
 JITTER = np.float32(0.8)
@@ -66,7 +66,7 @@ def _splat(
 ) -> None:
     """Draw every granule of the lattice whose centre may be where it is."""
     ys, xs, pixel = raster.y, raster.x, raster.pixel
-    membrane = space.membrane
+    membrane, free = space.membrane, space.free
     radius, spread = np.float32(granule.radius_nm), np.float32(granule.radius_spread)
     spacing, occupancy = np.float32(granule.spacing_nm), np.float32(granule.occupancy)
     seen = radius * (1 + spread) + raster.thickness / 2
@@ -96,9 +96,7 @@ def _splat(
                 if crowded and _pushed_out(key, state, (kz, ky, kx), spacing, occupancy, closest):
                     continue
                 r = float(radius * (1 + spread * (2 * unit(state * np.uint64(0x9E3779B97F4A7C15)) - 1)))
-                _draw_sphere(
-                    paint, space.free, raster, granule, (z - centre[0], centre[1], centre[2]), r, (row, column)
-                )
+                _draw_sphere(paint, free, raster, granule, (z - centre[0], centre[1], centre[2]), r, (row, column))
 
 
 @compiled
@@ -107,7 +105,7 @@ def _draw_sphere(
     centre: tuple[np.float32, np.float32, np.float32], r: float, middle: tuple[int, int],
 ) -> None:  # fmt: skip
     """Draw one granule of radius `r` around the pixel `middle`; of its centre, z is that of the section above it."""
-    ys, xs, density = raster.y, raster.x, paint.density
+    ys, xs, density, compartments = raster.y, raster.x, paint.density, paint.compartments
     shell_density, core_density = np.float32(granule.shell_density), np.float32(granule.core_density)
     dz, cy, cx = centre
     row, column = middle
@@ -126,8 +124,8 @@ def _draw_sphere(
             if granule.shell_nm > 0:
                 value += layer_at(s, reach, -granule.shell_nm, 0.0) * (shell_density - value)
             density[i, j] = value
-            if s <= 0:
-                mark(paint, i, j)
+            if compartments.size > 0 and s <= 0:
+                compartments[i, j] = paint.compartment
 
 
 @compiled

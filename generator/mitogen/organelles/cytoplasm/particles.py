@@ -15,7 +15,7 @@ def ribosome(params: Mapping[str, float], spacing_nm: float, occupancy: float) -
 def draw_ribosomes(layer: Layer) -> None:
     """Draw polysomes, all over the cells that are full of them and in patches of others."""
     patch, group = layer.on_section("ribosome_patches"), layer.on_section("polysomes")
-    rich = layer.holding("ribosomes")[layer.canvas.space.owner]
+    rich = layer.where("ribosomes")
     where = (rich | (patch > 0.8)) & (group > -0.2)
     free = ribosome(layer.params, 34.0, layer.params["ribosomes.occupancy"])
     draw_granules(layer.canvas, free, where, layer.keys["ribosomes"], Compartment.RIBOSOME)
@@ -27,8 +27,10 @@ def draw_glycogen(layer: Layer) -> None:
     rosette = Granule(
         params["glycogen.radius_nm"], 0.35, 0.0, 0.0, params["glycogen.density"], 48.0, params["glycogen.occupancy"]
     )
-    where = layer.holding("glycogen")[layer.canvas.space.owner] & (layer.on_section("glycogen_patches") < 0.6)
-    draw_granules(layer.canvas, rosette, where, layer.keys["glycogen"], Compartment.GLYCOGEN)
+    holds = layer.where("glycogen")
+    if holds.any():
+        where = holds & (layer.on_section("glycogen_patches") < 0.6)
+        draw_granules(layer.canvas, rosette, where, layer.keys["glycogen"], Compartment.GLYCOGEN)
 
 
 RIBOSOMES = Organelle(

@@ -26,7 +26,7 @@ def synaptic_vesicle(params: Mapping[str, float]) -> Granule:
 def draw_packed_vesicles(layer: Layer) -> None:
     """Draw the vesicle pools of terminals, and the denser matrix in which they lie."""
     canvas, params = layer.canvas, layer.params
-    terminal = layer.holding("packed_vesicles")[canvas.space.owner]
+    terminal = layer.where("packed_vesicles")
     packed = terminal & (layer.on_section("cluster") > params["boutons.cluster_level"])
     if not packed.any():
         return
@@ -44,7 +44,7 @@ def draw_loose_vesicles(layer: Layer) -> None:
     loose = vesicle._replace(
         radius_nm=1.1 * vesicle.radius_nm, radius_spread=0.35, spacing_nm=75.0, occupancy=occupancy
     )
-    where = layer.holding("loose_vesicles")[canvas.space.owner] & (layer.on_section("vesicle_groups") > 1.2)
+    where = layer.where("loose_vesicles") & (layer.on_section("vesicle_groups") > 1.2)
     draw_granules(canvas, loose, where, layer.keys["sparse"], Compartment.VESICLE)
 
 
@@ -60,7 +60,7 @@ def draw_dense_cores(layer: Layer) -> None:
         160.0,
         params["dense_core.occupancy"],
     )
-    where = layer.holding("dense_cores")[layer.canvas.space.owner]
+    where = layer.where("dense_cores")
     draw_granules(layer.canvas, core, where, layer.keys["dense"], Compartment.DENSE_CORE_VESICLE)
 
 

@@ -9,7 +9,7 @@ from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.partial_volume import layer_at, reach_at
 from mitogen.organelles.organelle import Layer, Organelle
-from mitogen.tissue.canvas import Paint, Raster, Space, mark
+from mitogen.tissue.canvas import Paint, Raster, Space
 from mitogen.tissue.compartments import Compartment
 
 ROUGH_NM = 12.0
@@ -18,19 +18,15 @@ OUTSIDE = int(Compartment.EXTRACELLULAR)
 
 
 class _Border(NamedTuple):
-    """What lies between cells; C cells.
+    """What lies between two cells; lengths in nm.
 
     Attributes:
-        bounded: (C,) bool, which are cells and have a membrane; the others are resin or a lumen.
-        shade: (C,) float32 density of what has none.
-        half_gap: half the width of the gap in nm.
+        half_gap: half the width of the gap.
         gap: its density.
-        width: thickness of a membrane in nm.
+        width: thickness of a membrane.
         stain: its density.
     """
 
-    bounded: NDArray[np.bool_]
-    shade: FloatArray
     half_gap: float
     gap: float
     width: float
@@ -38,48 +34,73 @@ class _Border(NamedTuple):
 
 
 def draw_plasma_membranes(layer: Layer) -> None:
-    """Draw the membranes of all cells, and what is between them."""
-    canvas, params = layer.canvas, layer.params
+    """Draw the membranes of all cells, and what is between them; resin and lumens have no membrane."""
+    canvas, params, bounded = layer.canvas, layer.params, layer.holding("cytoplasm")
     border = _Border(
-        layer.holding("cytoplasm"),
-        layer.cells.shade,
         params["cells.gap_nm"] / 2,
         params["cells.gap_density"],
         params["cells.membrane_nm"],
         params["cells.membrane_density"],
     )
-    _draw_borders(canvas.paint(Compartment.PLASMA_MEMBRANE), canvas.space, canvas.raster, border)
+    paint = canvas.paint(Compartment.PLASMA_MEMBRANE)
+    before = None if bounded.all() else canvas.density.copy()
+    _draw_borders(paint, canvas.space, canvas.raster, border)
+    if before is not None:
+        _draw_faces(paint, before, canvas.space, canvas.raster, border, bounded)
 
 
 @compiled
 def _draw_borders(paint: Paint, space: Space, raster: Raster, border: _Border) -> None:
     density, compartments, pixel = paint.density, paint.compartments, raster.pixel
+    membrane, membrane_z = space.membrane, space.membrane_z
     half_gap, width = border.half_gap, border.width
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
-            distance, normal = space.membrane[i, j], space.membrane_z[i, j]
-            # No membrane is flat to a few nanometres: cut along its face it is a smear, in which gap and membranes
-            # do not show by themselves.
-            reach = reach_at(normal, raster.thickness, pixel) + ROUGH_NM * normal * normal
+            distance, reach = membrane[i, j], _reach(membrane_z[i, j], raster)
             if distance > half_gap + width + reach:
                 continue
-            owner, neighbour = space.owner[i, j], space.neighbour[i, j]
-            here, there = border.bounded[owner], border.bounded[neighbour]
-            if not (here or there):
-                continue
-            value, gap = density[i, j], border.gap
-            if not (here and there):
-                gap = border.shade[neighbour if here else owner]
-            value += layer_at(distance, reach, -half_gap, half_gap) * (gap - value)
+            value = density[i, j]
+            value += layer_at(distance, reach, -half_gap, half_gap) * (border.gap - value)
             # Both membranes fall into a pixel that is wide or obliquely cut, hence both sides of the gap.
-            share = layer_at(distance, reach, half_gap, half_gap + width) if here else 0.0
-            if there:
-                share += layer_at(distance, reach, -half_gap - width, -half_gap)
+            share = layer_at(distance, reach, half_gap, half_gap + width)
+            share += layer_at(distance, reach, -half_gap - width, -half_gap)
             density[i, j] = value + min(share, 1.0) * (border.stain - value)
-            if compartments.size > 0 and distance < half_gap:
-                compartments[i, j] = OUTSIDE
-            elif here and distance <= half_gap + max(width, pixel):
-                mark(paint, i, j)
+            if compartments.size > 0 and distance <= half_gap + max(width, pixel):
+                compartments[i, j] = OUTSIDE if distance < half_gap else paint.compartment
+
+
+@compiled
+def _draw_faces(
+    paint: Paint, before: FloatArray, space: Space, raster: Raster, border: _Border, bounded: NDArray[np.bool_]
+) -> None:
+    """Draw anew, from the density `before`, where a cell faces what is none: one membrane, and no gap."""
+    density, compartments, pixel = paint.density, paint.compartments, raster.pixel
+    owner, neighbour = space.owner, space.neighbour
+    for i in range(density.shape[0]):
+        for j in range(density.shape[1]):
+            here, there = bounded[owner[i, j]], bounded[neighbour[i, j]]
+            if here and there:
+                continue
+            distance = space.membrane[i, j] if here else -space.membrane[i, j]
+            share = (
+                layer_at(distance, _reach(space.membrane_z[i, j], raster), 0.0, border.width) if here or there else 0.0
+            )
+            density[i, j] = before[i, j] + share * (border.stain - before[i, j])
+            if compartments.size > 0:
+                if not here:
+                    compartments[i, j] = OUTSIDE
+                elif distance <= max(border.width, pixel):
+                    compartments[i, j] = paint.compartment
+
+
+@compiled
+def _reach(normal: float, raster: Raster) -> float:
+    """Range of distances that a pixel averages over.
+
+    No membrane is flat to a few nanometres: cut along its face it is a smear, in which gap and membranes do not show by
+    themselves.
+    """
+    return reach_at(normal, raster.thickness, raster.pixel) + ROUGH_NM * normal * normal
 
 
 PLASMA_MEMBRANE = Organelle(

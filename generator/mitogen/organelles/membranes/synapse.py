@@ -11,7 +11,7 @@ from mitogen.geometry.jit import compiled
 from mitogen.geometry.level_sets import Level, thread, wavelength_of_threads
 from mitogen.geometry.partial_volume import inside_at
 from mitogen.organelles.organelle import Layer, Organelle
-from mitogen.tissue.canvas import Paint, Raster, Space, mark
+from mitogen.tissue.canvas import Paint, Raster, Space
 from mitogen.tissue.compartments import Compartment
 
 
@@ -88,31 +88,34 @@ def draw_t_bars(layer: Layer) -> None:
 def _darken(
     paint: Paint, space: Space, patch: FloatArray, terminal: NDArray[np.bool_], material: _Density, thickness: float
 ) -> None:
-    density, membrane = paint.density, space.membrane
+    density, compartments, free = paint.density, paint.compartments, space.free
+    owner, neighbour, membrane, membrane_z = space.owner, space.neighbour, space.membrane, space.membrane_z
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
-            if patch[i, j] <= material.lowest or membrane[i, j] >= 3 * material.depth or not space.free[i, j]:
+            if patch[i, j] <= material.lowest or membrane[i, j] >= 3 * material.depth or not free[i, j]:
                 continue
-            before = terminal[space.owner[i, j]]
-            if before == terminal[space.neighbour[i, j]]:
+            before = terminal[owner[i, j]]
+            if before == terminal[neighbour[i, j]]:
                 continue
             # Where the membrane is cut at a grazing angle the density spreads over what the section sees of it.
-            width = material.depth + 0.3 * thickness * abs(space.membrane_z[i, j])
+            width = material.depth + 0.3 * thickness * abs(membrane_z[i, j])
             off = membrane[i, j] / width
             share = min((patch[i, j] - material.lowest) * 6, 1.0) * np.exp(-0.5 * off * off)
             if before:
                 share *= material.presynaptic
             density[i, j] += np.float32(share * (material.stain - density[i, j]))
-            if share >= 0.5:
-                mark(paint, i, j)
+            if compartments.size > 0 and share >= 0.5:
+                compartments[i, j] = paint.compartment
 
 
 @compiled
 def _stand(
     paint: Paint, space: Space, raster: Raster, curves: tuple[Level, Level], terminal: NDArray[np.bool_], t_bar: _TBar
 ) -> None:
-    density, membrane = paint.density, space.membrane
-    first, second = curves[0].value, curves[1].value
+    density, compartments, free = paint.density, paint.compartments, space.free
+    owner, neighbour, membrane = space.owner, space.neighbour, space.membrane
+    one, other = curves
+    first, second = one.value, other.value
     width, height, face = t_bar.width, t_bar.height, t_bar.face
     # Fields that are larger than this vanish nowhere near.
     farthest = 0.8 * width + 0.5 * raster.pixel + 0.3 * raster.thickness + 6
@@ -121,10 +124,10 @@ def _stand(
         for j in range(density.shape[1]):
             if abs(first[i, j]) > far or abs(second[i, j]) > far or membrane[i, j] > face + height + 20:
                 continue
-            mine, theirs = space.owner[i, j], space.neighbour[i, j]
-            if not (terminal[mine] or terminal[theirs]) or not space.free[i, j]:
+            mine, theirs = owner[i, j], neighbour[i, j]
+            if not (terminal[mine] or terminal[theirs]) or not free[i, j]:
                 continue
-            beside, normal = thread(curves[0], curves[1], i, j, raster.pixel, farthest)
+            beside, normal = thread(one, other, i, j, raster.pixel, farthest)
             if beside > farthest:
                 continue
             reach = 0.5 * raster.pixel + 0.3 * raster.thickness * normal
@@ -139,8 +142,8 @@ def _stand(
                 share = 0.6 * inside_at(max(beside - 0.8 * width, membrane[i, j] - face - 16), reach + 6)
             if share > 0:
                 density[i, j] += np.float32(share * (t_bar.stain - density[i, j]))
-                if share >= 0.5:
-                    mark(paint, i, j)
+                if compartments.size > 0 and share >= 0.5:
+                    compartments[i, j] = paint.compartment
 
 
 SYNAPSES = Organelle(
