@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mitogen.geometry.grid import FloatArray
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import inlined
 from mitogen.geometry.random_fields import between
 
 
@@ -26,7 +26,7 @@ class Level(NamedTuple):
     rise: FloatArray
 
 
-@compiled
+@inlined
 def slope(level: Level, i: int, j: int, pixel: float) -> tuple[float, float, float]:
     """Gradient (z, y, x) of a field per nm at one pixel."""
     value = level.value
@@ -37,7 +37,7 @@ def slope(level: Level, i: int, j: int, pixel: float) -> tuple[float, float, flo
     return float(between(level.rise, i, j)), gy, gx
 
 
-@compiled
+@inlined
 def thread(first: Level, second: Level, i: int, j: int, pixel: float, farthest: float) -> tuple[float, float]:
     """Distance in nm of a pixel from the curve on which two fields vanish, and the z component of the way there.
 

@@ -9,12 +9,12 @@ from scipy.special import ndtri
 
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.hashing import mix, place, unit
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.geometry.point_process import StreamOf, directions, scatter
 from mitogen.organelles.cytoplasm.granules import Granule, draw_granules
 from mitogen.organelles.organelle import Layer, Organelle, SiteProcess, Sites
-from mitogen.tissue.canvas import Paint, Raster, Space
+from mitogen.tissue.canvas import Paint, Raster, Space, mark
 from mitogen.tissue.compartments import Compartment
 
 CLOUD = 1.35
@@ -136,7 +136,7 @@ def _draw_stack(
     ys, xs, pixel = raster.y, raster.x, raster.pixel
     centre, frame = pose[0], pose[1:]
     radius, count, pitch = stack.radius, stack.cisternae, stack.pitch
-    density, compartments = paint.density, paint.compartments
+    density = paint.density
     owner, membrane, free, room = space.owner, space.membrane, space.free, space.room
     blur = 0.5 * (raster.thickness + pixel)
     far = CLOUD * radius + count * pitch / 2
@@ -172,11 +172,11 @@ def _draw_stack(
                 value += inside_at(s, reach) * (stain.lumen - value)
                 value += layer_at(s, reach, 0.0, WALL_NM) * (stain.membrane - value)
                 density[i, j] = value
-                if compartments.size > 0 and s <= WALL_NM:
-                    compartments[i, j] = paint.compartment
+                if s <= WALL_NM:
+                    mark(paint, i, j)
 
 
-@compiled
+@inlined
 def _from_cisterna(
     stack: _Stack, lumen: float, k: int, spot: tuple[float, float, float], rim: float,
     clear: tuple[np.float32, np.float32], blur: float,

@@ -13,7 +13,7 @@ from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.organelles.cytoplasm.granules import draw_granules
 from mitogen.organelles.cytoplasm.particles import ribosome
 from mitogen.organelles.organelle import Layer, Organelle
-from mitogen.tissue.canvas import Paint, Raster, Space
+from mitogen.tissue.canvas import Paint, Raster, Space, mark
 from mitogen.tissue.compartments import Compartment
 
 MEMBRANE_NM = 7.0
@@ -150,7 +150,7 @@ def _quantile(share: float) -> float:
 def _draw_sheets(
     paint: Paint, space: Space, raster: Raster, fields: _SheetFields, sheets: _Sheets, studded: NDArray[np.bool_]
 ) -> None:
-    density, compartments = paint.density, paint.compartments
+    density = paint.density
     owner, membrane, free, room = space.owner, space.membrane, space.free, space.room
     folding, patches, width, rough = fields.phase, fields.patch, fields.width, fields.rough
     phase, patch = folding.value, patches.value
@@ -193,13 +193,13 @@ def _draw_sheets(
             value += inside_at(s, reach) * (sheets.lumen - value)
             value += layer_at(s, reach, 0.0, MEMBRANE_NM) * (sheets.stain - value)
             density[i, j] = value
-            if compartments.size > 0 and s <= MEMBRANE_NM:
-                compartments[i, j] = paint.compartment
+            if s <= MEMBRANE_NM:
+                mark(paint, i, j)
 
 
 @compiled
 def _draw_threads(paint: Paint, space: Space, raster: Raster, fields: _TubuleFields, tubules: _Tubules) -> None:
-    density, compartments = paint.density, paint.compartments
+    density = paint.density
     owner, membrane, free, room = space.owner, space.membrane, space.free, space.room
     holds = tubules.holds
     one, other, patches = fields.first, fields.second, fields.patch
@@ -230,8 +230,8 @@ def _draw_threads(paint: Paint, space: Space, raster: Raster, fields: _TubuleFie
             value += inside_at(s, reach) * (tubules.lumen - value)
             value += layer_at(s, reach, -MEMBRANE_NM, 0.0) * (tubules.stain - value)
             density[i, j] = value
-            if compartments.size > 0 and s <= 0:
-                compartments[i, j] = paint.compartment
+            if s <= 0:
+                mark(paint, i, j)
 
 
 RETICULUM = Organelle(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray, Grid
+from mitogen.geometry.jit import inlined
 from mitogen.geometry.level_sets import Level
 from mitogen.geometry.partial_volume import layer, reach_nm
 from mitogen.geometry.random_fields import STRIDE, Waves
@@ -80,6 +81,13 @@ class Paint(NamedTuple):
     density: FloatArray
     compartments: NDArray[np.uint8]
     compartment: np.uint8
+
+
+@inlined
+def mark(paint: Paint, i: int, j: int) -> None:
+    """Note in the compartment map, if there is one, what is drawn at a pixel."""
+    if paint.compartments.size > 0:
+        paint.compartments[i, j] = paint.compartment
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import mix, unit
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.partial_volume import inside_at
 from mitogen.organelles.organelle import Layer, Organelle
-from mitogen.tissue.canvas import Paint, Raster, Space
+from mitogen.tissue.canvas import Paint, Raster, Space, mark
 from mitogen.tissue.compartments import Compartment
 
 JITTER = 0.7
@@ -128,7 +128,7 @@ def _across(axis: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _stripes(paint: Paint, space: Space, raster: Raster, fibre: Fibre, bundles: _Bundles, key: np.uint64) -> None:
     """Filaments on a jittered square lattice across each cell's axis."""
     ys, xs, z, pixel = raster.y, raster.x, raster.z, raster.pixel
-    density, compartments = paint.density, paint.compartments
+    density = paint.density
     owner, membrane, free = space.owner, space.membrane, space.free
     holds, aside, upwards = bundles.holds, bundles.aside, bundles.upwards
     axes, firsts, seconds = bundles.axis, bundles.first, bundles.second
@@ -161,11 +161,11 @@ def _stripes(paint: Paint, space: Space, raster: Raster, fibre: Fibre, bundles: 
             if share > 0:
                 share = min(share, 1.0)
                 density[i, j] += np.float32(share * (fibre.density - density[i, j]))
-                if compartments.size > 0 and share >= 0.5:
-                    compartments[i, j] = paint.compartment
+                if share >= 0.5:
+                    mark(paint, i, j)
 
 
-@compiled
+@inlined
 def _share_of(fibre: Fibre, state: np.uint64, along: float, da: float, db: float, pixel: float, smear: float) -> float:
     """Share of a pixel that one filament fills; it sways by itself along its way, and has an end.
 
@@ -186,13 +186,13 @@ def _share_of(fibre: Fibre, state: np.uint64, along: float, da: float, db: float
     return max(seen, 0.0)
 
 
-@compiled
+@inlined
 def _quarter(state: np.uint64, which: int) -> float:
     """A number in [0, 1) from one of the four groups of 16 bits of a hash."""
     return float((state >> np.uint64(16 * which)) & np.uint64(0xFFFF)) / 65536
 
 
-@compiled
+@inlined
 def _cylinder(da: float, db: float, radius: float, pixel: float, smear: float) -> float:
     """Share of a pixel that a cylinder fills, `da` beside its axis in the plane and `db` across the section's depth."""
     if smear <= 0.75 * pixel:
@@ -202,7 +202,7 @@ def _cylinder(da: float, db: float, radius: float, pixel: float, smear: float) -
     return float(inside_at(abs(da) - radius, 0.5 * pixel) * max(overlap, 0.0) / (2 * smear))
 
 
-@compiled
+@inlined
 def _sway(phase: float) -> float:
     """A wave of period and amplitude 1, made of parabolas."""
     t = phase - np.floor(phase)

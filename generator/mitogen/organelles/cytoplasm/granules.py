@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.hashing import mix, place, unit
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
-from mitogen.tissue.canvas import Canvas, Paint, Raster, Space
+from mitogen.tissue.canvas import Canvas, Paint, Raster, Space, mark
 from mitogen.tissue.compartments import Compartment
 
 JITTER = np.float32(0.8)
@@ -99,13 +99,13 @@ def _splat(
                 _draw_sphere(paint, free, raster, granule, (z - centre[0], centre[1], centre[2]), r, (row, column))
 
 
-@compiled
+@inlined
 def _draw_sphere(
     paint: Paint, free: NDArray[np.bool_], raster: Raster, granule: Granule,
     centre: tuple[np.float32, np.float32, np.float32], r: float, middle: tuple[int, int],
 ) -> None:  # fmt: skip
     """Draw one granule of radius `r` around the pixel `middle`; of its centre, z is that of the section above it."""
-    ys, xs, density, compartments = raster.y, raster.x, paint.density, paint.compartments
+    ys, xs, density = raster.y, raster.x, paint.density
     shell_density, core_density = np.float32(granule.shell_density), np.float32(granule.core_density)
     dz, cy, cx = centre
     row, column = middle
@@ -124,8 +124,8 @@ def _draw_sphere(
             if granule.shell_nm > 0:
                 value += layer_at(s, reach, -granule.shell_nm, 0.0) * (shell_density - value)
             density[i, j] = value
-            if compartments.size > 0 and s <= 0:
-                compartments[i, j] = paint.compartment
+            if s <= 0:
+                mark(paint, i, j)
 
 
 @compiled

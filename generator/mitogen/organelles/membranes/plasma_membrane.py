@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.partial_volume import layer_at, reach_at
 from mitogen.organelles.organelle import Layer, Organelle
 from mitogen.tissue.canvas import Paint, Raster, Space
@@ -93,7 +93,7 @@ def _draw_faces(
                     compartments[i, j] = paint.compartment
 
 
-@compiled
+@inlined
 def _reach(normal: float, raster: Raster) -> float:
     """Range of distances that a pixel averages over.
 

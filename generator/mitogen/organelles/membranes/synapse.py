@@ -11,7 +11,7 @@ from mitogen.geometry.jit import compiled
 from mitogen.geometry.level_sets import Level, thread, wavelength_of_threads
 from mitogen.geometry.partial_volume import inside_at
 from mitogen.organelles.organelle import Layer, Organelle
-from mitogen.tissue.canvas import Paint, Raster, Space
+from mitogen.tissue.canvas import Paint, Raster, Space, mark
 from mitogen.tissue.compartments import Compartment
 
 
@@ -88,7 +88,7 @@ def draw_t_bars(layer: Layer) -> None:
 def _darken(
     paint: Paint, space: Space, patch: FloatArray, terminal: NDArray[np.bool_], material: _Density, thickness: float
 ) -> None:
-    density, compartments, free = paint.density, paint.compartments, space.free
+    density, free = paint.density, space.free
     owner, neighbour, membrane, membrane_z = space.owner, space.neighbour, space.membrane, space.membrane_z
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
@@ -104,15 +104,15 @@ def _darken(
             if before:
                 share *= material.presynaptic
             density[i, j] += np.float32(share * (material.stain - density[i, j]))
-            if compartments.size > 0 and share >= 0.5:
-                compartments[i, j] = paint.compartment
+            if share >= 0.5:
+                mark(paint, i, j)
 
 
 @compiled
 def _stand(
     paint: Paint, space: Space, raster: Raster, curves: tuple[Level, Level], terminal: NDArray[np.bool_], t_bar: _TBar
 ) -> None:
-    density, compartments, free = paint.density, paint.compartments, space.free
+    density, free = paint.density, space.free
     owner, neighbour, membrane = space.owner, space.neighbour, space.membrane
     one, other = curves
     first, second = one.value, other.value
@@ -142,8 +142,8 @@ def _stand(
                 share = 0.6 * inside_at(max(beside - 0.8 * width, membrane[i, j] - face - 16), reach + 6)
             if share > 0:
                 density[i, j] += np.float32(share * (t_bar.stain - density[i, j]))
-                if compartments.size > 0 and share >= 0.5:
-                    compartments[i, j] = paint.compartment
+                if share >= 0.5:
+                    mark(paint, i, j)
 
 
 SYNAPSES = Organelle(
