@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mitogen.geometry.grid import FloatArray, Grid
+from mitogen.geometry.hashing import mix, open_unit
+from mitogen.geometry.jit import compiled
 from mitogen.geometry.point_process import StreamOf
 from mitogen.geometry.random_fields import Waves, random_waves
 
@@ -136,23 +138,15 @@ def bend_plane(waves: Mapping[str, Waves], params: Mapping[str, float], grid: Gr
     return bent
 
 
+@compiled
 def numbers_of(key: int, place: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-    """Numbers (P, count) in (0, 1) that belong to places (P, D) of a lattice: a hash, the same whatever else is asked.
-
-    Source: splitmix64 (Steele, Lea and Flood, OOPSLA 2014).
-    """
-    state = np.full(len(place), key, np.uint64)
-    for column in place.T:
-        state = _mix(state ^ column.astype(np.uint64))
+    """Numbers (P, count) in (0, 1) that belong to places (P, D) of a lattice: a hash, whatever else is asked."""
     numbers = np.empty((len(place), count))
-    for n in range(count):
-        state = _mix(state)
-        numbers[:, n] = ((state >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    for p in range(len(place)):
+        state = np.uint64(key)
+        for k in range(place.shape[1]):
+            state = mix(state ^ np.uint64(place[p, k]))
+        for n in range(count):
+            state = mix(state)
+            numbers[p, n] = open_unit(state)
     return numbers
-
-
-def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    state = state + np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))

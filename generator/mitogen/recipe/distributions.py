@@ -20,7 +20,6 @@ Bound = Annotated[float, Field(allow_inf_nan=True)]
 
 # Strict: a TOML `true` or "12" is a mistake, not a number.
 _CONFIG = ConfigDict(strict=True)
-_STANDARD = NormalDist()
 # Below this the numbers of a truncated tail are rounding errors, and nobody meant such a knob.
 _LEAST_MASS = 1e-6
 
