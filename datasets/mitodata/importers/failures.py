@@ -11,6 +11,8 @@ from mitodata.readers.grey_levels import to_grey
 
 _log = logging.getLogger("mitodata")
 
+_SAID = 100
+
 _Read = TypeVar("_Read")
 
 
@@ -75,12 +77,14 @@ def listed(items: Iterable[_Read], stacks: Sequence[Stack]) -> Iterator[_Read]:
         say(messages)
         count = sum(len(stack.sections) for stack in stacks)
         raise DataError(
-            f"{len(messages)} of {count} images failed, see above; nothing was written; mend them, or leave them out "
-            "with --skip-failed"
+            f"{messages[0]}; it is one of {len(messages)} images or sections of {count} that failed, listed above; "
+            "nothing was written; mend them, or leave images out with --skip-failed"
         ) from error
 
 
-def say(messages: Iterable[str]) -> None:
-    """Name each failure in a line of the log."""
-    for message in messages:
+def say(messages: Sequence[str]) -> None:
+    """Name each failure in a line of the log, up to some."""
+    for message in messages[:_SAID]:
         _log.warning("%s", message)
+    if len(messages) > _SAID:
+        _log.warning("... and %d more", len(messages) - _SAID)
