@@ -71,7 +71,7 @@ def listed(items: Iterable[_Read], stacks: Sequence[Stack]) -> Iterator[_Read]:
     try:
         yield from items
     except DataError as error:
-        messages = [message for stack in stacks for message in roll_call(stack).values()]
+        messages = [message for stack in stacks for message in _problems(stack)]
         if len(messages) < 2:
             raise
         say(messages)
@@ -80,6 +80,12 @@ def listed(items: Iterable[_Read], stacks: Sequence[Stack]) -> Iterator[_Read]:
             f"{messages[0]}; it is one of {len(messages)} images or sections of {count} that failed, listed above; "
             "nothing was written; mend them, or leave images out with --skip-failed"
         ) from error
+
+
+def _problems(stack: Stack) -> list[str]:
+    """What is wrong with each section that fails; if all those of one file do, with the first."""
+    messages = list(roll_call(stack).values())
+    return messages[:1] if stack.one_image and len(messages) == len(stack.sections) else messages
 
 
 def say(messages: Sequence[str]) -> None:
