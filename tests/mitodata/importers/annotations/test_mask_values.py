@@ -185,6 +185,14 @@ def test_a_small_object_of_a_lower_number_is_not_stray() -> None:
         meaning(image)
 
 
+def test_a_small_object_that_touches_a_large_one_is_no_edge() -> None:
+    image = np.zeros((SIZE, SIZE), np.uint8)
+    image[20:60, 20:60] = 2
+    image[30:40, 60:62] = 1
+    with pytest.raises(DataError, match=r"values 1 \(1 region\), 2 \(1 region\) may be instances or classes"):
+        meaning(image)
+
+
 def test_a_picture_is_no_mask() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     with pytest.raises(DataError, match=r"here: 25\d values in \d+ regions look like a picture"):
