@@ -11,6 +11,8 @@ from mitodata.readers.grey_levels import to_grey
 
 _log = logging.getLogger("mitodata")
 
+_SAID = 100
+
 _Read = TypeVar("_Read")
 
 
@@ -69,18 +71,26 @@ def listed(items: Iterable[_Read], stacks: Sequence[Stack]) -> Iterator[_Read]:
     try:
         yield from items
     except DataError as error:
-        messages = [message for stack in stacks for message in roll_call(stack).values()]
+        messages = [message for stack in stacks for message in _problems(stack)]
         if len(messages) < 2:
             raise
         say(messages)
         count = sum(len(stack.sections) for stack in stacks)
         raise DataError(
-            f"{len(messages)} of {count} images failed, see above; nothing was written; mend them, or leave them out "
-            "with --skip-failed"
+            f"{messages[0]}; it is one of {len(messages)} images or sections of {count} that failed, listed above; "
+            "nothing was written; mend them, or leave images out with --skip-failed"
         ) from error
 
 
-def say(messages: Iterable[str]) -> None:
-    """Name each failure in a line of the log."""
-    for message in messages:
+def _problems(stack: Stack) -> list[str]:
+    """What is wrong with each section that fails; if all those of one file do, with the first."""
+    messages = list(roll_call(stack).values())
+    return messages[:1] if stack.one_image and len(messages) == len(stack.sections) else messages
+
+
+def say(messages: Sequence[str]) -> None:
+    """Name each failure in a line of the log, up to some."""
+    for message in messages[:_SAID]:
         _log.warning("%s", message)
+    if len(messages) > _SAID:
+        _log.warning("... and %d more", len(messages) - _SAID)

@@ -203,3 +203,22 @@ def test_other_names_are_no_pairs() -> None:
     assert all(None in each for each in pairs)
     assert "s4_1.png, s4_2.png; without an image: s3_1.png, s3_2.png" in unpaired(pairs, Path("i"), Path("m"))
     assert pair([Path("x.png")], [Path("y.png")]) == [(Path("x.png"), Path("y.png"))]
+
+
+def test_a_stack_in_several_files_is_one_stack(tmp_path: Path) -> None:
+    for folder, volume in (("images", raw(depth=2)), ("masks", boxes(2).astype(np.uint8))):
+        (tmp_path / folder).mkdir()
+        planes = "".join(
+            f'<TiffData FirstZ="{z}" PlaneCount="1"><UUID FileName="a_z{z}.ome.tif">urn:uuid:{z}</UUID></TiffData>'
+            for z in range(2)
+        )
+        size = f'SizeX="{SIZE[1]}" SizeY="{SIZE[0]}" SizeZ="2" SizeC="1" SizeT="1"'
+        pixels = f'<Pixels DimensionOrder="XYZCT" Type="uint8" {size}><Channel/>{planes}</Pixels>'
+        for z in range(2):
+            space = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+            xml = f'<?xml version="1.0"?><OME xmlns="{space}" UUID="urn:uuid:{z}"><Image>{pixels}</Image></OME>'
+            tifffile.imwrite(tmp_path / folder / f"a_z{z}.ome.tif", volume[z], description=xml, metadata=None)
+    samples = read(tmp_path)
+    assert len(samples) == 2
+    np.testing.assert_array_equal(np.concatenate([sample.raw for sample in samples]), raw(depth=2))
+    np.testing.assert_array_equal(np.concatenate([sample.mask == 1 for sample in samples]), boxes(2) > 0)

@@ -5,6 +5,9 @@ from mitodata.importers.annotations.survey import NEAR_END, WHITE, Table
 _STRAY, _STRAY_PX = 1e-3, 3
 """Pixels that are neither foreground nor at its edge are stray up to this share of the foreground, or so few."""
 
+_LEAST_WHITE = 16
+"""Whole numbers up to less than this are no shades of grey."""
+
 _FAINT = 0.02
 """Grey pixels at edges need not be those of a smooth edge up to this share of the foreground."""
 
@@ -36,6 +39,8 @@ def foreground_threshold(found: Table, *, lossy: bool = False) -> float | None:
     top = found.values[-1]
     grey = (found.values != 0) & (found.values != top)
     if not found.solid[-1] or found.solid[grey].any() or top % 1:
+        return None
+    if top < _LEAST_WHITE and found.values.dtype.kind != "f":
         return None
     foreground, astray = found.pixels[-1], found.astray[grey]
     at_edge = found.pixels[grey] - astray

@@ -1,7 +1,9 @@
 """What the values of all masks of a dataset mean: foreground, or instances; else the user is asked."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,12 @@ _CLASSES, _APART = 8, 4
 _PICTURE_VALUES, _PICTURE_REGIONS = 64, 5
 """More values, in more regions each, are those of a picture."""
 
+_MOST = 0.5
+"""More foreground than this is remarkable."""
+
 _SHOWN = 6
+
+_log = logging.getLogger("mitodata")
 
 
 @dataclass(frozen=True)
@@ -54,14 +61,14 @@ class Meaning:
     def mask(self, numbers: Numbers) -> NDArray[np.uint8]:
         """Make a mask, (Y, X) of 0, 1 and 255 (ignore)."""
         values = _translated(numbers, self.translation)
-        if numbers.values.dtype.kind == "b":
-            foreground = values
-        elif self.choice.ranges or self.choice.colours:
+        if self.choice.ranges or self.choice.colours:
             foreground = within(values, _chosen(self.choice, self.translation))
-        elif numbers.lossy:
-            foreground = values > _HALF_WHITE
+            if numbers.values.dtype.kind == "b":  # True is white, and 1
+                foreground |= within(values * WHITE, self.choice.ranges)
+        elif self.choice.everything and not numbers.lossy:
+            foreground = values != 0
         else:
-            foreground = values != 0 if self.choice.everything else values > self.threshold
+            foreground = values > _least(numbers, self.threshold)
         return np.where(within(values, self.choice.unknown), np.uint8(IGNORE), foreground.astype(np.uint8))
 
     def unknown(self, numbers: Numbers) -> NDArray[np.uint8]:
@@ -93,85 +100,83 @@ def judge(tables: Sequence[Table], choice: Choice, where: object) -> Meaning:
     lossy = [table for table in tables if table.numbers.lossy]
     bits = [table for table in tables if table.bits]
     exact = [table for table in tables if not (table.bits or table.numbers.lossy)]
-    translation = choose_translation(exact)
-    case = _Case(where, exact, translation, choice)
+    case = _Case(where, exact, [*lossy, *bits], choice)
     if choice.names:
         raise DataError(f"{where}: has no names of classes such as {choice.names[0]}; expected {case.values_said}")
     if choice.ranges or choice.colours:
-        case.check_chosen([*exact, *lossy])
-        return Meaning(False, translation, choice)
+        case.check_chosen()
+        return Meaning(False, case.translation, choice)
     if choice.everything:
-        return Meaning(False, translation, choice)
+        return Meaning(False, case.translation, choice)
     if lossy and not choice.instances:
         _check_lossy(lossy, where)
     if choice.instances and not exact:
         raise DataError(f"{where}: holds JPEG files or masks of single bits; expected numbers of instances")
-    if not exact:
-        return Meaning(False, translation, choice)
     threshold = None if choice.instances else case.threshold()
     if threshold is not None:
-        return Meaning(False, translation, choice, threshold)
+        if choice.offered:
+            _look_at_share([*case.tables, *lossy, *bits], threshold, where)
+        return Meaning(False, case.translation, choice, threshold)
     if lossy or any(len(table.objects) for table in bits):
         raise DataError(
             f"{where}: holds masks of one {'bit' if bits else 'value in JPEG files'} beside {case.listed}; expected "
             "masks alone, or numbers of instances alone and without loss, as in PNG or TIFF"
         )
-    return Meaning(True, translation, choice, largest=case.largest_instance())
+    return Meaning(True, case.translation, choice, largest=case.largest_instance())
 
 
 class _Case:
     """The values of all sections that are stored without loss, and what speaks for what."""
 
-    def __init__(self, where: object, tables: list[Table], translation: Translation, choice: Choice) -> None:
-        self._where, self._translation, self._choice = where, translation, choice
-        self._tables = [_translate(table, translation, choice) for table in tables]
-        self._all = join(self._tables) if tables else None
+    def __init__(self, where: object, exact: list[Table], others: list[Table], choice: Choice) -> None:
+        self._where, self._choice = where, choice
+        self.translation = choose_translation(exact)
+        self.tables = [_translate(table, self.translation, choice) for table in exact]
+        self._others = others
 
-    @property
+    @cached_property
     def found(self) -> Table:
-        """All values."""
-        if self._all is None:
-            raise DataError(f"{self._where}: holds JPEG files, or masks of single bits; expected numbers")
-        return self._all
+        """All values without loss."""
+        return join(self.tables)
 
     @property
     def values_said(self) -> str:
         """What the user may say, if asked."""
         if not self._choice.offered:
             return "a mask of 0 and 255"
-        example = self._translation.name(self.found.objects[0]) if self._all and len(self._all.objects) else "1"
-        return f"the choice --mask-values instances, any (all are foreground), or the foreground's, such as {example}"
+        objects = join([*self.tables, *self._others]).objects
+        example = self.translation.name(objects[0]) if len(objects) else "1"
+        return f"a choice: --mask-values instances, any (all are foreground), or those of foreground, such as {example}"
 
     @property
     def listed(self) -> str:
         """The values, and how many regions each has."""
-        found = self.found
+        found = join([*self.tables, *self._others])
         each = [
-            f"{self._translation.name(value)} ({regions} region{'' if regions == 1 else 's'})"
+            f"{self.translation.name(value)} ({regions} region{'' if regions == 1 else 's'})"
             for value, regions in zip(found.values, found.regions, strict=True)
             if value
         ]
         more = f", ... ({len(each)} values)" if len(each) > _SHOWN else ""
         return ", ".join(each[:_SHOWN]) + more
 
-    def check_chosen(self, tables: list[Table]) -> None:
+    def check_chosen(self) -> None:
         """Check that there is something of what the user chose."""
-        chosen = _chosen(self._choice, self._translation)
-        if not any(within(_translate(table, self._translation, self._choice).values, chosen).any() for table in tables):
+        chosen = _chosen(self._choice, self.translation)
+        every = [*(table.values for table in self.tables), *(_whites(table) for table in self._others)]
+        if not any(within(values, chosen).any() for values in every):
             raise DataError(f"{self._where}: no pixel has one of the mask values asked for; found {self.listed}")
 
     def threshold(self) -> float | None:
         """What the foreground of a mask exceeds; None if this is none."""
-        found = self.found
+        if all(is_full(table) for table in self.tables):
+            return 0.0
         self._check_range()
-        if not len(found.values):
-            return 0.0
-        if all(is_full(table) for table in self._tables):
-            return 0.0
+        found = self.found
         threshold = foreground_threshold(found)
-        eight_bits = {table.largest for table in self._tables} == {WHITE}
+        eight_bits = {table.largest for table in self.tables} == {WHITE}
         if threshold is None and eight_bits and are_ends(found):
-            ends = join([table.as_ends or table for table in self._tables])
+            ends = join([table.as_ends or table for table in self.tables])
             return None if foreground_threshold(ends, lossy=True) is None else _HALF_WHITE
         return threshold
 
@@ -209,7 +214,7 @@ class _Case:
         found = self.found
         count, top = len(found.objects), found.values[-1]
         regions = found.regions.sum() / max(found.sections[found.values != 0].sum(), 1)
-        largest = {table.largest for table in self._tables}
+        largest = {table.largest for table in self.tables}
         if count > _PICTURE_VALUES and regions > _PICTURE_REGIONS:
             raise DataError(
                 f"{self._where}: {count} values in {found.regions.sum()} regions look like a picture; expected a mask, "
@@ -241,6 +246,30 @@ def _translate(table: Table, translation: Translation, choice: Choice) -> Table:
 def _chosen(choice: Choice, translation: Translation) -> tuple[tuple[float, float], ...]:
     numbers = [translation.number(colour) for colour in choice.colours]
     return (*choice.ranges, *((number, number) for number in numbers))
+
+
+def _whites(table: Table) -> Pixels:
+    """Values of a table, with white for single bits as well."""
+    return np.append(table.values, WHITE) if table.bits and len(table.objects) else table.values
+
+
+def _least(numbers: Numbers, threshold: float) -> float:
+    """What foreground exceeds: half of white in JPEG, 0 in single bits, else the threshold."""
+    if numbers.lossy:
+        return _HALF_WHITE
+    return 0 if numbers.values.dtype.kind == "b" else threshold
+
+
+def _look_at_share(tables: Sequence[Table], threshold: float, where: object) -> None:
+    """Say so if there is more foreground than background."""
+    count = sum(int(table.pixels.sum()) for table in tables)
+    foreground = sum(int(table.pixels[table.values > _least(table.numbers, threshold)].sum()) for table in tables)
+    if foreground > _MOST * count:
+        _log.warning(
+            "%s: foreground is %.0f %% of the masks; if that is what lies between the objects, say --mask-values 0",
+            where,
+            100 * foreground / count,
+        )
 
 
 def _check_lossy(tables: list[Table], where: object) -> None:

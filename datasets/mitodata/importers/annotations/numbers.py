@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
@@ -91,6 +92,15 @@ class NumberStack:
     def _stored(self) -> Found:
         return next(open_images(self._path, shown=Shown.STORED))
 
+    @cached_property
+    def _bits_as_stored(self) -> bool:
+        """Whether True is foreground though it looks black: tifffile writes arrays of bool so."""
+        try:
+            with tifffile.TiffFile(self._path) as file:
+                return str(file.pages.first.software).startswith("tifffile")
+        except tifffile.TiffFileError:  # a PNG or BMP
+            return False
+
     def read(self, z: int) -> Numbers:
         """Read section z.
 
@@ -103,6 +113,8 @@ class NumberStack:
             stored = self._stored.section(z)
             if stored.ndim == 2:
                 return _indexed(stored, _codes(shown, where))
+        elif shown.dtype.kind == "b" and self._bits_as_stored:
+            shown = self._stored.section(z)
         return numbers_of(shown, where, lossy=self._path.suffix.lower() in LOSSY)
 
 

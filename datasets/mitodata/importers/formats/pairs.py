@@ -14,7 +14,7 @@ from mitodata.importers.importer import Importer, Options
 from mitodata.importers.pairing import Pair, core, is_mask, pair, unpaired
 from mitodata.importers.stack import Stack
 from mitodata.readers.axes import Pixels
-from mitodata.readers.inputs import TIFF, open_images, read_pixels
+from mitodata.readers.inputs import TIFF, one_a_set, open_images, read_pixels
 from mitodata.readers.names import spell
 from mitodata.readers.voxel_size import UNKNOWN, Edges
 
@@ -62,8 +62,13 @@ def _given(images: Path, masks: Path) -> _Layout:
     if images.is_dir() != masks.is_dir():
         raise DataError(f"{images}: and {masks} are a file and a folder; expected two files or two folders")
     if images.is_dir():
-        return _Layout(images, masks, pair(image_files(images), image_files(masks, _ANNOTATIONS)))
+        return _Layout(images, masks, pair(_files(images, SUFFIXES), _files(masks, _ANNOTATIONS)))
     return _Layout(images.parent, masks.parent, [(images, masks)])
+
+
+def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    """The files in a folder, of an OME-TIFF in several files the first."""
+    return one_a_set(image_files(folder, suffixes))
 
 
 def _layout(folder: Path) -> _Layout:
@@ -100,7 +105,7 @@ def _exported(folder: Path) -> list[Path]:
 def _side_by_side(folder: Path) -> tuple[list[Path], list[Path]]:
     """The images in a folder, and the masks and shapes in it."""
     try:
-        files = image_files(folder, _ANNOTATIONS)
+        files = _files(folder, _ANNOTATIONS)
     except DataError:
         return [], []
     images = [file for file in files if file.suffix.lower() != _SHAPES and not is_mask(file)]

@@ -1,5 +1,6 @@
 """What the values of masks mean: every expected mask is drawn by hand, or follows from the squares that were drawn."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,14 @@ def test_a_small_object_of_a_lower_number_is_not_stray() -> None:
         meaning(image)
 
 
+def test_a_small_object_that_touches_a_large_one_is_no_edge() -> None:
+    image = np.zeros((SIZE, SIZE), np.uint8)
+    image[20:60, 20:60] = 2
+    image[30:40, 60:62] = 1
+    with pytest.raises(DataError, match=r"values 1 \(1 region\), 2 \(1 region\) may be instances or classes"):
+        meaning(image)
+
+
 def test_a_picture_is_no_mask() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     with pytest.raises(DataError, match=r"here: 25\d values in \d+ regions look like a picture"):
@@ -302,6 +311,38 @@ def test_a_1_bit_mask(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), drawn)
     with pytest.raises(DataError, match="holds masks of one bit beside 1"):
         meaning(drawn, squares(20))
+
+
+def test_true_is_foreground_as_numpy_and_tifffile_write_it(tmp_path: Path) -> None:
+    drawn = squares(3) > 0
+    tifffile.imwrite(tmp_path / "a.tif", drawn)  # says that white is 0
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.tif"), drawn)
+
+
+def test_single_bits_go_with_grey_masks_and_choices() -> None:
+    bits, grey = squares(50) > 0, (squares(50) > 0) * np.uint8(255)
+    grey[0, 0] = 3
+    found = meaning(bits, grey)
+    assert found.threshold == 127.5
+    np.testing.assert_array_equal(found.mask(Numbers(bits)), bits)
+    for text, expected in (("0", ~bits), ("1", bits), ("255", bits)):
+        np.testing.assert_array_equal(
+            meaning(grey, bits, choice=parse_choice(text, None)).mask(Numbers(bits)), expected
+        )
+
+
+def test_more_foreground_than_background_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    image = (squares(100) == 0).astype(np.uint8)
+    for pixels in (image, image > 0, image * 255):
+        with caplog.at_level(logging.WARNING):
+            meaning(pixels)
+        assert caplog.messages == [
+            "here: foreground is 61 % of the masks; if that is what lies between the objects, say --mask-values 0"
+        ]
+        caplog.clear()
+        np.testing.assert_array_equal(mask_of(pixels, parse_choice("0", None)), squares(100) > 0)
+    meaning(squares(100))
+    assert not caplog.messages
 
 
 def test_formats_of_masks_offer_no_choice() -> None:
