@@ -175,7 +175,7 @@ def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
     model = load_model(run)
     (auto,) = evaluate(model, [path], every=4)
     (single,) = evaluate(model, [path], every=4, axes="z")
-    _, maps, *_ = segment(model, [path], tmp_path, outputs="mask, format=probability")
+    _, maps, *_ = segment(model, [path], tmp_path, outputs="mask,probability")
     found = tifffile.imread(maps)
     with Dataset(path) as file:
         mask = file[0].mask

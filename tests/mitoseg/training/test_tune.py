@@ -79,7 +79,7 @@ def test_prediction_reads_each_section_by_its_thickness_and_keeps_its_voxel_size
     model = load_model(copied)
     rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.9)), peak=0.0)
     changed = replace(model, decoding=rule)
-    segment(changed, [sections], tmp_path / "own", outputs="mask, format=probability")
+    segment(changed, [sections], tmp_path / "own", outputs="mask,probability")
     segment(changed, [sections], tmp_path / "told", outputs="mask", voxel_size_nm=(5.0, 8.0, 8.0))
     for number in range(4):
         probability = tifffile.imread(tmp_path / "own" / f"sections-{number:04d}_probability.tif")
