@@ -1,0 +1,84 @@
+"""Cells of many micrometres, as rounded cells of a power diagram in bent space, with a ruffled surface."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitogen.geometry.frame import Frame
+from mitogen.geometry.grid import FloatArray, Grid
+from mitogen.geometry.packing import FACES, Inset, Packing, cells_of, make_planes, owners, owners_at
+from mitogen.geometry.random_fields import Waves
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """What a section shows of large cells; every array (Y, X).
+
+    Attributes:
+        cell: int64 which cell's share each pixel lies in.
+        beyond: int64 the cell beyond the nearest face of that share.
+        depth: float32 how deep below the surface of its cell in nm, negative outside all cells.
+        normal_z: float32 z component of the outward normal.
+    """
+
+    cell: NDArray[np.int64]
+    beyond: NDArray[np.int64]
+    depth: FloatArray
+    normal_z: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class LargeCells:
+    """Cells of many micrometres around a window; N of them.
+
+    Attributes:
+        frame: the coordinates in which they are convex.
+        packing: their shares of space.
+        inset: how far they stay off one another, and how round they are.
+        ruffles: fields that ruffle their surfaces, each with an amplitude in nm.
+    """
+
+    frame: Frame
+    packing: Packing
+    inset: Inset
+    ruffles: tuple[tuple[Waves, float], ...] = ()
+
+    def cut(self, grid: Grid, z_nm: float) -> Outline:
+        """Cut them with the section at `z_nm`."""
+        places = grid.y_nm, grid.x_nm
+        coordinates = self.frame.on_section(z_nm, *places)
+        cell = owners(self.packing, *coordinates)
+        beyond, bodies = cells_of(self.packing, self.inset, cell, coordinates)
+        depth = -bodies.distance
+        for field, amplitude in self.ruffles:
+            depth -= np.float32(amplitude) * field.on_section(z_nm, *places)
+        normal_z = np.zeros(grid.shape, np.float32)
+        for axis, normal in zip(self.frame.axes, bodies.normal, strict=True):
+            normal_z += np.float32(axis[0]) * normal
+        return Outline(cell, beyond, depth, normal_z)
+
+    def at(
+        self, points_nm: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+        """Cell (N,) at each point (N, 3), depth (N,) below its surface in nm, and outward normal (N, 3)."""
+        places = self.frame.at(points_nm)
+        cell = owners_at(self.packing, places)
+        s, u, v = (np.ascontiguousarray(column[:, None], np.float32) for column in places.T)
+        _, bodies = cells_of(self.packing, self.inset, cell[:, None], (s, u, v))
+        depth = -bodies.distance[:, 0].astype(np.float64)
+        for field, amplitude in self.ruffles:
+            depth -= amplitude * field.at(points_nm)
+        return cell, depth, np.concatenate(bodies.normal, axis=1) @ self.frame.axes
+
+    def middles(self) -> NDArray[np.float64]:
+        """(N, 3) where in nm the sites of all cells lie, whether or not they can be seen."""
+        return self.frame.back(self.packing.centre)
+
+
+def inset_of(packing: Packing, keep_nm: float, rounding_nm: float) -> Inset:
+    """The same inset for all cells of a packing, whose planes are made."""
+    count = len(packing.weight)
+    for n in range(count):
+        make_planes(packing, n)
+    return Inset(np.full((count, FACES), keep_nm), np.zeros(count), np.full(count, rounding_nm))
