@@ -13,6 +13,7 @@ from mitogen.organelles.membranes.myelin import MYELIN
 from mitogen.organelles.membranes.plasma_membrane import PLASMA_MEMBRANE
 from mitogen.organelles.membranes.synapse import SYNAPSES, T_BARS
 from mitogen.organelles.mitochondria.drawing import MITOCHONDRIA
+from mitogen.organelles.myofibrils import MYOFIBRILS
 from mitogen.organelles.nuclei import NUCLEI
 from mitogen.organelles.organelle import Organelle
 from mitogen.organelles.reticulum import RETICULUM
@@ -25,6 +26,7 @@ from mitogen.organelles.round_bodies.multivesicular import MULTIVESICULAR_BODIES
 
 ORGANELLES: tuple[Organelle, ...] = (
     CYTOPLASM,
+    MYOFIBRILS,
     NUCLEI,
     FILAMENTS,
     RETICULUM,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from mitogen.recipe.tissue_knobs import KNOBS
+from mitogen.tissue.fibres.muscle import MUSCLE
 from mitogen.tissue.layout import Arrangement
 from mitogen.tissue.neuropil import NEUROPIL
 
-ARRANGEMENTS: Mapping[str, Arrangement] = {arrangement.name: arrangement for arrangement in (NEUROPIL,)}
+ARRANGEMENTS: Mapping[str, Arrangement] = {arrangement.name: arrangement for arrangement in (NEUROPIL, MUSCLE)}
 """By their names in the knob."""
 
 

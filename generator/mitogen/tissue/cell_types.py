@@ -21,6 +21,10 @@ class CellType(IntEnum):
     SOMA = 7
     OUTSIDE = 8
     """No cell: resin or a lumen."""
+    MUSCLE = 9
+    ENDOTHELIUM = 10
+    CONNECTIVE = 11
+    """No cell: the matrix of connective tissue."""
 
 
 HOLDS: Mapping[CellType, frozenset[str]] = {
@@ -39,6 +43,9 @@ HOLDS: Mapping[CellType, frozenset[str]] = {
     CellType.MYELINATED: frozenset({"cytoplasm", "microtubules", "filaments"}),
     CellType.SOMA: frozenset({"cytoplasm", "stacked_cisternae", "tubules", "golgi", "ribosomes"}),
     CellType.OUTSIDE: frozenset(),
+    CellType.MUSCLE: frozenset({"cytoplasm", "myofibrils", "reticulum_of_muscle", "ribosomes", "glycogen"}),
+    CellType.ENDOTHELIUM: frozenset({"cytoplasm", "caveolae", "ribosomes", "tubules"}),
+    CellType.CONNECTIVE: frozenset({"collagen"}),
 }
 """What organelles find in a cell of each type. Without cytoplasm it is no cell, and has no membrane."""
 

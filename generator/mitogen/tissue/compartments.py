@@ -32,6 +32,7 @@ class Compartment(IntEnum):
     FILAMENT = 20
     RIBOSOME = 21
     GLYCOGEN = 22
+    MYOFIBRIL = 23
 
 
 def class_names() -> dict[int, str]:

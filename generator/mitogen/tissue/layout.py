@@ -13,11 +13,8 @@ from mitogen.geometry.point_process import Box, StreamOf
 from mitogen.geometry.tubes import TubeMap, Tubes
 from mitogen.tissue.canvas import Space
 from mitogen.tissue.cell_types import types_holding
+from mitogen.tissue.packed import Packed
 from mitogen.tissue.trunks import Trunks
-
-NOWHERE = -1
-"""Stands for the cell of an inclusion that may not lie where it is."""
-
 
 class Cells(NamedTuple):
     """What every cell of a scene is; C of them.
@@ -59,6 +56,11 @@ class Layout(ABC):
     cells: Cells
     trunks: Trunks
 
+    @property
+    def packed(self) -> Packed | None:
+        """The mitochondria that the arrangement lays out itself, None where they are placed at random."""
+        return None
+
     def holding(self, content: str) -> NDArray[np.bool_]:
         """Which cells (C,) hold something; see `cell_types.HOLDS`."""
         return types_holding(content)[self.cells.types]
@@ -91,7 +93,9 @@ class Arrangement:
     Attributes:
         name: what recipes call it.
         place: builds the layout around a window from the image's params and streams.
+        packs: whether it lays out mitochondria itself, as `Layout.packed`; none are placed at random then.
     """
 
     name: str
     place: Callable[[Mapping[str, float], StreamOf, Window], Layout]
+    packs: bool = False

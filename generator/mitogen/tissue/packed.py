@@ -15,6 +15,9 @@ from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
 
 
+NOWHERE = -1
+"""Stands for the cell of an inclusion that may not lie where it is."""
+
 Home = Callable[[NDArray[np.float64]], tuple[NDArray[np.int32], NDArray[np.float64]]]
 """Gives of points (N, 3) in nm the cell (N,) that may hold a mitochondrion there, or `NOWHERE`, and its room in nm."""
 

@@ -17,7 +17,8 @@ from mitogen.tissue.cell_types import CellType
 from mitogen.tissue.cells.large_cells import LargeCells, inset_of
 from mitogen.tissue.cells.vessels import NUCLEUS_NM, Vessels, place_vessels
 from mitogen.tissue.fibres.row_bodies import RowBodies, pack_rows
-from mitogen.tissue.layout import NOWHERE, Arrangement, Cells, Layout, Window
+from mitogen.tissue.layout import Arrangement, Cells, Layout, Window
+from mitogen.tissue.packed import NOWHERE
 from mitogen.tissue.trunks import Trunks
 
 NODES = 7
