@@ -14,26 +14,39 @@ _STEPS = 4
 
 
 @dataclass(frozen=True, eq=False)
+class Bend:
+    """Waves of one length that displace the coordinates of a frame.
+
+    Attributes:
+        fields: three fields, for s, u and v.
+        amplitude_nm: (3,) float64 how far each displaces (standard deviation).
+    """
+
+    fields: tuple[Waves, Waves, Waves]
+    amplitude_nm: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class Frame:
     """A turned and slightly bent system of coordinates in nm: s along something, u and v across it.
 
     Attributes:
         axes: (3, 3) float64 rows: the vectors (z, y, x) of s, u and v where nothing is bent; that of s may lean.
-        warp: three fields that displace s, u and v.
-        warp_nm: (3,) float64 amplitudes of the displacement in nm.
+        bends: what displaces s, u and v; fields of several wavelengths.
     """
 
     axes: NDArray[np.float64]
-    warp: tuple[Waves, Waves, Waves]
-    warp_nm: NDArray[np.float64]
+    bends: tuple[Bend, ...]
 
     def on_section(self, z_nm: float, y_nm: FloatArray, x_nm: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Coordinates s, u and v, each (Y, X) float32 in nm, of the pixels of a section."""
         s, u, v = (
-            np.float32(bend) * field.on_section(z_nm, y_nm, x_nm)
-            + (np.float32(axis[1]) * y_nm[:, None] + np.float32(axis[2]) * x_nm[None] + np.float32(axis[0] * z_nm))
-            for axis, field, bend in zip(self.axes, self.warp, self.warp_nm, strict=True)
+            np.float32(axis[1]) * y_nm[:, None] + np.float32(axis[2]) * x_nm[None] + np.float32(axis[0] * z_nm)
+            for axis in self.axes
         )
+        for bend in self.bends:
+            for place, field, amplitude in zip((s, u, v), bend.fields, bend.amplitude_nm, strict=True):
+                place += np.float32(amplitude) * field.on_section(z_nm, y_nm, x_nm)
         return s, u, v
 
     def at(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -54,10 +67,15 @@ class Frame:
         corners = np.array([[(low, high)[(k >> axis) & 1][axis] for axis in range(3)] for k in range(8)])
         turned = corners @ self.axes.T
         # Sums of plane waves hardly ever exceed three standard deviations.
-        return turned.min(axis=0) - 3 * self.warp_nm, turned.max(axis=0) + 3 * self.warp_nm
+        farthest = 3 * np.sum([bend.amplitude_nm for bend in self.bends], axis=0)
+        return turned.min(axis=0) - farthest, turned.max(axis=0) + farthest
 
     def _bends(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.stack([bend * field.at(points_nm) for field, bend in zip(self.warp, self.warp_nm, strict=True)], 1)
+        moved = np.zeros(points_nm.shape)
+        for bend in self.bends:
+            for axis, (field, amplitude) in enumerate(zip(bend.fields, bend.amplitude_nm, strict=True)):
+                moved[:, axis] += amplitude * field.at(points_nm)
+        return moved
 
 
 def turned(rng: np.random.Generator, tilt_rad: float) -> NDArray[np.float64]:
@@ -70,14 +88,7 @@ def turned(rng: np.random.Generator, tilt_rad: float) -> NDArray[np.float64]:
     return np.stack([along, first, np.cross(along, first)])
 
 
-def bent(rng: np.random.Generator, axes: NDArray[np.float64], wave_nm: float, bend_nm: tuple[float, float]) -> Frame:
-    """A frame with these axes, bent by fields of a wavelength.
-
-    Args:
-        rng: draws the fields.
-        axes: (3, 3) see `Frame`.
-        wave_nm: wavelength of the bends.
-        bend_nm: their amplitude along the first axis, and along the two others.
-    """
+def bend_of(rng: np.random.Generator, wave_nm: float, along_nm: float, across_nm: float) -> Bend:
+    """Draw waves of a length, with an amplitude along the first axis and one along the two others."""
     s, u, v = (random_waves(rng, wave_nm, count=16) for _ in range(3))
-    return Frame(axes, (s, u, v), np.array([bend_nm[0], bend_nm[1], bend_nm[1]]))
+    return Bend((s, u, v), np.array([along_nm, across_nm, across_nm]))

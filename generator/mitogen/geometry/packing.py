@@ -25,7 +25,19 @@ TILE = 16
 _RING = 2
 """Neighbours lie at most so many nodes away."""
 _NOT_YET = -2
-"""Stands for the first neighbour of a site whose planes nobody asked for."""
+"""Stands for the first neighbour of a site whose faces nobody asked for."""
+
+FACE = np.dtype(
+    [
+        ("other", np.int64),  # index of the site beyond it, -1 for none
+        ("below", np.float64),  # how far the site lies below it in nm
+        ("n0", np.float64),  # unit normal, pointing into the cell
+        ("n1", np.float64),
+        ("n2", np.float64),
+        ("keep", np.float64),  # how far bodies stay off it in nm
+    ]
+)
+"""The plane between a site and another one."""
 
 
 class Lattice(NamedTuple):
@@ -45,16 +57,18 @@ class Lattice(NamedTuple):
 
 
 class Packing(NamedTuple):
-    """The cells of a diagram around a box; N sites with F planes each, which are made when they are needed.
+    """The cells of a diagram around a box, and the bodies in them; N sites.
 
     Attributes:
         shape: (3,) int64 how many nodes the table holds along each axis.
-        centre: (N, 3) float64 the sites in nm.
+        centre: (N, 3) float64 the sites in nm; 0 along a coordinate that is ignored.
         weight: (N,) float64 in nm2.
         key: (N,) uint64 names each site, whatever box it was found in.
-        normal: (N, F, 3) float64 unit normals of the planes, pointing into the cell.
-        offset: (N, F) float64 how far the site lies below each plane in nm, in ascending order.
-        other: (N, F) int64 index of the site beyond each plane, -1 for none.
+        faces: (N, F) see `FACE`, the nearest first; they are made when they are needed.
+        keep: how far bodies stay off the faces that are yet to be made, in nm.
+        more: (N,) float64 how much further than `FACE.keep` a body stays off all faces, in nm.
+        rounding: (N,) float64 radius in nm of its rounded edges.
+        filled: (N,) bool, which cells hold a body.
         flat: whether the first coordinate is ignored.
     """
 
@@ -62,24 +76,12 @@ class Packing(NamedTuple):
     centre: NDArray[np.float64]
     weight: NDArray[np.float64]
     key: NDArray[np.uint64]
-    normal: NDArray[np.float64]
-    offset: NDArray[np.float64]
-    other: NDArray[np.int64]
-    flat: bool
-
-
-class Inset(NamedTuple):
-    """How far the bodies in N cells stay off their faces.
-
-    Attributes:
-        keep: (N, F) float64 from each face, in nm.
-        more: (N,) float64 from every face of a cell beyond that.
-        rounding: (N,) float64 radius of rounded edges in nm.
-    """
-
-    keep: NDArray[np.float64]
+    faces: NDArray[np.void]
+    keep: float
     more: NDArray[np.float64]
     rounding: NDArray[np.float64]
+    filled: NDArray[np.bool_]
+    flat: bool
 
 
 class Bodies(NamedTuple):
@@ -96,8 +98,19 @@ class Bodies(NamedTuple):
     normal: tuple[FloatArray, FloatArray, FloatArray]
 
 
-def pack(lattice: Lattice, box_nm: Box) -> Packing:
-    """Find the sites whose cells may reach into a box, and their neighbours."""
+Coordinates = tuple[FloatArray, FloatArray, FloatArray]
+"""Three arrays (Y, X) in nm: where the pixels of a section lie for a packing."""
+
+
+def pack(lattice: Lattice, box_nm: Box, keep_nm: float = 0.0, rounding_nm: float = 0.0) -> Packing:
+    """Find the sites whose cells may reach into a box, and fill all of them.
+
+    Args:
+        lattice: what they follow.
+        box_nm: lower and upper corner in the coordinates of the packing.
+        keep_nm: how far bodies stay off their faces.
+        rounding_nm: radius of their rounded edges.
+    """
     flat = bool(lattice.spacing_nm[0] <= 0)
     spacing = np.where(lattice.spacing_nm > 0, lattice.spacing_nm, 1.0)
     # Cells reach a spacing or two from their nodes, and their neighbours lie in a ring around them.
@@ -107,10 +120,13 @@ def pack(lattice: Lattice, box_nm: Box) -> Packing:
         first[0] = last[0] = 0
     centre, weight, key = _sites(lattice, first, last, flat)
     count = len(weight)
-    other = np.full((count, FACES), -1)
-    other[:, 0] = _NOT_YET
-    normal, offset = np.zeros((count, FACES, 3)), np.full((count, FACES), 1e9)
-    return Packing(last - first + 1, centre, weight, key, normal, offset, other, flat)
+    faces = np.zeros((count, FACES), FACE)
+    faces["below"] = 1e9
+    faces["other"] = -1
+    faces["other"][:, 0] = _NOT_YET
+    rounding = np.full(count, rounding_nm)
+    filled = np.ones(count, np.bool_)
+    return Packing(last - first + 1, centre, weight, key, faces, keep_nm, np.zeros(count), rounding, filled, flat)
 
 
 @compiled
@@ -140,11 +156,11 @@ def _sites(
 
 
 @compiled
-def make_planes(packing: Packing, n: int) -> None:
-    """Find the planes of site `n`, if nobody did before."""
-    if packing.other[n, 0] != _NOT_YET:
+def make_faces(packing: Packing, n: int) -> None:
+    """Find the faces of site `n`, if nobody did before."""
+    if packing.faces[n, 0].other != _NOT_YET:
         return
-    packing.other[n, 0] = -1
+    packing.faces[n, 0].other = -1
     depth, height, width = packing.shape[0], packing.shape[1], packing.shape[2]
     i, j, k = n // (height * width), n // width % height, n % width
     ring = 0 if packing.flat else _RING
@@ -153,28 +169,25 @@ def make_planes(packing: Packing, n: int) -> None:
             for c in range(max(k - _RING, 0), min(k + _RING + 1, width)):
                 m = (a * height + b) * width + c
                 if m != n:
-                    _add_plane(packing, n, m)
+                    _add_face(packing, n, m)
 
 
 @compiled
-def _add_plane(packing: Packing, n: int, m: int) -> None:
+def _add_face(packing: Packing, n: int, m: int) -> None:
     """Put the plane between sites `n` and `m` among the nearest of `n`, if it is one of them."""
-    centre, offset, other, normal = packing.centre, packing.offset[n], packing.other[n], packing.normal[n]
-    squared = 0.0
-    for axis in range(3):
-        squared += (centre[n, axis] - centre[m, axis]) ** 2
-    distance = max(np.sqrt(squared), 1e-6)
-    below = (squared + packing.weight[n] - packing.weight[m]) / (2 * distance)
-    if below >= offset[-1]:
-        return
-    at = FACES - 1
-    while at > 0 and offset[at - 1] > below:
-        offset[at], other[at] = offset[at - 1], other[at - 1]
-        normal[at] = normal[at - 1]
+    centre, faces = packing.centre, packing.faces
+    d0, d1, d2 = centre[n, 0] - centre[m, 0], centre[n, 1] - centre[m, 1], centre[n, 2] - centre[m, 2]
+    distance = max(np.sqrt(d0 * d0 + d1 * d1 + d2 * d2), 1e-6)
+    below = (distance * distance + packing.weight[n] - packing.weight[m]) / (2 * distance)
+    at = FACES
+    while at > 0 and faces[n, at - 1].below > below:
         at -= 1
-    offset[at], other[at] = below, m
-    for axis in range(3):
-        normal[at, axis] = (centre[n, axis] - centre[m, axis]) / distance
+        if at + 1 < FACES:
+            faces[n, at + 1] = faces[n, at]
+    if at < FACES:
+        face = faces[n, at]
+        face.other, face.below, face.keep = m, below, packing.keep
+        face.n0, face.n1, face.n2 = d0 / distance, d1 / distance, d2 / distance
 
 
 @compiled
@@ -223,7 +236,7 @@ def owners_at(packing: Packing, points: NDArray[np.float64]) -> NDArray[np.int64
 
 
 @compiled
-def _rivals(packing: Packing, tile: tuple[FloatArray, FloatArray, FloatArray], some: NDArray[np.int64]) -> int:
+def _rivals(packing: Packing, tile: Coordinates, some: NDArray[np.int64]) -> int:
     """Put the sites that may hold a pixel of a tile into `some`, and count them."""
     first, second, third = tile
     i, j = first.shape[0] // 2, first.shape[1] // 2
@@ -251,33 +264,41 @@ def _rivals(packing: Packing, tile: tuple[FloatArray, FloatArray, FloatArray], s
 
 @compiled
 def below_faces(
-    packing: Packing, n: int, point: tuple[float, float, float], keep: NDArray[np.float64], more: float,
-    rounding: float, gradient: NDArray[np.float64],
+    faces: NDArray[np.void], n: int, aside: tuple[float, float, float], more: float, rounding: float,
+    gradient: NDArray[np.float64],
 ) -> tuple[float, float]:  # fmt: skip
-    """How a point lies below the planes of site `n`, each moved inwards by `keep` (N, F) and `more` nm.
+    """How a point lies below the faces of site `n`, each moved inwards by its `keep` and `more` nm.
+
+    Args:
+        faces: (N, F) see `FACE`.
+        n: the site, whose faces are made.
+        aside: where the point lies beside the site, in nm.
+        more: how much further than `keep` the faces are moved.
+        rounding: radius of rounded edges.
+        gradient: (3,), filled with the sum of the normals, each times what is lacking.
 
     Returns:
-        The sum of the squares of what is lacking to `rounding` below each plane, and the least depth in nm: what
-        `rounded_depth` needs. `gradient` (3,) becomes the sum of the normals, each times what is lacking.
+        The sum of the squares of what is lacking to `rounding` below each face, and the least depth in nm: what
+        `rounded_depth` needs.
     """
     squares, least = 0.0, 1e9
-    offset, normal, other = packing.offset, packing.normal, packing.other
-    a = 0.0 if packing.flat else point[0] - packing.centre[n, 0]
-    b, c = point[1] - packing.centre[n, 1], point[2] - packing.centre[n, 2]
+    a, b, c = aside
     away = np.sqrt(a * a + b * b + c * c) + rounding + more
-    gradient[0] = gradient[1] = gradient[2] = 0.0
+    g0 = g1 = g2 = 0.0
     for f in range(FACES):
-        # Planes further on are out of reach.
-        if other[n, f] < 0 or offset[n, f] - keep[n, f] > away:
+        face = faces[n, f]
+        # Faces further on are out of reach.
+        if face.other < 0 or face.below - face.keep > away:
             break
-        depth = offset[n, f] - keep[n, f] - more + normal[n, f, 0] * a + normal[n, f, 1] * b + normal[n, f, 2] * c
+        depth = face.below - face.keep - more + face.n0 * a + face.n1 * b + face.n2 * c
         lacking = rounding - depth
         least = min(least, depth)
         if lacking > 0:
             squares += lacking * lacking
-            gradient[0] += lacking * normal[n, f, 0]
-            gradient[1] += lacking * normal[n, f, 1]
-            gradient[2] += lacking * normal[n, f, 2]
+            g0 += lacking * face.n0
+            g1 += lacking * face.n1
+            g2 += lacking * face.n2
+    gradient[0], gradient[1], gradient[2] = g0, g1, g2
     return squares, least
 
 
@@ -289,21 +310,21 @@ def rounded_depth(squares: float, least: float, rounding: float) -> float:
 
 @compiled
 def depth_in_cell(
-    packing: Packing, inset: Inset, n: int, point: tuple[float, float, float], border: float,
+    faces: NDArray[np.void], n: int, aside: tuple[float, float, float], shape: tuple[float, float], border: float,
     gradient: NDArray[np.float64],
 ) -> float:  # fmt: skip
     """Depth in nm of a point below the surface of the body in cell `n`.
 
     Args:
-        packing: the cells.
-        inset: how far bodies stay off their faces.
-        n: the cell.
-        point: its coordinates in nm.
+        faces: (N, F) see `FACE`.
+        n: the cell, whose faces are made.
+        aside: where the point lies beside the site, in nm.
+        shape: `more` and `rounding` of the body.
         border: how deep the point lies in whatever holds all bodies, in nm.
         gradient: (3,), filled with the inward direction, as far as faces give it.
     """
-    rounding = inset.rounding[n]
-    squares, least = below_faces(packing, n, point, inset.keep, inset.more[n], rounding, gradient)
+    more, rounding = shape
+    squares, least = below_faces(faces, n, aside, more, rounding, gradient)
     if border < rounding:
         squares, least = squares + (rounding - border) ** 2, min(least, border)
     return rounded_depth(squares, least, rounding)
@@ -311,50 +332,64 @@ def depth_in_cell(
 
 @compiled
 def cut_bodies(
-    packing: Packing, inset: Inset, filled: NDArray[np.bool_], owner: NDArray[np.int64],
-    coordinates: tuple[FloatArray, FloatArray, FloatArray], border: FloatArray, reach: float,
+    packing: Packing, owner: NDArray[np.int64], coordinates: Coordinates, border: FloatArray, reach: float
 ) -> Bodies:  # fmt: skip
     """Find the nearest body of each pixel (Y, X).
 
     Args:
-        packing: the cells.
-        inset: how far bodies stay off their faces.
-        filled: (N,) which cells hold one.
+        packing: the cells and what is in them.
         owner: (Y, X) the cell of each pixel, see `owners`.
-        coordinates: three arrays (Y, X) in nm.
+        coordinates: of the pixels.
         border: (Y, X) how deep each pixel lies in whatever holds all bodies, in nm.
         reach: how far outside bodies pixels know of them.
     """
     first, second, third = coordinates
     bodies = no_bodies(owner.shape)
-    n0, n1, n2 = bodies.normal
     gradient, best = np.empty(3), np.zeros(3)
+    centre, faces, filled = packing.centre, packing.faces, packing.filled
+    more, rounding, flat = packing.more, packing.rounding, packing.flat
     for i in range(owner.shape[0]):
         for j in range(owner.shape[1]):
-            point = np.float64(first[i, j]), np.float64(second[i, j]), np.float64(third[i, j])
             n, edge = owner[i, j], np.float64(border[i, j])
-            make_planes(packing, n)
+            if faces[n, 0].other == _NOT_YET:
+                make_faces(packing, n)
             closest, found = reach, -1
+            a = 0.0 if flat else first[i, j] - centre[n, 0]
+            b, c = second[i, j] - centre[n, 1], third[i, j] - centre[n, 2]
+            away = np.sqrt(a * a + b * b + c * c) + reach
             # The pixel's own cell first, then those whose bodies it may lie close to.
             for f in range(-1, FACES):
                 other = n
                 if f >= 0:
-                    other = packing.other[n, f]
-                    if other < 0 or closest < 0:
+                    face = faces[n, f]
+                    other = face.other
+                    if other < 0 or closest < 0 or face.below > away:
                         break
-                    if not filled[other] or beyond(packing, n, f, point) > reach:
+                    if not filled[other] or face.below + face.n0 * a + face.n1 * b + face.n2 * c > reach:
                         continue
-                    make_planes(packing, other)
+                    if faces[other, 0].other == _NOT_YET:
+                        make_faces(packing, other)
                 if filled[other]:
-                    depth = depth_in_cell(packing, inset, other, point, edge, gradient)
+                    aside = (
+                        0.0 if flat else first[i, j] - centre[other, 0], second[i, j] - centre[other, 1],
+                        third[i, j] - centre[other, 2],
+                    )  # fmt: skip
+                    depth = depth_in_cell(faces, other, aside, (more[other], rounding[other]), edge, gradient)
                     if -depth < closest:
                         closest, found = -depth, other
-                        best[:] = gradient
+                        best[0], best[1], best[2] = gradient[0], gradient[1], gradient[2]
             if found >= 0:
-                bodies.distance[i, j], bodies.nearest[i, j] = closest, found
-                norm = max(np.sqrt(best[0] ** 2 + best[1] ** 2 + best[2] ** 2), 1e-6)
-                n0[i, j], n1[i, j], n2[i, j] = -best[0] / norm, -best[1] / norm, -best[2] / norm
+                note(bodies, i, j, closest, found, best)
     return bodies
+
+
+@compiled
+def note(bodies: Bodies, i: int, j: int, distance: float, nearest: int, inward: NDArray[np.float64]) -> None:
+    """Note what a pixel sees; `inward` (3,) need not have length 1."""
+    bodies.distance[i, j], bodies.nearest[i, j] = distance, nearest
+    norm = -max(np.sqrt(inward[0] ** 2 + inward[1] ** 2 + inward[2] ** 2), 1e-6)
+    n0, n1, n2 = bodies.normal
+    n0[i, j], n1[i, j], n2[i, j] = inward[0] / norm, inward[1] / norm, inward[2] / norm
 
 
 @compiled
@@ -365,61 +400,58 @@ def no_bodies(shape: tuple[int, int]) -> Bodies:
 
 
 @compiled
-def beyond(packing: Packing, n: int, f: int, point: tuple[float, float, float]) -> float:
-    """Depth in nm of a point below plane `f` of site `n`, hence its distance from the cell beyond it at least."""
-    normal, centre = packing.normal, packing.centre
-    depth = packing.offset[n, f]
-    depth += normal[n, f, 1] * (point[1] - centre[n, 1]) + normal[n, f, 2] * (point[2] - centre[n, 2])
-    return float(depth if packing.flat else depth + normal[n, f, 0] * (point[0] - centre[n, 0]))
-
-
-@compiled
-def cells_of(
-    packing: Packing, inset: Inset, owner: NDArray[np.int64], coordinates: tuple[FloatArray, FloatArray, FloatArray],
+def cut_cells(
+    packing: Packing, owner: NDArray[np.int64], coordinates: Coordinates
 ) -> tuple[NDArray[np.int64], Bodies]:  # fmt: skip
     """Find the cell beyond the nearest face of each pixel, and how deep it lies in the body of its own cell.
 
     Args:
-        packing: the cells, all of which hold a body.
-        inset: how far bodies stay off their faces.
+        packing: the cells, each of which holds a body.
         owner: (Y, X) the cell of each pixel, see `owners`.
-        coordinates: three arrays (Y, X) in nm.
+        coordinates: of the pixels.
 
     Returns:
         (Y, X) the cell beyond, and what pixels see of the body in their own cell.
     """
     first, second, third = coordinates
     bodies = no_bodies(owner.shape)
-    next_one = np.empty(owner.shape, np.int64)
+    beyond = np.empty(owner.shape, np.int64)
     gradient = np.empty(3)
+    centre, faces, flat, rounding, more = packing.centre, packing.faces, packing.flat, packing.rounding, packing.more
     for i in range(owner.shape[0]):
         for j in range(owner.shape[1]):
-            point = np.float64(first[i, j]), np.float64(second[i, j]), np.float64(third[i, j])
             n = owner[i, j]
-            make_planes(packing, n)
+            if faces[n, 0].other == _NOT_YET:
+                make_faces(packing, n)
+            a = 0.0 if flat else first[i, j] - centre[n, 0]
+            b, c = second[i, j] - centre[n, 1], third[i, j] - centre[n, 2]
+            away = np.sqrt(a * a + b * b + c * c)
             least, near = 1e18, 0
             for f in range(FACES):
-                if packing.other[n, f] < 0:
+                face = faces[n, f]
+                if face.other < 0 or face.below - away > least:
                     break
-                depth = beyond(packing, n, f, point)
+                depth = face.below + face.n0 * a + face.n1 * b + face.n2 * c
                 if depth < least:
                     least, near = depth, f
-            next_one[i, j] = packing.other[n, near]
-            depth = depth_in_cell(packing, inset, n, point, 1e9, gradient)
-            bodies.distance[i, j], bodies.nearest[i, j] = -depth, n
-            norm = np.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2)
-            for axis in range(3):
-                # Deep inside, where nothing is rounded, the nearest face decides.
-                inward = gradient[axis] / norm if norm > 0 else packing.normal[n, near, axis]
-                bodies.normal[axis][i, j] = -inward
-    return next_one, bodies
+            face = faces[n, near]
+            beyond[i, j] = face.other
+            depth = least - face.keep - more[n]
+            gradient[0], gradient[1], gradient[2] = face.n0, face.n1, face.n2
+            # Deep inside, where nothing is rounded, the nearest face decides.
+            if depth < rounding[n]:
+                depth = depth_in_cell(faces, n, (a, b, c), (more[n], rounding[n]), 1e9, gradient)
+            note(bodies, i, j, -depth, n, gradient)
+    return beyond, bodies
 
 
-def distances_at(
-    packing: Packing, inset: Inset, filled: NDArray[np.bool_], points: NDArray[np.float64], reach_nm: float
-) -> FloatArray:
+def distances_at(packing: Packing, points: NDArray[np.float64], reach_nm: float) -> FloatArray:
     """Distance (N,) of points (N, 3) from the nearest body in nm, negative inside; large beyond `reach_nm`."""
-    s, u, v = (np.ascontiguousarray(column[:, None], np.float32) for column in points.T)
     border = np.full((len(points), 1), 1e9, np.float32)
-    owner = owners_at(packing, points)[:, None]
-    return cut_bodies(packing, inset, filled, owner, (s, u, v), border, reach_nm).distance[:, 0]
+    return cut_bodies(packing, owners_at(packing, points)[:, None], columns_of(points), border, reach_nm).distance[:, 0]
+
+
+def columns_of(points: NDArray[np.float64]) -> Coordinates:
+    """Points (N, 3) as three arrays (N, 1), as if they were an image."""
+    s, u, v = (np.ascontiguousarray(column[:, None], np.float32) for column in points.T)
+    return s, u, v

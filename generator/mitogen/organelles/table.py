@@ -9,11 +9,13 @@ from mitogen.organelles.cytoplasm.ground import CYTOPLASM
 from mitogen.organelles.cytoplasm.particles import GLYCOGEN, RIBOSOMES
 from mitogen.organelles.cytoplasm.vesicles import DENSE_CORES, LOOSE_VESICLES, PACKED_VESICLES
 from mitogen.organelles.golgi import GOLGI
+from mitogen.organelles.membranes.connective_tissue import CONNECTIVE_TISSUE
 from mitogen.organelles.membranes.myelin import MYELIN
 from mitogen.organelles.membranes.plasma_membrane import PLASMA_MEMBRANE
 from mitogen.organelles.membranes.synapse import SYNAPSES, T_BARS
 from mitogen.organelles.mitochondria.drawing import MITOCHONDRIA
-from mitogen.organelles.myofibrils import MYOFIBRILS
+from mitogen.organelles.muscle.myofibrils import MYOFIBRILS
+from mitogen.organelles.muscle.sarcoplasmic_reticulum import SARCOPLASMIC_RETICULUM
 from mitogen.organelles.nuclei import NUCLEI
 from mitogen.organelles.organelle import Organelle
 from mitogen.organelles.reticulum import RETICULUM
@@ -27,8 +29,10 @@ from mitogen.organelles.round_bodies.multivesicular import MULTIVESICULAR_BODIES
 ORGANELLES: tuple[Organelle, ...] = (
     CYTOPLASM,
     MYOFIBRILS,
+    CONNECTIVE_TISSUE,
     NUCLEI,
     FILAMENTS,
+    SARCOPLASMIC_RETICULUM,
     RETICULUM,
     GOLGI,
     RIBOSOMES,

@@ -7,7 +7,7 @@ import numpy as np
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.random_fields import Waves
-from mitogen.geometry.tubes import TubeMap, cut_tubes
+from mitogen.geometry.tubes import FAR_NM, TubeMap, cut_tubes
 from mitogen.organelles.organelle import MITOCHONDRION, InclusionMap, Inclusions
 from mitogen.organelles.table import ROUND_BODIES
 from mitogen.tissue.bending import push
@@ -17,6 +17,10 @@ from mitogen.tissue.packed import PackedMap
 
 FIELDS = {"ripple": 380.0, "coarse": 350.0}
 """Fields that inclusions have together and their wavelengths in nm: of the outlines, and of the clearance."""
+
+
+ROUGHEST_NM = 12.0
+"""How irregular the outlines of packed mitochondria are at most: they touch."""
 
 
 def lay_inclusions(
@@ -46,7 +50,10 @@ def lay_inclusions(
     push(space, seen, inclusions.host, room)
     if layout.packed is not None:
         border = np.minimum(space.membrane, trunk_map.distance)
-        lay_over(seen, layout.packed.cut(grid, canvas.z_nm, space, border), inclusions.scattered)
+        packed = layout.packed.cut(grid, canvas.z_nm, space, border)
+        uneven = min(params["mitochondria.roughness"] * params["mitochondria.radius_nm"], ROUGHEST_NM)
+        np.add(packed.distance, np.float32(uneven) * ripple, out=packed.distance, where=packed.distance < FAR_NM)
+        lay_over(seen, packed, inclusions.scattered)
     np.logical_and(space.free, seen.distance > 12, out=space.free)
     canvas = replace(canvas, space=space._replace(room=seen.distance))
     return canvas, InclusionMap(inclusions, seen, grid.thickness_nm / 2 + 12)

@@ -43,8 +43,8 @@ HOLDS: Mapping[CellType, frozenset[str]] = {
     CellType.MYELINATED: frozenset({"cytoplasm", "microtubules", "filaments"}),
     CellType.SOMA: frozenset({"cytoplasm", "stacked_cisternae", "tubules", "golgi", "ribosomes"}),
     CellType.OUTSIDE: frozenset(),
-    CellType.MUSCLE: frozenset({"cytoplasm", "myofibrils", "reticulum_of_muscle", "ribosomes", "glycogen"}),
-    CellType.ENDOTHELIUM: frozenset({"cytoplasm", "caveolae", "ribosomes", "tubules"}),
+    CellType.MUSCLE: frozenset({"cytoplasm", "myofibrils", "sarcoplasmic_reticulum", "tubules", "glycogen", "basal_lamina"}),
+    CellType.ENDOTHELIUM: frozenset({"cytoplasm", "loose_vesicles", "ribosomes", "tubules", "basal_lamina"}),
     CellType.CONNECTIVE: frozenset({"collagen"}),
 }
 """What organelles find in a cell of each type. Without cytoplasm it is no cell, and has no membrane."""

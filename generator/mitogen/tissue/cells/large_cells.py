@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.packing import FACES, Inset, Packing, cells_of, make_planes, owners, owners_at
+from mitogen.geometry.packing import Packing, columns_of, cut_cells, owners, owners_at
 from mitogen.geometry.random_fields import Waves
 
 
@@ -34,14 +34,12 @@ class LargeCells:
 
     Attributes:
         frame: the coordinates in which they are convex.
-        packing: their shares of space.
-        inset: how far they stay off one another, and how round they are.
+        packing: their shares of space, how far they stay off one another, and how round they are.
         ruffles: fields that ruffle their surfaces, each with an amplitude in nm.
     """
 
     frame: Frame
     packing: Packing
-    inset: Inset
     ruffles: tuple[tuple[Waves, float], ...] = ()
 
     def cut(self, grid: Grid, z_nm: float) -> Outline:
@@ -49,7 +47,7 @@ class LargeCells:
         places = grid.y_nm, grid.x_nm
         coordinates = self.frame.on_section(z_nm, *places)
         cell = owners(self.packing, *coordinates)
-        beyond, bodies = cells_of(self.packing, self.inset, cell, coordinates)
+        beyond, bodies = cut_cells(self.packing, cell, coordinates)
         depth = -bodies.distance
         for field, amplitude in self.ruffles:
             depth -= np.float32(amplitude) * field.on_section(z_nm, *places)
@@ -64,8 +62,7 @@ class LargeCells:
         """Cell (N,) at each point (N, 3), depth (N,) below its surface in nm, and outward normal (N, 3)."""
         places = self.frame.at(points_nm)
         cell = owners_at(self.packing, places)
-        s, u, v = (np.ascontiguousarray(column[:, None], np.float32) for column in places.T)
-        _, bodies = cells_of(self.packing, self.inset, cell[:, None], (s, u, v))
+        _, bodies = cut_cells(self.packing, cell[:, None], columns_of(places))
         depth = -bodies.distance[:, 0].astype(np.float64)
         for field, amplitude in self.ruffles:
             depth -= amplitude * field.at(points_nm)
@@ -74,11 +71,3 @@ class LargeCells:
     def middles(self) -> NDArray[np.float64]:
         """(N, 3) where in nm the sites of all cells lie, whether or not they can be seen."""
         return self.frame.back(self.packing.centre)
-
-
-def inset_of(packing: Packing, keep_nm: float, rounding_nm: float) -> Inset:
-    """The same inset for all cells of a packing, whose planes are made."""
-    count = len(packing.weight)
-    for n in range(count):
-        make_planes(packing, n)
-    return Inset(np.full((count, FACES), keep_nm), np.zeros(count), np.full(count, rounding_nm))

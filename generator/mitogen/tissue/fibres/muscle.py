@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.collisions import deepest
-from mitogen.geometry.frame import Frame, bent, turned
+from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.packing import Lattice, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of, scatter
 from mitogen.geometry.tubes import TubeMap, Tubes, cut_tubes
 from mitogen.tissue.canvas import Space, empty_space
 from mitogen.tissue.cell_types import CellType
-from mitogen.tissue.cells.large_cells import LargeCells, inset_of
+from mitogen.tissue.cells.large_cells import LargeCells
 from mitogen.tissue.cells.vessels import NUCLEUS_NM, Vessels, place_vessels
 from mitogen.tissue.fibres.row_bodies import RowBodies, pack_rows
 from mitogen.tissue.layout import Arrangement, Cells, Layout, Window
@@ -84,11 +84,13 @@ def place_muscle(params: Mapping[str, float], streams: StreamOf, window: Window)
     axes = turned(rng, np.deg2rad(params["fibres.tilt_deg"]))
     # Sarcomeres are out of step from one side of a fibre to the other.
     axes[0] += params["sarcomeres.shear"] * rng.uniform(-1, 1) * axes[1]
-    frame = bent(rng, axes, length, (0.5 * bend, bend))
+    spacing = params["fibres.spacing_nm"]
+    frame = Frame(axes, (bend_of(rng, length, 0.5 * bend, bend), bend_of(rng, 2.2 * spacing, 0.0, 0.035 * spacing)))
     around = frame.around((np.minimum(window.sight[0], window.points[0]), np.maximum(window.sight[1], window.points[1])))
     wide = 1000 * params["fibres.diameter_um"]
-    packing = pack(Lattice(key_of(streams, "fibres/cells"), np.array([0.0, wide, 0.87 * wide]), 0.7, 0.3), around)
-    fibres = LargeCells(frame, packing, inset_of(packing, params["fibres.endomysium_nm"] / 2, 0.15 * wide))
+    lattice = Lattice(key_of(streams, "fibres/cells"), np.array([0.0, wide, 0.87 * wide]), 0.7, 0.3)
+    packing = pack(lattice, around, params["fibres.endomysium_nm"] / 2, 0.15 * wide)
+    fibres = LargeCells(frame, packing)
     vessels = place_vessels(params, streams, frame, window.sight)
     myonuclei = _myonuclei(params, streams, frame, fibres, window.sight)
     nuclei = Tubes(*(np.concatenate([getattr(some, name) for some in (myonuclei, vessels.bulges)])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.packing import Lattice, Packing, owners, owners_at, pack
+from mitogen.geometry.packing import Lattice, columns_of, owners, owners_at, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
@@ -57,10 +57,9 @@ class RowBodies(Packed):
         count = tubes.nodes.shape[1]
         places = self.frame.at(tubes.nodes.reshape(-1, 3).astype(np.float64))
         owner = owners_at(self.rows.packing, places)
-        s, u, v = (np.ascontiguousarray(column[:, None], np.float32) for column in places.T)
         border = np.full((len(places), 1), 1e9, np.float32)
         reach = float(tubes.radii.max()) + 20.0
-        bodies = cut_rows(self.rows, owner[:, None], (s, u, v), border, reach)
+        bodies = cut_rows(self.rows, owner[:, None], columns_of(places), border, reach)
         plain = self.rows.kind[owner] == Column.SARCOPLASM
         clear = bodies.distance[:, 0].reshape(-1, count) > tubes.radii + 10.0
         return ~np.all(clear & plain.reshape(-1, count), axis=1)
@@ -75,14 +74,15 @@ def pack_rows(
     packing = pack(lattice, box)
     habit = habit_of(params)
     plain = params["fibres.sarcoplasm"]
-    shares = row_share(_hashable(params)), plain
+    shares = row_share(_hashable(params)), plain, params["fibres.fused"]
     rows = lay_rows(packing, habit, shares, (float(box[0][0]), float(box[1][0])), params["sarcomeres.jitter_nm"])
     column, begin, end = _bodies_in(rows, box)
     line = _lines(rows, frame, column, begin, end)
     cell, _ = home(line[:, NODES // 2])
     housed = np.flatnonzero(cell >= 0)
     column, begin, line, cell = column[housed], begin[housed], line[housed], cell[housed]
-    inner = np.maximum(packing.offset[column, 0] - rows.keep[column, 0] - rows.divisions["thinner"][column, begin], 20)
+    nearest = packing.faces[column, 0]
+    inner = np.maximum(nearest["below"] - nearest["keep"] - rows.divisions["thinner"][column, begin], 20.0)
     tubes = Tubes(
         line.astype(np.float32),
         np.repeat(inner[:, None], NODES, axis=1).astype(np.float32),
@@ -158,12 +158,11 @@ def row_share(values: tuple[float, ...]) -> float:
     packing = pack(lattice, (np.zeros(3), edge))
     points = np.random.default_rng(0).random((3000, 3)) * edge
     owner = owners_at(packing, points)
-    s, u, v = (np.ascontiguousarray(column[:, None], np.float32) for column in points.T)
     border = np.full((len(points), 1), 1e9, np.float32)
     share = min(wanted / 0.75, 1 - plain)
     for _ in range(2):
-        rows = lay_rows(packing, habit_of(params), (share, plain), (0.0, float(edge[0])), 0.0)
-        within = cut_rows(rows, owner[:, None], (s, u, v), border, 1.0).distance[:, 0] < 0
+        rows = lay_rows(packing, habit_of(params), (share, plain, 0.0), (0.0, float(edge[0])), 0.0)
+        within = cut_rows(rows, owner[:, None], columns_of(points), border, 1.0).distance[:, 0] < 0
         kind = rows.kind[owner]
         full = _mean(within, kind == Column.ROW, 0.8)
         share = float(np.clip((wanted - plain * _mean(within, kind == Column.SARCOPLASM, 0.2)) / full, 0.0, 1 - plain))
@@ -188,7 +187,7 @@ def _bodies_in(rows: Rows, box: Box) -> tuple[NDArray[np.intp], NDArray[np.intp]
     kept = (divisions["place"][column, end] - shift > box[0][0] - spare) & (
         divisions["place"][column, begin] - shift < box[1][0] + spare
     )
-    wide = 1.5 * float(np.median(packing.offset[:, 0])) + 400.0
+    wide = 1.5 * float(np.median(packing.faces["below"][:, 0])) + 400.0
     for axis in (1, 2):
         middle = packing.centre[column, axis]
         kept &= (middle > box[0][axis] - wide) & (middle < box[1][axis] + wide)

@@ -14,11 +14,25 @@ from numpy.typing import NDArray
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import mix, open_unit, place
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.packing import FACES, Bodies, Packing, below_faces, make_planes, no_bodies, rounded_depth
+from mitogen.geometry.packing import (
+    FACES,
+    Bodies,
+    Coordinates,
+    Packing,
+    below_faces,
+    make_faces,
+    no_bodies,
+    note,
+    rounded_depth,
+)
 
 
 BELL = 2.4495
 """Turns the sum of two uniform numbers less one, or half of one number so less, into one of standard deviation 1."""
+
+
+NOTCH_NM = 180.0
+"""Half the width, or so, of the stretch around a Z line where mitochondria are drawn in."""
 
 
 class Column(IntEnum):
@@ -71,6 +85,7 @@ DIVISION = np.dtype(
         ("place", np.float64),  # where it lies along the axis in nm
         ("tilt_1", np.float64),  # how much it leans over the two directions across
         ("tilt_2", np.float64),
+        ("upright", np.float64),  # cosine of the angle by which it leans
         ("before", np.float64),  # how far off it ends in nm what lies before it
         ("after", np.float64),  # and begins what lies after it
         ("droplet", np.float64),  # radius in nm of the lipid droplet on it, 0 for none
@@ -89,7 +104,8 @@ class Rows(NamedTuple):
         habit: what rows share.
         kind: (C,) int8 see `Column`.
         phase: (C,) float64 how far each column is shifted along the axis in nm.
-        keep: (C, F) float64 how far bodies stay off each face of their column in nm.
+        beside: (C, F) int64 the faces beyond which there is a column that is divided, in order, then -1.
+        fused: (C, F) bool, at which faces two fibrils are one.
         first: number of the first node.
         divisions: (C, K) see `DIVISION`.
     """
@@ -98,20 +114,22 @@ class Rows(NamedTuple):
     habit: Habit
     kind: NDArray[np.int8]
     phase: NDArray[np.float64]
-    keep: NDArray[np.float64]
+    beside: NDArray[np.int64]
+    fused: NDArray[np.bool_]
     first: int
     divisions: NDArray[np.void]
 
 
 def lay_rows(
-    packing: Packing, habit: Habit, shares: tuple[float, float], extent_nm: tuple[float, float], shift_nm: float
+    packing: Packing, habit: Habit, shares: tuple[float, float, float], extent_nm: tuple[float, float], shift_nm: float
 ) -> Rows:
     """Say what each column of a packing holds, and divide the rows.
 
     Args:
         packing: the columns.
         habit: what rows share.
-        shares: which share of the columns are rows, and which share sarcoplasm.
+        shares: which share of the columns are rows, which share sarcoplasm, and which share of the faces between two
+            fibrils is none.
         extent_nm: from where to where along the axis.
         shift_nm: how far columns are out of step along the axis (standard deviation).
     """
@@ -121,28 +139,38 @@ def lay_rows(
     nodes = int(np.ceil((extent_nm[1] + 3 * shift_nm) / half)) + spare - first + 1
     columns = len(packing.weight)
     rows = Rows(
-        packing, habit, np.zeros(columns, np.int8), np.zeros(columns), np.zeros((columns, FACES)), first,
-        np.zeros((columns, nodes), DIVISION),
+        packing, habit, np.zeros(columns, np.int8), np.zeros(columns),
+        np.full((columns, FACES), -1), np.zeros((columns, FACES), np.bool_), first, np.zeros((columns, nodes), DIVISION),
     )  # fmt: skip
-    _lay(rows, shares[0], shares[1], shift_nm)
+    _lay(rows, shares, shift_nm)
     return rows
 
 
 @compiled
-def _lay(rows: Rows, row_share: float, plain_share: float, shift: float) -> None:
+def _lay(rows: Rows, shares: tuple[float, float, float], shift: float) -> None:
     packing, habit = rows.packing, rows.habit
+    row_share, plain_share, fused_share = shares
     for c in range(len(packing.weight)):
         u = open_unit(mix(packing.key[c] ^ np.uint64(0x51ED)))
         rows.kind[c] = Column.ROW if u < row_share else Column.SARCOPLASM if u > 1 - plain_share else Column.FIBRIL
         state = mix(packing.key[c] ^ np.uint64(0xFA5E))
         rows.phase[c] = shift * (open_unit(state) + open_unit(mix(state)) - 1) * BELL
     for c in range(len(packing.weight)):
-        make_planes(packing, c)
+        make_faces(packing, c)
+        count = 0
         for f in range(FACES):
-            other = packing.other[c, f]
-            if other >= 0:
-                rows.keep[c, f] = habit.gap / 2 if rows.kind[other] == Column.ROW else habit.clearance
-        inner = max(packing.offset[c, 0] - rows.keep[c, 0], 1.0)
+            face = packing.faces[c, f]
+            other = face.other
+            if other < 0:
+                break
+            face.keep = habit.gap / 2 if rows.kind[other] == Column.ROW else habit.clearance
+            if rows.kind[other] != Column.FIBRIL:
+                rows.beside[c, count] = f
+                count += 1
+            elif rows.kind[c] == Column.FIBRIL:
+                either = packing.key[c] ^ packing.key[other]
+                rows.fused[c, f] = open_unit(mix(either ^ np.uint64(0xF05E))) < fused_share
+        inner = max(packing.faces[c, 0].below - packing.faces[c, 0].keep, 1.0)
         if rows.kind[c] != Column.FIBRIL:
             _divide(rows, c, inner)
 
@@ -184,6 +212,7 @@ def _say(division: np.void, habit: Habit, state: np.uint64, inner: float, plain:
         u[n] = open_unit(state)
     division.place += habit.jitter * (u[0] + u[1] - 1) * BELL
     division.tilt_1, division.tilt_2 = 0.35 * (u[2] - 0.5) * BELL, 0.35 * (u[3] - 0.5) * BELL
+    division.upright = 1 / np.sqrt(1 + division.tilt_1**2 + division.tilt_2**2)
     wide = 500 * max(u[4] - 0.65, 0.0)
     division.before, division.after = habit.gap / 2 + wide * u[5], habit.gap / 2 + wide * u[6]
     if u[7] < habit.droplets and not plain:
@@ -195,7 +224,8 @@ def _say(division: np.void, habit: Habit, state: np.uint64, inner: float, plain:
 @compiled
 def _pair(division: np.void, k: int, half: float, state: np.uint64) -> None:
     """Make of a node a division as in white muscle, where a mitochondrion lies on either side of each Z line."""
-    division.place, division.tilt_1, division.tilt_2, division.droplet = k * half, 0.0, 0.0, 0.0
+    division.place, division.droplet = k * half, 0.0
+    division.tilt_1, division.tilt_2, division.upright = 0.0, 0.0, 1.0
     aside = 45.0 if k % 2 == 0 else half * (0.5 + 0.2 * open_unit(state))
     division.before, division.after = aside, aside
 
@@ -204,9 +234,8 @@ def _pair(division: np.void, k: int, half: float, state: np.uint64) -> None:
 def division_at(rows: NDArray[np.void], c: int, n: int, point: tuple[float, float, float]) -> float:
     """Distance in nm of a point beyond division `n` of column `c`; it is given beside the column's middle line."""
     division = rows[c, n]
-    t1, t2 = division.tilt_1, division.tilt_2
-    away = point[0] - division.place - t1 * point[1] - t2 * point[2]
-    return float(away / np.sqrt(1 + t1 * t1 + t2 * t2))
+    away = point[0] - division.place - division.tilt_1 * point[1] - division.tilt_2 * point[2]
+    return float(away * division.upright)
 
 
 @compiled
@@ -244,15 +273,14 @@ def _end(
 
 @compiled
 def depth_in_body(
-    packing: Packing, divisions: NDArray[np.void], keep: NDArray[np.float64], habit: Habit, which: tuple[int, int],
+    faces: NDArray[np.void], divisions: NDArray[np.void], habit: Habit, which: tuple[int, int],
     point: tuple[float, float, float, float], gradient: NDArray[np.float64],
 ) -> float:  # fmt: skip
     """Depth in nm of a point below the surface of the body that begins at division `n` of column `c`.
 
     Args:
-        packing: the columns.
+        faces: those of the columns.
         divisions: what divides them.
-        keep: how far bodies stay off the faces of their columns.
         habit: what rows share.
         which: the column `c` and the division `n`.
         point: s, u and v beside the middle line of the column, and the depth in the room of the muscle fibre, in nm.
@@ -261,13 +289,12 @@ def depth_in_body(
     c, n = which
     s, u, v, border = point
     division = divisions[c, n]
-    rounding = habit.rounding * max(packing.offset[c, 0] - keep[c, 0], 1.0)
+    rounding = habit.rounding * max(faces[c, 0].below - faces[c, 0].keep, 1.0)
     # Drawn in where T tubules pass.
     beat = s / habit.sarcomere
-    away = (beat - np.round(beat)) * habit.sarcomere / 130.0
-    more = division.thinner + habit.notch * np.exp(-away * away)
-    across = (0.0, packing.centre[c, 1] + u, packing.centre[c, 2] + v)
-    squares, least = below_faces(packing, c, across, keep, more, rounding, gradient)
+    away = (beat - np.round(beat)) * habit.sarcomere / NOTCH_NM
+    more = division.thinner + habit.notch / (1 + away * away) ** 2
+    squares, least = below_faces(faces, c, (0.0, u, v), more, rounding, gradient)
     if border < rounding:
         squares, least = squares + (rounding - border) ** 2, min(least, border)
     for side in range(2):
@@ -301,25 +328,23 @@ def _around(
 
 @compiled
 def cut_rows(
-    rows: Rows, owner: NDArray[np.int64], coordinates: tuple[FloatArray, FloatArray, FloatArray], border: FloatArray,
-    reach: float,
-) -> Bodies:  # fmt: skip
+    rows: Rows, owner: NDArray[np.int64], coordinates: Coordinates, border: FloatArray, reach: float
+) -> Bodies:
     """Find the nearest body of each pixel (Y, X).
 
     Args:
         rows: the rows.
         owner: (Y, X) the column of each pixel, see `packing.owners`.
-        coordinates: s, u and v, each (Y, X) in nm.
+        coordinates: of the pixels, along the fibres first.
         border: (Y, X) how deep each pixel lies in the room of its muscle fibre in nm.
         reach: how far outside bodies pixels know of them.
     """
     first, second, third = coordinates
     shape = owner.shape
     bodies = no_bodies(shape)
-    n0, n1, n2 = bodies.normal
     gradient, best = np.empty(3), np.zeros(3)
-    packing, divisions, habit, keep = rows.packing, rows.divisions, rows.habit, rows.keep
-    centre, kind, half = packing.centre, rows.kind, habit.sarcomere / 2
+    divisions, habit, beside = rows.divisions, rows.habit, rows.beside
+    centre, faces, kind, half = rows.packing.centre, rows.packing.faces, rows.kind, rows.habit.sarcomere / 2
     for i in range(shape[0]):
         for j in range(shape[1]):
             c = owner[i, j]
@@ -327,27 +352,27 @@ def cut_rows(
             du, dv = second[i, j] - centre[c, 1], third[i, j] - centre[c, 2]
             away = np.sqrt(du * du + dv * dv) + reach
             # The pixel's own column first, then those whose bodies it may lie close to.
-            for f in range(-1, FACES):
+            for k in range(-1, FACES):
                 column = c
-                if f >= 0:
-                    column, beyond = packing.other[c, f], packing.offset[c, f]
-                    if column < 0 or closest < 0 or beyond > away:
+                if k >= 0:
+                    if beside[c, k] < 0 or closest < 0 or faces[c, beside[c, k]].below > away:
                         break
-                    if beyond + packing.normal[c, f, 1] * du + packing.normal[c, f, 2] * dv > reach:
+                    face = faces[c, beside[c, k]]
+                    if face.below + face.n1 * du + face.n2 * dv > reach:
                         continue
-                if kind[column] == Column.FIBRIL:
+                    column = face.other
+                elif kind[c] == Column.FIBRIL:
                     continue
-                s, u, v = first[i, j] + rows.phase[column], second[i, j] - centre[column, 1], third[i, j] - centre[column, 2]
+                s, u = first[i, j] + rows.phase[column], second[i, j] - centre[column, 1]
+                v, edge = third[i, j] - centre[column, 2], np.float64(border[i, j])
                 n = body_at(divisions, column, int(np.floor(s / half)) - rows.first, (s, u, v))
                 for m in _around(divisions, column, n, (s, u, v), reach):
                     if m < 0 or not divisions[column, m].filled:
                         continue
-                    depth = depth_in_body(packing, divisions, keep, habit, (column, m), (s, u, v, np.float64(border[i, j])), gradient)
+                    depth = depth_in_body(faces, divisions, habit, (column, m), (s, u, v, edge), gradient)
                     if -depth < closest:
                         closest, found = -depth, column * divisions.shape[1] + m
-                        best[:] = gradient
+                        best[0], best[1], best[2] = gradient[0], gradient[1], gradient[2]
             if found >= 0:
-                bodies.distance[i, j], bodies.nearest[i, j] = closest, found
-                norm = max(np.sqrt(best[0] ** 2 + best[1] ** 2 + best[2] ** 2), 1e-6)
-                n0[i, j], n1[i, j], n2[i, j] = -best[0] / norm, -best[1] / norm, -best[2] / norm
+                note(bodies, i, j, closest, found, best)
     return bodies

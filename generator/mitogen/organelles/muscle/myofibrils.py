@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import mix, open_unit
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.packing import FACES, beyond
+from mitogen.geometry.packing import FACES
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.organelles.organelle import Layer, Organelle
 from mitogen.tissue.canvas import Paint, Raster, Space, mark
@@ -53,7 +53,6 @@ class _Seams(NamedTuple):
     Attributes:
         half_gap: half the width of the gap between two fibrils in nm.
         clearance: distance of a fibril from the share of a row of mitochondria.
-        fused: share of the seams between two fibrils where there is no gap.
         tubules: share of the seams that have T tubules.
         tubule: radius of a T tubule in nm.
         lumen, wall: stain of its lumen and its membrane.
@@ -61,7 +60,6 @@ class _Seams(NamedTuple):
 
     half_gap: float
     clearance: float
-    fused: float
     tubules: float
     tubule: float
     lumen: float
@@ -111,7 +109,7 @@ def draw_myofibrils(layer: Layer) -> None:
         params[section + "filaments"], params[section + "filament_nm"],
     )  # fmt: skip
     seams = _Seams(
-        params["fibres.gap_nm"] / 2, params["mitochondria.clearance_nm"], params["fibres.fused"],
+        params["fibres.gap_nm"] / 2, params["mitochondria.clearance_nm"],
         params["t_tubules.share"], params["t_tubules.radius_nm"], params["t_tubules.lumen_density"],
         params["cells.membrane_density"] * 0.85,
     )  # fmt: skip
@@ -149,7 +147,7 @@ def _draw_fibrils(
                         space.free[i, j] = False
                         mark(paint, i, j)
             if face >= 0 and least < 2.5 * seams.tubule:
-                other = rows.packing.other[c, face]
+                other = rows.packing.faces[c, face].other
                 state = mix(rows.packing.key[c] ^ rows.packing.key[other])
                 if open_unit(state) < seams.tubules:
                     beat = (point[0] + 0.5 * (phase[c] + phase[other])) / bands.length
@@ -174,21 +172,21 @@ def _seam(
 
     The last two numbers are the nearest face of the column, -1 for none within reach, and the distance from it.
     """
-    packing = rows.packing
+    centre, faces, kind, fused = rows.packing.centre, rows.packing.faces, rows.kind, rows.fused
     squares, shallowest, gu, gv = 0.0, 1e9, 0.0, 0.0
     face, least = -1, 1e9
-    du, dv = point[1] - packing.centre[c, 1], point[2] - packing.centre[c, 2]
+    du, dv = point[1] - centre[c, 1], point[2] - centre[c, 2]
     away = np.sqrt(du * du + dv * dv) + ROUNDING_NM + 2 * half_gap
     for f in range(FACES):
-        other = packing.other[c, f]
-        if other < 0 or packing.offset[c, f] > away:
+        plane = faces[c, f]
+        if plane.other < 0 or plane.below > away:
             break
-        raw = beyond(packing, c, f, point)
+        raw = plane.below + plane.n1 * du + plane.n2 * dv
         if raw < least:
             least, face = raw, f
         keep = seams.clearance
-        if rows.kind[other] == Column.FIBRIL:
-            if open_unit(mix(packing.key[c] ^ packing.key[other] ^ np.uint64(0xF05E))) < seams.fused:
+        if kind[plane.other] == Column.FIBRIL:
+            if fused[c, f]:
                 continue
             keep = half_gap
         depth = raw - keep
@@ -196,8 +194,8 @@ def _seam(
         lacking = ROUNDING_NM - depth
         if lacking > 0:
             squares += lacking * lacking
-            gu += lacking * packing.normal[c, f, 1]
-            gv += lacking * packing.normal[c, f, 2]
+            gu += lacking * plane.n1
+            gv += lacking * plane.n2
     if border < ROUNDING_NM:
         squares, shallowest = squares + (ROUNDING_NM - border) ** 2, min(shallowest, border)
     depth = ROUNDING_NM - np.sqrt(squares) if squares > 0 else shallowest
