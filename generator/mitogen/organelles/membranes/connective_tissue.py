@@ -20,7 +20,7 @@ def draw_connective_tissue(layer: Layer) -> None:
         return
     density = params["connective.collagen_density"]
     fibril = Fibre(params["connective.collagen_nm"] / 2, 0.0, density, 1.8 * params["connective.collagen_nm"],
-                   params["connective.collagen"], 120.0, 4000.0)  # fmt: skip
+                   params["connective.collagen"], 30.0, 4000.0)  # fmt: skip
     canvas.space.free.reshape(-1)[where] = True
     draw_fibres(layer, fibril, holds, layer.keys["collagen"])
     canvas.space.free.reshape(-1)[where] = False

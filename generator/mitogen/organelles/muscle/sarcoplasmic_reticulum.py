@@ -14,7 +14,7 @@ def draw_sarcoplasmic_reticulum(layer: Layer) -> None:
         return
     radius = params["sarcoplasmic_reticulum.radius_nm"]
     wall = params["reticulum.membrane_density"]
-    profile = Granule(radius, 0.45, 7.0, wall, params["reticulum.lumen_density"], 2.3 * radius, occupancy)
+    profile = Granule(radius, 0.45, 9.0, wall, params["reticulum.lumen_density"], 2.3 * radius, occupancy)
     where = holds[canvas.space.owner] & canvas.space.free & (layer.on_section("net") > -1.0)
     draw_granules(canvas, profile, where, layer.keys["net"], Compartment.RETICULUM)
 
