@@ -97,7 +97,8 @@ def map_bodies(
         space: which cell is where on the section.
     """
     nearest = np.where(bodies.nearest >= 0, place[bodies.nearest], np.int32(-1))
-    nearest[(nearest >= 0) & (cell[nearest] != space.owner)] = -1
+    home = np.append(cell, np.int32(NOWHERE))[nearest]
+    nearest[home != space.owner] = -1
     normal_z = np.zeros(nearest.shape, np.float32)
     for axis, normal in zip(frame.axes, bodies.normal, strict=True):
         normal_z += np.float32(axis[0]) * normal
