@@ -33,16 +33,18 @@ class Frame:
     Attributes:
         axes: (3, 3) float64 rows: the vectors (z, y, x) of s, u and v where nothing is bent; that of s may lean.
         bends: what displaces s, u and v; fields of several wavelengths.
+        shift_nm: coordinates of the origin of the tissue where nothing is bent.
     """
 
     axes: NDArray[np.float64]
     bends: tuple[Bend, ...]
+    shift_nm: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def on_section(self, z_nm: float, y_nm: FloatArray, x_nm: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Coordinates s, u and v, each (Y, X) float32 in nm, of the pixels of a section."""
         s, u, v = (
-            np.float32(axis[1]) * y_nm[:, None] + np.float32(axis[2]) * x_nm[None] + np.float32(axis[0] * z_nm)
-            for axis in self.axes
+            np.float32(axis[1]) * y_nm[:, None] + np.float32(axis[2]) * x_nm[None] + np.float32(axis[0] * z_nm + shift)
+            for axis, shift in zip(self.axes, self.shift_nm, strict=True)
         )
         for bend in self.bends:
             for place, field, amplitude in zip((s, u, v), bend.fields, bend.amplitude_nm, strict=True):
@@ -51,11 +53,12 @@ class Frame:
 
     def at(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Coordinates (N, 3) of points (N, 3), given as (z, y, x) in nm."""
-        return points_nm @ self.axes.T + self._bends(points_nm)
+        return points_nm @ self.axes.T + self._bends(points_nm) + np.array(self.shift_nm)
 
     def back(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (N, 3) in nm that have these coordinates (N, 3)."""
         inverse = np.linalg.inv(self.axes).T
+        coordinates = coordinates - np.array(self.shift_nm)
         points = coordinates @ inverse
         for _ in range(_STEPS):
             points = (coordinates - self._bends(points)) @ inverse
@@ -65,7 +68,7 @@ class Frame:
         """A box of coordinates that holds all points of a box."""
         low, high = box_nm
         corners = np.array([[(low, high)[(k >> axis) & 1][axis] for axis in range(3)] for k in range(8)])
-        turned = corners @ self.axes.T
+        turned = corners @ self.axes.T + np.array(self.shift_nm)
         # Sums of plane waves hardly ever exceed three standard deviations.
         farthest = 3 * np.sum([bend.amplitude_nm for bend in self.bends], axis=0)
         return turned.min(axis=0) - farthest, turned.max(axis=0) + farthest

@@ -15,7 +15,7 @@ KNOBS = knob_table(
     _knob("section.thickness_nm", "nm", (1, 200), LogUniform(5, 45), "Thickness of the section that one image averages over."),
     _knob("section.spacing_nm", "nm", (1, 200), 8.0, "Distance between neighbouring sections of a volume."),
     # --- how cells fill space ----------------------------------------------------------------------------------
-    _choice("tissue.arrangement", ("neuropil", "fibres"), "How cells are arranged: neuropil, a crowd of neurites; fibres of striated muscle. Files hold its number, from 0."),
+    _choice("tissue.arrangement", ("neuropil", "fibres", "loose cells"), "How cells are arranged: neuropil, a crowd of neurites; fibres of striated muscle; loose cells in resin. Files hold its number, from 0."),
     # --- cells -------------------------------------------------------------------------------------------------
     _knob("cells.calibre_nm", "nm", (60, 2000), LogNormal(230, 0.45, 90, 600), "Median radius of the cell profiles that crowd the tissue."),
     _knob("cells.calibre_spread", "1", (0, 1.2), Uniform(0.25, 0.75), "Scatter of the radius from cell to cell (of its logarithm)."),
@@ -52,6 +52,7 @@ KNOBS = knob_table(
     _knob("somata.radius_nm", "nm", (500, 10000), LogNormal(1400, 0.4, 700, 4000), "Radius of a cell body."),
     _knob("nuclei.density", "density", (0, 1), Uniform(0.12, 0.4), "Stain of the nucleoplasm."),
     _knob("nuclei.chromatin", "density", (0, 1), Uniform(0.1, 0.45), "How much darker the clumps of chromatin are."),
+    _knob("nuclei.lobes", "1", (0, 1), Uniform(0, 0.6), "How much nuclei of large cells are lobed and folded."),
     _knob("nuclei.pores_per_um2", "1/um2", (0, 60), Uniform(3, 14), "Number of nuclear pores in a square micrometre of the envelope."),
     _knob("nuclei.nucleolus", "1", (0, 0.8), Uniform(0.12, 0.4), "Radius of the nucleolus over that of its nucleus; 0 for none."),
     # --- mitochondria ------------------------------------------------------------------------------------------
@@ -239,6 +240,18 @@ KNOBS = knob_table(
     _knob("vessels.lumen_density", "density", (-0.2, 1), Uniform(0.0, 0.05), "Stain of the lumen."),
     _knob("vessels.darkness", "density", (-0.3, 0.6), Uniform(0.0, 0.15), "Stain of the wall beside the cytoplasm of other cells."),
     _knob("vessels.nucleus_nm", "nm", (300, 5000), Uniform(700, 1200), "Radius of the bulge of a nucleus in the wall."),
+    # --- large cells: loose in resin (arrangement loose cells) --------------------------------------------------
+    _knob("loose.radius_um", "um", (1, 30), LogNormal(6, 0.3, 3, 14), "Radius of a loose cell."),
+    _knob("loose.gap_um", "um", (0.1, 20), LogUniform(0.8, 4), "Resin between two loose cells."),
+    _knob("loose.nucleus", "1", (0.1, 0.8), Uniform(0.4, 0.62), "Radius of a nucleus over that of its cell."),
+    _knob("loose.ruffle_nm", "nm", (0, 1000), LogUniform(30, 160), "How far the surface of a cell is ruffled (standard deviation)."),
+    _knob("loose.ruffle_length_nm", "nm", (200, 5000), LogUniform(800, 2000), "Length of its ruffles."),
+    _knob("loose.debris_per_um3", "1/um3", (0, 10), LogUniform(0.02, 0.6), "Number of blebs and pieces of debris in a cubic micrometre of resin beside a cell."),
+    _knob("loose.debris_nm", "nm", (20, 3000), LogUniform(80, 350), "Their radius."),
+    _knob("loose.resin", "density", (-0.2, 1), Uniform(-0.02, 0.06), "Stain of empty resin."),
+    _knob("microvilli.per_um2", "1/um2", (0, 100), LogUniform(0.3, 8), "Number of microvilli on a square micrometre of free surface."),
+    _knob("microvilli.length_nm", "nm", (100, 5000), LogUniform(300, 1200), "Their mean length."),
+    _knob("microvilli.radius_nm", "nm", (15, 300), Uniform(38, 70), "Their radius."),
     # --- the microscope ----------------------------------------------------------------------------------------
     _knob("imaging.blur_px", "px", (0, 8), Uniform(0.3, 1.1), "Point-spread function (standard deviation)."),
     _knob("imaging.white", "grey", (40, 400), Uniform(150, 250), "Grey level of clear resin."),

@@ -25,6 +25,8 @@ class CellType(IntEnum):
     ENDOTHELIUM = 10
     CONNECTIVE = 11
     """No cell: the matrix of connective tissue."""
+    CULTURED = 12
+    BLEB = 13
 
 
 HOLDS: Mapping[CellType, frozenset[str]] = {
@@ -46,6 +48,10 @@ HOLDS: Mapping[CellType, frozenset[str]] = {
     CellType.MUSCLE: frozenset({"cytoplasm", "myofibrils", "sarcoplasmic_reticulum", "tubules", "glycogen", "basal_lamina"}),
     CellType.ENDOTHELIUM: frozenset({"cytoplasm", "loose_vesicles", "ribosomes", "tubules", "basal_lamina"}),
     CellType.CONNECTIVE: frozenset({"collagen"}),
+    CellType.CULTURED: frozenset(
+        {"cytoplasm", "microtubules", "cisternae", "tubules", "golgi", "ribosomes", "loose_vesicles", "dense_cores"}
+    ),
+    CellType.BLEB: frozenset({"cytoplasm", "ribosomes"}),
 }
 """What organelles find in a cell of each type. Without cytoplasm it is no cell, and has no membrane."""
 

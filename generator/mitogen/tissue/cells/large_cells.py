@@ -1,14 +1,18 @@
 """Cells of many micrometres, as rounded cells of a power diagram in bent space, with a ruffled surface."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitogen.geometry.collisions import deepest
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.packing import Packing, columns_of, cut_cells, owners, owners_at
 from mitogen.geometry.random_fields import Waves
+from mitogen.geometry.tubes import Tubes
+from mitogen.tissue.canvas import Space, empty_space
+from mitogen.tissue.packed import NOWHERE
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +75,49 @@ class LargeCells:
     def middles(self) -> NDArray[np.float64]:
         """(N, 3) where in nm the sites of all cells lie, whether or not they can be seen."""
         return self.frame.back(self.packing.centre)
+
+    def fill(self, grid: Grid, z_nm: float, outside: int) -> Space:
+        """Which cell is where on the section at `z_nm`; what is in none of them is cell number `outside`."""
+        outline = self.cut(grid, z_nm)
+        space, within = empty_space(grid), outline.depth > 0
+        space.owner[...] = np.where(within, outline.cell, outside)
+        space.neighbour[...] = np.where(within, outside, outline.cell)
+        space.membrane[...] = np.abs(outline.depth)
+        space.membrane_z[...] = outline.normal_z
+        return space
+
+    def hosts(self, tubes: Tubes, obstacles: Tubes, clear_nm: float) -> NDArray[np.int32]:
+        """Cell (T,) that holds each of some tubes, `NOWHERE` for one that comes too close to its surface or a nucleus.
+
+        Args:
+            tubes: T tubes.
+            obstacles: nuclei.
+            clear_nm: how far tubes stay off both.
+        """
+        count, nodes = tubes.nodes.shape[:2]
+        if count == 0:
+            return np.zeros(0, np.int32)
+        points = tubes.nodes.reshape(-1, 3).astype(np.float64)
+        cell, depth, _ = self.at(points)
+        if len(obstacles):
+            depth = np.minimum(depth, -deepest(obstacles, points)[1])
+        stays = np.all(depth.reshape(count, nodes) > tubes.radii + clear_nm, axis=1)
+        cell = cell.reshape(count, nodes)
+        stays &= np.all(cell == cell[:, :1], axis=1)
+        return np.where(stays, cell[:, 0], NOWHERE).astype(np.int32)
+
+    def moved_to(self, depth_nm: float, direction: NDArray[np.float64]) -> "LargeCells":
+        """The same tissue, moved so that the origin lies so deep in the cell that is nearest to it.
+
+        Args:
+            depth_nm: depth below the surface, negative outside.
+            direction: (3,) unit vector from the middle of that cell to the origin, in the coordinates of the packing.
+        """
+        nearest = int(np.argmin(np.sum((self.packing.centre - np.array(self.frame.shift_nm)) ** 2, axis=1)))
+        middle = self.packing.centre[nearest]
+        steps = np.linspace(0, 1.5, 60)[:, None] * np.sqrt(np.prod(self.packing.centre.std(axis=0)) ** (2 / 3))
+        places = middle + steps * direction
+        _, bodies = cut_cells(self.packing, owners_at(self.packing, places)[:, None], columns_of(places))
+        step = int(np.argmin(np.abs(-bodies.distance[:, 0] - depth_nm)))
+        frame = replace(self.frame, shift_nm=(places[step, 0], places[step, 1], places[step, 2]))
+        return replace(self, frame=frame)

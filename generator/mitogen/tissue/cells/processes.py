@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.hashing import chains
 from mitogen.geometry.packing import Lattice, pack
 from mitogen.geometry.point_process import Box, StreamOf, directions, key_of
-from mitogen.geometry.hashing import chains
 from mitogen.geometry.tubes import Tubes, bend
+from mitogen.tissue.packed import no_tubes
 
 NODES = 5
 ROOT_NM = 60.0
@@ -20,7 +21,7 @@ Surface = Callable[[NDArray[np.float64]], tuple[NDArray[np.int64], NDArray[np.fl
 
 
 def sprout(
-    surface: Surface, streams: StreamOf, stage: str, box_nm: Box, spacing_nm: float, shape_nm: tuple[float, float]
+    surface: Surface, streams: StreamOf, stage: str, box_nm: Box, per_um2: float, shape_nm: tuple[float, float]
 ) -> tuple[Tubes, NDArray[np.int64]]:
     """Let microvilli grow from a surface.
 
@@ -29,13 +30,16 @@ def sprout(
         streams: the image's streams.
         stage: names their lattice.
         box_nm: where they must be to be seen.
-        spacing_nm: mean distance between the roots of neighbours.
+        per_um2: how many grow from a square micrometre.
         shape_nm: mean length and radius; lengths scatter.
 
     Returns:
         The microvilli, and the cell of each.
     """
+    if per_um2 <= 0:
+        return no_tubes(NODES), np.zeros(0, np.int64)
     length, radius = shape_nm
+    spacing_nm = 1000 / np.sqrt(per_um2)
     low, high = box_nm[0] - 1.6 * length, box_nm[1] + 1.6 * length
     lattice = Lattice(key_of(streams, stage), np.full(3, spacing_nm), 0.7, 0.0)
     sites = pack(lattice, (low, high))

@@ -12,7 +12,7 @@ from mitogen.geometry.grid import Grid
 from mitogen.geometry.packing import Lattice, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of, scatter
 from mitogen.geometry.tubes import TubeMap, Tubes, cut_tubes
-from mitogen.tissue.canvas import Space, empty_space
+from mitogen.tissue.canvas import Space
 from mitogen.tissue.cell_types import CellType
 from mitogen.tissue.cells.large_cells import LargeCells
 from mitogen.tissue.cells.vessels import NUCLEUS_NM, Vessels, place_vessels
@@ -64,13 +64,7 @@ class Muscle(Layout):
     def cut(self, grid: Grid, z_nm: float) -> tuple[Space, TubeMap]:
         """See `Layout.cut`."""
         count = len(self.fibres.packing.weight)
-        outline = self.fibres.cut(grid, z_nm)
-        space = empty_space(grid)
-        within = outline.depth > 0
-        space.owner[...] = np.where(within, outline.cell, count)
-        space.neighbour[...] = np.where(within, count, outline.cell)
-        space.membrane[...] = np.abs(outline.depth)
-        space.membrane_z[...] = outline.normal_z
+        space = self.fibres.fill(grid, z_nm, count)
         self.vessels.push(space, grid, z_nm, (count, count + 1, count + 2), self.gap_nm)
         flat = np.zeros(grid.shape, np.float32)
         trunks = cut_tubes(self.trunks.tubes, grid, z_nm, 400.0, flat, np.zeros(len(self.trunks.tubes), np.float32))
