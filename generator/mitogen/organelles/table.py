@@ -6,7 +6,9 @@ streams; no two organelles share one.
 
 from mitogen.organelles.cytoplasm.filaments import FILAMENTS
 from mitogen.organelles.cytoplasm.ground import CYTOPLASM
+from mitogen.organelles.cytoplasm.insulin import INSULIN
 from mitogen.organelles.cytoplasm.particles import GLYCOGEN, RIBOSOMES
+from mitogen.organelles.cytoplasm.rosettes import ROSETTES
 from mitogen.organelles.cytoplasm.vesicles import DENSE_CORES, LOOSE_VESICLES, PACKED_VESICLES
 from mitogen.organelles.golgi import GOLGI
 from mitogen.organelles.membranes.connective_tissue import CONNECTIVE_TISSUE
@@ -25,6 +27,8 @@ from mitogen.organelles.round_bodies.lipofuscin import LIPOFUSCIN
 from mitogen.organelles.round_bodies.lysosomes import LYSOSOMES
 from mitogen.organelles.round_bodies.multilamellar import MULTILAMELLAR_BODIES
 from mitogen.organelles.round_bodies.multivesicular import MULTIVESICULAR_BODIES
+from mitogen.organelles.round_bodies.zymogen import ZYMOGEN
+from mitogen.organelles.wrapping import WRAPPING_CISTERNAE
 
 ORGANELLES: tuple[Organelle, ...] = (
     CYTOPLASM,
@@ -33,10 +37,13 @@ ORGANELLES: tuple[Organelle, ...] = (
     NUCLEI,
     FILAMENTS,
     SARCOPLASMIC_RETICULUM,
+    WRAPPING_CISTERNAE,
     RETICULUM,
     GOLGI,
     RIBOSOMES,
     GLYCOGEN,
+    ROSETTES,
+    INSULIN,
     PACKED_VESICLES,
     LOOSE_VESICLES,
     DENSE_CORES,
@@ -50,6 +57,7 @@ ORGANELLES: tuple[Organelle, ...] = (
     ENDOSOMES,
     LIPOFUSCIN,
     MULTILAMELLAR_BODIES,
+    ZYMOGEN,
     MITOCHONDRIA,
 )
 ROUND_BODIES = tuple(organelle for organelle in ORGANELLES if organelle.body)

@@ -46,7 +46,7 @@ class Scene:
 def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     """Build the scene around a grid from an image's params and streams."""
     arrangement = arrangement_of(params)
-    offered = {**params, "mitochondria.volume_fraction": 0.0} if arrangement.packs else params
+    offered = {**params, "mitochondria.volume_fraction": 0.0} if arrangement.packs(params) else params
     found = find_bodies(offered, streams, grid.box(VISIBLE_NM))
     sites = {o.name: o.sites.scatter(params, streams, grid) for o in ORGANELLES if o.sites}
     # A site that can be seen may have its centre in a trunk that cannot.

@@ -27,6 +27,9 @@ class CellType(IntEnum):
     """No cell: the matrix of connective tissue."""
     CULTURED = 12
     BLEB = 13
+    HEPATOCYTE = 14
+    ACINAR = 15
+    ISLET = 16
 
 
 HOLDS: Mapping[CellType, frozenset[str]] = {
@@ -50,6 +53,13 @@ HOLDS: Mapping[CellType, frozenset[str]] = {
     CellType.CONNECTIVE: frozenset({"collagen"}),
     CellType.CULTURED: frozenset(
         {"cytoplasm", "microtubules", "cisternae", "tubules", "golgi", "ribosomes", "loose_vesicles", "dense_cores"}
+    ),
+    CellType.HEPATOCYTE: frozenset(
+        {"cytoplasm", "wrapping_cisternae", "tubules", "golgi", "rosettes", "ribosomes", "loose_vesicles"}
+    ),
+    CellType.ACINAR: frozenset({"cytoplasm", "stacked_cisternae", "golgi", "ribosomes", "zymogen", "basal_lamina"}),
+    CellType.ISLET: frozenset(
+        {"cytoplasm", "cisternae", "tubules", "golgi", "ribosomes", "insulin", "microtubules", "basal_lamina"}
     ),
     CellType.BLEB: frozenset({"cytoplasm", "ribosomes"}),
 }

@@ -33,6 +33,7 @@ class Compartment(IntEnum):
     RIBOSOME = 21
     GLYCOGEN = 22
     MYOFIBRIL = 23
+    GRANULE = 24
 
 
 def class_names() -> dict[int, str]:

@@ -86,6 +86,11 @@ class Layout(ABC):
         """Cut the cells with the section at `z_nm`: which is where, and what the section shows of the trunks."""
 
 
+def _never(params: Mapping[str, float]) -> bool:
+    """Most arrangements leave mitochondria to chance."""
+    return False
+
+
 @dataclass(frozen=True)
 class Arrangement:
     """A way in which cells fill space.
@@ -93,9 +98,10 @@ class Arrangement:
     Attributes:
         name: what recipes call it.
         place: builds the layout around a window from the image's params and streams.
-        packs: whether it lays out mitochondria itself, as `Layout.packed`; none are placed at random then.
+        packs: whether it lays out the mitochondria of an image itself, as `Layout.packed`; none are placed at random
+            then.
     """
 
     name: str
     place: Callable[[Mapping[str, float], StreamOf, Window], Layout]
-    packs: bool = False
+    packs: Callable[[Mapping[str, float]], bool] = _never

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.geometry.collisions import deepest
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.packing import Packing, columns_of, cut_cells, owners, owners_at
@@ -99,8 +98,7 @@ class LargeCells:
             return np.zeros(0, np.int32)
         points = tubes.nodes.reshape(-1, 3).astype(np.float64)
         cell, depth, _ = self.at(points)
-        if len(obstacles):
-            depth = np.minimum(depth, -deepest(obstacles, points)[1])
+        depth = np.minimum(depth, obstacles.distance_from(points))
         stays = np.all(depth.reshape(count, nodes) > tubes.radii + clear_nm, axis=1)
         cell = cell.reshape(count, nodes)
         stays &= np.all(cell == cell[:, :1], axis=1)

@@ -1,6 +1,7 @@
 """What sticks out of a cell's surface: microvilli, and blebs cut free of it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,26 @@ ROOT_NM = 60.0
 
 Surface = Callable[[NDArray[np.float64]], tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]
 """Gives of points (N, 3) in nm the cell (N,), the depth (N,) below its surface in nm, and its outward normal (N, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class TubeSurface:
+    """The cells around lumens, seen from these.
+
+    Attributes:
+        lumens: tubes.
+        cell_at: what cells there would be without them.
+    """
+
+    lumens: Tubes
+    cell_at: Surface
+
+    def __call__(
+        self, points_nm: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """See `Surface`."""
+        cell, _, _ = self.cell_at(points_nm)
+        return cell, self.lumens.distance_from(points_nm), -self.lumens.normal_at(points_nm)
 
 
 def sprout(

@@ -54,18 +54,6 @@ class Vessels:
                 seen = cut_tubes(tubes, grid, z_nm, 150.0 + gap_nm, flat, smooth)
                 push(space, seen, np.full(len(tubes), cell, np.int32), gap_nm / 2)
 
-    def depth_at(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How far (N,) in nm points (N, 3) are from the connective tissue around the nearest vessel; negative within."""
-        if len(self.around) == 0:
-            return np.full(len(points_nm), 1e6)
-        nodes, radii = self.around.nodes.astype(np.float64), self.around.radii.astype(np.float64)
-        start, step = nodes[:, :-1], np.diff(nodes, axis=1)
-        squared = np.maximum(np.sum(step**2, axis=2), 1e-9)
-        offset = points_nm[:, None, None] - start[None]
-        t = np.clip(np.sum(offset * step[None], axis=3) / squared[None], 0, 1)
-        away = np.linalg.norm(offset - t[..., None] * step[None], axis=3)
-        return np.min(away - radii[None, :, :-1], axis=(1, 2))
-
 
 def place_vessels(params: Mapping[str, float], streams: StreamOf, frame: Frame, sight: Box) -> Vessels:
     """Find the vessels that may reach into sight; they run along the first axis of a frame."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.geometry.collisions import deepest
 from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.packing import Lattice, pack
@@ -87,8 +86,7 @@ def place_muscle(params: Mapping[str, float], streams: StreamOf, window: Window)
     fibres = LargeCells(frame, packing)
     vessels = place_vessels(params, streams, frame, window.sight)
     myonuclei = _myonuclei(params, streams, frame, fibres, window.sight)
-    nuclei = Tubes(*(np.concatenate([getattr(some, name) for some in (myonuclei, vessels.bulges)])
-                     for name in ("nodes", "radii", "side")))  # fmt: skip
+    nuclei = myonuclei.join(vessels.bulges)
     rows = pack_rows(params, streams, frame, window.sight, lambda points: _home(fibres, vessels, nuclei, points))
     count, endothelium = len(packing.weight), len(vessels.bulges)
     shade = params["cells.cytoplasm"]
@@ -112,9 +110,8 @@ def _home(
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Muscle fibre (N,) at each point (N, 3), `NOWHERE` outside all, and distance (N,) from what bounds its room."""
     cell, depth, _ = fibres.at(points_nm)
-    depth = np.minimum(depth, vessels.depth_at(points_nm))
-    if len(nuclei):
-        depth = np.minimum(depth, -deepest(nuclei, points_nm)[1])
+    for obstacles in (vessels.around, nuclei):
+        depth = np.minimum(depth, obstacles.distance_from(points_nm))
     return np.where(depth > 0, cell, NOWHERE).astype(np.int32), depth
 
 
@@ -139,4 +136,4 @@ def _myonuclei(
     return tubes.take(np.flatnonzero(inside & tubes.reaching(sight)))
 
 
-MUSCLE = Arrangement("fibres", place_muscle, packs=True)
+MUSCLE = Arrangement("fibres", place_muscle, lambda params: True)
