@@ -64,14 +64,24 @@ class Frame:
             points = (coordinates - self._bends(points)) @ inverse
         return points
 
+    def reaching(self, coordinates: NDArray[np.float64], box_nm: Box, margin_nm: float) -> NDArray[np.intp]:
+        """Indices of the coordinates (N, 3) that may lie within a box grown by a margin, and of a few that do not."""
+        straight = (coordinates - np.array(self.shift_nm)) @ np.linalg.inv(self.axes).T
+        spare = margin_nm + self._farthest.max()
+        return np.flatnonzero(np.all((straight > box_nm[0] - spare) & (straight < box_nm[1] + spare), axis=1))
+
+    @property
+    def _farthest(self) -> NDArray[np.float64]:
+        """(3,) how far bends displace at most: sums of plane waves hardly ever exceed three standard deviations."""
+        farthest: NDArray[np.float64] = 3 * np.sum([bend.amplitude_nm for bend in self.bends], axis=0)
+        return farthest
+
     def around(self, box_nm: Box) -> Box:
         """A box of coordinates that holds all points of a box."""
         low, high = box_nm
         corners = np.array([[(low, high)[(k >> axis) & 1][axis] for axis in range(3)] for k in range(8)])
         turned = corners @ self.axes.T + np.array(self.shift_nm)
-        # Sums of plane waves hardly ever exceed three standard deviations.
-        farthest = 3 * np.sum([bend.amplitude_nm for bend in self.bends], axis=0)
-        return turned.min(axis=0) - farthest, turned.max(axis=0) + farthest
+        return turned.min(axis=0) - self._farthest, turned.max(axis=0) + self._farthest
 
     def _bends(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
         moved = np.zeros(points_nm.shape)

@@ -20,8 +20,8 @@ from mitogen.geometry.point_process import Box
 
 FACES = 28
 """How many neighbours of a cell are kept, the nearest planes first: more than ever bound one."""
-TILE = 16
-"""Edge of the tiles of pixels for which sites that are too far away are sorted out."""
+TILE, POOL = 16, 128
+"""Edges of the tiles of pixels for which sites that are too far away are sorted out; first large ones, then small."""
 _RING = 2
 """Neighbours lie at most so many nodes away."""
 _NOT_YET = -2
@@ -206,12 +206,22 @@ def owners(packing: Packing, first: FloatArray, second: FloatArray, third: Float
     """
     height, width = first.shape
     owner = np.empty((height, width), np.int64)
-    some = np.empty(len(packing.weight), np.int64)
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            bottom, right = min(top + TILE, height), min(left + TILE, width)
+    every = np.arange(len(packing.weight))
+    some, pool, pooled = np.empty_like(every), np.empty_like(every), 0
+    for step in range(((height + POOL - 1) // POOL) * ((width + POOL - 1) // POOL) * (POOL // TILE) ** 2):
+        # Tiles in the order of their pools, so that each pool is made once.
+        number, within = step // (POOL // TILE) ** 2, step % (POOL // TILE) ** 2
+        across = (width + POOL - 1) // POOL
+        upper, lefter = number // across * POOL, number % across * POOL
+        if within == 0:
+            lower, righter = min(upper + POOL, height), min(lefter + POOL, width)
+            large = (first[upper:lower, lefter:righter], second[upper:lower, lefter:righter], third[upper:lower, lefter:righter])
+            pooled = _rivals(packing, large, every, pool)
+        top, left = upper + within // (POOL // TILE) * TILE, lefter + within % (POOL // TILE) * TILE
+        bottom, right = min(top + TILE, height), min(left + TILE, width)
+        if top < bottom and left < right:
             tile = (first[top:bottom, left:right], second[top:bottom, left:right], third[top:bottom, left:right])
-            near = _rivals(packing, tile, some)
+            near = _rivals(packing, tile, pool[:pooled], some)
             for i in range(top, bottom):
                 for j in range(left, right):
                     least = 1e18
@@ -236,8 +246,8 @@ def owners_at(packing: Packing, points: NDArray[np.float64]) -> NDArray[np.int64
 
 
 @compiled
-def _rivals(packing: Packing, tile: Coordinates, some: NDArray[np.int64]) -> int:
-    """Put the sites that may hold a pixel of a tile into `some`, and count them."""
+def _rivals(packing: Packing, tile: Coordinates, pool: NDArray[np.int64], some: NDArray[np.int64]) -> int:
+    """Put the sites of `pool` that may hold a pixel of a tile into `some`, and count them."""
     first, second, third = tile
     i, j = first.shape[0] // 2, first.shape[1] // 2
     a, b, c = first[i, j], second[i, j], third[i, j]
@@ -249,12 +259,12 @@ def _rivals(packing: Packing, tile: Coordinates, some: NDArray[np.int64]) -> int
     # Coordinates bend: a tile may reach a little further than its corners.
     spread = 1.1 * np.sqrt(spread) + 5.0
     best = 1e18
-    for n in range(len(packing.weight)):
+    for n in pool:
         middle = power(packing, n, a, b, c)
         best = min(best, middle + 2 * spread * np.sqrt(max(middle + packing.weight[n], 0.0)))
     near = 0
     best += spread * spread
-    for n in range(len(packing.weight)):
+    for n in pool:
         middle = power(packing, n, a, b, c)
         if middle - 2 * spread * np.sqrt(max(middle + packing.weight[n], 0.0)) <= best:
             some[near] = n

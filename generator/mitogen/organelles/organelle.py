@@ -92,9 +92,11 @@ class RoundBody:
 
     Attributes:
         roughness: irregularity of the outline, relative to the radius.
+        content: what cells must hold to have them, see `cell_types.HOLDS`; all cells have them if it is left out.
     """
 
     roughness: float = 0.05
+    content: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ streams; no two organelles share one.
 
 from mitogen.organelles.cytoplasm.filaments import FILAMENTS
 from mitogen.organelles.cytoplasm.ground import CYTOPLASM
-from mitogen.organelles.cytoplasm.insulin import INSULIN
 from mitogen.organelles.cytoplasm.particles import GLYCOGEN, RIBOSOMES
 from mitogen.organelles.cytoplasm.rosettes import ROSETTES
 from mitogen.organelles.cytoplasm.vesicles import DENSE_CORES, LOOSE_VESICLES, PACKED_VESICLES
@@ -22,6 +21,7 @@ from mitogen.organelles.nuclei import NUCLEI
 from mitogen.organelles.organelle import Organelle
 from mitogen.organelles.reticulum import RETICULUM
 from mitogen.organelles.round_bodies.endosomes import ENDOSOMES
+from mitogen.organelles.round_bodies.insulin import INSULIN
 from mitogen.organelles.round_bodies.lipid import LIPID
 from mitogen.organelles.round_bodies.lipofuscin import LIPOFUSCIN
 from mitogen.organelles.round_bodies.lysosomes import LYSOSOMES
@@ -43,7 +43,6 @@ ORGANELLES: tuple[Organelle, ...] = (
     RIBOSOMES,
     GLYCOGEN,
     ROSETTES,
-    INSULIN,
     PACKED_VESICLES,
     LOOSE_VESICLES,
     DENSE_CORES,
@@ -58,6 +57,7 @@ ORGANELLES: tuple[Organelle, ...] = (
     LIPOFUSCIN,
     MULTILAMELLAR_BODIES,
     ZYMOGEN,
+    INSULIN,
     MITOCHONDRIA,
 )
 ROUND_BODIES = tuple(organelle for organelle in ORGANELLES if organelle.body)

@@ -70,6 +70,10 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
 def _admit(found: Found, layout: Layout) -> Inclusions:
     """Find the cell of every body; one that may not lie where it is goes, with all its branches."""
     host = layout.hosts(found.tubes, found.centre[found.body])
+    for species, organelle in enumerate(ROUND_BODIES):
+        if organelle.body and organelle.body.content:
+            own = np.flatnonzero((found.species[found.body] == species) & (host != NOWHERE))
+            host[own[~layout.holding(organelle.body.content)[host[own]]]] = NOWHERE
     at = np.flatnonzero(~np.isin(found.body, found.body[host == NOWHERE]))
     body = found.body[at]
     scattered = Inclusions(

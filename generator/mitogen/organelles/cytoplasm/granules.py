@@ -30,8 +30,6 @@ class Granule(NamedTuple):
         core_density: stain of the inside.
         spacing_nm: lattice constant: mean distance between neighbours where they are packed.
         occupancy: share of the lattice nodes that hold one, 0-1.
-        kernel: radius of a dense kernel within, over that of the granule; 0 for none.
-        kernel_density: its stain.
     """
 
     radius_nm: float
@@ -41,8 +39,6 @@ class Granule(NamedTuple):
     core_density: float
     spacing_nm: float
     occupancy: float
-    kernel: float = 0.0
-    kernel_density: float = 0.0
 
 
 def draw_granules(
@@ -129,8 +125,6 @@ def _draw_sphere(
             value = density[i, j] + inside_at(s, reach) * (core_density - density[i, j])
             if granule.shell_nm > 0:
                 value += layer_at(s, reach, -granule.shell_nm, 0.0) * (shell_density - value)
-            if granule.kernel > 0:
-                value += inside_at(d - granule.kernel * r, reach) * (np.float32(granule.kernel_density) - value)
             density[i, j] = value
             if s <= 0:
                 mark(paint, i, j)

@@ -15,4 +15,4 @@ def draw_zymogen(layer: Layer) -> None:
     draw_membrane(layer, pixels, Compartment.GRANULE)
 
 
-ZYMOGEN = Organelle("zymogen", draw_zymogen, compartments=(Compartment.GRANULE,), body=RoundBody(0.03))
+ZYMOGEN = Organelle("zymogen", draw_zymogen, compartments=(Compartment.GRANULE,), body=RoundBody(0.03, "zymogen"))

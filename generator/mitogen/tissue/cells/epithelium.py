@@ -94,7 +94,7 @@ def place_epithelium(params: Mapping[str, float], streams: StreamOf, window: Win
     lumens = _lumens(params, streams, bodies, everywhere)
     radius = 500 * params["epithelium.diameter_um"]
     size = radius * params["epithelium.nucleus"]
-    nuclei = nuclei_of(params, bodies.middles(), bodies.packing.key, size, everywhere)
+    nuclei = nuclei_of(params, bodies, size, everywhere)
     surface = TubeSurface(vessels.around.join(lumens), bodies.at)
     villi, owner = sprout(
         surface, streams, "epithelium/microvilli", window.sight, params["microvilli.per_um2"],

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.packing import Packing, columns_of, cut_cells, owners, owners_at
+from mitogen.geometry.point_process import Box
 from mitogen.geometry.random_fields import Waves
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space, empty_space
@@ -71,9 +72,10 @@ class LargeCells:
             depth -= amplitude * field.at(points_nm)
         return cell, depth, np.concatenate(bodies.normal, axis=1) @ self.frame.axes
 
-    def middles(self) -> NDArray[np.float64]:
-        """(N, 3) where in nm the sites of all cells lie, whether or not they can be seen."""
-        return self.frame.back(self.packing.centre)
+    def middles(self, box_nm: Box, margin_nm: float) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
+        """(N, 3) where in nm the sites of cells around a box lie, and (N,) their keys."""
+        near = self.frame.reaching(self.packing.centre, box_nm, margin_nm)
+        return self.frame.back(self.packing.centre[near]), self.packing.key[near]
 
     def fill(self, grid: Grid, z_nm: float, outside: int) -> Space:
         """Which cell is where on the section at `z_nm`; what is in none of them is cell number `outside`."""

@@ -76,7 +76,7 @@ def place_loose_cells(params: Mapping[str, float], streams: StreamOf, window: Wi
     count = len(bodies.packing.weight)
     radius = 1000 * params["loose.radius_um"]
     nuclei = nuclei_of(
-        params, bodies.middles(), bodies.packing.key, radius * params["loose.nucleus"],
+        params, bodies, radius * params["loose.nucleus"],
         (np.minimum(window.bodies[0], window.sight[0]), np.maximum(window.bodies[1], window.sight[1])),
     )  # fmt: skip
     villi, owner = sprout(

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mitogen.geometry.hashing import chains
 from mitogen.geometry.point_process import Box, directions
 from mitogen.geometry.tubes import Tubes, bend
 from mitogen.tissue.cell_types import CellType
+from mitogen.tissue.cells.large_cells import LargeCells
 from mitogen.tissue.trunks import Trunks
 
 NODES = 7
@@ -17,17 +17,17 @@ DEPTH_NM = 120.0
 
 
 def nuclei_of(
-    params: Mapping[str, float], middle_nm: NDArray[np.float64], key: NDArray[np.uint64], size_nm: float, box_nm: Box
-) -> Trunks:
+    params: Mapping[str, float], bodies: LargeCells, size_nm: float, box_nm: Box
+) -> Trunks:  # fmt: skip
     """The nuclei of cells that may reach into a box.
 
     Args:
         params: the image's params.
-        middle_nm: (N, 3) middle of each cell.
-        key: (N,) names each.
+        bodies: the cells.
         size_nm: mean radius of a nucleus.
         box_nm: where they must be.
     """
+    middle_nm, key = bodies.middles(box_nm, 4 * size_nm)
     u = chains(key ^ np.uint64(0x2C1E), 9)
     radius = size_nm * (0.8 + 0.4 * u[:, 0])
     lobes = params["nuclei.lobes"]

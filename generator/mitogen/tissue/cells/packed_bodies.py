@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,27 +61,30 @@ def pack_bodies(params: Mapping[str, float], streams: StreamOf, sight: Box, home
     radius, stretch = params["mitochondria.radius_nm"], params["packing.stretch"]
     axes = turned(rng, np.arcsin(rng.uniform(-1, 1)))
     frame = Frame(axes, (bend_of(rng, 9 * radius, 0.5 * radius, 0.5 * radius),))
-    wide, thin = 2 * radius + params["packing.spacing_nm"], stretch ** (-1 / 3)
-    spacing = np.array([wide * thin * stretch, wide * thin, wide * thin])
-    lattice = Lattice(key_of(streams, "packing/sites"), spacing, 0.75, params["packing.spread"])
-    packing = _pack(params, lattice, frame.around((sight[0] - REACH_NM, sight[1] + REACH_NM)))
-    share = min(params["mitochondria.volume_fraction"] / _fill(lattice, params), 1.0)
-    middle = frame.back(packing.centre)
+    lattice = _lattice(params, key_of(streams, "packing/sites"))
+    spacing, wide = lattice.spacing_nm, 2 * radius + params["packing.spacing_nm"]
+    tight, share = _tightness(tuple(params[name] for name in _READ))
+    packing = _pack(params, lattice, frame.around((sight[0] - REACH_NM, sight[1] + REACH_NM)), tight)
+    chosen = chains(packing.key ^ np.uint64(0xF111), 1)[:, 0] < share
+    near = frame.reaching(packing.centre, sight, 2 * wide * stretch)
+    near = near[chosen[near]]
+    middle = frame.back(packing.centre[near])
     cell, depth = home(middle)
-    u = chains(packing.key ^ np.uint64(0xF111), 1)[:, 0]
-    packing.filled[...] = (u < share) & (cell >= 0) & (depth > 0.6 * radius)
-    near = np.all((middle > sight[0] - 2 * wide * stretch) & (middle < sight[1] + 2 * wide * stretch), axis=1)
-    seen = np.flatnonzero(packing.filled & near)
-    place = np.full(len(u), -1, np.int32)
+    kept = (cell >= 0) & (depth > 0.6 * radius)
+    kept &= np.all((middle > sight[0] - 2 * wide * stretch) & (middle < sight[1] + 2 * wide * stretch), axis=1)
+    seen, middle, cell = near[kept], middle[kept], cell[kept]
+    packing.filled[...] = False
+    packing.filled[seen] = True
+    place = np.full(len(chosen), -1, np.int32)
     place[seen] = np.arange(len(seen))
     line = np.linspace(-0.5, 0.5, NODES)[None, :, None] * frame.axes[0] * (spacing[0] - spacing[1])
     radii = np.full((len(seen), NODES), radius, np.float32)
     side = np.tile(frame.axes[1], (len(seen), 1)).astype(np.float32)
     return PackedBodies(
-        Tubes((middle[seen, None] + line).astype(np.float32), radii, side),
-        count_from_first(middle[seen, 0]),
+        Tubes((middle[:, None] + line).astype(np.float32), radii, side),
+        count_from_first(middle[:, 0]),
         packing.key[seen],
-        cell[seen],
+        cell,
         no_tubes(NODES),
         np.zeros(0, np.int32),
         frame,
@@ -90,18 +94,50 @@ def pack_bodies(params: Mapping[str, float], streams: StreamOf, sight: Box, home
     )
 
 
-def _pack(params: Mapping[str, float], lattice: Lattice, box: Box) -> Packing:
-    """Fill a box with mitochondria; some are thinner than their share of space, all are rounded."""
-    radius = params["mitochondria.radius_nm"]
-    packing = pack(lattice, box, params["packing.spacing_nm"] / 2, params["packing.rounding"] * radius)
+def _lattice(params: Mapping[str, float], key: np.uint64) -> Lattice:
+    """The lattice of their sites."""
+    wide, stretch = 2 * params["mitochondria.radius_nm"] + params["packing.spacing_nm"], params["packing.stretch"]
+    thin = wide * stretch ** (-1 / 3)
+    return Lattice(key, np.array([thin * stretch, thin, thin]), 0.75, params["packing.spread"])
+
+
+def _pack(params: Mapping[str, float], lattice: Lattice, box: Box, tight: float) -> Packing:
+    """Fill a box with mitochondria; some are thinner than their share of space, all are rounded.
+
+    `tight` from 0 to 1 lets them fill more of their shares than they would like to.
+    """
+    radius, loose = params["mitochondria.radius_nm"], 1 - tight
+    keep = _CLOSEST_NM + loose * max(params["packing.spacing_nm"] / 2 - _CLOSEST_NM, 0.0)
+    rounding = min(params["packing.rounding"], 0.35 + 0.65 * loose)
+    packing = pack(lattice, box, keep, rounding * radius)
     thinner = chains(packing.key ^ np.uint64(0x7417), 1)[:, 0]
-    packing.more[...] = 2 * params["packing.thinning"] * radius * thinner
+    packing.more[...] = 2 * loose * params["packing.thinning"] * radius * thinner
     return packing
 
 
-def _fill(lattice: Lattice, params: Mapping[str, float]) -> float:
-    """Share of space that mitochondria take if every site holds one, measured on a piece of the lattice."""
-    edge = 4 * lattice.spacing_nm
-    points = np.random.default_rng(0).random((4000, 3)) * edge
-    packing = _pack(params, lattice._replace(key=np.uint64(1)), (np.zeros(3), edge))
-    return float(np.mean(distances_at(packing, points, 1.0) < 0))
+_CLOSEST_NM = 8.0
+"""Half the gap between mitochondria that are packed as tightly as they can be."""
+_READ = (
+    "mitochondria.radius_nm", "mitochondria.volume_fraction", "packing.spacing_nm", "packing.stretch",
+    "packing.spread", "packing.rounding", "packing.thinning",
+)  # fmt: skip
+"""What the share of mitochondria depends on."""
+
+
+@lru_cache(maxsize=4)
+def _tightness(values: tuple[float, ...]) -> tuple[float, float]:
+    """How tightly mitochondria must be packed for the wanted share of the volume, and which share of sites is filled.
+
+    It is measured on a piece of the lattice.
+    """
+    params = dict(zip(_READ, values, strict=True))
+    lattice = _lattice(params, np.uint64(1))
+    edge = 3 * lattice.spacing_nm
+    points = np.random.default_rng(0).random((2500, 3)) * edge
+    wanted = params["mitochondria.volume_fraction"]
+    for tight in (0.0, 0.35, 0.7, 1.0):
+        packing = _pack(params, lattice, (np.zeros(3), edge), tight)
+        fill = float(np.mean(distances_at(packing, points, 1.0) < 0))
+        if fill >= wanted:
+            break
+    return tight, min(wanted / max(fill, 1e-6), 1.0)

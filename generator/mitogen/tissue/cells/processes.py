@@ -11,11 +11,14 @@ from mitogen.geometry.hashing import chains
 from mitogen.geometry.packing import Lattice, pack
 from mitogen.geometry.point_process import Box, StreamOf, directions, key_of
 from mitogen.geometry.tubes import Tubes, bend
-from mitogen.tissue.packed import no_tubes
+from mitogen.tissue.packed import NOWHERE, no_tubes
 
 NODES = 5
 ROOT_NM = 60.0
 """How deep below the surface a process begins, so that it is one with its cell."""
+
+NEAR_NM = 1000.0
+"""How far from a lumen its cells are known."""
 
 Surface = Callable[[NDArray[np.float64]], tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]
 """Gives of points (N, 3) in nm the cell (N,), the depth (N,) below its surface in nm, and its outward normal (N, 3)."""
@@ -37,8 +40,11 @@ class TubeSurface:
         self, points_nm: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """See `Surface`."""
-        cell, _, _ = self.cell_at(points_nm)
-        return cell, self.lumens.distance_from(points_nm), -self.lumens.normal_at(points_nm)
+        depth, normal = self.lumens.distance_from(points_nm), -self.lumens.normal_at(points_nm)
+        cell = np.full(len(points_nm), NOWHERE, np.int64)
+        near = np.flatnonzero(np.abs(depth) < NEAR_NM)
+        cell[near], _, _ = self.cell_at(points_nm[near])
+        return cell, depth, normal
 
 
 def sprout(
@@ -67,7 +73,7 @@ def sprout(
     near = np.flatnonzero(np.all((sites.centre >= low) & (sites.centre <= high), axis=1))
     cell, depth, normal = surface(sites.centre[near])
     # One of the lattice's layers lies next to the surface.
-    rooted = np.flatnonzero(np.abs(depth) < 0.5 * spacing_nm)
+    rooted = np.flatnonzero((np.abs(depth) < 0.5 * spacing_nm) & (cell >= 0))
     cell, normal = cell[rooted], normal[rooted]
     root = sites.centre[near[rooted]] + depth[rooted, None] * normal
     u = chains(sites.key[near[rooted]], 7)
