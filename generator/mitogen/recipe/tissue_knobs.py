@@ -15,7 +15,7 @@ KNOBS = knob_table(
     _knob("section.thickness_nm", "nm", (1, 200), LogUniform(5, 45), "Thickness of the section that one image averages over."),
     _knob("section.spacing_nm", "nm", (1, 200), 8.0, "Distance between neighbouring sections of a volume."),
     # --- how cells fill space ----------------------------------------------------------------------------------
-    _choice("tissue.arrangement", ("neuropil", "fibres", "loose cells", "epithelium"), "How cells are arranged: neuropil, a crowd of neurites; fibres of striated muscle; loose cells in resin; epithelium of polygonal cells. Files hold its number, from 0."),
+    _choice("tissue.arrangement", ("neuropil", "fibres", "loose cells", "epithelium", "tubule"), "How cells are arranged: neuropil, a crowd of neurites; fibres of striated muscle; loose cells in resin; epithelium of polygonal cells; the wall of a kidney tubule. Files hold its number, from 0."),
     # --- cells -------------------------------------------------------------------------------------------------
     _knob("cells.calibre_nm", "nm", (60, 2000), LogNormal(230, 0.45, 90, 600), "Median radius of the cell profiles that crowd the tissue."),
     _knob("cells.calibre_spread", "1", (0, 1.2), Uniform(0.25, 0.75), "Scatter of the radius from cell to cell (of its logarithm)."),
@@ -278,6 +278,12 @@ KNOBS = knob_table(
     _knob("zymogen.density_per_um3", "1/um3", (0, 20), 0.0, "Number of zymogen granules in a cubic micrometre, before those go that run into something."),
     _knob("zymogen.radius_nm", "nm", (50, 2000), Uniform(250, 550), "Their radius."),
     _knob("zymogen.density", "density", (0, 1.3), Uniform(0.4, 0.95), "Their stain."),
+    _knob("tubule.height_um", "um", (2, 40), Uniform(5, 10), "Height of the cells of a kidney tubule."),
+    _knob("tubule.folds", "1", (0, 0.7), Uniform(0.3, 0.6), "How high infoldings of their base reach, over their height."),
+    _knob("tubule.fold_nm", "nm", (100, 3000), Uniform(260, 520), "Distance between infoldings."),
+    _knob("tubule.sheets", "1", (1, 6), Uniform(1.5, 3.5), "How much wider than that the sheets of cytoplasm between them are."),
+    _knob("tubule.filled", "1", (0, 1), Uniform(0.5, 0.95), "Share of these that hold mitochondria."),
+    _knob("tubule.brush_border", "1", (0, 1), Choice((0, 1)), "Above 0: microvilli stand on top in a brush border; 0: the upper surface is smooth."),
     _knob("microvilli.per_um2", "1/um2", (0, 100), LogUniform(0.3, 8), "Number of microvilli on a square micrometre of free surface."),
     _knob("microvilli.length_nm", "nm", (100, 5000), LogUniform(300, 1200), "Their mean length."),
     _knob("microvilli.radius_nm", "nm", (15, 300), Uniform(38, 70), "Their radius."),

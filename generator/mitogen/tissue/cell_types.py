@@ -30,6 +30,7 @@ class CellType(IntEnum):
     HEPATOCYTE = 14
     ACINAR = 15
     ISLET = 16
+    TUBULE = 17
 
 
 HOLDS: Mapping[CellType, frozenset[str]] = {
@@ -60,6 +61,9 @@ HOLDS: Mapping[CellType, frozenset[str]] = {
     CellType.ACINAR: frozenset({"cytoplasm", "stacked_cisternae", "golgi", "ribosomes", "zymogen", "basal_lamina"}),
     CellType.ISLET: frozenset(
         {"cytoplasm", "cisternae", "tubules", "golgi", "ribosomes", "insulin", "microtubules", "basal_lamina"}
+    ),
+    CellType.TUBULE: frozenset(
+        {"cytoplasm", "cisternae", "tubules", "golgi", "ribosomes", "loose_vesicles", "basal_lamina"}
     ),
     CellType.BLEB: frozenset({"cytoplasm", "ribosomes"}),
 }

@@ -69,13 +69,24 @@ def pack_rows(
     params: Mapping[str, float], streams: StreamOf, frame: Frame, sight: Box, home: Home
 ) -> RowBodies:  # fmt: skip
     """Lay rows of mitochondria between fibrils around what is in sight, wherever there is a home for them."""
-    box = frame.around(sight)
-    lattice = lattice_of(params, key_of(streams, "fibres/columns"))
-    packing = pack(lattice, box)
-    habit = habit_of(params)
-    plain = params["fibres.sarcoplasm"]
-    shares = row_share(_hashable(params)), plain, params["fibres.fused"]
-    rows = lay_rows(packing, habit, shares, (float(box[0][0]), float(box[1][0])), params["sarcomeres.jitter_nm"])
+    packing = pack(lattice_of(params, key_of(streams, "fibres/columns")), frame.around(sight))
+    shares = row_share(_hashable(params)), params["fibres.sarcoplasm"], params["fibres.fused"]
+    along = float(frame.around(sight)[0][0]), float(frame.around(sight)[1][0])
+    rows = lay_rows(packing, habit_of(params), shares, along, params["sarcomeres.jitter_nm"])
+    return bodies_of(rows, frame, sight, home, params["fibres.margin_nm"])
+
+
+def bodies_of(rows: Rows, frame: Frame, sight: Box, home: Home, margin_nm: float) -> RowBodies:
+    """Find the mitochondria of rows and the lipid droplets between them that may be in sight.
+
+    Args:
+        rows: what lies side by side.
+        frame: the coordinates along and across them.
+        sight: where they must be.
+        home: tells which cell may hold them.
+        margin_nm: how far they stay off what bounds their room.
+    """
+    box, packing = frame.around(sight), rows.packing
     column, begin, end = _bodies_in(rows, box)
     line = _lines(rows, frame, column, begin, end)
     cell, _ = home(line[:, NODES // 2])
@@ -96,7 +107,7 @@ def pack_rows(
     kept = np.flatnonzero(droplet_cell >= 0)
     return RowBodies(
         tubes, count_from_first(line[:, NODES // 2, 0]), key, cell,
-        droplets.take(kept), droplet_cell[kept], frame, rows, place, params["fibres.margin_nm"],
+        droplets.take(kept), droplet_cell[kept], frame, rows, place, margin_nm,
     )  # fmt: skip
 
 
