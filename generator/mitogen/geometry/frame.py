@@ -53,7 +53,8 @@ class Frame:
 
     def at(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Coordinates (N, 3) of points (N, 3), given as (z, y, x) in nm."""
-        return points_nm @ self.axes.T + self._bends(points_nm) + np.array(self.shift_nm)
+        places: NDArray[np.float64] = points_nm @ self.axes.T + self._bends(points_nm) + np.array(self.shift_nm)
+        return places
 
     def back(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (N, 3) in nm that have these coordinates (N, 3)."""

@@ -215,7 +215,11 @@ def owners(packing: Packing, first: FloatArray, second: FloatArray, third: Float
         upper, lefter = number // across * POOL, number % across * POOL
         if within == 0:
             lower, righter = min(upper + POOL, height), min(lefter + POOL, width)
-            large = (first[upper:lower, lefter:righter], second[upper:lower, lefter:righter], third[upper:lower, lefter:righter])
+            large = (
+                first[upper:lower, lefter:righter],
+                second[upper:lower, lefter:righter],
+                third[upper:lower, lefter:righter],
+            )
             pooled = _rivals(packing, large, every, pool)
         top, left = upper + within // (POOL // TILE) * TILE, lefter + within % (POOL // TILE) * TILE
         bottom, right = min(top + TILE, height), min(left + TILE, width)

@@ -23,7 +23,7 @@ class _Wraps(NamedTuple):
 
     Attributes:
         holds: (C,) bool, which cells have them.
-        count: how many lie over each other.
+        layers: how many lie over each other.
         apart: distance of the first from a mitochondrion, and of the next ones from each other.
         half_lumen: half the width of their lumen.
         lumen, stain: stain of the lumen and of the membrane.
@@ -31,7 +31,7 @@ class _Wraps(NamedTuple):
     """
 
     holds: NDArray[np.bool_]
-    count: int
+    layers: int
     apart: float
     half_lumen: float
     lumen: float
@@ -72,14 +72,14 @@ def _draw_layers(
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
             away = room[i, j]
-            if away < 15 or away > (wraps.count + 0.7) * period or not wraps.holds[space.owner[i, j]]:
+            if away < 15 or away > (wraps.layers + 0.7) * period or not wraps.holds[space.owner[i, j]]:
                 continue
             if membrane[i, j] < 20 or not space.free[i, j]:
                 continue
             # Outer ones are less complete than inner ones.
             number = max(np.round((away - wraps.apart) / period), 0.0)
             depth = patch[i, j] - wraps.level - 0.5 * number
-            if number >= wraps.count or depth < -0.4:
+            if number >= wraps.layers or depth < -0.4:
                 continue
             half = wraps.half_lumen * (1 + 0.3 * np.tanh(width[i, j]))
             distance = abs(away - wraps.apart - number * period + 5 * width[i, j])

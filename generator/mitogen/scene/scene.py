@@ -86,7 +86,9 @@ def _join(scattered: Inclusions, packed: Packed) -> Inclusions:
     """Put lipid droplets of packed mitochondria to what is scattered, and the mitochondria after them."""
     count, droplets = len(packed.tubes), len(packed.droplets)
     parts = scattered.tubes, packed.droplets, packed.tubes
-    nodes, radii, side = (np.concatenate([getattr(part, name) for part in parts]) for name in ("nodes", "radii", "side"))
+    nodes, radii, side = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("nodes", "radii", "side")
+    )
     species = np.r_[np.full(droplets, ROUND_BODIES.index(LIPID)), np.full(count, MITOCHONDRION)].astype(np.int8)
     keys = np.concatenate([packed.droplets.nodes[:, 0, 0].astype(np.float64).view(np.uint64), packed.key])
     return Inclusions(

@@ -10,7 +10,9 @@ from mitogen.tissue.fibres.muscle import MUSCLE
 from mitogen.tissue.layout import Arrangement
 from mitogen.tissue.neuropil import NEUROPIL
 
-ARRANGEMENTS: Mapping[str, Arrangement] = {arrangement.name: arrangement for arrangement in (NEUROPIL, MUSCLE, LOOSE_CELLS, EPITHELIUM, TUBULE)}
+ARRANGEMENTS: Mapping[str, Arrangement] = {
+    arrangement.name: arrangement for arrangement in (NEUROPIL, MUSCLE, LOOSE_CELLS, EPITHELIUM, TUBULE)
+}
 """By their names in the knob."""
 
 

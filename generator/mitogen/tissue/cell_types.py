@@ -49,7 +49,9 @@ HOLDS: Mapping[CellType, frozenset[str]] = {
     CellType.MYELINATED: frozenset({"cytoplasm", "microtubules", "filaments"}),
     CellType.SOMA: frozenset({"cytoplasm", "stacked_cisternae", "tubules", "golgi", "ribosomes"}),
     CellType.OUTSIDE: frozenset(),
-    CellType.MUSCLE: frozenset({"cytoplasm", "myofibrils", "sarcoplasmic_reticulum", "tubules", "glycogen", "basal_lamina"}),
+    CellType.MUSCLE: frozenset(
+        {"cytoplasm", "myofibrils", "sarcoplasmic_reticulum", "tubules", "glycogen", "basal_lamina"}
+    ),
     CellType.ENDOTHELIUM: frozenset({"cytoplasm", "loose_vesicles", "ribosomes", "tubules", "basal_lamina"}),
     CellType.CONNECTIVE: frozenset({"collagen"}),
     CellType.CULTURED: frozenset(

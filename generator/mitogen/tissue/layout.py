@@ -16,6 +16,7 @@ from mitogen.tissue.cell_types import types_holding
 from mitogen.tissue.packed import Packed
 from mitogen.tissue.trunks import Trunks
 
+
 class Cells(NamedTuple):
     """What every cell of a scene is; C of them.
 

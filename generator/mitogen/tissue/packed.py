@@ -14,7 +14,6 @@ from mitogen.geometry.packing import Bodies
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
 
-
 NOWHERE = -1
 """Stands for the cell of an inclusion that may not lie where it is."""
 

@@ -114,7 +114,8 @@ def draw_myofibrils(layer: Layer) -> None:
         params["cells.membrane_density"] * 0.85,
     )  # fmt: skip
     _draw_fibrils(
-        canvas.paint(Compartment.MYOFIBRIL), canvas.space, canvas.raster, rows.rows, pixels, bands, (seams, rows.frame.axes)
+        canvas.paint(Compartment.MYOFIBRIL), canvas.space, canvas.raster, rows.rows, pixels, bands,
+        (seams, rows.frame.axes),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Epithelium: polygonal cells side by side, small lumens between them, and vessels along them: liver, glands, islets."""
+"""Epithelium of liver, glands and islets: polygonal cells, small lumens between them, and vessels along them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -129,7 +129,9 @@ def _place_bodies(params: Mapping[str, float], streams: StreamOf, window: Window
     first = LargeCells(frame, pack(lattice, (origin - 1, origin + 1)))
     direction = rng.standard_normal(3)
     moved = first.moved_to(rng.uniform(0, 0.3) * wide, direction / np.linalg.norm(direction)).frame
-    around = moved.around((np.minimum(window.points[0], window.bodies[0]), np.maximum(window.points[1], window.bodies[1])))
+    around = moved.around(
+        (np.minimum(window.points[0], window.bodies[0]), np.maximum(window.points[1], window.bodies[1]))
+    )
     return LargeCells(moved, pack(lattice, around))
 
 
@@ -138,14 +140,18 @@ def _lumens(params: Mapping[str, float], streams: StreamOf, bodies: LargeCells, 
     radius, length = params["epithelium.lumen_nm"], 6000.0
     reach = length / 2 + 2 * radius
     box = box_nm[0] - reach, box_nm[1] + reach
-    centre, u = scatter(streams, "epithelium/lumens", params["epithelium.lumens_per_1000_um3"] / 1000, box, 7, together=4.0)
+    centre, u = scatter(
+        streams, "epithelium/lumens", params["epithelium.lumens_per_1000_um3"] / 1000, box, 7, together=4.0
+    )
     _, depth, normal = bodies.at(centre)
     wall = np.flatnonzero(depth < 0.1 * 1000 * params["epithelium.diameter_um"])
     centre, normal, u = centre[wall] + depth[wall, None] * normal[wall], normal[wall], u[wall]
     along = np.cross(normal, directions(u[:, 0], u[:, 1]))
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
     line = bend(centre, along, np.cross(normal, along), np.full(len(u), length), 1.5 * (u[:, 2] - 0.5), NODES)
-    size = radius * (0.6 + 0.8 * u[:, 3, None]) * (1 + 0.35 * np.sin(6.3 * u[:, 4, None] + 1.8 * np.arange(NODES)[None]))
+    size = (
+        radius * (0.6 + 0.8 * u[:, 3, None]) * (1 + 0.35 * np.sin(6.3 * u[:, 4, None] + 1.8 * np.arange(NODES)[None]))
+    )
     tubes = Tubes(line.astype(np.float32), size.astype(np.float32), normal.astype(np.float32))
     return tubes.take(np.flatnonzero(tubes.reaching(box_nm)))
 
@@ -153,7 +159,7 @@ def _lumens(params: Mapping[str, float], streams: StreamOf, bodies: LargeCells, 
 def _home(
     bodies: LargeCells, vessels: Vessels, lumens: Tubes, nuclei: Tubes, points_nm: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Epithelial cell (N,) at each point (N, 3), `NOWHERE` in what is none, and distance (N,) from what bounds its room."""
+    """Cell (N,) at each point (N, 3), `NOWHERE` in what is none, and distance (N,) in nm from what bounds its room."""
     cell, depth, _ = bodies.at(points_nm)
     for obstacles in (vessels.around, lumens, nuclei):
         depth = np.minimum(depth, obstacles.distance_from(points_nm))
@@ -164,7 +170,8 @@ def _meet(tubes: Tubes, obstacles: Tubes, gap_nm: float) -> NDArray[np.bool_]:
     """Which of some tubes (T,) come closer than `gap_nm` to obstacles."""
     count, nodes = tubes.nodes.shape[:2]
     away = obstacles.distance_from(tubes.nodes.reshape(-1, 3).astype(np.float64)).reshape(count, nodes)
-    return np.any(away < tubes.radii + gap_nm, axis=1)
+    meets: NDArray[np.bool_] = np.any(away < tubes.radii + gap_nm, axis=1)
+    return meets
 
 
 def _join(nuclei: Trunks, bulges: Tubes, params: Mapping[str, float]) -> Trunks:

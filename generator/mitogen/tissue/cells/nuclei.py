@@ -33,7 +33,12 @@ def nuclei_of(
     lobes = params["nuclei.lobes"]
     length = radius * (0.5 + 2.5 * lobes * u[:, 1])
     line = bend(
-        middle_nm, directions(u[:, 2], u[:, 3]), directions(u[:, 4], u[:, 5]), length, 4 * lobes * (u[:, 6] - 0.3), NODES
+        middle_nm,
+        directions(u[:, 2], u[:, 3]),
+        directions(u[:, 4], u[:, 5]),
+        length,
+        4 * lobes * (u[:, 6] - 0.3),
+        NODES,
     )
     waists = 1 + 0.5 * lobes * np.sin(2 * np.pi * (u[:, 7, None] + np.linspace(0, 1.6, NODES)[None]))
     radii = (radius / (1 + 0.6 * lobes))[:, None] * waists + DEPTH_NM

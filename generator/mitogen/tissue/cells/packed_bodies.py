@@ -52,7 +52,8 @@ class PackedBodies(Packed):
         count = tubes.nodes.shape[1]
         places = self.frame.at(tubes.nodes.reshape(-1, 3).astype(np.float64))
         distance = distances_at(self.packing, places, float(tubes.radii.max()) + 20.0)
-        return np.any(distance.reshape(-1, count) < tubes.radii + 10.0, axis=1)
+        meets: NDArray[np.bool_] = np.any(distance.reshape(-1, count) < tubes.radii + 10.0, axis=1)
+        return meets
 
 
 def pack_bodies(params: Mapping[str, float], streams: StreamOf, sight: Box, home: Home) -> PackedBodies:

@@ -11,7 +11,7 @@ from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.hashing import chains, mix, open_unit, place
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.packing import FACES, Coordinates, Lattice, columns_of, make_faces, owners, owners_at, pack
+from mitogen.geometry.packing import FACES, Coordinates, Lattice, columns_of, make_faces, owners_at, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import TubeMap, Tubes, cut_tubes
 from mitogen.tissue.canvas import Space, empty_space
@@ -120,7 +120,9 @@ def place_tubule(params: Mapping[str, float], streams: StreamOf, window: Window)
     )  # fmt: skip
     low, high = np.minimum(window.points[0], window.bodies[0]), np.maximum(window.points[1], window.bodies[1])
     apart = params["tubule.fold_nm"]
-    lattice = Lattice(key_of(streams, "tubule/columns"), np.array([0.0, apart, params["tubule.sheets"] * apart]), 0.6, 0.3)
+    lattice = Lattice(
+        key_of(streams, "tubule/columns"), np.array([0.0, apart, params["tubule.sheets"] * apart]), 0.6, 0.3
+    )
     packing = pack(lattice, frame.around((low, high)))
     habit = _habit(params)
     box = frame.around(window.sight)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import Grid

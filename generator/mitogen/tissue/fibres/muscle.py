@@ -1,4 +1,4 @@
-"""Striated muscle: fibres side by side, filled with myofibrils and rows of mitochondria, and capillaries between them."""
+"""Striated muscle: fibres full of myofibrils and rows of mitochondria, and capillaries between the fibres."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,7 +79,9 @@ def place_muscle(params: Mapping[str, float], streams: StreamOf, window: Window)
     axes[0] += params["sarcomeres.shear"] * rng.uniform(-1, 1) * axes[1]
     spacing = params["fibres.spacing_nm"]
     frame = Frame(axes, (bend_of(rng, length, 0.5 * bend, bend), bend_of(rng, 2.2 * spacing, 0.0, 0.035 * spacing)))
-    around = frame.around((np.minimum(window.sight[0], window.points[0]), np.maximum(window.sight[1], window.points[1])))
+    around = frame.around(
+        (np.minimum(window.sight[0], window.points[0]), np.maximum(window.sight[1], window.points[1]))
+    )
     wide = 1000 * params["fibres.diameter_um"]
     lattice = Lattice(key_of(streams, "fibres/cells"), np.array([0.0, wide, 0.87 * wide]), 0.7, 0.3)
     packing = pack(lattice, around, params["fibres.endomysium_nm"] / 2, 0.15 * wide)
@@ -93,7 +95,11 @@ def place_muscle(params: Mapping[str, float], streams: StreamOf, window: Window)
     types = np.full(count + 3, CellType.MUSCLE, np.int8)
     types[count:] = CellType.CONNECTIVE, CellType.ENDOTHELIUM, CellType.OUTSIDE
     shades = np.full(count + 3, shade, np.float32)
-    shades[count:] = params["vessels.around_density"], shade + params["vessels.darkness"], params["vessels.lumen_density"]
+    shades[count:] = (
+        params["vessels.around_density"],
+        shade + params["vessels.darkness"],
+        params["vessels.lumen_density"],
+    )
     cells = Cells(types, shades, np.tile(frame.axes[0].astype(np.float32), (count + 3, 1)))
     trunks = Trunks(
         nuclei,

@@ -62,7 +62,8 @@ class RowBodies(Packed):
         bodies = cut_rows(self.rows, owner[:, None], columns_of(places), border, reach)
         plain = self.rows.kind[owner] == Column.SARCOPLASM
         clear = bodies.distance[:, 0].reshape(-1, count) > tubes.radii + 10.0
-        return ~np.all(clear & plain.reshape(-1, count), axis=1)
+        meets: NDArray[np.bool_] = ~np.all(clear & plain.reshape(-1, count), axis=1)
+        return meets
 
 
 def pack_rows(
@@ -114,7 +115,9 @@ def bodies_of(rows: Rows, frame: Frame, sight: Box, home: Home, margin_nm: float
 def lattice_of(params: Mapping[str, float], key: np.uint64) -> Lattice:
     """The lattice of columns: nearly hexagonal."""
     spacing = params["fibres.spacing_nm"]
-    return Lattice(key, np.array([0.0, 1.075 * spacing, 0.93 * spacing]), params["fibres.jitter"], params["fibres.spread"])
+    return Lattice(
+        key, np.array([0.0, 1.075 * spacing, 0.93 * spacing]), params["fibres.jitter"], params["fibres.spread"]
+    )
 
 
 def habit_of(params: Mapping[str, float]) -> Habit:

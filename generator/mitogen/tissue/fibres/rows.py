@@ -26,7 +26,6 @@ from mitogen.geometry.packing import (
     rounded_depth,
 )
 
-
 BELL = 2.4495
 """Turns the sum of two uniform numbers less one, or half of one number so less, into one of standard deviation 1."""
 
@@ -139,8 +138,8 @@ def lay_rows(
     nodes = int(np.ceil((extent_nm[1] + 3 * shift_nm) / half)) + spare - first + 1
     columns = len(packing.weight)
     rows = Rows(
-        packing, habit, np.zeros(columns, np.int8), np.zeros(columns),
-        np.full((columns, FACES), -1), np.zeros((columns, FACES), np.bool_), first, np.zeros((columns, nodes), DIVISION),
+        packing, habit, np.zeros(columns, np.int8), np.zeros(columns), np.full((columns, FACES), -1),
+        np.zeros((columns, FACES), np.bool_), first, np.zeros((columns, nodes), DIVISION),
     )  # fmt: skip
     _lay(rows, shares, shift_nm)
     return rows
@@ -193,9 +192,9 @@ def _divide(rows: Rows, c: int, inner: float) -> None:
         division.below = last
         division.place = k * half
         if divided:
-            _say(division, habit, state, inner, plain)
+            _say(rows.divisions, c, n, habit, state, (inner, plain))
         if paired:
-            _pair(division, k, half, state)
+            _pair(rows.divisions, c, n, k * half, (45.0 if k % 2 == 0 else half * (0.5 + 0.2 * open_unit(state))))
     following = nodes
     for n in range(nodes - 1, -1, -1):
         rows.divisions[c, n].above = following
@@ -204,15 +203,20 @@ def _divide(rows: Rows, c: int, inner: float) -> None:
 
 
 @compiled
-def _say(division: np.void, habit: Habit, state: np.uint64, inner: float, plain: bool) -> None:
-    """Say where a division runs and what follows it."""
+def _say(
+    divisions: NDArray[np.void], c: int, n: int, habit: Habit, state: np.uint64, column: tuple[float, bool]
+) -> None:  # fmt: skip
+    """Say where a division runs and what follows it; `column` is the inner radius, and whether it is sarcoplasm."""
+    division = divisions[c, n]
+    inner, plain = column
     u = np.empty(12)
-    for n in range(len(u)):
+    for k in range(len(u)):
         state = mix(state)
-        u[n] = open_unit(state)
+        u[k] = open_unit(state)
     division.place += habit.jitter * (u[0] + u[1] - 1) * BELL
     division.tilt_1, division.tilt_2 = 0.35 * (u[2] - 0.5) * BELL, 0.35 * (u[3] - 0.5) * BELL
     division.upright = 1 / np.sqrt(1 + division.tilt_1**2 + division.tilt_2**2)
+    # Every third is wide, and holds tubules.
     wide = 500 * max(u[4] - 0.65, 0.0)
     division.before, division.after = habit.gap / 2 + wide * u[5], habit.gap / 2 + wide * u[6]
     if u[7] < habit.droplets and not plain:
@@ -222,11 +226,11 @@ def _say(division: np.void, habit: Habit, state: np.uint64, inner: float, plain:
 
 
 @compiled
-def _pair(division: np.void, k: int, half: float, state: np.uint64) -> None:
+def _pair(divisions: NDArray[np.void], c: int, n: int, where: float, aside: float) -> None:
     """Make of a node a division as in white muscle, where a mitochondrion lies on either side of each Z line."""
-    division.place, division.droplet = k * half, 0.0
+    division = divisions[c, n]
+    division.place, division.droplet = where, 0.0
     division.tilt_1, division.tilt_2, division.upright = 0.0, 0.0, 1.0
-    aside = 45.0 if k % 2 == 0 else half * (0.5 + 0.2 * open_unit(state))
     division.before, division.after = aside, aside
 
 
