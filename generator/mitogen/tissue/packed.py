@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.packing import Bodies
+from mitogen.geometry.packing.bodies import Bodies
+from mitogen.geometry.point_process import Box
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
 
@@ -71,11 +72,33 @@ class Packed(ABC):
         """Which of some tubes (N,) run into a packed mitochondrion."""
 
 
-def count_from_first(centre_z_nm: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Numbers (T,) from 1 by the distance from the first section: a deeper window only adds numbers."""
-    number = np.empty(len(centre_z_nm), np.int32)
-    number[np.argsort(np.abs(centre_z_nm), kind="stable")] = 1 + np.arange(len(centre_z_nm))
-    return number
+def in_sight(
+    line_nm: NDArray[np.float64], key: NDArray[np.uint64], reach_nm: float, sight: Box
+) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Which bodies may be in sight, and their numbers from 1.
+
+    They are counted by where they begin, seen from the first section: a deeper window only adds numbers.
+
+    Args:
+        line_nm: (T, S, 3) nodes of the middle lines of bodies, among them all that may be in sight.
+        key: (T,) names each.
+        reach_nm: how far from its middle line a body reaches at most.
+        sight: lower and upper corner (z, y, x).
+    """
+    # Lines are followed in steps so short that all of a line lies close to one of them.
+    steps = np.linspace(0, line_nm.shape[1] - 1, 8 * line_nm.shape[1])
+    before = np.minimum(steps.astype(np.int64), line_nm.shape[1] - 2)
+    part = (steps - before)[None, :, None]
+    points = line_nm[:, before] * (1 - part) + line_nm[:, before + 1] * part
+    aside = np.maximum(np.maximum(sight[0][1:] - points[..., 1:], points[..., 1:] - sight[1][1:]), 0)
+    half = np.sqrt(np.maximum(reach_nm**2 - np.sum(aside**2, axis=2), 0))
+    # From which height to which height each point may be seen through the window's area.
+    first = np.where(half > 0, points[..., 0] - half, np.inf)
+    last = np.where(half > 0, points[..., 0] + half, -np.inf)
+    seen = np.flatnonzero(np.any((first <= sight[1][0]) & (last >= sight[0][0]), axis=1))
+    number = np.empty(len(seen), np.int32)
+    number[np.lexsort((key[seen], first[seen].min(axis=1)))] = 1 + np.arange(len(seen))
+    return seen, number
 
 
 def no_tubes(nodes: int) -> Tubes:

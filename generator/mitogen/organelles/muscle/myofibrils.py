@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import mix, open_unit
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.packing import FACES
+from mitogen.geometry.packing.sites import FACES
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.organelles.organelle import Layer, Organelle
 from mitogen.tissue.canvas import Paint, Raster, Space, mark

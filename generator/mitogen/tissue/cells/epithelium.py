@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import Grid
-from mitogen.geometry.packing import Lattice, pack
+from mitogen.geometry.packing.sites import Lattice, pack
 from mitogen.geometry.point_process import Box, StreamOf, directions, key_of, scatter
 from mitogen.geometry.tubes import TubeMap, Tubes, bend, cut_tubes
 from mitogen.tissue.bending import push
@@ -106,7 +106,7 @@ def place_epithelium(params: Mapping[str, float], streams: StreamOf, window: Win
         packed = pack_bodies(
             params, streams, window.sight, lambda points: _home(bodies, vessels, lumens, trunks.tubes, points)
         )
-    cells = _cells(params, streams, len(bodies.packing.weight))
+    cells = _cells(params, bodies)
     return Epithelium(
         cells, trunks, bodies, vessels, lumens, villi, owner.astype(np.int32), packed, params["cells.gap_nm"]
     )
@@ -186,8 +186,9 @@ def _join(nuclei: Trunks, bulges: Tubes, params: Mapping[str, float]) -> Trunks:
     )
 
 
-def _cells(params: Mapping[str, float], streams: StreamOf, count: int) -> Cells:
+def _cells(params: Mapping[str, float], bodies: LargeCells) -> Cells:
     """What the cells are: epithelial ones of the type that the recipe names, and what is around them."""
+    count = len(bodies.packing.weight)
     shade = np.full(count + 3, params["cells.cytoplasm"], np.float32)
     shade[count:] = (
         params["vessels.around_density"], params["cells.cytoplasm"] + params["vessels.darkness"],
@@ -195,8 +196,7 @@ def _cells(params: Mapping[str, float], streams: StreamOf, count: int) -> Cells:
     )  # fmt: skip
     types = np.full(count + 3, EPITHELIA[int(params["epithelium.cells"])], np.int8)
     types[count:] = CellType.CONNECTIVE, CellType.ENDOTHELIUM, CellType.OUTSIDE
-    rng = streams("epithelium/axes")
-    return Cells(types, shade, directions(rng.random(count + 3), rng.random(count + 3)).astype(np.float32))
+    return Cells(types, shade, bodies.axes(3))
 
 
 EPITHELIA = (CellType.HEPATOCYTE, CellType.ACINAR, CellType.ISLET)

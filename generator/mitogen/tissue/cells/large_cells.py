@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.packing import Packing, columns_of, cut_cells, owners, owners_at
-from mitogen.geometry.point_process import Box
+from mitogen.geometry.hashing import chains
+from mitogen.geometry.packing.bodies import columns_of, cut_cells
+from mitogen.geometry.packing.sites import Packing, owners, owners_at
+from mitogen.geometry.point_process import Box, directions
 from mitogen.geometry.random_fields import Waves
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space, empty_space
@@ -76,6 +78,12 @@ class LargeCells:
         """(N, 3) where in nm the sites of cells around a box lie, and (N,) their keys."""
         near = self.frame.reaching(self.packing.centre, box_nm, margin_nm)
         return self.frame.back(self.packing.centre[near]), self.packing.key[near]
+
+    def axes(self, others: int) -> FloatArray:
+        """Unit vectors (N + others, 3), a random one for each cell and for some that are none."""
+        u = chains(self.packing.key ^ np.uint64(0xA415), 2)
+        along = directions(u[:, 0], u[:, 1])
+        return np.concatenate([along, np.tile([1.0, 0.0, 0.0], (others, 1))]).astype(np.float32)
 
     def fill(self, grid: Grid, z_nm: float, outside: int) -> Space:
         """Which cell is where on the section at `z_nm`; what is in none of them is cell number `outside`."""

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.packing import Lattice, pack
-from mitogen.geometry.point_process import StreamOf, directions, key_of, scatter
+from mitogen.geometry.packing.sites import Lattice, pack
+from mitogen.geometry.point_process import StreamOf, key_of, scatter
 from mitogen.geometry.random_fields import Waves, random_waves
 from mitogen.geometry.tubes import TubeMap, Tubes, cut_tubes
 from mitogen.tissue.bending import push
@@ -93,11 +93,16 @@ def place_loose_cells(params: Mapping[str, float], streams: StreamOf, window: Wi
     shade[count] = params["loose.resin"]
     types = np.full(count + 2, CellType.CULTURED, np.int8)
     types[count:] = CellType.OUTSIDE, CellType.BLEB
-    rng = streams("loose/axes")
-    axis = directions(rng.random(count + 2), rng.random(count + 2)).astype(np.float32)
     folds = random_waves(streams("loose/folds"), FOLDS_NM), params["nuclei.lobes"] * 0.03 * radius
     return LooseCells(
-        Cells(types, shade, axis), nuclei, bodies, villi, owner.astype(np.int32), debris, folds, params["cells.gap_nm"]
+        Cells(types, shade, bodies.axes(2)),
+        nuclei,
+        bodies,
+        villi,
+        owner.astype(np.int32),
+        debris,
+        folds,
+        params["cells.gap_nm"],
     )
 
 

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.hashing import chains
-from mitogen.geometry.packing import Lattice, Packing, cut_bodies, distances_at, owners, pack
+from mitogen.geometry.packing.bodies import cut_bodies, distances_at
+from mitogen.geometry.packing.sites import Lattice, Packing, owners, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
-from mitogen.tissue.packed import Home, Packed, PackedMap, count_from_first, map_bodies, no_tubes
+from mitogen.tissue.packed import Home, Packed, PackedMap, in_sight, map_bodies, no_tubes
 
 NODES = 9
+REACH = 1.3
+"""How far from its middle line a mitochondrion reaches at most, in units of its width."""
 REACH_NM = 260.0
 """How far outside mitochondria pixels know of them: cisternae wrap them in layers."""
 
@@ -59,7 +62,7 @@ class PackedBodies(Packed):
 def pack_bodies(params: Mapping[str, float], streams: StreamOf, sight: Box, home: Home) -> PackedBodies:
     """Pack mitochondria around what is in sight, wherever there is a home for them."""
     rng = streams("packing/frame")
-    radius, stretch = params["mitochondria.radius_nm"], params["packing.stretch"]
+    radius = params["mitochondria.radius_nm"]
     axes = turned(rng, np.arcsin(rng.uniform(-1, 1)))
     frame = Frame(axes, (bend_of(rng, 9 * radius, 0.5 * radius, 0.5 * radius),))
     lattice = _lattice(params, key_of(streams, "packing/sites"))
@@ -67,23 +70,25 @@ def pack_bodies(params: Mapping[str, float], streams: StreamOf, sight: Box, home
     tight, share = _tightness(tuple(params[name] for name in _READ))
     packing = _pack(params, lattice, frame.around((sight[0] - REACH_NM, sight[1] + REACH_NM)), tight)
     chosen = chains(packing.key ^ np.uint64(0xF111), 1)[:, 0] < share
-    near = frame.reaching(packing.centre, sight, 2 * wide * stretch)
+    half = (spacing[0] - spacing[1]) / 2
+    near = frame.reaching(packing.centre, sight, half + REACH * wide)
     near = near[chosen[near]]
-    middle = frame.back(packing.centre[near])
-    cell, depth = home(middle)
+    line = frame.back(packing.centre[near])[:, None]
+    line = line + np.linspace(-half, half, NODES)[None, :, None] * frame.axes[0]
+    seen, number = in_sight(line, packing.key[near], REACH * wide, sight)
+    near, line = near[seen], line[seen]
+    cell, depth = home(line[:, NODES // 2])
     kept = (cell >= 0) & (depth > 0.6 * radius)
-    kept &= np.all((middle > sight[0] - 2 * wide * stretch) & (middle < sight[1] + 2 * wide * stretch), axis=1)
-    seen, middle, cell = near[kept], middle[kept], cell[kept]
+    seen, line, cell, number = near[kept], line[kept], cell[kept], number[kept]
     packing.filled[...] = False
     packing.filled[seen] = True
     place = np.full(len(chosen), -1, np.int32)
     place[seen] = np.arange(len(seen))
-    line = np.linspace(-0.5, 0.5, NODES)[None, :, None] * frame.axes[0] * (spacing[0] - spacing[1])
     radii = np.full((len(seen), NODES), radius, np.float32)
     side = np.tile(frame.axes[1], (len(seen), 1)).astype(np.float32)
     return PackedBodies(
-        Tubes((middle[:, None] + line).astype(np.float32), radii, side),
-        count_from_first(middle[:, 0]),
+        Tubes(line.astype(np.float32), radii, side),
+        number,
         packing.key[seen],
         cell,
         no_tubes(NODES),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import chains
-from mitogen.geometry.packing import Lattice, pack
+from mitogen.geometry.packing.sites import Lattice, pack
 from mitogen.geometry.point_process import Box, StreamOf, directions, key_of
 from mitogen.geometry.tubes import Tubes, bend
 from mitogen.tissue.packed import NOWHERE, no_tubes

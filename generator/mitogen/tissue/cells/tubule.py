@@ -11,7 +11,8 @@ from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.hashing import chains, mix, open_unit, place
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.packing import FACES, Coordinates, Lattice, columns_of, make_faces, owners_at, pack
+from mitogen.geometry.packing.bodies import columns_of
+from mitogen.geometry.packing.sites import FACES, Coordinates, Lattice, make_faces, owners_at, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import TubeMap, Tubes, cut_tubes
 from mitogen.tissue.canvas import Space, empty_space

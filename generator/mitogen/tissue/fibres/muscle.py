@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import Grid
-from mitogen.geometry.packing import Lattice, pack
+from mitogen.geometry.packing.sites import Lattice, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of, scatter
 from mitogen.geometry.tubes import TubeMap, Tubes, cut_tubes
 from mitogen.tissue.canvas import Space

@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.packing import Lattice, columns_of, owners, owners_at, pack
+from mitogen.geometry.packing.bodies import columns_of
+from mitogen.geometry.packing.sites import Lattice, owners, owners_at, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
 from mitogen.tissue.fibres.rows import Column, Habit, Rows, cut_rows, lay_rows
-from mitogen.tissue.packed import Home, Packed, PackedMap, count_from_first, map_bodies
+from mitogen.tissue.packed import Home, Packed, PackedMap, in_sight, map_bodies
 
 NODES = 9
+REACH = 1.5
+"""How far from its middle line a mitochondrion reaches at most, in units of the distance between columns."""
 REACH_NM = 60.0
 """How far outside mitochondria pixels know of them."""
 _MEASURED = 8
@@ -90,9 +93,11 @@ def bodies_of(rows: Rows, frame: Frame, sight: Box, home: Home, margin_nm: float
     box, packing = frame.around(sight), rows.packing
     column, begin, end = _bodies_in(rows, box)
     line = _lines(rows, frame, column, begin, end)
-    cell, _ = home(line[:, NODES // 2])
-    housed = np.flatnonzero(cell >= 0)
-    column, begin, line, cell = column[housed], begin[housed], line[housed], cell[housed]
+    key = packing.key[column] ^ (begin + rows.first).astype(np.int64).view(np.uint64)
+    seen, number = in_sight(line, key, REACH * rows.spacing_nm, sight)
+    cell, _ = home(line[seen, NODES // 2])
+    seen, number, cell = seen[cell >= 0], number[cell >= 0], cell[cell >= 0]
+    column, begin, line, key = column[seen], begin[seen], line[seen], key[seen]
     nearest = packing.faces[column, 0]
     inner = np.maximum(nearest["below"] - nearest["keep"] - rows.divisions["thinner"][column, begin], 20.0)
     tubes = Tubes(
@@ -102,12 +107,11 @@ def bodies_of(rows: Rows, frame: Frame, sight: Box, home: Home, margin_nm: float
     )
     place = np.full(rows.divisions.shape, -1, np.int32)
     place[column, begin] = np.arange(len(column))
-    key = packing.key[column] ^ (begin + rows.first).astype(np.int64).view(np.uint64)
     droplets = _droplets(rows, frame, sight)
     droplet_cell, _ = home(droplets.nodes[:, 0].astype(np.float64))
     kept = np.flatnonzero(droplet_cell >= 0)
     return RowBodies(
-        tubes, count_from_first(line[:, NODES // 2, 0]), key, cell,
+        tubes, number, key, cell,
         droplets.take(kept), droplet_cell[kept], frame, rows, place, margin_nm,
     )  # fmt: skip
 
@@ -197,11 +201,11 @@ def _bodies_in(rows: Rows, box: Box) -> tuple[NDArray[np.intp], NDArray[np.intp]
     end = divisions["above"][column, begin]
     shift = rows.phase[column]
     # Ends lean: a body may reach a little further than its divisions do on the middle line.
-    spare = 0.5 * np.sqrt(packing.shape[1]) + 600.0
+    spare = REACH * rows.spacing_nm
     kept = (divisions["place"][column, end] - shift > box[0][0] - spare) & (
         divisions["place"][column, begin] - shift < box[1][0] + spare
     )
-    wide = 1.5 * float(np.median(packing.faces["below"][:, 0])) + 400.0
+    wide = REACH * rows.spacing_nm
     for axis in (1, 2):
         middle = packing.centre[column, axis]
         kept &= (middle > box[0][axis] - wide) & (middle < box[1][axis] + wide)

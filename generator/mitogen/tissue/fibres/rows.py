@@ -14,17 +14,8 @@ from numpy.typing import NDArray
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import mix, open_unit, place
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.packing import (
-    FACES,
-    Bodies,
-    Coordinates,
-    Packing,
-    below_faces,
-    make_faces,
-    no_bodies,
-    note,
-    rounded_depth,
-)
+from mitogen.geometry.packing.bodies import Bodies, below_faces, no_bodies, note, rounded_depth
+from mitogen.geometry.packing.sites import FACES, Coordinates, Packing, make_faces
 
 BELL = 2.4495
 """Turns the sum of two uniform numbers less one, or half of one number so less, into one of standard deviation 1."""
@@ -105,6 +96,7 @@ class Rows(NamedTuple):
         phase: (C,) float64 how far each column is shifted along the axis in nm.
         beside: (C, F) int64 the faces beyond which there is a column that is divided, in order, then -1.
         fused: (C, F) bool, at which faces two fibrils are one.
+        spacing_nm: distance between neighbouring columns.
         first: number of the first node.
         divisions: (C, K) see `DIVISION`.
     """
@@ -115,6 +107,7 @@ class Rows(NamedTuple):
     phase: NDArray[np.float64]
     beside: NDArray[np.int64]
     fused: NDArray[np.bool_]
+    spacing_nm: float
     first: int
     divisions: NDArray[np.void]
 
@@ -137,9 +130,10 @@ def lay_rows(
     first = int(np.floor((extent_nm[0] - 3 * shift_nm) / half)) - spare
     nodes = int(np.ceil((extent_nm[1] + 3 * shift_nm) / half)) + spare - first + 1
     columns = len(packing.weight)
+    room = float(packing.spacing_nm[1:].max())
     rows = Rows(
         packing, habit, np.zeros(columns, np.int8), np.zeros(columns), np.full((columns, FACES), -1),
-        np.zeros((columns, FACES), np.bool_), first, np.zeros((columns, nodes), DIVISION),
+        np.zeros((columns, FACES), np.bool_), room, first, np.zeros((columns, nodes), DIVISION),
     )  # fmt: skip
     _lay(rows, shares, shift_nm)
     return rows
