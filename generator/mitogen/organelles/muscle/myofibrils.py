@@ -18,6 +18,8 @@ from mitogen.tissue.fibres.rows import Column, Rows
 
 ROUNDING_NM = 90.0
 """Radius of the rounded edges of fibrils."""
+H_NM, M_NM = 150.0, 45.0
+"""Widths of H zone and M line."""
 TUBULE_NM = 8.0
 """Thickness of the membrane of a T tubule, as it looks."""
 
@@ -103,14 +105,14 @@ def draw_myofibrils(layer: Layer) -> None:
     )  # fmt: skip
     ground, section = params["cells.cytoplasm"], "sarcomeres."
     bands = _Bands(
-        params[section + "length_nm"], params[section + "z_nm"], params[section + "i_nm"], params[section + "h_nm"],
-        params[section + "m_nm"], ground + params[section + "a_darkness"], ground + params[section + "i_darkness"],
+        params[section + "length_nm"], params[section + "z_nm"], params[section + "i_nm"], H_NM,
+        M_NM, ground + params[section + "a_darkness"], ground + params[section + "i_darkness"],
         ground + params[section + "z_darkness"], params[section + "h_lightness"], params[section + "m_darkness"],
         params[section + "filaments"], params[section + "filament_nm"],
     )  # fmt: skip
     seams = _Seams(
         params["fibres.gap_nm"] / 2, params["mitochondria.clearance_nm"],
-        params["t_tubules.share"], params["t_tubules.radius_nm"], params["t_tubules.lumen_density"],
+        params["t_tubules.share"], params["t_tubules.radius_nm"], params["vessels.lumen_density"],
         params["cells.membrane_density"] * 0.85,
     )  # fmt: skip
     _draw_fibrils(

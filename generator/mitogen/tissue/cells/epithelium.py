@@ -122,8 +122,7 @@ def _place_bodies(params: Mapping[str, float], streams: StreamOf, window: Window
     rng = streams("epithelium/frame")
     wide = 1000 * params["epithelium.diameter_um"]
     lattice = Lattice(key_of(streams, "epithelium/cells"), np.full(3, wide), 0.5, 0.15)
-    waves = params["epithelium.wave_nm"]
-    bends = bend_of(rng, 0.5 * wide, 0.02 * wide, 0.02 * wide), bend_of(rng, 1200.0, waves, waves)
+    bends = bend_of(rng, 0.5 * wide, 0.02 * wide, 0.02 * wide), bend_of(rng, 1200.0, 30.0, 30.0)
     frame = Frame(turned(rng, np.arcsin(rng.uniform(-1, 1))), bends)
     origin = np.zeros(3)
     first = LargeCells(frame, pack(lattice, (origin - 1, origin + 1)))

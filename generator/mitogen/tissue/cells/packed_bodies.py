@@ -104,7 +104,7 @@ def _lattice(params: Mapping[str, float], key: np.uint64) -> Lattice:
     """The lattice of their sites."""
     wide, stretch = 2 * params["mitochondria.radius_nm"] + params["packing.spacing_nm"], params["packing.stretch"]
     thin = wide * stretch ** (-1 / 3)
-    return Lattice(key, np.array([thin * stretch, thin, thin]), 0.75, params["packing.spread"])
+    return Lattice(key, np.array([thin * stretch, thin, thin]), 0.75, 0.45)
 
 
 def _pack(params: Mapping[str, float], lattice: Lattice, box: Box, tight: float) -> Packing:
@@ -125,7 +125,7 @@ _CLOSEST_NM = 8.0
 """Half the gap between mitochondria that are packed as tightly as they can be."""
 _READ = (
     "mitochondria.radius_nm", "mitochondria.volume_fraction", "packing.spacing_nm", "packing.stretch",
-    "packing.spread", "packing.rounding", "packing.thinning",
+    "packing.rounding", "packing.thinning",
 )  # fmt: skip
 """What the share of mitochondria depends on."""
 

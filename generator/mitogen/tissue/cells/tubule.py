@@ -25,6 +25,8 @@ from mitogen.tissue.packed import NOWHERE
 from mitogen.tissue.trunks import Trunks
 
 NODES = 7
+SHEETS = 2.5
+"""How much wider than the distance between infoldings the sheets of cytoplasm between them are."""
 PITCH_NM = 2.6
 """Distance of neighbouring microvilli of a brush border, in units of their radius."""
 
@@ -121,9 +123,7 @@ def place_tubule(params: Mapping[str, float], streams: StreamOf, window: Window)
     )  # fmt: skip
     low, high = np.minimum(window.points[0], window.bodies[0]), np.maximum(window.points[1], window.bodies[1])
     apart = params["tubule.fold_nm"]
-    lattice = Lattice(
-        key_of(streams, "tubule/columns"), np.array([0.0, apart, params["tubule.sheets"] * apart]), 0.6, 0.3
-    )
+    lattice = Lattice(key_of(streams, "tubule/columns"), np.array([0.0, apart, SHEETS * apart]), 0.6, 0.3)
     packing = pack(lattice, frame.around((low, high)))
     habit = _habit(params)
     box = frame.around(window.sight)

@@ -21,6 +21,8 @@ from mitogen.tissue.packed import NOWHERE
 from mitogen.tissue.trunks import Trunks
 
 NODES = 7
+ROUNDING_NM = 1500.0
+"""Radius of the edges of muscle fibres, at most."""
 POLE_NM = 150.0
 """Thickness of the sarcoplasm around a nucleus."""
 
@@ -84,7 +86,7 @@ def place_muscle(params: Mapping[str, float], streams: StreamOf, window: Window)
     )
     wide = 1000 * params["fibres.diameter_um"]
     lattice = Lattice(key_of(streams, "fibres/cells"), np.array([0.0, wide, 0.87 * wide]), 0.7, 0.3)
-    packing = pack(lattice, around, params["fibres.endomysium_nm"] / 2, 0.15 * wide)
+    packing = pack(lattice, around, params["fibres.endomysium_nm"] / 2, min(0.15 * wide, ROUNDING_NM))
     fibres = LargeCells(frame, packing)
     vessels = place_vessels(params, streams, frame, window.sight)
     myonuclei = _myonuclei(params, streams, frame, fibres, window.sight)

@@ -119,9 +119,7 @@ def bodies_of(rows: Rows, frame: Frame, sight: Box, home: Home, margin_nm: float
 def lattice_of(params: Mapping[str, float], key: np.uint64) -> Lattice:
     """The lattice of columns: nearly hexagonal."""
     spacing = params["fibres.spacing_nm"]
-    return Lattice(
-        key, np.array([0.0, 1.075 * spacing, 0.93 * spacing]), params["fibres.jitter"], params["fibres.spread"]
-    )
+    return Lattice(key, np.array([0.0, 1.075 * spacing, 0.93 * spacing]), 0.75, 0.6)
 
 
 def habit_of(params: Mapping[str, float]) -> Habit:
@@ -151,7 +149,7 @@ def habit_of(params: Mapping[str, float]) -> Habit:
 _READ = (
     "sarcomeres.length_nm", "packing.length_nm", "packing.jitter_nm", "packing.gap_nm", "mitochondria.clearance_nm",
     "packing.rounding", "packing.thinning", "packing.vacancy", "packing.droplets", "packing.droplet_nm",
-    "packing.paired", "packing.notch_nm", "fibres.spacing_nm", "fibres.jitter", "fibres.spread", "fibres.sarcoplasm",
+    "packing.paired", "packing.notch_nm", "fibres.spacing_nm", "fibres.sarcoplasm",
     "mitochondria.volume_fraction",
 )  # fmt: skip
 """What the share of mitochondria depends on."""
@@ -223,7 +221,7 @@ def _lines(
     places[:, :, 0] = first[:, None] + (last - first)[:, None] * np.linspace(0, 1, NODES)[None]
     places[:, :, 1:] = rows.packing.centre[column, None, 1:]
     # Bends are slow: every other node tells where the one between lies.
-    known = frame.back(places[:, ::2].reshape(-1, 3)).reshape(len(column), -1, 3)
+    known = frame.back(places[:, ::2].reshape(-1, 3)).reshape(len(column), NODES // 2 + 1, 3)
     line = np.empty_like(places)
     line[:, ::2] = known
     line[:, 1::2] = (known[:, 1:] + known[:, :-1]) / 2
