@@ -214,6 +214,90 @@ def standing(v: View) -> float:
     return over(apart[v.at(Compartment.SYNAPSE)], np.max)
 
 
+# --- of tissue other than brain
+
+
+def bands(v: View) -> float:
+    """How often the stain of fibrils changes between dark and pale, along rows and columns."""
+    dark = v.section.density > np.median(v.stain(Compartment.MYOFIBRIL))
+    return float(np.mean(dark[1:] != dark[:-1]) + np.mean(dark[:, 1:] != dark[:, :-1]))
+
+
+def pale(v: View) -> float:
+    """Share of the cytoplasm that is hardly stained: lumens of tubules."""
+    return over(v.stain(Compartment.CYTOPLASM) < 0.06)
+
+
+def longest(v: View) -> float:
+    """Mean length of the middle lines of packed mitochondria in nm."""
+    return float(np.median(lengths(v.tubes.nodes[v.mitochondria].astype(float))))
+
+
+def misplaced(v: View) -> float:
+    """How unequal they are in length."""
+    return float(np.std(lengths(v.tubes.nodes[v.mitochondria].astype(float))))
+
+
+def apart(v: View) -> float:
+    """Share of what lies outside mitochondria."""
+    return 1 - cover(v)
+
+
+def solid(v: View) -> float:
+    return over(4 * np.pi * r.area / r.perimeter**2 for r in v.profiles if r.area > 200)
+
+
+def lean(v: View) -> float:
+    """How much the lines across fibres lean over."""
+    axes = v.scene.layout.packed.frame.axes
+    return float(abs(axes[0] @ axes[1]))
+
+
+def between(v: View) -> float:
+    """Distance of each profile from the nearest other one in nm, median."""
+    label = v.section.label
+    found = []
+    for r in v.profiles:
+        others = (label > 0) & (label != r.label)
+        if others.any():
+            found.append(distance_transform_edt(~others)[label == r.label].min() * v.grid.pixel_nm)
+    return over(found, np.median)
+
+
+def packed_count(v: View) -> float:
+    return float(len(v.profiles))
+
+
+def wrapped_close(v: View) -> float:
+    """Share of the reticulum within 60 nm of a mitochondrion."""
+    away = distance_transform_edt(v.section.label == 0) * v.grid.pixel_nm
+    return over(away[v.at(Compartment.RETICULUM)] < 60)
+
+
+def endothelium(v: View) -> float:
+    """Share of the cytoplasm that belongs to the walls of vessels."""
+    space, _ = v.scene.layout.cut(v.grid, 0.0)
+    return float(np.mean(v.scene.layout.cells.types[space.owner] == CellType.ENDOTHELIUM))
+
+
+def debris(v: View) -> float:
+    space, _ = v.scene.layout.cut(v.grid, 0.0)
+    return float(np.mean(v.scene.layout.cells.types[space.owner] == CellType.BLEB))
+
+
+def membranes(v: View) -> float:
+    """Length of plasma membranes, from the pixels on either side of which there is another cell."""
+    space, _ = v.scene.layout.cut(v.grid, 0.0)
+    owner = space.owner
+    return float(np.mean(owner[1:] != owner[:-1]) + np.mean(owner[:, 1:] != owner[:, :-1]))
+
+
+def roundness(v: View) -> float:
+    """How little the radius of nuclei changes along them."""
+    radii = v.scene.layout.trunks.tubes.radii
+    return float(-np.mean(radii.std(axis=1) / radii.mean(axis=1)))
+
+
 # --- of pictures
 
 

@@ -63,3 +63,46 @@ INNER = MULTIVESICULAR | {"section.pixel_nm": 5, "multivesicular.radius_nm": 300
 WHORLS = BODIES | {"multilamellar.density_per_um3": 5}
 DROPLETS = BODIES | {"lipid.density_per_um3": 4}
 ENDOSOMES = BODIES | {"endosomes.density_per_um3": 5, "endosomes.radius_nm": 130}
+
+FIBRES = {
+    "tissue.arrangement": 1, "section.pixel_nm": 25, "fibres.tilt_deg": 0, "fibres.diameter_um": 100,
+    "vessels.per_1000_um2": 0, "fibres.nuclei_per_1000_um3": 0, "t_tubules.share": 0, "packing.droplets": 0,
+    "sarcoplasmic_reticulum.occupancy": 0, "glycogen.occupancy": 0, "fibres.sarcoplasm": 0,
+}  # fmt: skip
+FIBRILS = FIBRES | {
+    "fibres.wave_nm": 0, "sarcomeres.filaments": 0, "sarcomeres.shear": 0, "sarcomeres.jitter_nm": 0,
+    "sarcomeres.z_darkness": 0.8, "fibres.fused": 0,
+}  # fmt: skip
+NO_LINES = {"sarcomeres.z_darkness": 0.27, "sarcomeres.i_darkness": 0.27, "sarcomeres.a_darkness": 0.27}
+SEAMS = FIBRILS | {"section.pixel_nm": 15, "fibres.gap_nm": 150, "fibres.spacing_nm": 500}
+ROWS_OF_MITOS = FIBRES | {
+    "mitochondria.volume_fraction": 0.7, "fibres.wave_nm": 0, "packing.vacancy": 0, "packing.thinning": 0,
+    "packing.notch_nm": 0, "mitochondria.roughness": 0,
+}  # fmt: skip
+BORDERS = FIBRILS | {"section.pixel_nm": 60, "fibres.diameter_um": 6}
+VESSELS = FIBRES | {"section.pixel_nm": 100, "vessels.per_1000_um2": 5}
+MATRIX = FIBRES | {
+    "section.pixel_nm": 20, "fibres.diameter_um": 4, "fibres.endomysium_nm": 3000, "connective.collagen": 0,
+    "connective.unevenness": 0,
+}  # fmt: skip
+CULTURE = {
+    "tissue.arrangement": 2, "section.pixel_nm": 60, "loose.debris_per_um3": 0, "microvilli.per_um2": 0,
+    "loose.ruffle_nm": 30,
+}  # fmt: skip
+EPITHELIUM = {
+    "tissue.arrangement": 3, "section.pixel_nm": 80, "vessels.per_1000_um2": 0, "epithelium.lumens_per_1000_um3": 0,
+    "microvilli.per_um2": 0, "rosettes.share": 0, "nuclei.nucleolus": 0,
+}  # fmt: skip
+PACKED = EPITHELIUM | {
+    "section.pixel_nm": 20, "epithelium.packed": 1, "mitochondria.radius_nm": 250, "mitochondria.volume_fraction": 0.3,
+    "packing.thinning": 0, "reticulum.wraps": 0, "reticulum.rough_share": 0,
+}  # fmt: skip
+ISLET = EPITHELIUM | {"epithelium.cells": 2, "section.pixel_nm": 20, "mitochondria.gap_nm": 0}
+ACINI = EPITHELIUM | {"epithelium.cells": 1, "section.pixel_nm": 40, "reticulum.cisternae_share": 0}
+KIDNEY = {
+    "tissue.arrangement": 4,
+    "section.pixel_nm": 40,
+    "tubule.brush_border": 0,
+    "mitochondria.volume_fraction": 0.3,
+}
+BRUSH = KIDNEY | {"tubule.height_um": 2, "tubule.folds": 0}

@@ -4,10 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from mitogen.geometry.gaussian import smooth
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.jit import compiled
-from mitogen.geometry.random_fields import Waves
+from mitogen.geometry.random_fields import Waves, smooth
 
 
 def haze(field: Waves, grid: Grid, z_nm: float, strength: float) -> FloatArray:

@@ -1,6 +1,7 @@
 """Random numbers from a hash of a place: what is at one spot needs neither a list nor an order."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mitogen.geometry.jit import compiled
 
@@ -36,3 +37,15 @@ def unit(state: np.uint64) -> np.float32:
 def open_unit(state: np.uint64) -> float:
     """A number in (0, 1), both ends excluded, from the upper 52 bits of a hash."""
     return (float(state >> np.uint64(12)) + 0.5) * 2.0**-52
+
+
+@compiled
+def chains(key: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
+    """Numbers (N, count) in 0-1 from N keys: those of a key depend on nothing else, and the first of them stay."""
+    out = np.empty((key.size, count))
+    for n in range(key.size):
+        state = key[n]
+        for column in range(count):
+            state = mix(state)
+            out[n, column] = open_unit(state)
+    return out

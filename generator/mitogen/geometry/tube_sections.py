@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.jit import compiled, inlined
-from mitogen.geometry.ranking import NearestTwo, compare, forget, nobody
 from mitogen.geometry.tubes import FAR_NM, TubeMap, Tubes
+from mitogen.geometry.voronoi.ranking import NearestTwo, compare, forget, nobody
 
 TILE = 16
 """Edge of a tile in pixels."""

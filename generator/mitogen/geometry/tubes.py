@@ -37,6 +37,21 @@ class Tubes:
         """The tubes with these indices."""
         return Tubes(self.nodes[which], self.radii[which], self.side[which])
 
+    def join(self, others: "Tubes") -> "Tubes":
+        """These tubes and others that have as many nodes."""
+        return Tubes(
+            np.concatenate([self.nodes, others.nodes]), np.concatenate([self.radii, others.radii]),
+            np.concatenate([self.side, others.side]),
+        )  # fmt: skip
+
+    def distance_from(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distance (N,) of points (N, 3) from the nearest surface in nm, negative inside; large if there is none."""
+        return _distances(self.nodes, self.radii, points_nm.astype(np.float64))[0]
+
+    def normal_at(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Unit vectors (N, 3) from the middle of the nearest tube to points (N, 3)."""
+        return _distances(self.nodes, self.radii, points_nm.astype(np.float64))[1]
+
     def reaching(self, box_nm: tuple[NDArray[np.float64], NDArray[np.float64]]) -> NDArray[np.bool_]:
         """Which tubes (T,) may reach into a box; a few that just miss it are among them."""
         low, high = box_nm
@@ -119,3 +134,33 @@ def arc(
         forward, sideways = radius * np.sin(angle), radius * (1 - np.cos(angle)) / norm
         for k in range(3):
             line[node, k] = centre[k] + forward * direction[k] + sideways * (turn[k] - along * direction[k])
+
+
+@compiled
+def _distances(
+    nodes: FloatArray, radii: FloatArray, points: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance (N,) from the nearest surface, and unit vectors (N, 3) away from the middle of its tube."""
+    distance, away = np.full(len(points), 1e6), np.zeros((len(points), 3))
+    step, offset = np.empty(3), np.empty(3)
+    for p in range(len(points)):
+        for tube in range(len(nodes)):
+            for n in range(nodes.shape[1] - 1):
+                squared = along = 0.0
+                for k in range(3):
+                    step[k] = nodes[tube, n + 1, k] - nodes[tube, n, k]
+                    offset[k] = points[p, k] - nodes[tube, n, k]
+                    squared += step[k] * step[k]
+                    along += step[k] * offset[k]
+                t = min(max(along / squared, 0.0), 1.0) if squared > 0 else 0.0
+                length = 0.0
+                for k in range(3):
+                    offset[k] -= t * step[k]
+                    length += offset[k] * offset[k]
+                length = np.sqrt(length)
+                own = length - (radii[tube, n] + t * (radii[tube, n + 1] - radii[tube, n]))
+                if own < distance[p]:
+                    distance[p] = own
+                    for k in range(3):
+                        away[p, k] = offset[k] / max(length, 1e-9)
+    return distance, away

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mitogen.geometry.gaussian import smooth
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
+from mitogen.geometry.random_fields import smooth
 
 
 def focus(image: FloatArray, blur_px: float) -> FloatArray:

@@ -88,9 +88,11 @@ class RoundBody:
 
     Attributes:
         roughness: irregularity of the outline, relative to the radius.
+        content: what cells must hold to have them, see `cell_types.HOLDS`; all cells have them if it is left out.
     """
 
     roughness: float = 0.05
+    content: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,8 @@ class Inclusions:
             the same one in every window that shows it; numbers are not consecutive.
         host: (T,) int32 cell that holds each.
         looks: (T, 8) float64 numbers in 0-1.
+        scattered: how many of the tubes, the first ones, have the outline of what they are; the others run through the
+            middle of packed mitochondria, whose outlines the layout knows.
     """
 
     tubes: Tubes
@@ -111,6 +115,7 @@ class Inclusions:
     instance: NDArray[np.int32]
     host: NDArray[np.int32]
     looks: NDArray[np.float64]
+    scattered: int
 
 
 class Seen(NamedTuple):

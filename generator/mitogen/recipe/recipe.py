@@ -174,7 +174,7 @@ def parse_recipe(text: str, scenes: Scenes = SCENES, where: str = "recipe") -> R
 
 def preset_names() -> list[str]:
     """List the presets that come with mitogen."""
-    return sorted(item.name.removesuffix(".toml") for item in PRESETS.iterdir() if item.name.endswith(".toml"))
+    return sorted(_presets())
 
 
 def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
@@ -202,11 +202,18 @@ def _check_scene(name: str, scenes: Scenes, where: str = "") -> None:
         raise RecipeError(f"{where}scene {name!r}: unknown{hint}; there is: {', '.join(scenes)}")
 
 
+def _presets() -> dict[str, Traversable]:
+    """The files of all presets by their names; those of single tissues lie in a folder of their own."""
+    files = [item for folder in (PRESETS, PRESETS / "tissues") for item in folder.iterdir()]
+    return {item.name.removesuffix(".toml"): item for item in files if item.name.endswith(".toml")}
+
+
 def _preset(name: str) -> Traversable:
-    names = preset_names()
-    if name not in names:
+    presets = _presets()
+    if name not in presets:
+        names = sorted(presets)
         raise RecipeError(f"preset {name}: unknown{did_you_mean(name, names)}; there is: {', '.join(names)}")
-    return PRESETS / f"{name}.toml"
+    return presets[name]
 
 
 def _read(start: Recipe, source: Traversable | Path, seen: tuple[str, ...]) -> Recipe:
@@ -223,7 +230,7 @@ def _read(start: Recipe, source: Traversable | Path, seen: tuple[str, ...]) -> R
 
 
 def _is_preset(path: Path) -> bool:
-    return path.parent == PRESETS
+    return PRESETS in path.parents
 
 
 def _toml(text: str, where: str) -> dict[str, object]:

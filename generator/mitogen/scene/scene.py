@@ -7,16 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import Grid
+from mitogen.geometry.hashing import chains
 from mitogen.geometry.point_process import Box, StreamOf
 from mitogen.geometry.random_fields import Waves
 from mitogen.geometry.tubes import Tubes
 from mitogen.organelles.fields import OnDemand, fields_of, keys_of
-from mitogen.organelles.organelle import Inclusions, Sites
-from mitogen.organelles.table import ORGANELLES
+from mitogen.organelles.organelle import MITOCHONDRION, Inclusions, Sites
+from mitogen.organelles.round_bodies.lipid import LIPID
+from mitogen.organelles.table import ORGANELLES, ROUND_BODIES
 from mitogen.scene.inclusions import FIELDS
 from mitogen.scene.placement import Found, find_bodies
 from mitogen.tissue.arrangements import arrangement_of
-from mitogen.tissue.layout import NOWHERE, Layout, Window
+from mitogen.tissue.layout import Layout, Window
+from mitogen.tissue.packed import NOWHERE, Packed
 
 VISIBLE_NM = 200.0
 """An inclusion that stays further than this from the grid is not seen, nor does it bend a membrane that is."""
@@ -43,7 +46,9 @@ class Scene:
 
 def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     """Build the scene around a grid from an image's params and streams."""
-    found = find_bodies(params, streams, grid.box(VISIBLE_NM))
+    arrangement = arrangement_of(params)
+    offered = {**params, "mitochondria.volume_fraction": 0.0} if arrangement.packs(params) else params
+    found = find_bodies(offered, streams, grid.box(VISIBLE_NM))
     sites = {o.name: o.sites.scatter(params, streams, grid) for o in ORGANELLES if o.sites}
     # A site that can be seen may have its centre in a trunk that cannot.
     sight = grid.box(max([VISIBLE_NM, *(o.sites.reach_nm(params) for o in ORGANELLES if o.sites)]))
@@ -52,7 +57,7 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
         bodies=_around_tubes(found.tubes, sight),
         points=_around_points([found.centre, *(some.centre for some in sites.values())], grid.box(0.0)),
     )
-    layout = arrangement_of(params).place(params, streams, window)
+    layout = arrangement.place(params, streams, window)
     lengths = {name: length for o in ORGANELLES for name, length in o.fields.items()}
     return Scene(
         layout,
@@ -66,9 +71,35 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
 def _admit(found: Found, layout: Layout) -> Inclusions:
     """Find the cell of every body; one that may not lie where it is goes, with all its branches."""
     host = layout.hosts(found.tubes, found.centre[found.body])
+    for species, organelle in enumerate(ROUND_BODIES):
+        if organelle.body and organelle.body.content:
+            own = np.flatnonzero((found.species[found.body] == species) & (host != NOWHERE))
+            host[own[~layout.holding(organelle.body.content)[host[own]]]] = NOWHERE
     at = np.flatnonzero(~np.isin(found.body, found.body[host == NOWHERE]))
     body = found.body[at]
-    return Inclusions(found.tubes.take(at), found.species[body], found.number[body], host[at], found.looks[body])
+    scattered = Inclusions(
+        found.tubes.take(at), found.species[body], found.number[body], host[at], found.looks[body], len(at)
+    )
+    return scattered if layout.packed is None else _join(scattered, layout.packed)
+
+
+def _join(scattered: Inclusions, packed: Packed) -> Inclusions:
+    """Put lipid droplets of packed mitochondria to what is scattered, and the mitochondria after them."""
+    count, droplets = len(packed.tubes), len(packed.droplets)
+    parts = scattered.tubes, packed.droplets, packed.tubes
+    nodes, radii, side = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("nodes", "radii", "side")
+    )
+    species = np.r_[np.full(droplets, ROUND_BODIES.index(LIPID)), np.full(count, MITOCHONDRION)].astype(np.int8)
+    keys = np.concatenate([packed.droplets.nodes[:, 0, 0].astype(np.float64).view(np.uint64), packed.key])
+    return Inclusions(
+        Tubes(nodes, radii, side),
+        np.concatenate([scattered.species, species]),
+        np.concatenate([scattered.instance, np.zeros(droplets, np.int32), packed.number]),
+        np.concatenate([scattered.host, packed.droplet_cell, packed.cell]),
+        np.concatenate([scattered.looks, chains(keys, 8)]),
+        scattered.scattered + droplets,
+    )
 
 
 def _house(sites: Sites, layout: Layout, name: str, smallest_nm: float) -> Sites:

@@ -63,7 +63,7 @@ def lay_out(
     """Cut cells and inclusions, and bend the membranes around the latter; nothing is drawn yet. Arguments as `cut`."""
     space, trunk_map = scene.layout.cut(grid, z_nm)
     canvas = blank_canvas(grid, z_nm, space, compartments)
-    canvas, inclusions = lay_inclusions(canvas, scene.inclusions, params, scene.fields)
+    canvas, inclusions = lay_inclusions(canvas, scene.inclusions, params, scene.fields, scene.layout, trunk_map)
     return Layer(canvas, params, streams, scene.layout, trunk_map, inclusions)
 
 

@@ -3,10 +3,16 @@
 from collections.abc import Mapping
 
 from mitogen.recipe.tissue_knobs import KNOBS
+from mitogen.tissue.cells.epithelium import EPITHELIUM
+from mitogen.tissue.cells.loose import LOOSE_CELLS
+from mitogen.tissue.cells.tubule import TUBULE
+from mitogen.tissue.fibres.muscle import MUSCLE
 from mitogen.tissue.layout import Arrangement
 from mitogen.tissue.neuropil import NEUROPIL
 
-ARRANGEMENTS: Mapping[str, Arrangement] = {arrangement.name: arrangement for arrangement in (NEUROPIL,)}
+ARRANGEMENTS: Mapping[str, Arrangement] = {
+    arrangement.name: arrangement for arrangement in (NEUROPIL, MUSCLE, LOOSE_CELLS, EPITHELIUM, TUBULE)
+}
 """By their names in the knob."""
 
 

@@ -21,6 +21,16 @@ class CellType(IntEnum):
     SOMA = 7
     OUTSIDE = 8
     """No cell: resin or a lumen."""
+    MUSCLE = 9
+    ENDOTHELIUM = 10
+    CONNECTIVE = 11
+    """No cell: the matrix of connective tissue."""
+    CULTURED = 12
+    BLEB = 13
+    HEPATOCYTE = 14
+    ACINAR = 15
+    ISLET = 16
+    TUBULE = 17
 
 
 HOLDS: Mapping[CellType, frozenset[str]] = {
@@ -39,6 +49,25 @@ HOLDS: Mapping[CellType, frozenset[str]] = {
     CellType.MYELINATED: frozenset({"cytoplasm", "microtubules", "filaments"}),
     CellType.SOMA: frozenset({"cytoplasm", "stacked_cisternae", "tubules", "golgi", "ribosomes"}),
     CellType.OUTSIDE: frozenset(),
+    CellType.MUSCLE: frozenset(
+        {"cytoplasm", "myofibrils", "sarcoplasmic_reticulum", "tubules", "glycogen", "basal_lamina"}
+    ),
+    CellType.ENDOTHELIUM: frozenset({"cytoplasm", "loose_vesicles", "ribosomes", "tubules", "basal_lamina"}),
+    CellType.CONNECTIVE: frozenset({"collagen"}),
+    CellType.CULTURED: frozenset(
+        {"cytoplasm", "microtubules", "cisternae", "tubules", "golgi", "ribosomes", "loose_vesicles", "dense_cores"}
+    ),
+    CellType.HEPATOCYTE: frozenset(
+        {"cytoplasm", "wrapping_cisternae", "tubules", "golgi", "rosettes", "ribosomes", "loose_vesicles"}
+    ),
+    CellType.ACINAR: frozenset({"cytoplasm", "stacked_cisternae", "golgi", "ribosomes", "zymogen", "basal_lamina"}),
+    CellType.ISLET: frozenset(
+        {"cytoplasm", "cisternae", "tubules", "golgi", "ribosomes", "insulin", "microtubules", "basal_lamina"}
+    ),
+    CellType.TUBULE: frozenset(
+        {"cytoplasm", "cisternae", "tubules", "golgi", "ribosomes", "loose_vesicles", "basal_lamina"}
+    ),
+    CellType.BLEB: frozenset({"cytoplasm", "ribosomes"}),
 }
 """What organelles find in a cell of each type. Without cytoplasm it is no cell, and has no membrane."""
 

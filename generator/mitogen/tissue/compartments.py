@@ -32,6 +32,8 @@ class Compartment(IntEnum):
     FILAMENT = 20
     RIBOSOME = 21
     GLYCOGEN = 22
+    MYOFIBRIL = 23
+    GRANULE = 24
 
 
 def class_names() -> dict[int, str]:

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.point_process import Box, StreamOf, directions, scatter
 from mitogen.geometry.random_fields import STRIDE, Waves, random_waves
-from mitogen.geometry.voronoi import Diagram, Sites, Warped, holders, nearest_two
+from mitogen.geometry.voronoi.diagram import Diagram, Sites, Warped, holders, nearest_two
 from mitogen.tissue.canvas import Space, empty_space
 
 

@@ -13,10 +13,8 @@ from mitogen.geometry.point_process import Box, StreamOf
 from mitogen.geometry.tubes import TubeMap, Tubes
 from mitogen.tissue.canvas import Space
 from mitogen.tissue.cell_types import types_holding
+from mitogen.tissue.packed import Packed
 from mitogen.tissue.trunks import Trunks
-
-NOWHERE = -1
-"""Stands for the cell of an inclusion that may not lie where it is."""
 
 
 class Cells(NamedTuple):
@@ -59,6 +57,11 @@ class Layout(ABC):
     cells: Cells
     trunks: Trunks
 
+    @property
+    def packed(self) -> Packed | None:
+        """The mitochondria that the arrangement lays out itself, None where they are placed at random."""
+        return None
+
     def holding(self, content: str) -> NDArray[np.bool_]:
         """Which cells (C,) hold something; see `cell_types.HOLDS`."""
         return types_holding(content)[self.cells.types]
@@ -84,6 +87,11 @@ class Layout(ABC):
         """Cut the cells with the section at `z_nm`: which is where, and what the section shows of the trunks."""
 
 
+def _never(params: Mapping[str, float]) -> bool:
+    """Most arrangements leave mitochondria to chance."""
+    return False
+
+
 @dataclass(frozen=True)
 class Arrangement:
     """A way in which cells fill space.
@@ -91,7 +99,10 @@ class Arrangement:
     Attributes:
         name: what recipes call it.
         place: builds the layout around a window from the image's params and streams.
+        packs: whether it lays out the mitochondria of an image itself, as `Layout.packed`; none are placed at random
+            then.
     """
 
     name: str
     place: Callable[[Mapping[str, float], StreamOf, Window], Layout]
+    packs: Callable[[Mapping[str, float]], bool] = _never

@@ -16,7 +16,8 @@ from mitogen.tissue.bending import push
 from mitogen.tissue.canvas import Space
 from mitogen.tissue.cell_types import CellType
 from mitogen.tissue.crowd import Crowd, crowd_at, cut_crowd, place_crowd
-from mitogen.tissue.layout import NOWHERE, Arrangement, Cells, Layout, Window
+from mitogen.tissue.layout import Arrangement, Cells, Layout, Window
+from mitogen.tissue.packed import NOWHERE
 from mitogen.tissue.trunks import Trunks, place_trunks
 
 SHARES = {

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from mitogen.geometry.gaussian import smooth
-from mitogen.geometry.random_fields import grain
+from mitogen.geometry.random_fields import grain, smooth
 
 
 @pytest.mark.parametrize("shape", [(40, 57), (3, 200), (1, 1), (5, 4)])

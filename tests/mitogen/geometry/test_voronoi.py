@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mitogen.geometry.random_fields import STRIDE
-from mitogen.geometry.voronoi import TILES, Diagram, Sites, Warped, holders, nearest_two
+from mitogen.geometry.voronoi.diagram import TILES, Diagram, Sites, Warped, holders, nearest_two
 
 PIXEL_NM = 5.0
 

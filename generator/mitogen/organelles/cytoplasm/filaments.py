@@ -68,8 +68,8 @@ def neurofilaments(params: Mapping[str, float]) -> Fibre:
 
 def draw_filaments(layer: Layer) -> None:
     """Draw microtubules, and neurofilaments in bundles; both wander together."""
-    _draw_fibres(layer, microtubules(layer.params), layer.holding("microtubules"), layer.keys["microtubules"])
-    _draw_fibres(layer, neurofilaments(layer.params), layer.holding("filaments"), layer.keys["filaments"])
+    draw_fibres(layer, microtubules(layer.params), layer.holding("microtubules"), layer.keys["microtubules"])
+    draw_fibres(layer, neurofilaments(layer.params), layer.holding("filaments"), layer.keys["filaments"])
 
 
 class _Bundles(NamedTuple):
@@ -90,7 +90,7 @@ class _Bundles(NamedTuple):
     upwards: FloatArray
 
 
-def _draw_fibres(layer: Layer, fibre: Fibre, holds: NDArray[np.bool_], key: int) -> None:
+def draw_fibres(layer: Layer, fibre: Fibre, holds: NDArray[np.bool_], key: int) -> None:
     """Draw parallel filaments in some cells; different keys give independent ones."""
     if fibre.occupancy <= 0 or not holds.any():
         return

@@ -28,8 +28,6 @@ PRIORITY, STATE = 8, 15
 CONSTRICTED, NECK_PLACE, NECK, BRANCHED, SWELLING, ROOT, AROUND, LEAN = range(16, 24)
 """Which of the numbers decide necks, branches and swelling."""
 PERIOD, FINE = 1024, 16
-LONGEST_NM = 5000.0
-"""No mitochondrion is longer than this."""
 ACCEPTED = 0.45
 """Of the volume that mitochondria deny each other, the part that counts where few of them overlap."""
 
@@ -43,7 +41,7 @@ def candidates_per_um3(params: Mapping[str, float]) -> float:
     radius, spread = params["mitochondria.radius_nm"], params["mitochondria.radius_spread"]
     # Means over the scatter of radii, which is log-normal.
     cube, square = np.exp(4.5 * spread**2), np.exp(2 * spread**2)
-    length = min(2 * radius * (params["mitochondria.aspect"] - 1), LONGEST_NM)
+    length = min(2 * radius * (params["mitochondria.aspect"] - 1), params["mitochondria.longest_nm"])
     volume = np.pi * radius**3 * cube * 4 / 3 + np.pi * radius**2 * length * cube
     width = max(2 * radius + params["mitochondria.gap_nm"], radius)
     denied = (4 / 3 * width**3 + 2 * width**2 * length) * np.pi * cube + np.pi / 2 * width * length**2 * square
@@ -65,6 +63,8 @@ class Sizes(NamedTuple):
     neck: float
     narrowest: float
     branching: float
+    longest_nm: float
+    winding: float
     quantiles: NDArray[np.float64]
     noise: NDArray[np.float64]
 
@@ -83,6 +83,8 @@ def sizes_of(params: Mapping[str, float]) -> Sizes:
         # Wide enough to outlast the roughness of the outline.
         narrowest=float(min(2.5 * params["mitochondria.roughness"] + 0.1, 1.0)),
         branching=params["mitochondria.branching"],
+        longest_nm=params["mitochondria.longest_nm"],
+        winding=params["mitochondria.winding"],
         quantiles=normal_table(),
         noise=_noise_table(),
     )
@@ -95,7 +97,7 @@ def largest_nm(params: Mapping[str, float], quantile: float) -> float:
     widest = (
         radius * (1 + params["mitochondria.unevenness"]) * (1.4 if params["mitochondria.swollen_share"] > 0 else 1.0)
     )
-    return float(min(length, LONGEST_NM) / 2 + widest)
+    return float(min(length, params["mitochondria.longest_nm"]) / 2 + widest)
 
 
 @compiled
@@ -116,8 +118,8 @@ def extent_of_mitochondrion(u: NDArray[np.float64], sizes: Sizes) -> tuple[float
     r = sizes.radius_nm * np.exp(sizes.radius_spread * _normal(u[RADIUS], sizes))
     length = 2 * r * (sizes.aspect - 1) * relative_length(u[LENGTH])
     if u[STATE] < sizes.swollen_share:
-        return min(0.5 * length, LONGEST_NM), (1.1 + 0.3 * u[SWELLING]) * r
-    return min(length, LONGEST_NM), r
+        return min(0.5 * length, sizes.longest_nm), (1.1 + 0.3 * u[SWELLING]) * r
+    return min(length, sizes.longest_nm), r
 
 
 @compiled
@@ -145,6 +147,9 @@ def shape_mitochondrion(
     point_on_sphere(u[TURN], u[TURN + 1], turn)
     bent = sizes.bend_rad * normal_at(u[BEND], sizes.quantiles) * min(length / (6 * r), 1.0)
     arc(centre, direction, turn, length, bent, line)
+    _across(direction, turn, side[0])
+    if sizes.winding > 0:
+        _wind(line, length, sizes.winding, u, side[0])
     # On a node, so that the neck is as narrow as it should be.
     constricted = u[CONSTRICTED] < sizes.constricted_share and length / r > 3
     neck_node = np.round((NODES - 1) * (0.35 + 0.3 * u[NECK_PLACE]))
@@ -162,12 +167,24 @@ def shape_mitochondrion(
         radii[0, node] = radius
         for k in range(3):
             nodes[0, node, k] = line[node, k]
-    _across(direction, turn, side[0])
     # Not those with a neck, which lies where branches start.
     if u[BRANCHED] < sizes.branching and length > 4 * r and thinnest > 0.5 * r:
         _grow_branch(u, length, nodes, radii, side)
         return 2
     return 1
+
+
+@compiled
+def _wind(
+    line: NDArray[np.float64], length: float, winding: float, u: NDArray[np.float64], side: FloatArray
+) -> None:  # fmt: skip
+    """Let a line (S, 3) wind to both sides along `side`; its ends stay, and so does how far it reaches."""
+    waves, start = 0.8 + 1.2 * u[23], 2 * np.pi * u[22]
+    for node in range(len(line)):
+        t = 2 * node / (len(line) - 1) - 1
+        aside = 0.25 * winding * length * (1 - t * t) * np.sin(np.pi * waves * t + start)
+        for k in range(3):
+            line[node, k] += aside * side[k]
 
 
 @compiled

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.random_fields import weights
-from mitogen.geometry.ranking import NearestTwo, compare, forget, nobody
+from mitogen.geometry.voronoi.ranking import NearestTwo, compare, forget, nobody
 
 TILES = (256, 64, 32, 16, 8)
 """Edges of the tiles of pixels in which rivals are sorted out, each a multiple of the next."""

@@ -1,0 +1,1 @@
+"""Space shared out among sites, and convex bodies packed in the shares."""

@@ -1,0 +1,1 @@
+"""Weighted Voronoi diagrams: which cell holds a point, and how far the nearest border is."""

@@ -1,0 +1,1 @@
+"""What only muscle cells hold."""
