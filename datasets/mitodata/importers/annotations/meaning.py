@@ -109,7 +109,7 @@ def judge(tables: Sequence[Table], choice: Choice, where: object) -> Meaning:
     if choice.everything:
         return Meaning(False, case.translation, choice)
     if lossy and not choice.instances:
-        _check_lossy(lossy, where)
+        _check_lossy(lossy, choice, where)
     if choice.instances and not exact:
         raise DataError(f"{where}: holds JPEG files or masks of single bits; expected numbers of instances")
     threshold = None if choice.instances else case.threshold()
@@ -272,18 +272,21 @@ def _look_at_share(tables: Sequence[Table], threshold: float, where: object) -> 
         )
 
 
-def _check_lossy(tables: list[Table], where: object) -> None:
-    """Check that JPEG files are masks of black and white."""
+def _check_lossy(tables: list[Table], choice: Choice, where: object) -> None:
+    """Check that JPEG files are masks of black and white; where the user is not asked, one may be black."""
     found = join([table.as_ends or table for table in tables])
     if any(table.numbers.tinted for table in tables):
         raise DataError(f"{where}: JPEG with colours; JPEG changes numbers and colours, save the masks as PNG or TIFF")
     if found.values[-1] == WHITE and foreground_threshold(found, lossy=True) is not None:
         return
     top = max(int(table.values[-1]) for table in tables)
+    if top == 0 and not choice.offered:
+        return
     if top <= _HALF_WHITE:
+        empty = " (or, if all of them are empty, say --mask-values any)" if choice.offered else ""
         raise DataError(
             f"{where}: JPEG with values up to {top}; expected black and white: JPEG loses small numbers, save the "
-            "masks as PNG (or, if all of them are empty, say --mask-values any)"
+            f"masks as PNG{empty}"
         )
     raise DataError(
         f"{where}: JPEG with more than black and white; JPEG changes numbers; save the masks as PNG or TIFF"

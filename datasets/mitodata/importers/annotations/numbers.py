@@ -18,6 +18,9 @@ from mitodata.readers.source import Found, Shown
 
 LOSSY = frozenset({".jpg", ".jpeg"})
 
+_JPEG = frozenset({6, 7})
+"""What a TIFF calls the compression of JPEG."""
+
 _GREY_SPREAD = 64
 """Channels of a JPEG differ by less than this where it is grey."""
 
@@ -93,13 +96,22 @@ class NumberStack:
         return next(open_images(self._path, shown=Shown.STORED))
 
     @cached_property
-    def _bits_as_stored(self) -> bool:
-        """Whether True is foreground though it looks black: tifffile writes arrays of bool so."""
+    def _first_page(self) -> tuple[str, int]:
+        """The program that wrote a TIFF, and how it is compressed; nothing of other files."""
         try:
             with tifffile.TiffFile(self._path) as file:
-                return str(file.pages.first.software).startswith("tifffile")
-        except tifffile.TiffFileError:  # a PNG or BMP
-            return False
+                return str(file.pages.first.software), int(file.pages.first.compression)
+        except tifffile.TiffFileError:
+            return "", 0
+
+    @property
+    def _bits_as_stored(self) -> bool:
+        """Whether True is foreground though it looks black: tifffile writes arrays of bool so."""
+        return self._first_page[0].startswith("tifffile")
+
+    @property
+    def _lossy(self) -> bool:
+        return self._path.suffix.lower() in LOSSY or self._first_page[1] in _JPEG
 
     def read(self, z: int) -> Numbers:
         """Read section z.
@@ -115,7 +127,7 @@ class NumberStack:
                 return _indexed(stored, _codes(shown, where))
         elif shown.dtype.kind == "b" and self._bits_as_stored:
             shown = self._stored.section(z)
-        return numbers_of(shown, where, lossy=self._path.suffix.lower() in LOSSY)
+        return numbers_of(shown, where, lossy=self._lossy)
 
 
 def numbers_of(pixels: Pixels, where: object, *, lossy: bool = False) -> Numbers:

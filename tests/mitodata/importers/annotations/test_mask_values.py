@@ -225,6 +225,17 @@ def test_what_jpeg_loses_is_refused(tmp_path: Path, values: list[int], problem: 
         meaning(found, lossy=True)
 
 
+def test_a_tiff_that_is_packed_as_jpeg_is_lossy(tmp_path: Path) -> None:
+    drawn = (squares(20) > 0).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", drawn * 255, compression="jpeg")
+    assert np.mean(read_mask(tmp_path / "a.tif") != drawn) < 0.01
+    tifffile.imwrite(tmp_path / "a.tif", drawn, compression="jpeg")
+    Image.fromarray(drawn * 0).save(tmp_path / "a.jpg")
+    assert not read_mask(tmp_path / "a.jpg").any()
+    with pytest.raises(DataError, match=r"a\.tif: JPEG with values up to \d; expected black and white: .* as PNG$"):
+        read_mask(tmp_path / "a.tif")
+
+
 def test_classes_and_special_codes_are_no_lossy_mask() -> None:
     image = np.array([0, *[1, 2, 253, 254, 255] * 4], np.uint8)[squares(20)]
     with pytest.raises(DataError, match=r"1 \(4 regions\), 2 \(4 regions\), 253 .* may be instances or classes"):
