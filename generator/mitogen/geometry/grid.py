@@ -1,6 +1,7 @@
 """Where the pixels of a section lie in the tissue, in nm."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,19 +35,19 @@ class Grid:
         """The same pixels, moved by (y, x) in nm through the tissue."""
         return replace(self, shift_nm=shift_nm)
 
-    @property
+    @cached_property
     def y_nm(self) -> FloatArray:
         """(Y,) float32: y of the pixel rows in nm, centred on the shift."""
         places = (np.arange(self.shape[0]) - (self.shape[0] - 1) / 2) * self.pixel_nm
         return (places + self.shift_nm[0]).astype(np.float32)
 
-    @property
+    @cached_property
     def x_nm(self) -> FloatArray:
         """(X,) float32: x of the pixel columns in nm, centred on the shift."""
         places = (np.arange(self.shape[1]) - (self.shape[1] - 1) / 2) * self.pixel_nm
         return (places + self.shift_nm[1]).astype(np.float32)
 
-    @property
+    @cached_property
     def z_nm(self) -> FloatArray:
         """(Z,) float32: middle of each section in nm, from 0 upwards."""
         return (np.arange(self.sections) * self.spacing_nm).astype(np.float32)

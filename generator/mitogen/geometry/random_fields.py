@@ -54,9 +54,9 @@ def _smooth(padded: FloatArray, half: FloatArray) -> FloatArray:
         for column in range(columns):
             target[column] = half[0] * line[column + radius]
         for step in range(1, radius + 1):
-            weight = half[step]
+            left, right, weight = line[radius - step :], line[radius + step :], half[step]
             for column in range(columns):
-                target[column] += weight * (line[column + radius - step] + line[column + radius + step])
+                target[column] += weight * (left[column] + right[column])
     return out
 
 
@@ -133,7 +133,7 @@ def _step(mean_k: float, y_nm: FloatArray, x_nm: FloatArray) -> int:
     """Every how many pixels a field with this mean wave number in rad/nm must be known."""
     pixel_nm = max(float(axis[1] - axis[0]) if len(axis) > 1 else 0.0 for axis in (y_nm, x_nm))
     samples = 2 * np.pi / (mean_k * pixel_nm) if mean_k * pixel_nm > 0 else 1.0
-    return int(np.clip(samples / 8, 1, 32))
+    return int(min(max(samples / 8, 1), 32))
 
 
 def _knots(axis_nm: FloatArray, step: int) -> NDArray[np.float64]:
@@ -176,12 +176,15 @@ def _interpolate(coarse: FloatArray, step: int, height: int, width: int) -> Floa
         weights[i, 1] = ((3 * t - 5) * t * t + 2) / 2
         weights[i, 2] = ((4 - 3 * t) * t + 1) * t / 2
         weights[i, 3] = (t - 1) * t * t / 2
-    wide = np.empty((coarse.shape[0], width), np.float32)
+    between = coarse.shape[1] - 3  # so many pixels follow their knot by 0, 1, ... pixels
+    wide = np.empty((coarse.shape[0], between * step), np.float32)
     for knot in range(coarse.shape[0]):
-        line = coarse[knot]
-        for column in range(width):
-            at, w = column // step, weights[column % step]
-            wide[knot, column] = w[0] * line[at] + w[1] * line[at + 1] + w[2] * line[at + 2] + w[3] * line[at + 3]
+        first, second, third, fourth = coarse[knot], coarse[knot, 1:], coarse[knot, 2:], coarse[knot, 3:]
+        for i in range(step):
+            a, b, c, d = weights[i, 0], weights[i, 1], weights[i, 2], weights[i, 3]
+            line = wide[knot, i:]
+            for n in range(between):
+                line[n * step] = a * first[n] + b * second[n] + c * third[n] + d * fourth[n]
     out = np.empty((height, width), np.float32)
     for row in range(height):
         w, top = weights[row % step], row // step
