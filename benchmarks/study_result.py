@@ -10,7 +10,7 @@ from pathlib import Path
 
 from machine import conditions
 from mitodata import RunError
-from mitogen.rendering.workers import cores
+from mitogen.rendering.process_pool import cores
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
 from mitoseg.study.study import open_study, run_study

@@ -18,8 +18,8 @@ from mitogen.gallery.strips import UNSEEN, Strip, Studio, draw_strip, fields_for
 from mitogen.recipe.catalogue import find_knobs
 from mitogen.recipe.distributions import Choice, Distribution
 from mitogen.recipe.knob import Knob
+from mitogen.rendering.process_pool import Workers
 from mitogen.rendering.progress import Progress
-from mitogen.rendering.workers import Workers
 
 PAGE = "index.html"
 STRIPS = "strips"

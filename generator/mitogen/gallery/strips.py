@@ -17,7 +17,7 @@ from mitogen.gallery.pictures import cut_plane, grey, outlined, png
 from mitogen.gallery.sweeps import plenty, span
 from mitogen.recipe.recipe import Recipe
 from mitogen.rendering.job import Renderer, RenderError, render_image
-from mitogen.rendering.workers import go_on
+from mitogen.rendering.process_pool import go_on
 
 ABUNDANCE = ("density_per_um3", "density_per_um2", "share", "occupancy", "volume_fraction")
 """Knobs of these names say how much there is of what their section is about."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mitogen.gap.appearance import Appearance, Image, appearance_of
 from mitogen.recipe.recipe import Recipe
 from mitogen.rendering.job import Job
-from mitogen.rendering.workers import go_on
+from mitogen.rendering.process_pool import go_on
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from mitogen.recipe.distributions import Distribution
 from mitogen.recipe.kinds import find_kind
 from mitogen.recipe.recipe import Recipe
 from mitogen.rendering.job import RenderError
+from mitogen.rendering.process_pool import Workers
 from mitogen.rendering.progress import Progress
-from mitogen.rendering.workers import Workers
 
 FAVOURED = 0.6
 """Share of the images that the kind of tissue nearest to the real images gets at least."""

@@ -19,9 +19,9 @@ from mitodata.errors import DataError
 from mitodata.hdf5.dataset import write_dataset
 from mitodata.sample import Sample
 from mitogen.rendering.job import Job, RenderError, is_first, spell
+from mitogen.rendering.process_pool import Workers, go_on
 from mitogen.rendering.progress import Progress
 from mitogen.rendering.shards import Shards
-from mitogen.rendering.workers import Workers, go_on
 
 # Enough that nobody waits for a slow shard, few enough that memory and the queue stay small.
 _SHARDS_AHEAD = 4

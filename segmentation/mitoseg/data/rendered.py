@@ -12,7 +12,7 @@ from mitogen.recipe.catalogue import WITH_COMPARTMENTS
 from mitogen.recipe.recipe import Recipe, draw, open_recipe, parse_recipe
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job, job_of, render_image
-from mitogen.rendering.workers import cores
+from mitogen.rendering.process_pool import cores
 from mitogen.tissue.compartments import class_names
 from mitoseg.config.settings import FitConfig
 from mitoseg.data.patches import make_window, patch_shape, window_px

@@ -5,7 +5,7 @@ over images (see `mitoseg.metrics`), so memory does not grow with the size of a 
 """
 
 from mitoseg.evaluation.aggregate import Measured, measure
-from mitoseg.evaluation.catalogue import BARS, COLUMNS, HEADLINE, METRICS, Metric
+from mitoseg.evaluation.metric_table import BARS, COLUMNS, HEADLINE, METRICS, Metric
 from mitoseg.evaluation.objects import ObjectResult, score_objects
 from mitoseg.evaluation.results import DatasetResult, ImageResult, Place, as_json
 from mitoseg.evaluation.scoring import evaluate, pick_shown

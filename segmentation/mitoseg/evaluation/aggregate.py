@@ -7,8 +7,8 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from mitoseg.evaluation.catalogue import METRICS, read_metrics
 from mitoseg.evaluation.counts import Counts
+from mitoseg.evaluation.metric_table import METRICS, read_metrics
 from mitoseg.metrics import ConfusionCounts, InstanceCounts, OutlineCounts, ProbabilityCounts, summary
 
 RESAMPLES = 1000

@@ -11,8 +11,8 @@ import numpy as np
 
 from mitodata.hdf5.dataset import Provenance
 from mitoseg.evaluation.aggregate import Measured, measure
-from mitoseg.evaluation.catalogue import read_metrics
 from mitoseg.evaluation.counts import Counts, Single
+from mitoseg.evaluation.metric_table import read_metrics
 from mitoseg.evaluation.objects import ObjectResult
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.panels import Panel
@@ -79,7 +79,7 @@ class ImageResult:
 
     @cached_property
     def values(self) -> dict[str, float]:
-        """All its metrics, by name as in `catalogue.METRICS`; nan where one is not defined."""
+        """All its metrics, by name as in `metric_table.METRICS`; nan where one is not defined."""
         return read_metrics(self.summed, Single(self.boundary, self.objects.detections, self.objects.partition))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from mitoseg.evaluation.catalogue import HEADLINE
+from mitoseg.evaluation.metric_table import HEADLINE
 from mitoseg.study.designs import Layout, Level, is_numeric
 from mitoseg.study.effects import LOG_FROM, Effect
 from mitoseg.study.results import GAP, REAL, Interval, Outcome, columns_of, interval, summarise

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from mitoseg.evaluation.catalogue import HEADLINE
+from mitoseg.evaluation.metric_table import HEADLINE
 from mitoseg.study.designs import WITHOUT, Layout, is_numeric
 from mitoseg.study.results import Outcome
 

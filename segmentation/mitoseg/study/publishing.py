@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from mitodata.files import write_atomic
-from mitoseg.evaluation.catalogue import HEADLINE
+from mitoseg.evaluation.metric_table import HEADLINE
 from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Layout, twins
 from mitoseg.study.effects import Effect, is_repeated, rank_effects

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from mitoseg.evaluation.catalogue import COLUMNS, HEADLINE, read_means
+from mitoseg.evaluation.metric_table import COLUMNS, HEADLINE, read_means
 from mitoseg.study.designs import Condition
 from mitoseg.study.trials import SYNTHETIC, Trial, read_result, unique
 

@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeVar
 from tqdm import tqdm
 
 from mitodata.errors import MitoError, RunError
-from mitogen.rendering.workers import Workers, cores
-from mitoseg.evaluation.catalogue import HEADLINE
+from mitogen.rendering.process_pool import Workers, cores
+from mitoseg.evaluation.metric_table import HEADLINE
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish

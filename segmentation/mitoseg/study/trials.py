@@ -13,7 +13,7 @@ from mitodata.errors import RunError
 from mitodata.files import source_hash, write_atomic
 from mitodata.hdf5.dataset import SCHEMA_VERSION, Dataset, software, write_dataset
 from mitogen.rendering.job import Job
-from mitogen.rendering.workers import go_on
+from mitogen.rendering.process_pool import go_on
 from mitoseg.config.settings import FitConfig
 from mitoseg.study.designs import Condition, Layout
 from mitoseg.study.plan import TestSet

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mitoseg.evaluation.catalogue import COLUMNS
+from mitoseg.evaluation.metric_table import COLUMNS
 from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Condition, Layout, Level
 from mitoseg.study.effects import holm, pooled_std, rank_effects

@@ -16,7 +16,7 @@ import pytest
 from study_file import BASE, names
 
 from mitodata.errors import RunError
-from mitoseg.evaluation.catalogue import COLUMNS
+from mitoseg.evaluation.metric_table import COLUMNS
 from mitoseg.study import study as study_module
 from mitoseg.study import trials as trials_module
 from mitoseg.study.results import read_outcomes

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mitoseg.evaluation import BARS, COLUMNS, HEADLINE, METRICS
-from mitoseg.evaluation.catalogue import read_means, read_metrics
 from mitoseg.evaluation.counts import Counts
+from mitoseg.evaluation.metric_table import read_means, read_metrics
 from mitoseg.metrics import ConfusionCounts, InstanceCounts, OutlineCounts, ProbabilityCounts
 
 
