@@ -62,6 +62,8 @@ MULTIVESICULAR = BODIES | {"multivesicular.density_per_um3": 5}
 INNER = MULTIVESICULAR | {"section.pixel_nm": 5, "multivesicular.radius_nm": 300, "multivesicular.darkness": 0}
 WHORLS = BODIES | {"multilamellar.density_per_um3": 5}
 DROPLETS = BODIES | {"lipid.density_per_um3": 4}
+PEROXISOMES = BODIES | {"peroxisomes.density_per_um3": 5, "peroxisomes.core_share": 0}
+CORES = PEROXISOMES | {"peroxisomes.core_share": 1, "peroxisomes.core_density": 1.2, "peroxisomes.radius_nm": 250}
 ENDOSOMES = BODIES | {"endosomes.density_per_um3": 5, "endosomes.radius_nm": 130}
 
 FIBRES = {
