@@ -62,6 +62,8 @@ MULTIVESICULAR = BODIES | {"multivesicular.density_per_um3": 5}
 INNER = MULTIVESICULAR | {"section.pixel_nm": 5, "multivesicular.radius_nm": 300, "multivesicular.darkness": 0}
 WHORLS = BODIES | {"multilamellar.density_per_um3": 5}
 DROPLETS = BODIES | {"lipid.density_per_um3": 4}
+PEROXISOMES = BODIES | {"peroxisomes.density_per_um3": 5, "peroxisomes.core_share": 0}
+CORES = PEROXISOMES | {"peroxisomes.core_share": 1, "peroxisomes.core_density": 1.2, "peroxisomes.radius_nm": 250}
 ENDOSOMES = BODIES | {"endosomes.density_per_um3": 5, "endosomes.radius_nm": 130}
 
 FIBRES = {
@@ -106,3 +108,16 @@ KIDNEY = {
     "mitochondria.volume_fraction": 0.3,
 }
 BRUSH = KIDNEY | {"tubule.height_um": 2, "tubule.folds": 0}
+
+# --- a crowded image that shows most of what there is
+EVERYTHING = {
+    "section.pixel_nm": 16, "cells.calibre_nm": 200, "cells.loose_vesicles": 0.5, "glia.share": 0.2,
+    "cells.dark_share": 0.1, "neurites.density_per_um3": 0.3, "myelin.density_per_um3": 0.1,
+    "somata.density_per_um3": 0.01, "somata.radius_nm": 700, "mitochondria.volume_fraction": 0.2,
+    "mitochondria.radius_nm": 100, "boutons.share": 0.3,
+    "dense_core.occupancy": 0.3, "synapses.share": 0.3, "t_bars.density_per_um2": 3, "reticulum.cisternae_share": 0.4,
+    "reticulum.tubule_share": 0.5, "filaments.share": 0.3, "microtubules.occupancy": 0.5, "ribosomes.occupancy": 0.5,
+    "golgi.density_per_um3": 2, "lysosomes.density_per_um3": 1, "lipofuscin.density_per_um3": 0.5,
+    "multivesicular.density_per_um3": 1, "multilamellar.density_per_um3": 0.5, "lipid.density_per_um3": 0.5,
+    "endosomes.density_per_um3": 1, "imaging.noise": 5,
+}  # fmt: skip

@@ -27,6 +27,7 @@ from mitogen.organelles.round_bodies.lipofuscin import LIPOFUSCIN
 from mitogen.organelles.round_bodies.lysosomes import LYSOSOMES
 from mitogen.organelles.round_bodies.multilamellar import MULTILAMELLAR_BODIES
 from mitogen.organelles.round_bodies.multivesicular import MULTIVESICULAR_BODIES
+from mitogen.organelles.round_bodies.peroxisomes import PEROXISOMES
 from mitogen.organelles.round_bodies.zymogen import ZYMOGEN
 from mitogen.organelles.wrapping import WRAPPING_CISTERNAE
 
@@ -56,6 +57,7 @@ ORGANELLES: tuple[Organelle, ...] = (
     ENDOSOMES,
     LIPOFUSCIN,
     MULTILAMELLAR_BODIES,
+    PEROXISOMES,
     ZYMOGEN,
     INSULIN,
     MITOCHONDRIA,

@@ -184,6 +184,11 @@ KNOBS = knob_table(
     _knob("endosomes.density_per_um3", "1/um3", (0, 20), LogUniform(0.15, 2.5), "Number of endosomes and vacuoles in a cubic micrometre."),
     _knob("endosomes.radius_nm", "nm", (30, 1000), LogNormal(90, 0.4, 45, 300), "Their radius."),
     _knob("endosomes.lumen_density", "density", (0, 0.6), Uniform(0.02, 0.25), "Stain of their lumen."),
+    _knob("peroxisomes.density_per_um3", "1/um3", (0, 20), 0.0, "Number of peroxisomes in a cubic micrometre: many in liver and kidney."),
+    _knob("peroxisomes.radius_nm", "nm", (30, 1000), LogNormal(220, 0.35, 100, 500), "Their radius."),
+    _knob("peroxisomes.darkness", "density", (-0.1, 0.9), Uniform(0.1, 0.35), "Their stain, which is even, beside cytoplasm."),
+    _knob("peroxisomes.core_share", "1", (0, 1), Uniform(0, 0.6), "Share of them that have a dense core."),
+    _knob("peroxisomes.core_density", "density", (0, 1.5), Uniform(0.5, 0.95), "Stain of that core."),
     # --- striated muscle (arrangement fibres) ------------------------------------------------------------------
     _knob("fibres.tilt_deg", "deg", (0, 90), 10.0, "Angle between the fibres and the plane of the section: 0 cuts them along, 90 across."),
     _knob("fibres.diameter_um", "um", (4, 100), LogNormal(18, 0.3, 8, 60), "Diameter of a muscle fibre."),

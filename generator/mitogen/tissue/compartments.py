@@ -34,6 +34,7 @@ class Compartment(IntEnum):
     GLYCOGEN = 22
     MYOFIBRIL = 23
     GRANULE = 24
+    PEROXISOME = 25
 
 
 def class_names() -> dict[int, str]:

@@ -33,6 +33,7 @@ AXON = ("myelin.density_per_um3=1", "myelin.sheath_ratio=0.4", "myelin.lamellae=
 GOLGI = ("golgi.density_per_um3=5",)
 T_BARS = ("t_bars.density_per_um2=6",)
 LIPOFUSCIN = (*BODIES, "lipofuscin.density_per_um3=5", "lysosomes.density_per_um3=0")
+PEROXISOMES = (*BODIES, "peroxisomes.density_per_um3=5")
 LAMELLAR = (*BODIES, "multilamellar.density_per_um3=5", "lysosomes.density_per_um3=0")
 
 
@@ -96,6 +97,8 @@ def grey(overrides: tuple[str, ...], compartment: Compartment) -> float:
         ("multivesicular.density_per_um3", 0, 8, Compartment.MULTIVESICULAR_BODY, BODIES),
         ("lipid.density_per_um3", 0, 8, Compartment.LIPID, BODIES),
         ("endosomes.density_per_um3", 0, 8, Compartment.ENDOSOME, BODIES),
+        ("peroxisomes.density_per_um3", 0, 8, Compartment.PEROXISOME, BODIES),
+        ("peroxisomes.radius_nm", 100, 200, Compartment.PEROXISOME, PEROXISOMES),
         ("somata.density_per_um3", 0, 0.3, Compartment.NUCLEUS, SOMA[1:]),
     ],
 )  # fmt: skip
@@ -121,6 +124,7 @@ def test_a_knob_gives_more_of_a_structure(
         ("lipofuscin.darkness", 0.2, 0.9, Compartment.LYSOSOME, LIPOFUSCIN),
         ("lipofuscin.lipid", 1, 0, Compartment.LYSOSOME, LIPOFUSCIN),
         ("lysosomes.darkness", 0.1, 0.9, Compartment.LYSOSOME, (*BODIES, "lysosomes.density_per_um3=6")),
+        ("peroxisomes.darkness", 0.0, 0.6, Compartment.PEROXISOME, PEROXISOMES),
         ("nuclei.pores_per_um2", 40, 0, Compartment.NUCLEAR_ENVELOPE, SOMA),
         ("myelin.splits", 1, 0, Compartment.MYELIN, AXON),
         ("boutons.vesicle_stain", 0.2, 1.2, Compartment.VESICLE, ("boutons.cluster_level=-1",)),

@@ -1,0 +1,164 @@
+"""The table of organelles: rows say what their drawing does, no two share a random stream, and a new row is enough."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+import pytest
+from knob_settings import EVERYTHING
+from mitochondria_views import medians
+
+from mitogen.geometry.point_process import streams_of
+from mitogen.organelles.organelle import Layer, Organelle, RoundBody
+from mitogen.organelles.table import ORGANELLES, ROUND_BODIES
+from mitogen.rendering.image import grid_of
+from mitogen.scene import inclusions, scene, section
+from mitogen.scene.scene import Scene, build
+from mitogen.scene.section import cut, lay_out, layer_of
+from mitogen.tissue import layout
+from mitogen.tissue.cell_types import HOLDS, CellType, types_holding
+from mitogen.tissue.compartments import Compartment
+
+UNMARKED = 255
+MORE = {"section.pixel_nm": 12, "mitochondria.intermembrane_nm": 9, "somata.density_per_um3": 0.05} | {
+    f"{organelle.name}.density_per_um3": 2 for organelle in ROUND_BODIES
+}
+PARAMS = {name: float(value) for name, value in (medians() | EVERYTHING | MORE).items()}
+SHAPE = (1, 192, 192)
+NAMES = pytest.mark.parametrize("organelle", ORGANELLES, ids=lambda organelle: organelle.name)
+
+
+class Watched(Mapping[str, object]):
+    """A mapping that knows what was asked of it."""
+
+    def __init__(self, inside: Mapping[str, object]) -> None:
+        self.inside, self.asked = inside, set[str]()
+
+    def __getitem__(self, name: str) -> object:
+        self.asked.add(name)
+        return self.inside[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.inside)
+
+    def __len__(self) -> int:
+        return len(self.inside)
+
+
+@dataclass
+class Uses:
+    """What the drawing of one organelle has used in all images."""
+
+    fields: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    compartments: set[int] = field(default_factory=set)
+
+
+def crowded(index: int) -> Scene:
+    """A scene of which a fifth of the cells are none."""
+    made = build(PARAMS, streams_of(3, index), grid_of(PARAMS, SHAPE))
+    types = made.layout.cells.types.copy()
+    types[::5] = CellType.OUTSIDE
+    return replace(made, layout=replace(made.layout, cells=made.layout.cells._replace(types=types)))
+
+
+def draw_all(index: int, each: Callable[[Organelle, Layer], None]) -> None:
+    """Draw all organelles of an image in their order, by `each`."""
+    made, grid = crowded(index), grid_of(PARAMS, SHAPE)
+    layer = lay_out(made, PARAMS, grid, 0.0, streams_of(3, index), True)
+    for organelle in ORGANELLES:
+        each(organelle, layer_of(organelle, layer, made))
+
+
+@cache
+def uses() -> dict[str, Uses]:
+    found = {organelle.name: Uses() for organelle in ORGANELLES}
+
+    def watch(organelle: Organelle, layer: Layer) -> None:
+        layer = replace(layer, fields=Watched(layer.fields), keys=Watched(layer.keys))
+        layer.canvas.compartments[...] = UNMARKED
+        organelle.draw(layer)
+        mine = found[organelle.name]
+        mine.fields |= layer.fields.asked
+        mine.keys |= layer.keys.asked
+        mine.compartments |= set(np.unique(layer.canvas.compartments).tolist()) - {UNMARKED}
+
+    for index in range(8):
+        draw_all(index, watch)
+    return found
+
+
+@NAMES
+def test_a_row_declares_what_its_drawing_uses(organelle: Organelle):
+    used = uses()[organelle.name]
+    assert used.fields == set(organelle.fields)
+    assert used.keys == set(organelle.keys)
+    assert used.compartments == {int(compartment) for compartment in organelle.compartments}
+
+
+@NAMES
+def test_drawing_is_offered_what_its_row_declares_and_nothing_else(organelle: Organelle):
+    def check(drawn: Organelle, layer: Layer) -> None:
+        if drawn is organelle:
+            assert set(layer.fields) == set(organelle.fields)
+            assert set(layer.keys) == set(organelle.keys)
+            with pytest.raises(KeyError):
+                layer.on_section("another's")
+
+    draw_all(0, check)
+
+
+def test_no_two_organelles_share_a_stream():
+    fields = [*inclusions.FIELDS, *(name for organelle in ORGANELLES for name in organelle.fields)]
+    keys = [name for organelle in ORGANELLES for name in organelle.keys]
+    names = [organelle.name for organelle in ORGANELLES]
+    for streams in (fields, keys, names):
+        assert [name for name, times in Counter(streams).items() if times > 1] == []
+
+
+def test_every_compartment_is_somebodys():
+    assert {compartment for organelle in ORGANELLES for compartment in organelle.compartments} == set(Compartment)
+
+
+def test_everything_that_cells_hold_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    asked = set()
+
+    def remember(content: str) -> np.ndarray:
+        asked.add(content)
+        return types_holding(content)
+
+    monkeypatch.setattr(layout, "types_holding", remember)
+    draw_all(0, lambda organelle, layer: organelle.draw(layer))
+    assert asked == frozenset().union(*HOLDS.values())
+    assert set(HOLDS) == set(CellType)
+    with pytest.raises(KeyError):
+        types_holding("nonsense")
+
+
+def draw_bubbles(layer: Layer) -> None:
+    seen = layer.inclusions.of(layer.species)
+    layer.canvas.density.reshape(-1)[seen.at] = 5.0
+    assert layer.keys["bubbles"] >= 0
+    assert abs(layer.on_section("bubbles").mean()) < 3
+
+
+def test_a_row_is_all_that_a_new_organelle_needs(monkeypatch: pytest.MonkeyPatch):
+    grid, streams = grid_of(PARAMS, SHAPE), streams_of(3, 0)
+    before = build(PARAMS, streams, grid)
+    bubbles = Organelle("bubbles", draw_bubbles, fields={"bubbles": 300.0}, keys=("bubbles",), body=RoundBody())
+    for module in (scene, section):
+        monkeypatch.setattr(module, "ORGANELLES", (*ORGANELLES, bubbles))
+    for module in (section, inclusions, "mitogen.scene.candidates"):
+        path = module if isinstance(module, str) else module.__name__
+        monkeypatch.setattr(f"{path}.ROUND_BODIES", (*ROUND_BODIES, bubbles))
+    few = PARAMS | {"bubbles.density_per_um3": 20.0, "bubbles.radius_nm": 40.0}
+    drawn = cut(made := build(few, streams, grid), few, grid, 0.0, streams)
+    assert np.mean(drawn.density == 5.0) > 0.005
+    none = PARAMS | {"bubbles.density_per_um3": 0.0, "bubbles.radius_nm": 40.0}
+    same = cut(build(none, streams, grid), none, grid, 0.0, streams)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(same.density, cut(before, PARAMS, grid, 0.0, streams).density)
+    for name, waves in before.fields.items():
+        np.testing.assert_array_equal(made.fields[name].k, waves.k)
