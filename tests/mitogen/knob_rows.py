@@ -425,10 +425,8 @@ ROWS = [
     Row("zymogen.radius_nm", 100, 500, share(Compartment.GRANULE), ACINI | {"zymogen.density_per_um3": 1}),
     Row("zymogen.density", 0.1, 1.2, mean(Compartment.GRANULE), ACINI | {"zymogen.density_per_um3": 2}),
     # --- kidney
-    Row(
-        "tubule.height_um", 3, 30, share(Compartment.CYTOPLASM), KIDNEY | {"section.pixel_nm": 80,
-        "tubule.fold_nm": 1000}
-    ),
+    Row("tubule.height_um", 3, 30, share(Compartment.CYTOPLASM),
+        KIDNEY | {"section.pixel_nm": 80, "tubule.fold_nm": 1000}),
     Row("tubule.folds", 0.05, 0.7, share(Compartment.PLASMA_MEMBRANE), KIDNEY),
     Row("tubule.fold_nm", 200, 1500, falls(share(Compartment.PLASMA_MEMBRANE)), KIDNEY),
     Row("tubule.filled", 0, 1, cover, KIDNEY),

@@ -16,6 +16,8 @@ from mitogen.tissue.canvas import Paint, Raster, Space, mark
 from mitogen.tissue.compartments import Compartment
 
 MEMBRANE_NM = 7.0
+KNOWN_NM = 195.0
+"""Mitochondria further away may not be known of."""
 
 
 class _Wraps(NamedTuple):
@@ -72,14 +74,15 @@ def _draw_layers(
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
             away = room[i, j]
-            if away < 15 or away > (wraps.layers + 0.7) * period or not wraps.holds[space.owner[i, j]]:
+            if away < 15 or away > KNOWN_NM or not wraps.holds[space.owner[i, j]]:
                 continue
             if membrane[i, j] < 20 or not space.free[i, j]:
                 continue
             # Outer ones are less complete than inner ones.
             number = max(np.round((away - wraps.apart) / period), 0.0)
             depth = patch[i, j] - wraps.level - 0.5 * number
-            if number >= wraps.layers or depth < -0.4:
+            last = wraps.apart + number * period + 1.3 * wraps.half_lumen + MEMBRANE_NM
+            if number >= wraps.layers or last > KNOWN_NM or depth < -0.4:
                 continue
             half = wraps.half_lumen * (1 + 0.3 * np.tanh(width[i, j]))
             distance = abs(away - wraps.apart - number * period + 5 * width[i, j])

@@ -259,7 +259,7 @@ KNOBS = knob_table(
     _knob("epithelium.packed", "1", (0, 1), 0.0, "Above 0: round mitochondria are packed in the cytoplasm, up to half of it; 0: they are scattered."),
     _knob("packing.spacing_nm", "nm", (5, 1000), LogUniform(20, 160), "Least distance between mitochondria packed in cytoplasm."),
     _knob("packing.stretch", "1", (1, 4), Uniform(1.0, 1.7), "How much longer than wide they are."),
-    _knob("reticulum.wraps", "1", (0, 8), Choice((0, 1, 2, 3)), "How many cisternae wrap a mitochondrion, one over the other, in cells where they do."),
+    _knob("reticulum.wraps", "1", (0, 8), Choice((0, 1, 2, 3)), "How many cisternae wrap a mitochondrion, one over the other, in cells where they do; those within 195 nm of it are drawn."),
     _knob("reticulum.wrap_nm", "nm", (15, 300), Uniform(35, 70), "Distance of the first of them from it, and of the next ones from each other."),
     _knob("reticulum.wrap_share", "1", (0, 1), Uniform(0.4, 0.9), "Share of its surface that they cover."),
     _knob("rosettes.share", "1", (0, 1), Uniform(0.0, 0.4), "Share of the cytoplasm of liver cells in which rosettes of glycogen lie."),

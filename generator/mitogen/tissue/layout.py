@@ -44,6 +44,12 @@ class Window(NamedTuple):
     bodies: Box
     points: Box
 
+    @property
+    def whole(self) -> Box:
+        """The box around all three."""
+        low = np.minimum(np.minimum(self.sight[0], self.bodies[0]), self.points[0])
+        return low, np.maximum(np.maximum(self.sight[1], self.bodies[1]), self.points[1])
+
 
 @dataclass(frozen=True, eq=False)
 class Layout(ABC):

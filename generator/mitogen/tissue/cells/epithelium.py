@@ -90,7 +90,7 @@ class Epithelium(Layout):
 def place_epithelium(params: Mapping[str, float], streams: StreamOf, window: Window) -> Epithelium:
     """Fill space around a window with epithelium."""
     bodies = _place_bodies(params, streams, window)
-    everywhere = np.minimum(window.bodies[0], window.sight[0]), np.maximum(window.bodies[1], window.sight[1])
+    everywhere = window.whole
     vessels = place_vessels(params, streams, bodies.frame, everywhere)
     lumens = _lumens(params, streams, bodies, everywhere)
     radius = 500 * params["epithelium.diameter_um"]
@@ -105,7 +105,10 @@ def place_epithelium(params: Mapping[str, float], streams: StreamOf, window: Win
     packed = None
     if packs(params):
         packed = pack_bodies(
-            params, streams, window.sight, lambda points: _home(bodies, vessels, lumens, trunks.tubes, points)
+            params,
+            streams,
+            (window.sight, everywhere),
+            lambda points: _home(bodies, vessels, lumens, trunks.tubes, points),
         )
     cells = _cells(params, bodies)
     return Epithelium(
@@ -129,10 +132,7 @@ def _place_bodies(params: Mapping[str, float], streams: StreamOf, window: Window
     first = LargeCells(frame, pack(lattice, (origin - 1, origin + 1)))
     direction = rng.standard_normal(3)
     moved = first.moved_to(rng.uniform(0, 0.3) * wide, direction / np.linalg.norm(direction)).frame
-    around = moved.around(
-        (np.minimum(window.points[0], window.bodies[0]), np.maximum(window.points[1], window.bodies[1]))
-    )
-    return LargeCells(moved, pack(lattice, around))
+    return LargeCells(moved, pack(lattice, moved.around(window.whole)))
 
 
 def _lumens(params: Mapping[str, float], streams: StreamOf, bodies: LargeCells, box_nm: Box) -> Tubes:

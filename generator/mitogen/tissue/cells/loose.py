@@ -76,10 +76,7 @@ def place_loose_cells(params: Mapping[str, float], streams: StreamOf, window: Wi
     bodies = _place_bodies(params, streams, window)
     count = len(bodies.packing.weight)
     radius = 1000 * params["loose.radius_um"]
-    nuclei = nuclei_of(
-        params, bodies, radius * params["loose.nucleus"],
-        (np.minimum(window.bodies[0], window.sight[0]), np.maximum(window.bodies[1], window.sight[1])),
-    )  # fmt: skip
+    nuclei = nuclei_of(params, bodies, radius * params["loose.nucleus"], window.whole)
     villi, owner = sprout(
         bodies.at, streams, "loose/microvilli", window.sight, params["microvilli.per_um2"],
         (params["microvilli.length_nm"], params["microvilli.radius_nm"]),
@@ -122,10 +119,7 @@ def _place_bodies(params: Mapping[str, float], streams: StreamOf, window: Window
     shallow = rng.uniform(-0.25, 1.0) * min(radius, 5000.0)
     direction = rng.standard_normal(3)
     moved = first.moved_to(shallow, direction / np.linalg.norm(direction)).frame
-    low, high = (np.minimum(window.points[0], window.bodies[0]), np.maximum(window.points[1], window.bodies[1]))
-    # Whoever reaches into the window, and whose nucleus may.
-    around = moved.around((low, high))
-    return LargeCells(moved, pack(lattice, (around[0], around[1]), *inset), ruffles)
+    return LargeCells(moved, pack(lattice, moved.around(window.whole), *inset), ruffles)
 
 
 LOOSE_CELLS = Arrangement("loose cells", place_loose_cells)

@@ -59,29 +59,42 @@ class PackedBodies(Packed):
         return meets
 
 
-def pack_bodies(params: Mapping[str, float], streams: StreamOf, sight: Box, home: Home) -> PackedBodies:
-    """Pack mitochondria around what is in sight, wherever there is a home for them."""
+def pack_bodies(
+    params: Mapping[str, float], streams: StreamOf, boxes: tuple[Box, Box], home: Home
+) -> PackedBodies:  # fmt: skip
+    """Pack mitochondria wherever there is a home for them.
+
+    Args:
+        params: the image's params.
+        streams: the image's streams.
+        boxes: what is in sight, and where else something may meet mitochondria.
+        home: tells which cell may hold them.
+    """
     rng = streams("packing/frame")
     radius = params["mitochondria.radius_nm"]
     axes = turned(rng, np.arcsin(rng.uniform(-1, 1)))
     frame = Frame(axes, (bend_of(rng, 9 * radius, 0.5 * radius, 0.5 * radius),))
     lattice = _lattice(params, key_of(streams, "packing/sites"))
     spacing, wide = lattice.spacing_nm, 2 * radius + params["packing.spacing_nm"]
+    # Pixels know of bodies further away than what is in sight of them.
+    sight, further = boxes
+    known = sight[0] - REACH_NM, sight[1] + REACH_NM
+    everywhere = np.minimum(known[0], further[0]), np.maximum(known[1], further[1])
     tight, share = _tightness(tuple(params[name] for name in _READ))
-    packing = _pack(params, lattice, frame.around((sight[0] - REACH_NM, sight[1] + REACH_NM)), tight)
+    packing = _pack(params, lattice, frame.around(everywhere), tight)
     chosen = chains(packing.key ^ np.uint64(0xF111), 1)[:, 0] < share
     half = (spacing[0] - spacing[1]) / 2
-    near = frame.reaching(packing.centre, sight, half + REACH * wide)
+    near = frame.reaching(packing.centre, everywhere, half + REACH * wide)
     near = near[chosen[near]]
     line = frame.back(packing.centre[near])[:, None]
     line = line + np.linspace(-half, half, NODES)[None, :, None] * frame.axes[0]
-    seen, number = in_sight(line, packing.key[near], REACH * wide, sight)
-    near, line = near[seen], line[seen]
     cell, depth = home(line[:, NODES // 2])
     kept = (cell >= 0) & (depth > 0.6 * radius)
-    seen, line, cell, number = near[kept], line[kept], cell[kept], number[kept]
     packing.filled[...] = False
-    packing.filled[seen] = True
+    packing.filled[near[kept]] = True
+    at, number = in_sight(line, packing.key[near], REACH * wide, known)
+    at, number = at[kept[at]], number[kept[at]]
+    seen, line, cell = near[at], line[at], cell[at]
     place = np.full(len(chosen), -1, np.int32)
     place[seen] = np.arange(len(seen))
     radii = np.full((len(seen), NODES), radius, np.float32)

@@ -122,14 +122,14 @@ def place_tubule(params: Mapping[str, float], streams: StreamOf, window: Window)
         params["microvilli.radius_nm"] if params["tubule.brush_border"] > 0 else 0.0,
         params["vessels.around_nm"], params["vessels.wall_nm"], key_of(streams, "tubule/wall"),
     )  # fmt: skip
-    low, high = np.minimum(window.points[0], window.bodies[0]), np.maximum(window.points[1], window.bodies[1])
+    whole = window.whole
+    box = frame.around(whole)
     apart = params["tubule.fold_nm"]
     lattice = Lattice(key_of(streams, "tubule/columns"), np.array([0.0, apart, SHEETS * apart]), 0.6, 0.3)
-    packing = pack(lattice, frame.around((low, high)))
+    packing = pack(lattice, box)
     habit = _habit(params)
-    box = frame.around(window.sight)
     rows = lay_rows(packing, habit, (params["tubule.filled"], 0.0, 0.0), (float(box[0][0]), float(box[1][0])), 200.0)
-    nuclei = _nuclei(params, streams, frame, wall, (low, high))
+    nuclei = _nuclei(params, streams, frame, wall, whole)
 
     def home(points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         column, room = _room(frame, rows, wall, points)

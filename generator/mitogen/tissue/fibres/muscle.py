@@ -82,17 +82,16 @@ def place_muscle(params: Mapping[str, float], streams: StreamOf, window: Window)
     axes[0] += params["sarcomeres.shear"] * rng.uniform(-1, 1) * axes[1]
     spacing = params["fibres.spacing_nm"]
     frame = Frame(axes, (bend_of(rng, length, 0.5 * bend, bend), bend_of(rng, 2.2 * spacing, 0.0, 0.035 * spacing)))
-    around = frame.around(
-        (np.minimum(window.sight[0], window.points[0]), np.maximum(window.sight[1], window.points[1]))
-    )
+    whole = window.whole
     wide = 1000 * params["fibres.diameter_um"]
     lattice = Lattice(key_of(streams, "fibres/cells"), np.array([0.0, wide, 0.87 * wide]), 0.7, 0.3)
-    packing = pack(lattice, around, params["fibres.endomysium_nm"] / 2, min(0.15 * wide, ROUNDING_NM))
+    packing = pack(lattice, frame.around(whole), params["fibres.endomysium_nm"] / 2, min(0.15 * wide, ROUNDING_NM))
     fibres = LargeCells(frame, packing)
-    vessels = place_vessels(params, streams, frame, window.sight)
-    myonuclei = _myonuclei(params, streams, frame, fibres, window.sight)
+    vessels = place_vessels(params, streams, frame, whole)
+    myonuclei = _myonuclei(params, streams, frame, fibres, whole)
     nuclei = myonuclei.join(vessels.bulges)
-    rows = pack_rows(params, streams, frame, window.sight, lambda points: _home(fibres, vessels, nuclei, points))
+    boxes = window.sight, whole
+    rows = pack_rows(params, streams, frame, boxes, lambda points: _home(fibres, vessels, nuclei, points))
     count, endothelium = len(packing.weight), len(vessels.bulges)
     shade = params["cells.cytoplasm"]
     types = np.full(count + 3, CellType.MUSCLE, np.int8)

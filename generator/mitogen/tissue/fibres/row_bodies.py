@@ -70,12 +70,22 @@ class RowBodies(Packed):
 
 
 def pack_rows(
-    params: Mapping[str, float], streams: StreamOf, frame: Frame, sight: Box, home: Home
+    params: Mapping[str, float], streams: StreamOf, frame: Frame, boxes: tuple[Box, Box], home: Home
 ) -> RowBodies:  # fmt: skip
-    """Lay rows of mitochondria between fibrils around what is in sight, wherever there is a home for them."""
-    packing = pack(lattice_of(params, key_of(streams, "fibres/columns")), frame.around(sight))
+    """Lay rows of mitochondria between fibrils, wherever there is a home for them.
+
+    Args:
+        params: the image's params.
+        streams: the image's streams.
+        frame: the coordinates of the fibres.
+        boxes: what is in sight, and where else something may meet mitochondria.
+        home: tells which cell may hold them.
+    """
+    sight, everywhere = boxes
+    box = frame.around(everywhere)
+    packing = pack(lattice_of(params, key_of(streams, "fibres/columns")), box)
     shares = row_share(_hashable(params)), params["fibres.sarcoplasm"], params["fibres.fused"]
-    along = float(frame.around(sight)[0][0]), float(frame.around(sight)[1][0])
+    along = float(box[0][0]), float(box[1][0])
     rows = lay_rows(packing, habit_of(params), shares, along, params["sarcomeres.jitter_nm"])
     return bodies_of(rows, frame, sight, home, params["fibres.margin_nm"])
 
