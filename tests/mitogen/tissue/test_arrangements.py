@@ -18,7 +18,8 @@ from mitogen.tissue.arrangements import ARRANGEMENTS, arrangement_of
 from mitogen.tissue.canvas import Space, empty_space
 from mitogen.tissue.cell_types import CellType
 from mitogen.tissue.compartments import Compartment
-from mitogen.tissue.layout import NOWHERE, Arrangement, Cells, Layout, Window
+from mitogen.tissue.layout import Arrangement, Cells, Layout, Window
+from mitogen.tissue.packed import NOWHERE
 
 GRID = Grid((96, 96), 12.0, 10.0, 10.0)
 EACH = pytest.mark.parametrize("name", ARRANGEMENTS)

@@ -68,8 +68,8 @@ def neurofilaments(params: Mapping[str, float]) -> Fibre:
 
 def draw_filaments(layer: Layer) -> None:
     """Draw microtubules, and neurofilaments in bundles; both wander together."""
-    draw_fibres(layer, microtubules(layer.params), layer.holding("microtubules"), layer.keys["microtubules"])
-    draw_fibres(layer, neurofilaments(layer.params), layer.holding("filaments"), layer.keys["filaments"])
+    for content, fibre in (("microtubules", microtubules(layer.params)), ("filaments", neurofilaments(layer.params))):
+        draw_fibres(layer, fibre, layer.holding(content), layer.keys[content], ("wander_1", "wander_2"))
 
 
 class _Bundles(NamedTuple):
@@ -90,12 +90,15 @@ class _Bundles(NamedTuple):
     upwards: FloatArray
 
 
-def draw_fibres(layer: Layer, fibre: Fibre, holds: NDArray[np.bool_], key: int) -> None:
-    """Draw parallel filaments in some cells; different keys give independent ones."""
+def draw_fibres(layer: Layer, fibre: Fibre, holds: NDArray[np.bool_], key: int, wander: tuple[str, str]) -> None:
+    """Draw parallel filaments in some cells; different keys give independent ones.
+
+    `wander` names two of the organelle's fields: filaments wander along them.
+    """
     if fibre.occupancy <= 0 or not holds.any():
         return
     canvas, axis = layer.canvas, layer.cells.axis
-    bundles = _Bundles(holds, axis, *_across(axis), layer.on_section("wander_1"), layer.on_section("wander_2"))
+    bundles = _Bundles(holds, axis, *_across(axis), layer.on_section(wander[0]), layer.on_section(wander[1]))
     _stripes(canvas.paint(Compartment.FILAMENT), canvas.space, canvas.raster, fibre, bundles, np.uint64(key))
 
 

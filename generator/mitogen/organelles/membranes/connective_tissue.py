@@ -22,7 +22,7 @@ def draw_connective_tissue(layer: Layer) -> None:
     fibril = Fibre(params["connective.collagen_nm"] / 2, 0.0, density, 1.8 * params["connective.collagen_nm"],
                    params["connective.collagen"], 30.0, 4000.0)  # fmt: skip
     canvas.space.free.reshape(-1)[where] = True
-    draw_fibres(layer, fibril, holds, layer.keys["collagen"])
+    draw_fibres(layer, fibril, holds, layer.keys["collagen"], ("collagen_1", "collagen_2"))
     canvas.space.free.reshape(-1)[where] = False
     ground = layer.on_section("matrix").reshape(-1)[where]
     canvas.density.reshape(-1)[where] += np.float32(params["connective.unevenness"]) * ground
@@ -38,7 +38,7 @@ def draw_connective_tissue(layer: Layer) -> None:
 CONNECTIVE_TISSUE = Organelle(
     "connective_tissue",
     draw_connective_tissue,
-    fields={"matrix": 110.0, "wander_1": 900.0, "wander_2": 900.0},
+    fields={"matrix": 110.0, "collagen_1": 900.0, "collagen_2": 900.0},
     keys=("collagen",),
     compartments=(Compartment.FILAMENT,),
 )
