@@ -8,4 +8,4 @@ from program import Program
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Program:
     """`mitogen`, called in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    return Program(monkeypatch, capsys)
+    return Program("mitogen", monkeypatch, capsys)

@@ -2,15 +2,20 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from program import Program
 from study_file import BASE
 
 from mitodata import Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
+from mitogen.recipe.recipe import open_recipe
+from mitogen.rendering.job import Job
+from mitogen.tissue.compartments import Compartment
 from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.study.study import Study, open_study
 from mitoseg.training.fit import fit
@@ -29,6 +34,13 @@ def draw_sample(seed: int, shape: tuple[int, int, int] = (1, 64, 64), voxel_nm: 
         label[disc] = number if dark else 0
     raw = (raw + rng.normal(0, 8, shape)).clip(0, 255).astype(np.uint8)
     return Sample(raw, (40.0, voxel_nm, voxel_nm), label, (label > 0).astype(np.uint8), name=f"disc {seed}")
+
+
+def name_compartments(sample: Sample) -> Sample:
+    """Dark discs are matrix, and all else cytoplasm."""
+    assert sample.mask is not None
+    inside = np.where(sample.mask, Compartment.MATRIX, Compartment.CYTOPLASM)
+    return replace(sample, compartment=inside.astype(np.uint8))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,6 +79,20 @@ def fresh_discs(make_file: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def as_rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+    """(compartments) -> two images in a file that says what `mitogen render` says of its own."""
+
+    def make(compartments: bool) -> Path:
+        job = Job(open_recipe("mito"), shape=(1, 64, 64), compartments=compartments)
+        path = tmp_path_factory.mktemp("rendered") / "train.h5"
+        samples = [draw_sample(seed) for seed in range(2)]
+        write_dataset(path, map(name_compartments, samples) if compartments else samples, job.provenance(range(2)))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def tiny() -> FitConfig:
     """Settings that train in seconds."""
     return make_config(
@@ -79,8 +105,14 @@ def tiny() -> FitConfig:
 def run(tmp_path_factory: pytest.TempPathFactory, discs: Path, fresh_discs: Path, tiny: FitConfig) -> Path:
     """A trained run."""
     folder = tmp_path_factory.mktemp("runs") / "discs"
-    fit([discs], folder, tiny.model_copy(update={"epochs": 30.0}), validation=[fresh_discs])
+    fit([discs], folder, tiny.model_copy(update={"epochs": 15.0, "learning_rate": 0.02}), validation=[fresh_discs])
     return folder
+
+
+@pytest.fixture
+def mitoseg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
+    """`mitoseg`, called in this process."""
+    return Program("mitoseg", monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Studies: designs, what makes a trial, and that nothing is run twice."""
 
 import json
+import pickle
 import shutil
 import signal
 import subprocess
@@ -8,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ import pytest
 from study_file import BASE, names
 
 from mitodata.errors import RunError
+from mitodata.hdf5.dataset import Dataset
 from mitoseg.evaluation.metric_table import COLUMNS
 from mitoseg.study import study as study_module
 from mitoseg.study import trials as trials_module
 from mitoseg.study.results import read_outcomes
-from mitoseg.study.study import Study, cluster, missing_trials, run_study, run_trials
+from mitoseg.study.study import Study, cluster, local, missing_trials, run_study, run_trials
 from mitoseg.study.trials import Trial
 from mitoseg.training.process import LOCK, alone_in
 
@@ -35,10 +36,10 @@ def write_result(study: Study, trial: Trial, iou: float) -> None:
 
 
 def at_once(function: Callable[..., None], *arguments: object) -> "Future[None]":
-    """Do the work here and now."""
+    """Do the work here and now, with arguments as a process would get them."""
     future: Future[None] = Future()
     try:
-        future.set_result(function(1, *arguments))
+        future.set_result(function(1, *pickle.loads(pickle.dumps(arguments))))
     except Exception as error:
         future.set_exception(error)
     return future
@@ -93,18 +94,27 @@ def test_a_stopped_study_goes_on_where_it_was(
     head = 'design = "one-at-a-time"\nseeds = [0, 1]\n[factors]\nimages = [4, 6]'
     opened = study(head)
     ran: list[str] = []
+    fitted: list[str] = []
     original = trials_module.run_trial
 
-    def counted(threads: int, trial: Any, *arguments: Any) -> None:
+    def killed_in_the_third(threads: int, trial: Any, *arguments: Any) -> None:
         if len(ran) == 2:
-            # As if killed in the middle: the folder of the run is there, the result is not.
+            # The folder of the run is there, the result is not.
             (opened.folder / "runs" / trial.key).mkdir(parents=True)
             (opened.folder / "runs" / trial.key / "last.pt").write_bytes(b"half")
             raise KeyboardInterrupt
         ran.append(trial.key)
-        original(threads, trial, *arguments)
+        write_result(opened, trial, 0.5)
 
-    monkeypatch.setattr(study_module, "run_trial", counted)
+    def only_the_killed_one_is_fitted(threads: int, trial: Any, *arguments: Any) -> None:
+        ran.append(trial.key)
+        if (opened.folder / "runs" / trial.key).exists():
+            original(threads, trial, *arguments)
+            fitted.append(trial.key)
+        else:
+            write_result(opened, trial, 0.5)
+
+    monkeypatch.setattr(study_module, "run_trial", killed_in_the_third)
     with pytest.raises(KeyboardInterrupt):
         run_trials(opened.trials, opened.folder, at_once)
     assert len(missing_trials(opened.trials, opened.folder)) == 2
@@ -112,10 +122,9 @@ def test_a_stopped_study_goes_on_where_it_was(
     damaged = trials_module.result_path(opened.folder, opened.trials[0])
     damaged.write_text(damaged.read_text()[:50])
     ran_before = list(ran)
-    monkeypatch.setattr(
-        study_module, "run_trial", lambda *arguments: (ran.append(arguments[1].key), original(*arguments))[1]
-    )
+    monkeypatch.setattr(study_module, "run_trial", only_the_killed_one_is_fitted)
     assert not run_trials(missing_trials(opened.trials, opened.folder), opened.folder, at_once)
+    assert len(fitted) == 1
     assert sorted(ran[2:]) == sorted(trial.key for trial in opened.trials if trial.key != ran_before[1])
     monkeypatch.undo()
     # Nothing is left to do: no process is started, and all is written again from the results.
@@ -176,25 +185,34 @@ def test_two_processes_do_not_run_one_study(study: Callable[..., Study]) -> None
 def test_a_study_that_teaches_compartments_renders_them(study: Callable[..., Study]) -> None:
     head = 'design = "grid"\nseeds = [0]\n[factors]\nimages = [4]'
     opened = study(head, f'{BASE}\ntarget = "compartments"')
-    run_study(opened, 1)
+    with local(1) as by_a_process:
+
+        def fit_here(function: Callable[..., None], *arguments: object) -> "Future[None]":
+            return (by_a_process if function is trials_module.render_chunk else at_once)(function, *arguments)
+
+        assert not run_trials(opened.trials, opened.folder, fit_here)
     assert not missing_trials(opened.trials, opened.folder)
+    rendered = list((opened.folder / "renders").glob("*.h5"))
+    assert len(rendered) == 2
+    for path in rendered:
+        with Dataset(path) as file:
+            assert file[0].compartment is not None
 
 
 def test_a_trial_that_fails_does_not_stop_the_others(
     study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4, 6]')
-    calls = count()
-    original = trials_module.run_trial
 
-    def second_fails(*arguments: Any) -> None:
-        if next(calls) == 0:
+    def first_fails(threads: int, trial: Any, *arguments: Any) -> None:
+        if trial.key == opened.trials[0].key:
             raise RunError("no foreground\nmore")
-        original(*arguments)
+        write_result(opened, trial, 0.5)
 
-    monkeypatch.setattr(study_module, "run_trial", second_fails)
+    monkeypatch.setattr(study_module, "render_chunk", lambda *arguments: None)
+    monkeypatch.setattr(study_module, "run_trial", first_fails)
     (failure,) = run_trials(opened.trials, opened.folder, at_once)
-    assert failure.reason == "no foreground"
+    assert (failure.trial.key, failure.reason) == (opened.trials[0].key, "no foreground")
     assert len(read_outcomes(opened.trials, opened.folder)) == 1
 
 

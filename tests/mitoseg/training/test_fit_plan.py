@@ -1,5 +1,6 @@
 """What is asked of a fit, as settings and data."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,18 +8,14 @@ import pytest
 
 from mitodata import RunError
 from mitogen.recipe.recipe import open_recipe
-from mitogen.rendering.dataset import render_dataset
-from mitogen.rendering.job import Job
 from mitoseg.config.settings import DEFAULT_MINUTES, FitConfig
 from mitoseg.training.fit import FitRequest, plan_fit, plan_resumed
 
 
 @pytest.fixture(scope="module")
-def compartments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image that was rendered with compartments."""
-    path = tmp_path_factory.mktemp("rendered") / "train.h5"
-    render_dataset(Job(open_recipe("mito"), shape=(1, 64, 64), compartments=True), path, 1, workers=1, progress=False)
-    return path
+def compartments(as_rendered: Callable[[bool], Path]) -> Path:
+    """Images that were rendered with compartments."""
+    return as_rendered(True)
 
 
 def test_files_alone_mean_the_defaults(discs: Path, fresh_discs: Path) -> None:
@@ -91,7 +88,7 @@ def test_what_cannot_be_is_said(discs: Path) -> None:
 
 def test_a_run_goes_on_with_its_own_settings_and_perhaps_another_budget(run: Path, discs: Path) -> None:
     plan = plan_resumed(run, FitRequest(settings={"seed": None, "epochs": None, "minutes": None}))
-    assert (plan.config.network, plan.config.epochs, plan.sources.training) == ("tiny", 30, [discs])
+    assert (plan.config.network, plan.config.epochs, plan.sources.training) == ("tiny", 15, [discs])
     assert plan_resumed(run, FitRequest(settings={"epochs": 40.0})).config.epochs == 40
     for request in (
         FitRequest([discs]),

@@ -3,16 +3,17 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from processes import ended, start, wait_until
 
 from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig, parse_config
@@ -72,17 +73,30 @@ def test_tensorboard_shows_what_the_table_says(run: Path) -> None:
     assert len(events.Images("validation/predictions")) == len(rows)
 
 
-def test_one_seed_one_result(tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
-    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+@pytest.fixture
+def short(tiny: FitConfig) -> FitConfig:
+    """Settings of a run of three steps and one validation."""
+    return tiny.model_copy(update={"epochs": 1.0, "validations": 1})
+
+
+@pytest.fixture(scope="module")
+def whole(discs: Path, fresh_discs: Path, tiny: FitConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of six steps that was left alone."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    fit([discs], folder, tiny, validation=[fresh_discs])
+    return folder
+
+
+def test_one_seed_one_result(whole: Path, tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
+    for name, seed in (("same", 0), ("other", 1)):
         fit([discs], tmp_path / name, tiny.model_copy(update={"seed": seed}), validation=[fresh_discs])
-    assert same(tmp_path / "a", tmp_path / "b")
-    assert not same(tmp_path / "a", tmp_path / "c")
+    assert same(whole, tmp_path / "same")
+    assert not same(whole, tmp_path / "other")
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
-    tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
+    whole: Path, tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit([discs], tmp_path / "whole", tiny, validation=[fresh_discs])
     learn = Learner.learn
 
     def learn_then_stop(self: Learner, windows: torch.Tensor, used: float) -> float:
@@ -100,8 +114,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     assert config == tiny
     assert sources.validation == [fresh_discs]
     fit((), tmp_path / "broken", resume=True)
-    assert same(tmp_path / "whole", tmp_path / "broken")
-    losses = [[row["train_loss"] for row in read_rows(tmp_path / name)] for name in ("whole", "broken")]
+    assert same(whole, tmp_path / "broken")
+    losses = [[row["train_loss"] for row in read_rows(run)] for run in (whole, tmp_path / "broken")]
     assert losses[0] == losses[1]
 
 
@@ -120,31 +134,31 @@ def test_a_run_whose_reader_was_killed_has_lost_nothing(
 
 
 def test_a_finished_run_is_only_continued_with_a_larger_budget(
-    tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig
+    whole: Path, tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig
 ) -> None:
-    fit([discs], tmp_path, tiny, validation=[fresh_discs])
+    run = shutil.copytree(whole, tmp_path / "run")
     with pytest.raises(RunError, match="holds a run already"):
-        fit([discs], tmp_path, tiny, validation=[fresh_discs])
+        fit([discs], run, tiny, validation=[fresh_discs])
     with pytest.raises(RunError, match="is finished"):
-        fit([discs], tmp_path, tiny, validation=[fresh_discs], resume=True)
+        fit([discs], run, tiny, validation=[fresh_discs], resume=True)
     longer = tiny.model_copy(update={"epochs": 3.0})
-    assert fit([discs], tmp_path, longer, validation=[fresh_discs], resume=True).steps == 9
+    assert fit([discs], run, longer, validation=[fresh_discs], resume=True).steps == 9
 
 
-def test_a_run_killed_before_its_first_save_starts_again(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
-    steps = fit([discs], tmp_path, tiny).steps
+def test_a_run_killed_before_its_first_save_starts_again(tmp_path: Path, discs: Path, short: FitConfig) -> None:
+    steps = fit([discs], tmp_path, short).steps
     for name in ("last.pt", "best.pt"):
         (tmp_path / name).unlink()
     (tmp_path / ".last.pt.abcd1234.partial").write_bytes(b"half")
-    assert fit([discs], tmp_path, tiny, resume=True).steps == steps
+    assert fit([discs], tmp_path, short, resume=True).steps == steps
     assert not list(tmp_path.glob(".last*"))
 
 
-def test_two_processes_do_not_work_on_one_run(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
+def test_two_processes_do_not_work_on_one_run(tmp_path: Path, discs: Path, short: FitConfig) -> None:
     with alone_in(tmp_path), pytest.raises(RunError, match="another process is at work here"):
-        fit([discs], tmp_path, tiny)
+        fit([discs], tmp_path, short)
     assert [path.name for path in tmp_path.iterdir()] == [LOCK]
-    fit([discs], tmp_path, tiny)
+    fit([discs], tmp_path, short)
 
 
 def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
@@ -173,19 +187,22 @@ def test_a_team_learns_what_one_process_learns(tmp_path: Path, discs: Path, fres
     fit([discs], tmp_path / "one", config, validation=[fresh_discs])
     options = [f"--set={name}={settings[name]}" for name in ("steps", "validations", "optimiser", "amp")]
     options += [f"--set={name}={getattr(config, name)}" for name in FITTED]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mitoseg"]
-    command += [
-        "fit",
-        str(discs),
-        "--val",
-        str(fresh_discs),
-        "-o",
-        str(tmp_path / "two"),
-        "--set=augment.enabled=false",
+    files = ["fit", str(discs), "--val", str(fresh_discs), "-o", str(tmp_path / "two"), "--set=augment.enabled=false"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    # As torchrun starts them.
+    team = [
+        start([*files, *options], tmp_path / f"said-{rank}", {**meeting, "RANK": rank, "LOCAL_RANK": rank})
+        for rank in "01"
     ]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("validation IoU") == 1  # one of them reports
+    codes = [ended(process) for process in team]
+    output, errors = (
+        "".join((tmp_path / f"said-{rank}" / f"{stream}.txt").read_text() for rank in "01")
+        for stream in ("stdout", "stderr")
+    )
+    assert codes == [0, 0], errors
+    assert output.count("validation IoU") == 1  # one of them reports
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-6)
@@ -193,19 +210,23 @@ def test_a_team_learns_what_one_process_learns(tmp_path: Path, discs: Path, fres
     assert float(rows[0]["train_loss"]) == pytest.approx(float(rows[1]["train_loss"]), rel=1e-5)
 
 
-def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
-    result = fit([discs], tmp_path, tiny.model_copy(update={"epochs": None, "minutes": 0.05}))
-    assert result.minutes > 0.02
+def test_minutes_count_wall_time(tmp_path: Path, discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Half a second passes whenever somebody looks at the clock.
+    clock = SimpleNamespace(monotonic=partial(next, count(0, 0.5)))
+    monkeypatch.setattr("mitoseg.training.trainer.time", clock)
+    result = fit([discs], tmp_path, tiny.model_copy(update={"epochs": None, "minutes": 0.2}))
+    assert result.minutes == pytest.approx(0.2, abs=0.05)
     assert result.steps > 1
-    rows = (tmp_path / "metrics.csv").read_text().splitlines()[1:]
-    assert len({row.split(",")[0] for row in rows}) == len(rows)  # no state is validated twice
+    rows = read_rows(tmp_path)
+    assert float(rows[-1]["minutes"]) == pytest.approx(result.minutes, abs=0.001)
+    assert len({row["step"] for row in rows}) == len(rows)  # no state is validated twice
 
 
 def test_steps_do_not_depend_on_the_amount_of_data(tmp_path: Path, discs: Path, tiny: FitConfig) -> None:
-    config = tiny.model_copy(update={"epochs": None, "steps": 3})
-    assert fit([discs], tmp_path / "one", config).steps == 3
+    config = tiny.model_copy(update={"epochs": None, "steps": 2, "validations": 1})
+    assert fit([discs], tmp_path / "one", config).steps == 2
     more = shutil.copy(discs, tmp_path / "more.h5")
-    assert fit([discs, more], tmp_path / "two", config).steps == 3
+    assert fit([discs, more], tmp_path / "two", config).steps == 2
 
 
 @pytest.mark.parametrize("held_out", ["discs", "nothing"])
@@ -232,15 +253,12 @@ def test_two_signals_at_once_are_one_request() -> None:
 
 def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, discs: Path) -> None:
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "mitoseg", "fit", str(discs), "-o", str(run), "--minutes", "5"]
-    settings = ["--set", "network=tiny", "--set", "patch_px=64", "--set", "validations=1000"]
-    process = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
-    while not (run / "last.pt").exists():
-        time.sleep(0.1)
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    _, message = process.communicate(timeout=60)
-    assert process.returncode == 130
+    settings = ["--set", "network=tiny", "--set", "patch_px=64", "--set", "batch=2", "--set", "validations=1000"]
+    process = start(["fit", str(discs), "-o", str(run), "--minutes", "5", *settings], tmp_path)
+    wait_until(lambda: (run / "last.pt").exists() or not process.is_alive())
+    process.terminate()
+    assert ended(process) == 130
+    message = (tmp_path / "stderr.txt").read_text()
     assert "mitoseg fit --resume" in message
     assert "Traceback" not in message
     load_checkpoint(run / "last.pt")
