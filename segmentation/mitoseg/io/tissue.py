@@ -86,16 +86,30 @@ class Tissue:
         return found
 
     def settle(self, maps: StoredArray) -> None:
-        """Set maps (C, Z, Y, X) to 0 in rims, and in missing sections to the mean of those of their neighbours."""
+        """Set maps (C, Z, Y, X) to 0 in rims, and in missing sections to the mean of those of their neighbours.
+
+        Where a rim of one section lies between tissue, it is a missing part: it gets the mean as well.
+        """
         _, height, width = self._shape
         for _, y, x in strips((1, height, width)):
             for z in self.blank:
                 maps[:, z, y, x] = np.float32(0)
             for z, rim in self._rims.items():
-                maps[:, z, y, x] = np.where(rim.cover(y, x), np.float32(0), maps[:, z, y, x])
+                maps[:, z, y, x] = np.where(rim.cover(y, x), self._beside(maps, z, y, x), maps[:, z, y, x])
             for z, bridge in self.bridges.items():
                 below, above = maps[:, bridge.below, y, x], maps[:, bridge.above, y, x]
                 maps[:, z, y, x] = below * np.float32(1 - bridge.share) + above * np.float32(bridge.share)
+
+    def _beside(self, maps: StoredArray, z: int, y: slice, x: slice) -> NDArray[np.float32]:
+        """The mean of what is found in the sections before and after one, (C, Y, X); 0 where either is no tissue."""
+        sections = [place for place in (z - 1, z + 1) if 0 <= place < self._shape[0]]
+        if len(sections) < 2 or any(place in self.blank or place in self.bridges for place in sections):
+            return np.zeros((), np.float32)
+        mean = np.asarray((maps[:, z - 1, y, x] + maps[:, z + 1, y, x]) / np.float32(2))
+        for place in sections:
+            if place in self._rims:
+                mean[:, self._rims[place].cover(y, x)] = 0
+        return mean
 
     def notes(self) -> list[str]:
         """What a user should know, one line each."""

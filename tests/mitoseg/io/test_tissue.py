@@ -90,6 +90,18 @@ def test_a_missing_section_is_what_lies_between_its_neighbours(kind: str) -> Non
     np.testing.assert_allclose(maps[:, 4], expected, atol=1e-6)
 
 
+def test_half_a_section_that_is_missing_is_bridged_and_a_frame_is_not() -> None:
+    volume = make_series()
+    volume[:, :12] = 0  # a frame of all sections
+    volume[4, :, :40] = 0
+    maps = np.random.default_rng(2).random((2, *volume.shape), np.float32)
+    before = maps.copy()
+    tissue_of(volume).settle(maps)
+    np.testing.assert_allclose(maps[:, 4, 12:, :40], (before[:, 3] + before[:, 5])[:, 12:, :40] / 2, atol=1e-6)
+    np.testing.assert_array_equal(maps[:, 4, 12:, 40:], before[:, 4, 12:, 40:])
+    assert not maps[:, :, :12].any()
+
+
 def test_long_gaps_and_ends_are_not_bridged() -> None:
     assert plan_bridges([0, 3, 6, 7, 10, 11, 12, 13, 19], 20).keys() == {3, 6, 7}
     two = plan_bridges([6, 7], 20)
