@@ -16,6 +16,8 @@ _LEAST_PX = 8
 _RAGGED_PX = 2.0
 """Second difference of the border of a rim, median over its rows, beyond which it is the background of objects."""
 
+_STEPS = 256
+
 _INSIDE = 0.2
 """Share of the pixels between rims from which on their grey level is that of tissue, or of a background."""
 
@@ -69,21 +71,52 @@ class Rim:
 
     Attributes:
         width: px of a row.
-        left: px of it that each row begins with, (Y,).
-        right: px of it that each row ends with, (Y,); 0 where the whole row is rim.
+        left: px of it that each row begins with, (Y,) int32.
+        right: px of it that each row ends with, (Y,) int32; 0 where the whole row is rim.
         levels: the grey levels of the rim and their numbers of px.
     """
 
     width: int
-    left: NDArray[np.intp]
-    right: NDArray[np.intp]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
     levels: tuple[tuple[float, int], ...]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Where the rim is, (Y, X)."""
-        x = np.arange(self.width)
-        return (x < self.left[:, np.newaxis]) | (x >= self.width - self.right[:, np.newaxis])
+        return self.cover(slice(None), slice(None))
+
+    def cover(self, rows: slice, columns: slice) -> NDArray[np.bool_]:
+        """Where the rim is in a part of the section, (Y, X) of the part."""
+        x = np.arange(self.width)[columns]
+        left, right = self.left[rows, np.newaxis], self.right[rows, np.newaxis]
+        return (x < left) | (x >= self.width - right)
+
+    @property
+    def px(self) -> int:
+        """How many px it has; 0 if there is none."""
+        return int(self.left.sum() + self.right.sum())
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """The largest rectangle of tissue (rows, columns); empty where all is rim. Of long sides to a 256th."""
+        height = len(self.left)
+        if not self.px:
+            return slice(0, height), slice(0, self.width)
+        step = -(-height // _STEPS)
+        starts = np.arange(0, height, step)
+        left, right = (np.maximum.reduceat(side, starts) for side in (self.left, self.right))
+        ends = np.minimum(starts + step, height)
+        best, found = 0, (slice(0, 0), slice(0, 0))
+        for first, top in enumerate(starts):
+            before, after = (np.maximum.accumulate(side[first:]) for side in (left, right))
+            areas = (ends[first:] - top) * (self.width - before - after).clip(0)
+            last = int(areas.argmax())
+            if areas[last] > best:
+                best = int(areas[last])
+                rows = slice(int(top), int(ends[first + last]))
+                found = rows, slice(int(before[last]), int(self.width - after[last]))
+        return found
 
 
 def find_rim(section: Pixels) -> NDArray[np.bool_]:
@@ -113,7 +146,7 @@ def rim_of(ends: RowEnds) -> Rim:
     for values, lengths in ((ends.first, left), (ends.last, right)):
         for value in np.unique(values[lengths > 0]):
             levels[value.item()] = levels.get(value.item(), 0) + int(lengths[values == value].sum())
-    return Rim(ends.width, left, right, tuple(levels.items()))
+    return Rim(ends.width, left.astype(np.int32), right.astype(np.int32), tuple(levels.items()))
 
 
 def _like_neighbours(values: Pixels) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skimage.transform import resize
 
 from mitodata.errors import DataError
+from mitodata.readers.rims import RowEnds, rim_of
 from mitodata.sample import Sample, VoxelSize
 from mitogen.gap.appearance import SMALLEST_PX
 
@@ -90,23 +91,39 @@ def chosen_sections(dataset: Images, sampling: Sampling) -> list[tuple[int, int]
 
 
 def smallest_section_px(dataset: Images, sampling: Sampling) -> tuple[int, int]:
-    """Return the smallest height and width, after resampling, of the sections that are looked at, at most 1024."""
-    indices = sorted({index for index, _ in chosen_sections(dataset, sampling)})
-    sizes = [np.multiply(dataset.shape(index)[1:], _factors(dataset, index, sampling)) for index in indices]
-    height, width = np.minimum(np.rint(np.min(sizes, axis=0)), LARGEST_PX)
+    """Return the smallest height and width, after resampling, of the sections that are looked at, at most 1024.
+
+    Constant rims do not count, nor do sections of one grey level; 0 if there are no others.
+    """
+    sizes = []
+    for index, z in chosen_sections(dataset, sampling):
+        extent = [part.stop - part.start for part in find_tissue(dataset, index, z)]
+        if min(extent):
+            sizes.append(np.multiply(extent, _factors(dataset, index, sampling)))
+    height, width = np.minimum(np.rint(np.min(sizes, axis=0)), LARGEST_PX) if sizes else (0, 0)
     return int(height), int(width)
 
 
+def find_tissue(dataset: Images, index: int, z: int) -> Span:
+    """Find the rows and columns of a section that no constant rim touches; empty of a section of one grey level."""
+    _, height, width = dataset.shape(index)
+    rows = max(1, _PIXELS_PER_SECTION // width)
+    parts = []
+    for top in range(0, height, rows):
+        window = (slice(z, z + 1), slice(top, min(top + rows, height)), slice(0, width))
+        parts.append(RowEnds.of(dataset.read(index, window).raw[0]))
+    return rim_of(RowEnds.join(parts)).inside
+
+
 def read_sections(dataset: Images, sampling: Sampling) -> Iterator[Section]:
-    """Read the chosen sections, window by window.
+    """Read the chosen sections, window by window, without constant rims.
 
     Raises:
         DataError: the file is damaged, or resampling would shrink or enlarge it beyond reason.
     """
     for index, z in chosen_sections(dataset, sampling):
         factors = _factors(dataset, index, sampling)
-        _, height, width = dataset.shape(index)
-        for y, x in _windows((height, width), factors, sampling.window_px):
+        for y, x in _windows(find_tissue(dataset, index, z), factors, sampling.window_px):
             sample = dataset.read(index, (slice(z, z + 1), y, x))
             section = Section(
                 raw=sample.raw[0],
@@ -149,9 +166,7 @@ def common_sampling(a: Images, b: Images, sampling: Sampling) -> Sampling:
     sizes = [smallest_section_px(dataset, sampling) for dataset in (a, b)]
     for dataset, (y, x) in zip((a, b), sizes, strict=True):
         if min(y, x) < SMALLEST_PX:
-            raise DataError(
-                f"{dataset.path}: an image of {y} x {x} px; expected at least {SMALLEST_PX} x {SMALLEST_PX}"
-            )
+            raise DataError(f"{dataset.path}: tissue of {y} x {x} px; expected at least {SMALLEST_PX} x {SMALLEST_PX}")
     height, width = np.min(sizes, axis=0)
     return replace(sampling, window_px=(int(height), int(width)))
 
@@ -169,15 +184,16 @@ def _factors(dataset: Images, index: int, sampling: Sampling) -> tuple[float, fl
     return (y / sampling.pixel_nm, x / sampling.pixel_nm)
 
 
-def _windows(size: tuple[int, int], factors: tuple[float, float], window_px: tuple[int, int] | None) -> list[Span]:
-    """Lay windows beside each other in the middle of a section; all of them, or evenly spaced ones if they are many."""
+def _windows(tissue: Span, factors: tuple[float, float], window_px: tuple[int, int] | None) -> list[Span]:
+    """Lay windows beside each other in the middle of the tissue: all of them, or some evenly spaced ones."""
+    size = [part.stop - part.start for part in tissue]
     wanted = window_px or tuple(min(LARGEST_PX, round(n * f)) for n, f in zip(size, factors, strict=True))
     edges = [min(n, round(w / f)) if round(n * f) >= w else 0 for n, w, f in zip(size, wanted, factors, strict=True)]
     if not all(edges):
         return []
     spans = [
-        [slice(first, first + edge) for first in range((n % edge) // 2, n - edge + 1, edge)]
-        for n, edge in zip(size, edges, strict=True)
+        [slice(part.start + first, part.start + first + edge) for first in range((n % edge) // 2, n - edge + 1, edge)]
+        for part, n, edge in zip(tissue, size, edges, strict=True)
     ]
     windows = [(y, x) for y in spans[0] for x in spans[1]]
     count = min(len(windows), max(1, _PIXELS_PER_SECTION // (wanted[0] * wanted[1])))

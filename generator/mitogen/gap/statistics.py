@@ -86,7 +86,7 @@ def _measure(path: Path, sections: Iterable[Section], shown: Sequence[tuple[int,
         if windows is not None and len(windows) <= shown.index(section.place):
             windows.append(section.raw)
     if not looks:
-        raise DataError(f"{path}: no image of at least {SMALLEST_PX} x {SMALLEST_PX} pixels")
+        raise DataError(f"{path}: no tissue of at least {SMALLEST_PX} x {SMALLEST_PX} pixels")
     y, x = (sum(edges) / len(pixels) for edges in zip(*pixels, strict=True))
     height, width = next(iter(sizes))
     return Statistics(

@@ -62,7 +62,7 @@ def look_at_real(path: Path, pixel_nm: float | None = None) -> Target:
         voxel = _voxel_size(images, sampling)
         edge = min(SIZE_PX, *smallest_section_px(images, sampling))
         if edge < SMALLEST_PX:
-            raise DataError(f"{path}: sections of {edge} px; expected at least {SMALLEST_PX} x {SMALLEST_PX}")
+            raise DataError(f"{path}: tissue of {edge} px; expected at least {SMALLEST_PX} x {SMALLEST_PX}")
         looks, examples = [], []
         for section in read_sections(images, Sampling(_SECTIONS, window_px=(edge, edge), pixel_nm=pixel_nm)):
             looks.append(look_at(section.raw))

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.layout import BLOCK
+from mitodata.readers.rims import RowEnds, rim_of
 from mitoseg.config.settings import FitConfig
 from mitoseg.data.sections import SectionFiles, Slab, mask_of
 from mitoseg.networks.normalisation import (
@@ -23,6 +24,7 @@ from mitoseg.networks.normalisation import (
     mirror_to,
     normalise,
     resample_volume,
+    tissue_counts,
     working_volume,
 )
 from mitoseg.networks.targets import make_planes
@@ -32,6 +34,9 @@ MARGIN = 1.25
 
 CENTRES = 64
 """Foreground positions remembered for a slice."""
+
+ELSEWHERE = 8
+"""Times that another slice is taken for one that holds nothing."""
 
 REMEMBERED = 32768
 """Slices whose facts are kept in memory: at most 32 MB."""
@@ -47,10 +52,12 @@ class SliceFacts:
     Attributes:
         grey: its grey scale.
         centres: (K, 2) int32, some foreground pixels (y, x); K = 0 without foreground.
+        inside: rows and columns without a constant rim; empty of a slice of one grey level.
     """
 
     grey: GreyScale
     centres: NDArray[np.int32]
+    inside: tuple[slice, slice]
 
 
 class Patches(TorchDataset[Tensor]):
@@ -89,10 +96,16 @@ class Patches(TorchDataset[Tensor]):
         rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(1, number)))
         section = self.sections[bisect.bisect_right(self.ends, self._visit(number))]
         z = section.z + int(rng.integers(section.depth))
-        centres = self._measure(section, z).centres
-        at_foreground = rng.random() < self.config.foreground_fraction and len(centres) > 0
-        centre = (z, *centres[rng.integers(len(centres))].tolist()) if at_foreground else None
-        return self._cut(section, centre, rng)
+        facts = self._measure(section, z)
+        for _ in range(ELSEWHERE):
+            if facts.inside[0].stop > facts.inside[0].start:
+                break
+            section = self.sections[int(rng.integers(len(self.sections)))]
+            z = section.z + int(rng.integers(section.depth))
+            facts = self._measure(section, z)
+        at_foreground = rng.random() < self.config.foreground_fraction and len(facts.centres) > 0
+        centre = (z, *facts.centres[rng.integers(len(facts.centres))].tolist()) if at_foreground else None
+        return self._cut(section, centre, facts.inside, rng)
 
     def _visit(self, number: int) -> int:
         turn, place = divmod(number, len(self))
@@ -108,20 +121,24 @@ class Patches(TorchDataset[Tensor]):
         except DataError as error:
             raise DataError(f"{self.files.path(section)}: {error}") from error
 
-    def _cut(self, section: Slab, centre: tuple[int, int, int] | None, rng: np.random.Generator) -> Tensor:
+    def _cut(
+        self, section: Slab, centre: tuple[int, int, int] | None, inside: tuple[slice, slice], rng: np.random.Generator
+    ) -> Tensor:
         shape = (section.depth, *self.files.shape(section))
+        tissue = (slice(0, section.depth), *inside)
         first = (section.z, 0, 0)
         working = self._working_shape(section)
         window, size = [], []
         for axis in range(3):
             scale = working[axis] / shape[axis]
             length = min(shape[axis], ceil(self.window[axis] / scale))
+            low, high = _starts(tissue[axis], length, shape[axis])
             if centre is None:
-                start = int(rng.integers(shape[axis] - length + 1))
+                start = int(rng.integers(low, high + 1))
             else:
                 # The chosen voxel lies anywhere in the middle half of the window.
                 start = centre[axis] - first[axis] - int(length * rng.uniform(0.25, 0.75))
-                start = min(max(start, 0), shape[axis] - length)
+                start = min(max(start, low), high)
             window.append(slice(first[axis] + start, first[axis] + start + length))
             size.append(max(1, round(length * scale)))
         sample = self.files.read_window(section, (window[0], window[1], window[2]))
@@ -148,20 +165,32 @@ class Patches(TorchDataset[Tensor]):
         counts = np.zeros((stop - start, 256), np.int64)
         # From every tile as many positions as may be wanted, and how many there were to choose from.
         found: list[list[tuple[NDArray[np.int32], int]]] = [[] for _ in range(start, stop)]
+        ends: list[list[RowEnds]] = [[] for _ in range(start, stop)]
         for top in range(0, rows, TILE_ROWS):
             tile = (slice(start, stop), slice(top, min(top + TILE_ROWS, rows)), slice(0, columns))
             sample = self.files.read_window(section, tile)
             for number, (raw, mask) in enumerate(zip(sample.raw, mask_of(sample), strict=True)):
                 counts[number] += np.bincount(raw.ravel(), minlength=256)
+                ends[number].append(RowEnds.of(raw))
                 places = np.flatnonzero(mask == 1)
                 if len(places):
                     chosen = places[rng.choice(len(places), min(CENTRES, len(places)), replace=False)]
                     positions = np.stack([top + chosen // columns, chosen % columns], 1)
                     found[number].append((positions.astype(np.int32), len(places)))
-        return {
-            start + number: SliceFacts(grey_of_counts(counts[number]), _thin_out(found[number], rng))
-            for number in range(stop - start)
-        }
+        facts = {}
+        for number in range(stop - start):
+            rim = rim_of(RowEnds.join(ends[number]))
+            grey = grey_of_counts(tissue_counts(counts[number], rim))
+            facts[start + number] = SliceFacts(grey, _thin_out(found[number], rng), rim.inside)
+        return facts
+
+
+def _starts(tissue: slice, length: int, whole: int) -> tuple[int, int]:
+    """The first and the last place where a window of a length may start: within the tissue, or as much as it allows."""
+    low, high = tissue.start, tissue.stop - length
+    if low > high:  # longer than the tissue: around its middle
+        low = high = (low + high) // 2
+    return min(max(low, 0), whole - length), min(max(high, 0), whole - length)
 
 
 def _thin_out(tiles: Sequence[tuple[NDArray[np.int32], int]], rng: np.random.Generator) -> NDArray[np.int32]:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mitodata import DataError, Sample
+from mitodata import IGNORE, DataError, Sample
 from mitodata.hdf5.dataset import Dataset
+from mitodata.readers.rims import find_rim
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.evaluation.objects import find_objects, profiles, score_objects
 from mitoseg.evaluation.predictions import Predictions, read_image
@@ -211,7 +212,9 @@ def _places(file: Dataset, volumes: bool) -> list[Place]:
 def _truth(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | NDArray[np.uint32]]:
     if sample.mask is None or sample.label is None:
         raise DataError(f"{sample.name or 'sample'}: has no labels")
-    return sample.mask, sample.label
+    # Nothing is known of constant rims, also in files that do not say so.
+    rims = np.stack([find_rim(section) for section in sample.raw])
+    return np.where(rims, np.uint8(IGNORE), sample.mask), sample.label
 
 
 def _name(file: Dataset, place: Place) -> str:

@@ -1,6 +1,6 @@
 """Orthoplanes: a volume as slices across z, across y and across x, each of which a 2D network can see."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, exp
 
@@ -13,6 +13,7 @@ from mitoseg.inference.model import Model
 from mitoseg.inference.resampling import Span
 from mitoseg.inference.windows import Tile, Windows, fit_memory, plan_windows
 from mitoseg.io.blocks import Part
+from mitoseg.io.sections import Reader
 from mitoseg.io.source import Source
 from mitoseg.networks.normalisation import GreyScale, normalise
 from mitoseg.networks.targets import FLAT
@@ -30,9 +31,6 @@ REACH = 2.0
 
 BUFFER_BYTES = 2**26
 """Slices that are added to those of other axes are collected up to this size: one alone touches too many chunks."""
-
-Reader = Callable[[Part], NDArray[np.uint8]]
-"""A part of the volume, (Z, Y, X) uint8."""
 
 
 @dataclass(frozen=True)

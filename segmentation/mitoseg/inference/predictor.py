@@ -1,6 +1,6 @@
 """The one path of prediction: from an image or volume, wherever it lies, to what a network says of every voxel."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from tqdm import tqdm
 
 from mitodata import DataError, VoxelSize
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import Reader, SliceReader, choose_axes, plan_orthoplanes, smooth_slices
+from mitoseg.inference.orthoplanes import SliceReader, choose_axes, plan_orthoplanes, smooth_slices
 from mitoseg.inference.sliding_window import stream_tile
 from mitoseg.inference.tta import average_tta
-from mitoseg.io.blocks import Layer, strips
+from mitoseg.io.blocks import Layer
 from mitoseg.io.scratch import InMemory, Store, StoredArray
 from mitoseg.io.source import Source
-from mitoseg.networks.normalisation import GreyScale, grey_of_counts
+from mitoseg.io.tissue import Tissue
 from mitoseg.networks.targets import map_channels
 
 PATIENCE_S = 2.0
@@ -24,9 +24,19 @@ PATIENCE_S = 2.0
 
 
 def predict_source(
-    model: Model, source: Source, store: Store, *, axes: str = "z", tta: int = 1, memory: int | None = None
+    model: Model,
+    source: Source,
+    store: Store,
+    *,
+    axes: str = "z",
+    tta: int = 1,
+    memory: int | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> StoredArray:
     """Predict an image or volume; in tiles if memory is scarce.
+
+    Nothing is found in constant rims. Sections that are missing between others get the mean of their neighbours
+    (`mitoseg.io.tissue`).
 
     Args:
         model: from `mitoseg.inference.model.load_model`.
@@ -37,6 +47,7 @@ def predict_source(
         tta: orientations of each window that are averaged: 1, 4 (mirror images) or 8 (quarter turns as well). A little
             better, and as many times as slow.
         memory: bytes that the program may take; None for no limit.
+        say: is told of rims and missing sections, in lines.
 
     Returns:
         (C, Z, Y, X) float32 in [0, 1], called "maps"; the channels are those of `mitoseg.networks.targets.to_maps`.
@@ -52,14 +63,16 @@ def predict_source(
     maps = store.array("maps", (map_channels(model.config.target), *source.shape), np.float32, cubes=not single)
     # Slices across y or x would unpack all of the file again and again.
     read, packed = (source.read, source.packed) if single else (_copy(source, store).__getitem__, (1, 1))
-    greys = _measure_greys(read, source.shape, packed)
+    tissue = Tissue(read, source.shape, packed)
+    for note in tissue.notes():
+        say(note)
     # tqdm shows nothing where there is no terminal (disable=None).
     number = sum(plane.slices for plane in planes)
     with tqdm(total=number, desc=source.path.name, disable=None, leave=False, delay=PATIENCE_S) as steps:
         for plane in planes:
             for tile in plane.tiles:
                 together = 1 if single else plane.together(tile)
-                reader = SliceReader(read, plane, greys, max(packed[0], together))
+                reader = SliceReader(tissue.read, plane, tissue.greys, max(packed[0], together))
                 found = stream_tile(plane.windows, tile, reader, predict, model.device)
                 found = smooth_slices(found, plane.sigma) if plane.sigma else found
                 for start, stack in _stacks(found, together):
@@ -67,6 +80,7 @@ def predict_source(
                     share = np.moveaxis(stack, 0, plane.axis + 1) / len(axes)
                     maps[part] = share if plane is planes[0] else maps[part] + share
                     steps.update(len(stack))
+    tissue.settle(maps)
     return maps
 
 
@@ -109,15 +123,6 @@ def _copy(source: Source, store: Store) -> StoredArray:
     for z, slab in layer.slabs(source.packed[0]):
         copy[z] = slab
     return copy
-
-
-def _measure_greys(read: Reader, shape: tuple[int, int, int], packed: tuple[int, int]) -> list[GreyScale]:
-    """The grey scale of every section (across z), each from all of its pixels."""
-    counts = np.zeros((shape[0], 256), np.int64)
-    for part in strips(shape, packed):
-        for place, strip in enumerate(read(part), start=part[0].start):
-            counts[place] += np.bincount(strip.ravel(), minlength=256)
-    return [grey_of_counts(section) for section in counts]
 
 
 def _stacks(

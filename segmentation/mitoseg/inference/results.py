@@ -112,7 +112,9 @@ def result_files(stem: Path, path: Path, options: SegmentOptions) -> dict[str, P
     return {name: stem.with_name(stem.name + ending) for name, ending in endings.items()}
 
 
-def make_results(model: Model, source: Source, files: dict[str, Path], options: SegmentOptions) -> Iterator[Path]:
+def make_results(
+    model: Model, source: Source, files: dict[str, Path], options: SegmentOptions, say: Callable[[str], None]
+) -> Iterator[Path]:
     """Segment one image and write its results.
 
     Args:
@@ -120,6 +122,7 @@ def make_results(model: Model, source: Source, files: dict[str, Path], options: 
         source: the image or volume.
         files: from `result_files`.
         options: what is wanted.
+        say: is told what a user should know of the image, in lines.
 
     Yields:
         Each file once it is whole.
@@ -130,7 +133,9 @@ def make_results(model: Model, source: Source, files: dict[str, Path], options: 
         RunError: memory does not suffice.
     """
     with Scratch(next(iter(files.values()))) as scratch:
-        maps = predict_source(model, source, scratch, axes=options.axes, tta=options.tta, memory=options.memory)
+        maps = predict_source(
+            model, source, scratch, axes=options.axes, tta=options.tta, memory=options.memory, say=say
+        )
         decoding = model.decoding.at(source.thickness_nm)
         pieces = find_pieces(maps, decoding, scratch, options.memory)
 

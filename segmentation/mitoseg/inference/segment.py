@@ -15,14 +15,14 @@ from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.results import SegmentKeywords, SegmentOptions, make_options, make_results, result_files
 from mitoseg.io.inputs import expand, open_sources
-from mitoseg.io.journal import Journal
+from mitoseg.io.journal import JOURNAL, Journal
 from mitoseg.io.pictures import unique_names
 from mitoseg.io.source import Source
 
 _log = logging.getLogger("mitoseg")
 
 MOST_LISTED = 20
-"""Images that could not be read are listed up to this number."""
+"""Lines about images that could not be read, and about others, up to which they are shown."""
 
 
 def segment(
@@ -84,6 +84,7 @@ class _Work:
         self._taken: set[Path] = set()
         self.written: list[Path] = []
         self.done_before = 0
+        self._lines = 0
 
     def make(self, name: str, source: Source) -> None:
         """Make the results of an image under a name, which the file's suffix for it is added to."""
@@ -96,8 +97,18 @@ class _Work:
         if all(there):
             self.done_before += 1
             return
-        for file in make_results(self._model, source, files, self._options):
-            self._journal.add(file, source.path)
+        notes: list[str] = []
+
+        def say(line: str) -> None:
+            notes.append(line)
+            self._lines += 1
+            if self._lines <= MOST_LISTED:
+                _log.warning("%s%s: %s", source.path.name, source.suffix, line)
+            elif self._lines == MOST_LISTED + 1:
+                _log.warning("... more such lines are kept in %s", self._folder / JOURNAL)
+
+        for file in make_results(self._model, source, files, self._options, say):
+            self._journal.add(file, source.path, notes)
             self.written.append(file)
             self._report(file)
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,24 @@ class Journal:
             return True
         raise RunError(f"{file}: {problem}; choose another folder, or replace it with --overwrite")
 
-    def add(self, file: Path, image: Path) -> None:
+    def add(self, file: Path, image: Path, notes: Sequence[str] = ()) -> None:
         """Note that a file is whole.
+
+        Args:
+            file: the result.
+            image: what it was made of.
+            notes: what a user should know of the image.
 
         Raises:
             WriteError: the journal cannot be written.
         """
-        entry = {"file": file.name, "bytes": _bytes(file), "image": _identity(image), "settings": self._settings}
+        entry: dict[str, Any] = {
+            "file": file.name,
+            "bytes": _bytes(file),
+            "image": _identity(image),
+            "settings": self._settings,
+        }
+        entry |= {"notes": list(notes)} if notes else {}
         line = json.dumps(entry, ensure_ascii=False) + "\n"
         try:
             with self._path.open("ab") as stream:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mitodata import IGNORE, DataError, VoxelSize
+from mitodata.readers.rims import Rim, RowEnds, rim_of
 from mitoseg.config.settings import FitConfig
 
 LARGEST_SCALE = 16.0
@@ -33,10 +34,18 @@ def measure_grey(section: NDArray[np.uint8]) -> GreyScale:
 
     The centre is the median and the width the distance from the 5th to the 95th percentile over 3.29, which is the
     standard deviation if the grey levels are normally distributed. Unlike mean and standard deviation neither is moved
-    by black borders of a few per cent, by saturated resin or by single bright pixels. Measured on the whole section,
-    not on the patch: a patch full of mitochondria stays dark.
+    by saturated resin or by single bright pixels. Constant rims, the frames that registration leaves, do not count
+    (`mitodata.readers.rims`). Measured on the whole section, not on the patch: a patch full of mitochondria stays dark.
     """
-    return grey_of_counts(np.bincount(section.ravel(), minlength=256))
+    return grey_of_counts(tissue_counts(np.bincount(section.ravel(), minlength=256), rim_of(RowEnds.of(section))))
+
+
+def tissue_counts(counts: NDArray[np.int64], rim: Rim) -> NDArray[np.int64]:
+    """The histogram of a section, (256,) int64, without its rim; of a section that is all rim, with it."""
+    tissue = counts.copy()
+    for level, number in rim.levels:
+        tissue[int(level)] -= number
+    return tissue if tissue.any() else counts
 
 
 def grey_of_counts(counts: NDArray[np.int64]) -> GreyScale:

@@ -114,6 +114,21 @@ def test_unequal_shapes_are_cut_alike(write: Write, file: Path) -> None:
     assert measure(other).window_px is None
 
 
+@pytest.mark.parametrize("grey", [0, 250])
+def test_frames_and_blank_sections_are_not_looked_at(grey: int, write: Write) -> None:
+    whole = [tissue((1, 128, 160), seed) for seed in range(3)]
+    plain = write("plain.h5", whole)
+    width = ((0, 0), (30, 10), (0, 50))
+    framed = []
+    for sample in whole:
+        assert sample.mask is not None
+        assert sample.label is not None
+        raw = np.pad(sample.raw, width, constant_values=grey)
+        framed.append(replace(sample, raw=raw, mask=np.pad(sample.mask, width), label=np.pad(sample.label, width)))
+    framed.append(replace(framed[0], raw=np.full_like(framed[0].raw, grey)))
+    assert measure(write("framed.h5", framed)).values() == measure(plain).values()
+
+
 def test_a_large_section_is_read_in_windows(write: Write) -> None:
     large = write("l.h5", [tissue((1, 40, 2100))])
     with Dataset(large) as dataset:
@@ -130,6 +145,7 @@ def test_sizes_in_nm_are_those_of_each_image(write: Write) -> None:
         y, x = (np.mgrid[:side, :side] + 0.5) * pixel_nm - 500
         label = (np.hypot(y, x) < 200)[None].astype(np.uint16)
         raw = np.where(label > 0, 60, 180).astype(np.uint8)
+        raw[:, ::2, ::2] += 1  # without any noise what surrounds the disc would be a frame
         return Sample(raw, (50.0, pixel_nm, pixel_nm), label, label.astype(np.uint8))
 
     both = measure(write("both.h5", [disc(5), disc(10), disc(5)]))
@@ -145,7 +161,7 @@ def test_sizes_in_nm_are_those_of_each_image(write: Write) -> None:
 
 def test_the_file_that_is_too_small_is_named(write: Write) -> None:
     large, small = write("large.h5", [tissue((1, 64, 64))]), write("small.h5", [tissue((1, 12, 90))])
-    with pytest.raises(DataError, match=r"small\.h5: an image of 12 x 90 px; expected at least 16 x 16"):
+    with pytest.raises(DataError, match=r"small\.h5: tissue of 12 x 90 px; expected at least 16 x 16"):
         measure_pair(large, small, Sampling())
 
 
@@ -201,13 +217,17 @@ def test_distance_grows_with_each_difference() -> None:
 
 
 def test_constant_and_tiny_images(write: Write) -> None:
-    flat = Sample(np.full((1, 32, 32), 90, np.uint8), (5, 5, 5))
+    even = np.full((1, 32, 32), 90, np.uint8)
+    even[:, ::2, ::31] = 91  # else it would be all frame
+    flat = Sample(even, (5, 5, 5))
     one, other = measure(write("f.h5", [flat])), measure(write("t.h5", [tissue((1, 32, 32))]))
     for rows in (compare(one, other), compare(other, one)):
         assert all(np.isfinite([row.difference, row.tolerance]).all() for row in rows)
     assert np.isfinite([appearance_distance(*pair) for pair in ((one.appearance, other.appearance),) * 2]).all()
     assert "images too small" in left_out(one, other)["spectrum.low"]
-    with pytest.raises(DataError, match="no image of at least 16 x 16 pixels"):
+    with pytest.raises(DataError, match="no tissue of at least 16 x 16 pixels"):
+        measure(write("c.h5", [Sample(np.full((1, 32, 32), 90, np.uint8), (5, 5, 5))]))
+    with pytest.raises(DataError, match="no tissue of at least 16 x 16 pixels"):
         measure(write("s.h5", [Sample(np.zeros((1, 12, 40), np.uint8), (5, 5, 5))]))
 
 

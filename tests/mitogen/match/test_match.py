@@ -228,7 +228,7 @@ def test_real_images_that_do_not_serve_are_refused(tmp_path: Path) -> None:
         return tmp_path / name
 
     raw = np.random.default_rng(0).integers(0, 256, (1, 80, 80), dtype=np.uint8)
-    with pytest.raises(DataError, match="sections of 40 px; expected at least 64"):
+    with pytest.raises(DataError, match="tissue of 40 px; expected at least 64"):
         look_at_real(file("small.h5", Sample(raw[:, :40], (5.0, 5.0, 5.0))))
     flat = file("flat.h5", Sample(raw, (50.0, 5.0, 8.0)))
     with pytest.raises(DataError, match=r"square pixels; --pixel-size 8"):

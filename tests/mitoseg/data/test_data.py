@@ -197,6 +197,28 @@ def test_grey_and_centres_are_those_of_whole_slices(
         assert sample.mask[z][tuple(facts.centres.T)].all()
 
 
+def test_patches_are_of_tissue_not_of_frames(
+    make_file: Callable[..., Path], draw: Callable[..., Sample], tiny: FitConfig
+) -> None:
+    sample = draw(0, (4, 90, 96))
+    assert sample.mask is not None
+    framed = np.pad(sample.raw, ((0, 0), (30, 20), (40, 0)), constant_values=240)
+    framed[2] = 17
+    label = np.zeros(framed.shape, np.uint16)
+    mask = np.zeros(framed.shape, np.uint8)
+    path = make_file(Sample(framed, sample.voxel_size_nm, label, mask), name="framed")
+    files = SectionFiles([path])
+    still = tiny.model_copy(update={"augment": tiny.augment.model_copy(update={"enabled": False})})
+    patches = Patches(files, files.sections(), still)
+    for number in range(40):
+        grey = patches[number][0]
+        constant = ((grey[1:, 1:] == grey[:-1, 1:]) & (grey[1:, 1:] == grey[1:, :-1])).float().mean()
+        assert constant < 0.02, "a frame was cut, or a blank slice"
+    assert {z for _, _, z in patches.facts} >= {0, 1, 3}
+    assert patches.facts[(0, 0, 0)].inside == (slice(30, 120), slice(40, 136))
+    assert patches.facts[(0, 0, 0)].grey == measure_grey(sample.raw[0])
+
+
 def test_memory_stays_flat_for_a_large_file(tmp_path: Path, tiny: FitConfig) -> None:
     path = tmp_path / "large.h5"
     mask = np.zeros((32, 2048, 2048), np.uint8)  # with raw and label 512 MiB

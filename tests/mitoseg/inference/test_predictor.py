@@ -64,6 +64,7 @@ def test_other_thresholds_can_be_taken(probe: Model) -> None:
 def test_results_lie_on_the_grid_of_the_image(probe: Model, shape: tuple[int, int, int], voxel_nm: float) -> None:
     raw = np.full(shape, 100, np.uint8)
     raw[:, : shape[1] // 2] = 160
+    raw[:, :, ::2] += 1  # even rows would be a frame around nothing
     probability = predict_maps(probe, raw, (40.0, voxel_nm, voxel_nm))[0]
     assert probability.shape == shape
     assert probability[:, 0].min() > probability[:, -1].max()

@@ -247,6 +247,55 @@ def test_several_bad_files_are_listed_at_the_end(
     assert not (tmp_path / "other").exists()
 
 
+def frame(raw: NDArray[np.uint8], kind: str) -> NDArray[np.generic]:
+    """Tissue of 64 x 64 px in a frame: 40 px before it, 24 behind."""
+    if kind == "16 bits":
+        deep = raw.astype(np.uint16) * 20 + 30_000
+        return np.pad(deep, ((24, 0), (0, 40)))
+    return np.pad(raw, ((24, 0), (0, 40)), constant_values=0 if kind == "black" else 255)
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "16 bits"])
+def test_a_frame_changes_nothing_beside_it_and_holds_nothing(
+    kind: str, model: Model, draw: Callable[..., Sample], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sample = draw(77)
+    assert sample.mask is not None
+    tifffile.imwrite(tmp_path / "plain.tif", sample.raw[0], photometric="minisblack")
+    tifffile.imwrite(tmp_path / "framed.tif", frame(sample.raw[0], kind), photometric="minisblack")
+    paths = [tmp_path / "plain.tif", tmp_path / "framed.tif"]
+    segment(model, paths, tmp_path / "out", outputs="mask", voxel_size_nm=SIZE)
+    plain, framed = (tifffile.imread(tmp_path / "out" / f"{name}_mask.tif") > 0 for name in ("plain", "framed"))
+    assert framed.shape == (88, 104)
+    assert not framed[:24].any()
+    assert not framed[:, 64:].any()
+    inside, truth = framed[24:, :64], sample.mask[0] == 1
+    assert iou(inside, truth) > 0.9 * iou(plain, truth) > 0.6
+    assert caplog.messages == ["framed.tif: constant rims, 55.2 % of the pixels: no tissue, nothing is found there"]
+
+
+def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return float((one & other).sum() / (one | other).sum())
+
+
+@pytest.mark.parametrize("kind", ["blank", "noise"])
+def test_a_missing_section_cuts_no_object(
+    kind: str, model: Model, draw: Callable[..., Sample], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sample = draw(78, (7, 64, 90))  # three dark discs through all sections
+    assert sample.label is not None
+    expected = ndimage.label(sample.label > 0)[1]
+    raw = sample.raw.copy()
+    raw[3] = 150 if kind == "blank" else np.random.default_rng(0).normal(150, 2, raw[3].shape)
+    tifffile.imwrite(tmp_path / "a.tif", raw, photometric="minisblack")
+    segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs="mask,instances", voxel_size_nm=SIZE)
+    found = tifffile.imread(tmp_path / "out" / "a_instances.tif")
+    boxes = [box for box in ndimage.find_objects(found) if box[0] == slice(0, 7)]
+    assert len(boxes) == expected
+    assert iou(found[3] > 0, sample.label[3] > 0) > 0.8
+    assert caplog.messages == ["a.tif: section 3 of 7 missing (blank or damaged): predicted from the neighbours"]
+
+
 def test_outputs_that_were_left_out_are_made_later(model: Model, volume: Sample, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
     for outputs, files in ((("mask",), 1), (("mask", "probability"), 2), (("probability",), 0)):

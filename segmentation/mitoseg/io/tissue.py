@@ -1,0 +1,160 @@
+"""What of a volume is tissue: neither constant rims nor missing sections, which their neighbours stand for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.readers.rims import Rim
+from mitoseg.io.blocks import Part, strips
+from mitoseg.io.scratch import StoredArray
+from mitoseg.io.sections import Reader, SectionFacts, find_damaged, measure_sections, median, resemblance
+from mitoseg.networks.normalisation import GreyScale, normalise
+
+LONGEST_BRIDGE = 3
+"""Missing sections in a row that are bridged; of more too much is unknown."""
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Which two sections stand for a missing one.
+
+    Attributes:
+        below: the nearest section before it that is not missing.
+        above: the nearest one after it.
+        share: what counts of the one above; the rest of the one below.
+    """
+
+    below: int
+    above: int
+    share: float
+
+
+class Tissue:
+    """A volume without its rims and its missing sections.
+
+    Attributes:
+        greys: grey scale of every section; of a missing one that of the section below.
+        blank: sections of one grey level.
+        bridges: missing sections that their neighbours stand for: blank ones, and those that are damaged.
+        rim_px: px of rims in sections that are not blank.
+        likeness: median correlation of neighbouring sections; None of fewer than two.
+    """
+
+    def __init__(self, read: Reader, shape: tuple[int, int, int], packed: tuple[int, int]) -> None:
+        """Measure all of the volume; arguments as `measure_sections`."""
+        self._read, self._shape = read, shape
+        greys: list[GreyScale] = []
+        self._rims: dict[int, Rim] = {}
+        near: list[float] = []
+        far: list[float] = []
+        self.blank: list[int] = []
+        before: list[SectionFacts] = []
+        for z, facts in enumerate(measure_sections(read, shape, packed)):
+            greys.append(facts.grey)
+            if facts.blank:
+                self.blank.append(z)
+            elif facts.rim.px:
+                self._rims[z] = facts.rim
+            near += [resemblance(facts, earlier) for earlier in before[-1:]]
+            far += [resemblance(facts, earlier) for earlier in before[-2:-1]]
+            before = [*before[-1:], facts]
+        missing = sorted({*self.blank, *find_damaged([grey.width for grey in greys], near, far, self.blank)})
+        self.bridges = plan_bridges(missing, shape[0])
+        self.likeness = median([value for z, value in enumerate(near) if not {z, z + 1} & set(missing)])
+        for z, bridge in self.bridges.items():
+            greys[z] = greys[bridge.below]
+            self._rims.pop(z, None)
+        self.greys: Sequence[GreyScale] = greys
+        self.rim_px = sum(rim.px for rim in self._rims.values())
+
+    def read(self, part: Part) -> NDArray[np.uint8]:
+        """A part of the volume, (Z, Y, X) uint8.
+
+        Rims have the median of their section, missing sections what lies between their neighbours, on their scale.
+        """
+        if not self._rims and not self.bridges:
+            return self._read(part)
+        found = np.array(self._read(part))
+        for place, z in enumerate(range(part[0].start, part[0].start + len(found))):
+            if z in self.bridges:
+                found[place] = self._between(self.bridges[z], part)
+            elif z in self._rims:
+                found[place][self._rims[z].cover(*part[1:])] = round(self.greys[z].centre)
+        return found
+
+    def settle(self, maps: StoredArray) -> None:
+        """Set maps (C, Z, Y, X) to 0 in rims, and in missing sections to the mean of those of their neighbours.
+
+        Where a rim of one section lies between tissue, it is a missing part: it gets the mean as well.
+        """
+        _, height, width = self._shape
+        for _, y, x in strips((1, height, width)):
+            for z in self.blank:
+                maps[:, z, y, x] = np.float32(0)
+            for z, rim in self._rims.items():
+                maps[:, z, y, x] = np.where(rim.cover(y, x), self._beside(maps, z, y, x), maps[:, z, y, x])
+            for z, bridge in self.bridges.items():
+                below, above = maps[:, bridge.below, y, x], maps[:, bridge.above, y, x]
+                maps[:, z, y, x] = below * np.float32(1 - bridge.share) + above * np.float32(bridge.share)
+
+    def _beside(self, maps: StoredArray, z: int, y: slice, x: slice) -> NDArray[np.float32]:
+        """The mean of what is found in the sections before and after one, (C, Y, X); 0 where either is no tissue."""
+        sections = [place for place in (z - 1, z + 1) if 0 <= place < self._shape[0]]
+        if len(sections) < 2 or any(place in self.blank or place in self.bridges for place in sections):
+            return np.zeros((), np.float32)
+        mean = np.asarray((maps[:, z - 1, y, x] + maps[:, z + 1, y, x]) / np.float32(2))
+        for place in sections:
+            if place in self._rims:
+                mean[:, self._rims[place].cover(y, x)] = 0
+        return mean
+
+    def notes(self) -> list[str]:
+        """What a user should know, one line each."""
+        lines = []
+        if self.rim_px:
+            share = 100 * self.rim_px / float(np.prod(self._shape))
+            lines.append(f"constant rims, {share:.1f} % of the pixels: no tissue, nothing is found there")
+        if self.bridges:
+            lines.append(
+                f"{_sections(list(self.bridges))} of {self._shape[0]} missing (blank or damaged): predicted from the "
+                "neighbours"
+            )
+        left = [z for z in self.blank if z not in self.bridges]
+        if left:
+            lines.append(f"{_sections(left)} of {self._shape[0]} blank: nothing is found there")
+        return lines
+
+    def _between(self, bridge: Bridge, part: Part) -> NDArray[np.uint8]:
+        """What lies between the neighbours of a missing section, (Y, X) uint8 on the grey scale of the one below."""
+        grey = self.greys[bridge.below]
+        below, above = (
+            normalise(self.read((slice(z, z + 1), *part[1:]))[0], self.greys[z]) for z in (bridge.below, bridge.above)
+        )
+        mean = below * np.float32(1 - bridge.share) + above * np.float32(bridge.share)
+        return np.asarray((mean * grey.width + grey.centre).round().clip(0, 255), np.uint8)
+
+
+def plan_bridges(missing: Sequence[int], depth: int) -> dict[int, Bridge]:
+    """Choose what stands for missing sections: nothing for long runs, and at the first and the last section.
+
+    Args:
+        missing: in rising order.
+        depth: sections of the volume.
+    """
+    bridges: dict[int, Bridge] = {}
+    for _, members in groupby(enumerate(missing), key=lambda pair: pair[1] - pair[0]):
+        run = [z for _, z in members]
+        below, above = run[0] - 1, run[-1] + 1
+        if len(run) <= LONGEST_BRIDGE and below >= 0 and above < depth:
+            bridges |= {z: Bridge(below, above, (z - below) / (above - below)) for z in run}
+    return bridges
+
+
+def _sections(numbers: Sequence[int]) -> str:
+    """Name sections, the first of many."""
+    more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
+    named = ", ".join(map(str, numbers[:5])) + more
+    return f"section {named}" if len(numbers) == 1 else f"sections {named}"
