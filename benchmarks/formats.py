@@ -20,7 +20,7 @@ from format_traits import Size, Trait, sizes, traits
 from mitodata import DataError, VoxelSize
 from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_to_file
-from mitoseg.io.inputs import open_sources
+from mitodata.readers.inputs import open_sources
 
 PAGE = Path(__file__).parent.parent / "docs" / "results" / "formats.md"
 SIZE: VoxelSize = (40.0, 8.0, 8.0)

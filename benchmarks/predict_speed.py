@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from machine import conditions
 from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_volume
+from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import make_config
 from mitoseg.inference.memory import resident_bytes
 from mitoseg.inference.model import Model
@@ -39,8 +40,7 @@ from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.predictor import predict_source
 from mitoseg.inference.segment import segment
 from mitoseg.inference.sliding_window import importance_map
-from mitoseg.inference.windows import OVERLAP, plan_windows
-from mitoseg.io.inputs import open_sources
+from mitoseg.inference.tiling import OVERLAP, plan_windows
 from mitoseg.io.scratch import Scratch
 from mitoseg.networks.normalisation import measure_grey, normalise
 from mitoseg.networks.unet import build_model

@@ -63,8 +63,8 @@ def predict(
 ) -> None:
     """Segment IMAGES with the model of RUN: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size."""
     from mitoseg.inference.model import load_model
-    from mitoseg.inference.results import make_options
     from mitoseg.inference.segment import segment
+    from mitoseg.inference.segment_image import make_options
 
     make_options(**settings)  # not after a model was loaded
     segment(load_model(run).with_decoding(threshold, peak), images, folder, report=click.echo, **settings)

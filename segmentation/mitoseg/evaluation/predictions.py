@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset
+from mitodata.readers.source import Source
 from mitoseg.evaluation.results import Place
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes
 from mitoseg.inference.postprocess import Decoding, find_pieces
 from mitoseg.inference.predictor import predict_maps, predict_source
 from mitoseg.io.scratch import Scratch, StoredArray
-from mitoseg.io.source import Source
 
 KEPT_BYTES = 2**27
 """Maps of sections that are kept for pictures; beyond, the images that are shown are predicted again."""

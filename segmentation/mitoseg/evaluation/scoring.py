@@ -18,8 +18,8 @@ from mitoseg.evaluation.results import DatasetResult, ImageResult, Place
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
 from mitoseg.inference.postprocess import Decoding
+from mitoseg.io.image_list import unique_names
 from mitoseg.io.panels import Panel
-from mitoseg.io.pictures import unique_names
 from mitoseg.metrics import (
     caption,
     compare_outlines,

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mitodata import DataError, VoxelSize
+from mitodata.readers.source import Source
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import SliceReader, choose_axes, plan_orthoplanes, smooth_slices
 from mitoseg.inference.sliding_window import stream_tile
 from mitoseg.inference.tta import average_tta
 from mitoseg.io.blocks import Layer
 from mitoseg.io.scratch import InMemory, Store, StoredArray
-from mitoseg.io.source import Source
 from mitoseg.io.tissue import Tissue
 from mitoseg.networks.targets import map_channels
 

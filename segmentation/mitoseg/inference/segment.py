@@ -11,13 +11,13 @@ from tqdm import tqdm
 
 from mitodata import DataError, RunError, WriteError
 from mitodata.hdf5.layout import software
+from mitodata.readers.inputs import open_sources
+from mitodata.readers.source import Source
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
-from mitoseg.inference.results import SegmentKeywords, SegmentOptions, make_options, make_results, result_files
-from mitoseg.io.inputs import expand, open_sources
+from mitoseg.inference.segment_image import SegmentKeywords, SegmentOptions, make_options, make_results, result_files
+from mitoseg.io.image_list import expand, unique_names
 from mitoseg.io.journal import JOURNAL, Journal
-from mitoseg.io.pictures import unique_names
-from mitoseg.io.source import Source
 
 _log = logging.getLogger("mitoseg")
 
@@ -41,7 +41,7 @@ def segment(
 
     Args:
         model: from `mitoseg.load_model`, whose thresholds make the mask; or a run, or a checkpoint.
-        paths: a file as `mitoseg.io.inputs.open_sources` takes it, a folder of them, or several.
+        paths: a file as `mitodata.readers.inputs.open_sources` takes it, a folder of them, or several.
         folder: where the results go; made if it is missing.
         report: is told of each file that is written.
         keywords: see `SegmentKeywords`.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mitoseg.inference.model import Predictor
 from mitoseg.inference.resampling import Span, resample_section
-from mitoseg.inference.windows import Tile, Windows, slab_depth
+from mitoseg.inference.tiling import Tile, Windows, slab_depth
 
 SPREAD = 0.125
 """Sigma of those weights, as share of a window's side; as in MONAI and nnU-Net."""

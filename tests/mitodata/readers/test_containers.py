@@ -18,7 +18,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_to_file
 from mitodata.readers import pictures
 from mitodata.readers.inputs import one_a_set, open_images, open_sources, read_grey
-from mitoseg.io.inputs import expand
+from mitoseg.io.image_list import expand
 
 SIZE = (40.0, 8.0, 8.0)
 GREY = np.random.default_rng(0).integers(1, 255, (3, 20, 30)).astype(np.uint8)

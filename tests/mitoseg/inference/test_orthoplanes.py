@@ -18,16 +18,16 @@ from torch import Tensor, nn
 
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
+from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import FitConfig, make_config
-from mitoseg.inference import orthoplanes, windows
+from mitoseg.inference import orthoplanes
 from mitoseg.inference.memory import resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes
 from mitoseg.inference.predictor import predict_maps, predict_source
 from mitoseg.inference.segment import make_options, segment
 from mitoseg.inference.sliding_window import importance_map
-from mitoseg.inference.windows import OVERLAP, Tile, Windows, plan_windows
-from mitoseg.io.inputs import open_sources
+from mitoseg.inference.tiling import OVERLAP, Tile, Windows, plan_windows
 from mitoseg.io.scratch import Scratch
 from mitoseg.networks.normalisation import measure_grey, mirror_to, normalise, resample
 

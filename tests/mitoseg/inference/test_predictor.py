@@ -12,7 +12,7 @@ from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.inference.windows import plan_windows
+from mitoseg.inference.tiling import plan_windows
 from mitoseg.metrics import confusion, scores
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.networks.unet import FEATURES, build_model

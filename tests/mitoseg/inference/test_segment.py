@@ -17,14 +17,14 @@ from scipy import ndimage
 
 from mitodata import DataError, RunError, Sample, WriteError
 from mitodata.hdf5.dataset import Dataset, Provenance, validate, write_dataset
+from mitodata.readers.inputs import open_sources
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import find_instances, find_pieces
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.inference.results import SegmentKeywords, SegmentOptions, make_options
 from mitoseg.inference.segment import segment
-from mitoseg.io.inputs import expand, open_sources
+from mitoseg.inference.segment_image import SegmentKeywords, SegmentOptions, make_options
+from mitoseg.io.image_list import expand, unique_names
 from mitoseg.io.journal import JOURNAL
-from mitoseg.io.pictures import unique_names
 
 SIZE = (40.0, 8.0, 8.0)
 
@@ -159,7 +159,7 @@ def test_an_ome_zarr_says_what_the_specification_wants(
 def test_a_volume_in_tiles_is_the_volume_in_one_piece(
     model: Model, draw: Callable[..., Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mitoseg.inference import orthoplanes, windows
+    from mitoseg.inference import orthoplanes
 
     raw, size = draw(5, (2, 600, 520)).raw, (8.0, 5.0, 5.0)
     whole = predict_maps(model, raw, size)
@@ -309,7 +309,7 @@ def test_a_full_disk_ends_the_call(
     def refuse(*_: object) -> None:
         raise WriteError("a_mask.png: cannot be written: No space left on device")
 
-    monkeypatch.setattr("mitoseg.inference.results.write_atomic", refuse)
+    monkeypatch.setattr("mitoseg.inference.segment_image.write_atomic", refuse)
     with pytest.raises(WriteError, match=r"^a_mask\.png: cannot be written: No space left on device$"):
         segment(model, [pictures], tmp_path / "out", outputs=("mask",), voxel_size_nm=SIZE)
 

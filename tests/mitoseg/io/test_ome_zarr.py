@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ome_zarr_models import v04, v05
 
 from mitodata import VoxelSize
+from mitodata.readers.inputs import open_sources
 from mitoseg.io.blocks import Layer
-from mitoseg.io.inputs import open_sources
 from mitoseg.io.ome_zarr import Version, level_shape, plan_levels
 from mitoseg.io.outputs import write_zarr
 

@@ -15,11 +15,11 @@ from click.testing import CliRunner
 
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.layout import THICKNESS
+from mitodata.readers.inputs import open_sources
 from mitoseg.cli.main import cli
 from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import load_model
 from mitoseg.inference.segment import segment
-from mitoseg.io.inputs import open_sources
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.report.provenance import read_run
 from mitoseg.report.samples import image_sets

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mitodata import DataError
-from mitodata.readers.inputs import KINDS, PICTURES, one_a_set, open_sources
+from mitodata.readers.inputs import KINDS, one_a_set
 from mitodata.readers.names import is_hidden, is_system_file, spell
 from mitodata.readers.ome_zarr import is_zarr
-
-__all__ = ["KINDS", "PICTURES", "expand", "open_sources", "unique_names"]
 
 RESULTS = (
     *("_mask.png", "_mask.tif", "_probability.tif", "_instances.tif"),

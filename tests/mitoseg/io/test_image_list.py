@@ -18,9 +18,9 @@ from PIL import Image
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers import axes
-from mitoseg.inference.results import FORMATS, SegmentOptions, result_files
-from mitoseg.io.inputs import KINDS, expand, open_sources
-from mitoseg.io.pictures import PICTURES
+from mitodata.readers.inputs import KINDS, PICTURES, open_sources
+from mitoseg.inference.segment_image import FORMATS, SegmentOptions, result_files
+from mitoseg.io.image_list import expand
 from mitoseg.metrics import ProbabilityCounts
 from mitoseg.report.probabilities import draw_curves, draw_histogram, draw_reliability
 

@@ -13,6 +13,8 @@ from mitodata import RunError, VoxelSize
 from mitodata.errors import did_you_mean
 from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
+from mitodata.readers.inputs import PICTURES
+from mitodata.readers.source import Source
 from mitoseg.inference.measure import measure_objects, table_text
 from mitoseg.inference.memory import parse_memory
 from mitoseg.inference.model import Model
@@ -23,9 +25,7 @@ from mitoseg.io.blocks import Layer, Part
 from mitoseg.io.ome_zarr import Version
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
 from mitoseg.io.panels import png
-from mitoseg.io.pictures import PICTURES
 from mitoseg.io.scratch import Scratch
-from mitoseg.io.source import Source
 
 OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")
