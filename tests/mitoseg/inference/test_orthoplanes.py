@@ -20,7 +20,7 @@ from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import FitConfig, make_config
-from mitoseg.inference import orthoplanes
+from mitoseg.inference import orthoplanes, tiling
 from mitoseg.inference.memory import resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes
@@ -166,7 +166,7 @@ def test_a_volume_in_tiles_has_no_seams(
 
     def fit_memory(plan: Windows, *_: object) -> tuple[Windows, list[Tile]]:
         """Cut the slices, whatever memory there is."""
-        parts = windows._parts(plan, 2)
+        parts = tiling._parts(plan, 2)
         cuts.append(len(parts))
         return plan, [Tile.of(plan, part) for part in parts]
 

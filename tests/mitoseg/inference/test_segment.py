@@ -159,15 +159,15 @@ def test_an_ome_zarr_says_what_the_specification_wants(
 def test_a_volume_in_tiles_is_the_volume_in_one_piece(
     model: Model, draw: Callable[..., Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mitoseg.inference import orthoplanes
+    from mitoseg.inference import orthoplanes, tiling
 
     raw, size = draw(5, (2, 600, 520)).raw, (8.0, 5.0, 5.0)
     whole = predict_maps(model, raw, size)
 
-    def fit_memory(plan: windows.Windows, *_: object) -> tuple[windows.Windows, list[windows.Tile]]:
-        parts = windows._parts(plan, 2)
+    def fit_memory(plan: tiling.Windows, *_: object) -> tuple[tiling.Windows, list[tiling.Tile]]:
+        parts = tiling._parts(plan, 2)
         assert len(parts) == 4
-        return plan, [windows.Tile.of(plan, part) for part in parts]
+        return plan, [tiling.Tile.of(plan, part) for part in parts]
 
     monkeypatch.setattr(orthoplanes, "fit_memory", fit_memory)
     np.testing.assert_allclose(predict_maps(model, raw, size), whole, atol=1e-4)
