@@ -13,6 +13,7 @@ from mitochondria_views import medians
 from mitogen.geometry.point_process import streams_of
 from mitogen.organelles.organelle import Layer, Organelle, RoundBody
 from mitogen.organelles.table import ORGANELLES, ROUND_BODIES
+from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.rendering.image import grid_of
 from mitogen.scene import inclusions, scene, section
 from mitogen.scene.scene import Scene, build
@@ -22,11 +23,13 @@ from mitogen.tissue.cell_types import HOLDS, CellType, types_holding
 from mitogen.tissue.compartments import Compartment
 
 UNMARKED = 255
+SHAPE = (1, 192, 192)
 MORE = {"section.pixel_nm": 12, "mitochondria.intermembrane_nm": 9, "somata.density_per_um3": 0.05} | {
     f"{organelle.name}.density_per_um3": 2 for organelle in ROUND_BODIES
 }
 PARAMS = {name: float(value) for name, value in (medians() | EVERYTHING | MORE).items()}
-SHAPE = (1, 192, 192)
+OTHER_TISSUES = ("muscle", 0), ("liver", 0), ("gland", 0), ("gland", 1), ("kidney", 0)
+"""Presets, and images of them that show what neuropil has not."""
 NAMES = pytest.mark.parametrize("organelle", ORGANELLES, ids=lambda organelle: organelle.name)
 
 
@@ -56,20 +59,30 @@ class Uses:
     compartments: set[int] = field(default_factory=set)
 
 
-def crowded(index: int) -> Scene:
-    """A scene of which a fifth of the cells are none."""
-    made = build(PARAMS, streams_of(3, index), grid_of(PARAMS, SHAPE))
+def with_holes(made: Scene) -> Scene:
+    """The same scene, but a fifth of the cells are none."""
     types = made.layout.cells.types.copy()
     types[::5] = CellType.OUTSIDE
     return replace(made, layout=replace(made.layout, cells=made.layout.cells._replace(types=types)))
 
 
-def draw_all(index: int, each: Callable[[Organelle, Layer], None]) -> None:
+def draw_all(
+    each: Callable[[Organelle, Layer], None], index: int = 0, params: Mapping[str, float] = PARAMS, holes: bool = True
+) -> None:
     """Draw all organelles of an image in their order, by `each`."""
-    made, grid = crowded(index), grid_of(PARAMS, SHAPE)
-    layer = lay_out(made, PARAMS, grid, 0.0, streams_of(3, index), True)
+    grid, streams = grid_of(params, SHAPE), streams_of(3, index)
+    made = build(params, streams, grid)
+    made = with_holes(made) if holes else made
+    layer = lay_out(made, params, grid, 0.0, streams, True)
     for organelle in ORGANELLES:
         each(organelle, layer_of(organelle, layer, made))
+
+
+def draw_tissues(each: Callable[[Organelle, Layer], None]) -> None:
+    """Draw images of other tissues than neuropil."""
+    for preset, index in OTHER_TISSUES:
+        params = draw(load_recipe(preset, overrides=["section.pixel_nm=30"]), 3, index)
+        draw_all(each, index, params, holes=False)
 
 
 @cache
@@ -86,7 +99,8 @@ def uses() -> dict[str, Uses]:
         mine.compartments |= set(np.unique(layer.canvas.compartments).tolist()) - {UNMARKED}
 
     for index in range(8):
-        draw_all(index, watch)
+        draw_all(watch, index)
+    draw_tissues(watch)
     return found
 
 
@@ -107,7 +121,7 @@ def test_drawing_is_offered_what_its_row_declares_and_nothing_else(organelle: Or
             with pytest.raises(KeyError):
                 layer.on_section("another's")
 
-    draw_all(0, check)
+    draw_all(check)
 
 
 def test_no_two_organelles_share_a_stream():
@@ -130,7 +144,8 @@ def test_everything_that_cells_hold_is_asked_for(monkeypatch: pytest.MonkeyPatch
         return types_holding(content)
 
     monkeypatch.setattr(layout, "types_holding", remember)
-    draw_all(0, lambda organelle, layer: organelle.draw(layer))
+    for draw_some in (draw_all, draw_tissues):
+        draw_some(lambda organelle, layer: organelle.draw(layer))
     assert asked == frozenset().union(*HOLDS.values())
     assert set(HOLDS) == set(CellType)
     with pytest.raises(KeyError):

@@ -10,6 +10,7 @@ from mitochondria_views import medians
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.point_process import StreamOf, streams_of
 from mitogen.geometry.tubes import TubeMap, Tubes
+from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.recipe.tissue_knobs import KNOBS
 from mitogen.rendering.image import grid_of
 from mitogen.scene import scene
@@ -21,17 +22,19 @@ from mitogen.tissue.compartments import Compartment
 from mitogen.tissue.layout import Arrangement, Cells, Layout, Window
 from mitogen.tissue.packed import NOWHERE
 
-GRID = Grid((96, 96), 12.0, 10.0, 10.0)
+GRID = Grid((96, 96), 40.0, 10.0, 10.0)
 EACH = pytest.mark.parametrize("name", ARRANGEMENTS)
-PARAMS = {name: float(value) for name, value in medians().items()} | {
-    "neurites.density_per_um3": 1.0, "section.pixel_nm": 12.0,
-}  # fmt: skip
+PARAMS = medians() | {"neurites.density_per_um3": 1.0, "section.pixel_nm": 12.0}
+PRESETS = {"neuropil": "mito", "fibres": "muscle", "loose cells": "culture", "epithelium": "liver", "tubule": "kidney"}
+"""One of each arrangement."""
 
 
 def laid_out(name: str, depth: int = 1, index: int = 0) -> Layout:
     grid = Grid(GRID.shape, GRID.pixel_nm, GRID.thickness_nm, GRID.spacing_nm, depth)
     window = Window(grid.box(200.0), grid.box(400.0), grid.box(0.0))
-    return ARRANGEMENTS[name].place(PARAMS, streams_of(8, index), window)
+    params = draw(load_recipe(PRESETS[name]), 8, index)
+    assert arrangement_of(params).name == name
+    return ARRANGEMENTS[name].place(params, streams_of(8, index), window)
 
 
 def test_the_knob_names_every_arrangement_in_order():
@@ -54,9 +57,10 @@ def test_every_pixel_belongs_to_a_cell_and_knows_its_neighbour(name: str):
         assert 0 <= cell.min() <= cell.max() < count
     assert space.membrane.min() >= 0
     assert np.abs(space.membrane_z).max() <= 1.001
-    # Cells end at membranes only.
-    border = space.owner[1:] != space.owner[:-1]
-    assert np.minimum(space.membrane[1:], space.membrane[:-1])[border].max(initial=0) < 60
+    # Cells of different types are parted by membranes.
+    types = layout.cells.types[space.owner]
+    border = types[1:] != types[:-1]
+    assert np.minimum(space.membrane[1:], space.membrane[:-1])[border].max(initial=0) < 2 * GRID.pixel_nm
 
 
 @EACH
@@ -79,7 +83,6 @@ def test_every_point_has_a_cell_and_every_inclusion_one_or_none(name: str):
     balls = Tubes(nodes, np.full((200, 9), 40, np.float32), np.tile(np.array([[0, 0, 1]], np.float32), (200, 1)))
     host = layout.hosts(balls, points)
     assert set(host[host != cell].tolist()) <= {NOWHERE}
-    assert np.mean(host != NOWHERE) > 0.3
 
 
 # --- one that is not in the table
