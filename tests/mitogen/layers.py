@@ -56,7 +56,7 @@ def trunks_of(tubes: Tubes, sheath_nm: float = 0.0, nucleus_nm: float = 0.0) -> 
 def mitochondria_of(tubes: Tubes, instance: Sequence[int], looks: np.ndarray) -> Inclusions:
     count = len(tubes)
     species = np.full(count, MITOCHONDRION, np.int8)
-    return Inclusions(tubes, species, np.array(instance, np.int32), np.zeros(count, np.int32), looks)
+    return Inclusions(tubes, species, np.array(instance, np.int32), np.zeros(count, np.int32), looks, count)
 
 
 def layer_on(

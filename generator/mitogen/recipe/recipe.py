@@ -174,7 +174,7 @@ def parse_recipe(text: str, scenes: Scenes = SCENES, where: str = "recipe") -> R
 
 def preset_names() -> list[str]:
     """List the presets that come with mitogen."""
-    return sorted(_presets())
+    return sorted(preset_files())
 
 
 def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
@@ -202,14 +202,14 @@ def _check_scene(name: str, scenes: Scenes, where: str = "") -> None:
         raise RecipeError(f"{where}scene {name!r}: unknown{hint}; there is: {', '.join(scenes)}")
 
 
-def _presets() -> dict[str, Traversable]:
+def preset_files() -> dict[str, Traversable]:
     """The files of all presets by their names; those of single tissues lie in a folder of their own."""
     files = [item for folder in (PRESETS, PRESETS / "tissues") for item in folder.iterdir()]
     return {item.name.removesuffix(".toml"): item for item in files if item.name.endswith(".toml")}
 
 
 def _preset(name: str) -> Traversable:
-    presets = _presets()
+    presets = preset_files()
     if name not in presets:
         names = sorted(presets)
         raise RecipeError(f"preset {name}: unknown{did_you_mean(name, names)}; there is: {', '.join(names)}")

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from mitodata import DataError, RecipeError
 from mitogen.recipe.catalogue import SCENES
-from mitogen.recipe.recipe import PRESETS, Recipe, load_recipe, parse_recipe, preset_names
+from mitogen.recipe.recipe import Recipe, load_recipe, parse_recipe, preset_files, preset_names
 from mitogen.recipe.schema import recipe_schema, schema_text, write_schema
 
 SCHEMA = recipe_schema()
@@ -30,7 +30,7 @@ def test_it_is_a_schema() -> None:
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_presets_conform(preset: str) -> None:
-    assert conforms((PRESETS / f"{preset}.toml").read_text())
+    assert conforms(preset_files()[preset].read_text())
     assert conforms(load_recipe(preset).to_toml())
 
 
