@@ -1,11 +1,12 @@
 """Coordinates of tissue that are turned against those of the sections, and bend slowly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.grid import Grid
+from mitogen.geometry.packing.sites import Coordinates
 from mitogen.geometry.point_process import Box
 from mitogen.geometry.random_fields import Waves, random_waves
 
@@ -39,16 +40,27 @@ class Frame:
     axes: NDArray[np.float64]
     bends: tuple[Bend, ...]
     shift_nm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    _last: dict[tuple[Grid, float], Coordinates] = field(default_factory=dict, init=False)
 
-    def on_section(self, z_nm: float, y_nm: FloatArray, x_nm: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Coordinates s, u and v, each (Y, X) float32 in nm, of the pixels of a section."""
+    def on_section(self, grid: Grid, z_nm: float) -> Coordinates:
+        """Coordinates s, u and v, each (Y, X) float32 in nm, of the pixels of a section; not to be changed.
+
+        Those of the last section are remembered: several ask for them in a row.
+        """
+        if (grid, z_nm) not in self._last:
+            self._last.clear()
+            self._last[grid, z_nm] = self._on_section(grid, z_nm)
+        return self._last[grid, z_nm]
+
+    def _on_section(self, grid: Grid, z_nm: float) -> Coordinates:
+        y_nm, x_nm = grid.y_nm, grid.x_nm
         s, u, v = (
             np.float32(axis[1]) * y_nm[:, None] + np.float32(axis[2]) * x_nm[None] + np.float32(axis[0] * z_nm + shift)
             for axis, shift in zip(self.axes, self.shift_nm, strict=True)
         )
         for bend in self.bends:
-            for place, field, amplitude in zip((s, u, v), bend.fields, bend.amplitude_nm, strict=True):
-                place += np.float32(amplitude) * field.on_section(z_nm, y_nm, x_nm)
+            for place, waves, amplitude in zip((s, u, v), bend.fields, bend.amplitude_nm, strict=True):
+                place += np.float32(amplitude) * waves.on_section(z_nm, y_nm, x_nm)
         return s, u, v
 
     def at(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,11 +77,21 @@ class Frame:
             points = (coordinates - self._bends(points)) @ inverse
         return points
 
+    def straight(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (N, 3) in nm that would have these coordinates (N, 3) if nothing were bent."""
+        points: NDArray[np.float64] = (coordinates - np.array(self.shift_nm)) @ np.linalg.inv(self.axes).T
+        return points
+
     def reaching(self, coordinates: NDArray[np.float64], box_nm: Box, margin_nm: float) -> NDArray[np.intp]:
         """Indices of the coordinates (N, 3) that may lie within a box grown by a margin, and of a few that do not."""
-        straight = (coordinates - np.array(self.shift_nm)) @ np.linalg.inv(self.axes).T
-        spare = margin_nm + self._farthest.max()
+        straight = self.straight(coordinates)
+        spare = margin_nm + self.farthest_nm
         return np.flatnonzero(np.all((straight > box_nm[0] - spare) & (straight < box_nm[1] + spare), axis=1))
+
+    @property
+    def farthest_nm(self) -> float:
+        """How far bends displace anything along one axis at most."""
+        return float(self._farthest.max())
 
     @property
     def _farthest(self) -> NDArray[np.float64]:
@@ -87,8 +109,8 @@ class Frame:
     def _bends(self, points_nm: NDArray[np.float64]) -> NDArray[np.float64]:
         moved = np.zeros(points_nm.shape)
         for bend in self.bends:
-            for axis, (field, amplitude) in enumerate(zip(bend.fields, bend.amplitude_nm, strict=True)):
-                moved[:, axis] += amplitude * field.at(points_nm)
+            for axis, (waves, amplitude) in enumerate(zip(bend.fields, bend.amplitude_nm, strict=True)):
+                moved[:, axis] += amplitude * waves.at(points_nm)
         return moved
 
 

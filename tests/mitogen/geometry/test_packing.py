@@ -5,6 +5,7 @@ import pytest
 from scipy.ndimage import label as components
 
 from mitogen.geometry.frame import Frame, bend_of, turned
+from mitogen.geometry.grid import Grid
 from mitogen.geometry.packing.bodies import columns_of, cut_bodies, cut_cells, distances_at
 from mitogen.geometry.packing.sites import Lattice, Packing, owners, owners_at, pack
 
@@ -88,7 +89,7 @@ def test_a_frame_leads_back_to_the_points_it_came_from():
     frame = Frame(axes, (bend_of(rng, 6000.0, 100.0, 200.0),), (500.0, -40.0, 7.0))
     points = rng.uniform(-4000, 4000, (50, 3))
     np.testing.assert_allclose(frame.back(frame.at(points)), points, atol=6.0)
-    y = np.linspace(-500, 500, 40).astype(np.float32)
-    grid = np.stack(np.meshgrid([120.0], y, y, indexing="ij"), axis=-1).reshape(-1, 3)
-    on_section = np.stack([place.ravel() for place in frame.on_section(120.0, y, y)], axis=1)
-    np.testing.assert_allclose(on_section, frame.at(grid), atol=8.0)
+    grid = Grid((40, 40), 25.0, 10.0, 10.0)
+    pixels = np.stack(np.meshgrid([120.0], grid.y_nm, grid.x_nm, indexing="ij"), axis=-1).reshape(-1, 3)
+    on_section = np.stack([place.ravel() for place in frame.on_section(grid, 120.0)], axis=1)
+    np.testing.assert_allclose(on_section, frame.at(pixels), atol=8.0)

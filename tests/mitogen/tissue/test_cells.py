@@ -75,7 +75,7 @@ def test_infoldings_part_the_base_of_kidney_cells_and_not_the_top():
     grid = grid_of(params, (1, 200, 200))
     layout = build(params, streams_of(5, 0), grid).layout
     space, _ = layout.cut(grid, 0.0)
-    height = layout.frame.on_section(0.0, grid.y_nm, grid.x_nm)[0]
+    height = layout.frame.on_section(grid, 0.0)[0]
     cell = layout.cells.types[space.owner] == CellType.TUBULE
     below, above = cell & (height > 300) & (height < 1500), cell & (height > 4000) & (height < 5500)
     if below.any():

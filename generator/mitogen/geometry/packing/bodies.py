@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.packing.sites import FACES, NOT_YET, Coordinates, Packing, make_faces, owners_at
 
 
@@ -24,7 +24,7 @@ class Bodies(NamedTuple):
     normal: tuple[FloatArray, FloatArray, FloatArray]
 
 
-@compiled
+@inlined
 def below_faces(
     faces: NDArray[np.void], n: int, aside: tuple[float, float, float], more: float, rounding: float,
     gradient: NDArray[np.float64],
@@ -64,13 +64,13 @@ def below_faces(
     return squares, least
 
 
-@compiled
+@inlined
 def rounded_depth(squares: float, least: float, rounding: float) -> float:
     """Depth in nm below the surface of a convex body whose edges are rounded with a radius of `rounding`."""
     return float(rounding - np.sqrt(squares)) if squares > 0 else least
 
 
-@compiled
+@inlined
 def depth_in_cell(
     faces: NDArray[np.void], n: int, aside: tuple[float, float, float], shape: tuple[float, float], border: float,
     gradient: NDArray[np.float64],
@@ -145,7 +145,7 @@ def cut_bodies(
     return bodies
 
 
-@compiled
+@inlined
 def note(bodies: Bodies, i: int, j: int, distance: float, nearest: int, inward: NDArray[np.float64]) -> None:
     """Note what a pixel sees; `inward` (3,) need not have length 1."""
     bodies.distance[i, j], bodies.nearest[i, j] = distance, nearest

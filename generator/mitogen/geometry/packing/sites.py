@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import mix, open_unit, place
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.point_process import Box
 
 FACES = 28
@@ -190,7 +190,7 @@ def _add_face(packing: Packing, n: int, m: int) -> None:
         face.n0, face.n1, face.n2 = d0 / distance, d1 / distance, d2 / distance
 
 
-@compiled
+@inlined
 def power(packing: Packing, n: int, a: float, b: float, c: float) -> float:
     """Power in nm2 of a point with respect to site `n`: the least decides whose cell it is in."""
     da, db, dc = a - packing.centre[n, 0], b - packing.centre[n, 1], c - packing.centre[n, 2]

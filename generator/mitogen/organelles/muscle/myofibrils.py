@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
-from mitogen.geometry.hashing import mix, open_unit
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.hashing import chains, mix, open_unit
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.packing.sites import FACES
 from mitogen.geometry.partial_volume import inside_at, layer_at, reach_at
 from mitogen.organelles.organelle import Layer, Organelle
@@ -93,7 +93,8 @@ class _Pixels(NamedTuple):
 def draw_myofibrils(layer: Layer) -> None:
     """Draw the fibrils of muscle; their pixels are no longer free."""
     rows, canvas, params = layer.layout.packed, layer.canvas, layer.params
-    if not isinstance(rows, RowBodies):
+    holds = layer.holding("myofibrils")
+    if not isinstance(rows, RowBodies) or not holds.any():
         return
     column, (s, u, v) = rows.columns(canvas.grid, canvas.z_nm)
     pixels = _Pixels(
@@ -101,7 +102,7 @@ def draw_myofibrils(layer: Layer) -> None:
         np.float32(params["sarcomeres.jag_nm"]) * layer.on_section("jag"),
         layer.on_section("seam"),
         np.minimum(canvas.space.membrane, layer.trunk_map.distance) - np.float32(rows.margin_nm),
-        layer.holding("myofibrils")[canvas.space.owner],
+        holds[canvas.space.owner],
     )  # fmt: skip
     ground, section = params["cells.cytoplasm"], "sarcomeres."
     bands = _Bands(
@@ -115,18 +116,19 @@ def draw_myofibrils(layer: Layer) -> None:
         params["t_tubules.share"], params["t_tubules.radius_nm"], params["vessels.lumen_density"],
         params["cells.membrane_density"] * 0.85,
     )  # fmt: skip
+    axes = rows.frame.axes
+    waves = _filaments_of(bands, rows.rows.packing.key, axes, canvas.grid.thickness_nm)
     _draw_fibrils(
-        canvas.paint(Compartment.MYOFIBRIL), canvas.space, canvas.raster, rows.rows, pixels, bands,
-        (seams, rows.frame.axes),
+        canvas.paint(Compartment.MYOFIBRIL), canvas.space, canvas.raster, rows.rows, pixels, bands, (seams, axes, waves)
     )  # fmt: skip
 
 
 @compiled
 def _draw_fibrils(
     paint: Paint, space: Space, raster: Raster, rows: Rows, pixels: _Pixels, bands: _Bands,
-    beside: tuple[_Seams, NDArray[np.float64]],
+    beside: tuple[_Seams, NDArray[np.float64], NDArray[np.float64]],
 ) -> None:  # fmt: skip
-    seams, axes = beside
+    seams, axes, waves = beside
     density, kind, phase = paint.density, rows.kind, rows.phase
     along = reach_at(axes[0, 0], raster.thickness, raster.pixel)
     for i in range(density.shape[0]):
@@ -144,7 +146,7 @@ def _draw_fibrils(
                     beat = (point[0] + phase[c] + pixels.jag[i, j]) / bands.length
                     x = (beat - np.round(beat)) * bands.length
                     stain = _stain(bands, x, along)
-                    stain += _filaments(bands, x, rows.packing.key[c], point, axes, raster)
+                    stain += (1.0 if abs(x) > bands.i / 2 else 0.35) * _beats(waves, c, point[1], point[2])
                     density[i, j] += share * (stain - density[i, j])
                     if share >= 0.5:
                         space.free[i, j] = False
@@ -166,7 +168,7 @@ def _draw_fibrils(
                         space.free[i, j] = space.free[i, j] and away > 0
 
 
-@compiled
+@inlined
 def _seam(
     rows: Rows, seams: _Seams, c: int, half_gap: float, point: tuple[float, float, float], border: float,
     axes: NDArray[np.float64],
@@ -206,7 +208,7 @@ def _seam(
     return depth, (gu * axes[1, 0] + gv * axes[2, 0]) / norm, face, least
 
 
-@compiled
+@inlined
 def _stain(bands: _Bands, x: float, reach: float) -> float:
     """Stain of a fibril at `x` nm from a Z line, averaged over `reach` nm on either side."""
     i_share = layer_at(x, reach, -bands.i / 2, bands.i / 2)
@@ -217,26 +219,31 @@ def _stain(bands: _Bands, x: float, reach: float) -> float:
     return float(stain + layer_at(x, reach + 6, -bands.z / 2, bands.z / 2) * (bands.z_stain - stain))
 
 
-@compiled
-def _filaments(
-    bands: _Bands, x: float, key: np.uint64, point: tuple[float, float, float], axes: NDArray[np.float64],
-    raster: Raster,
-) -> float:  # fmt: skip
-    """How much darker or lighter single filaments make a fibril: a hexagonal lattice of them across the axis."""
-    if bands.filaments <= 0:
-        return 0.0
-    turn = np.pi * open_unit(key)
+def _filaments_of(
+    bands: _Bands, keys: NDArray[np.uint64], axes: NDArray[np.float64], thickness_nm: float
+) -> NDArray[np.float64]:  # fmt: skip
+    """The hexagonal lattice of filaments in each column: three waves (C, 3, 4) across the axis.
+
+    Of each there is how often it turns in a nm along u and along v, where it starts, and what a section of this
+    thickness leaves of it.
+    """
+    u = chains(keys, 4)
+    angle = np.pi * (u[:, :1] + np.arange(3)[None] / 3)
+    wave = np.stack([np.cos(angle), np.sin(angle)], axis=2) / bands.filament
+    left = np.sinc((wave @ axes[1:, 0]) * thickness_nm)
+    return np.concatenate([wave, u[:, 1:, None], bands.filaments * left[..., None]], axis=2)
+
+
+@inlined
+def _beats(waves: NDArray[np.float64], c: int, u: float, v: float) -> float:
+    """How much darker or lighter single filaments make column `c` at a point."""
     found = 0.0
     for k in range(3):
-        angle = turn + k * np.pi / 3
-        cu, cv = np.cos(angle), np.sin(angle)
-        wave = 2 * np.pi / bands.filament
-        # What a section of finite thickness and a pixel leave of it.
-        steep = (cu * axes[1, 0] + cv * axes[2, 0]) * wave * raster.thickness / 2
-        left = np.sin(steep) / steep if abs(steep) > 1e-3 else 1.0
-        found += left * np.cos(wave * (cu * point[1] + cv * point[2]) + 6.28 * open_unit(mix(key + np.uint64(k))))
-    in_a = 1.0 if abs(x) > bands.i / 2 else 0.35
-    return float(bands.filaments * in_a * found)
+        turns = waves[c, k, 0] * u + waves[c, k, 1] * v + waves[c, k, 2]
+        f = turns - np.floor(turns) - 0.5
+        # Parabolas in place of a sine.
+        found += waves[c, k, 3] * f * (16 * abs(f) - 8)
+    return found
 
 
 MYOFIBRILS = Organelle(

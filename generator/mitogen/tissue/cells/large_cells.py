@@ -50,13 +50,12 @@ class LargeCells:
 
     def cut(self, grid: Grid, z_nm: float) -> Outline:
         """Cut them with the section at `z_nm`."""
-        places = grid.y_nm, grid.x_nm
-        coordinates = self.frame.on_section(z_nm, *places)
+        coordinates = self.frame.on_section(grid, z_nm)
         cell = owners(self.packing, *coordinates)
         beyond, bodies = cut_cells(self.packing, cell, coordinates)
         depth = -bodies.distance
         for field, amplitude in self.ruffles:
-            depth -= np.float32(amplitude) * field.on_section(z_nm, *places)
+            depth -= np.float32(amplitude) * field.on_section(z_nm, grid.y_nm, grid.x_nm)
         normal_z = np.zeros(grid.shape, np.float32)
         for axis, normal in zip(self.frame.axes, bodies.normal, strict=True):
             normal_z += np.float32(axis[0]) * normal

@@ -42,7 +42,7 @@ class PackedBodies(Packed):
 
     def cut(self, grid: Grid, z_nm: float, space: Space, border_nm: FloatArray) -> PackedMap:
         """See `Packed.cut`."""
-        coordinates = self.frame.on_section(z_nm, grid.y_nm, grid.x_nm)
+        coordinates = self.frame.on_section(grid, z_nm)
         owner = owners(self.packing, *coordinates)
         border = border_nm - np.float32(self.clearance_nm)
         bodies = cut_bodies(self.packing, owner, coordinates, border, REACH_NM)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.hashing import chains, mix, open_unit, place
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.packing.bodies import columns_of
 from mitogen.geometry.packing.sites import FACES, Coordinates, Lattice, make_faces, owners_at, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
@@ -233,7 +233,7 @@ def lay_wall(
             space.membrane[i, j], space.membrane_z[i, j] = distance, normal
 
 
-@compiled
+@inlined
 def _lay_below(space: Space, wall: Wall, pixel: tuple[int, int], s: float, count: int, c: int) -> None:
     """Connective tissue below the cells, the wall of a capillary below that, and its lumen."""
     i, j = pixel
@@ -251,7 +251,7 @@ def _lay_below(space: Space, wall: Wall, pixel: tuple[int, int], s: float, count
         space.membrane[i, j] = depth - wall.vessel
 
 
-@compiled
+@inlined
 def _beside(rows: Rows, wall: Wall, c: int, s: float, u: float, v: float) -> tuple[float, int]:
     """Distance in nm from the nearest infolding, each of which ends at a height of its own, and its face."""
     packing = rows.packing
@@ -272,7 +272,7 @@ def _beside(rows: Rows, wall: Wall, c: int, s: float, u: float, v: float) -> tup
     return least, found
 
 
-@compiled
+@inlined
 def _above(wall: Wall, s: float, u: float, v: float) -> tuple[float, float, float]:
     """Distance in nm from the upper surface with its microvilli, negative inside, and its direction across."""
     over = s - wall.height

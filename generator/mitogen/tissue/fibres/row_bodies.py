@@ -1,7 +1,7 @@
 """Rows of mitochondria between myofibrils, with the lipid droplets that dent them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.packing.bodies import columns_of
-from mitogen.geometry.packing.sites import Lattice, owners, owners_at, pack
+from mitogen.geometry.packing.sites import Coordinates, Lattice, owners, owners_at, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
@@ -41,11 +41,15 @@ class RowBodies(Packed):
     rows: Rows
     place: NDArray[np.int32]
     margin_nm: float
+    _last: dict[tuple[Grid, float], NDArray[np.int64]] = field(default_factory=dict, init=False)
 
-    def columns(self, grid: Grid, z_nm: float) -> tuple[NDArray[np.int64], tuple[FloatArray, FloatArray, FloatArray]]:
+    def columns(self, grid: Grid, z_nm: float) -> tuple[NDArray[np.int64], Coordinates]:
         """Column (Y, X) and coordinates of the fibres, each (Y, X), of the pixels of a section."""
-        coordinates = self.frame.on_section(z_nm, grid.y_nm, grid.x_nm)
-        return owners(self.rows.packing, *coordinates), coordinates
+        coordinates = self.frame.on_section(grid, z_nm)
+        if (grid, z_nm) not in self._last:
+            self._last.clear()
+            self._last[grid, z_nm] = owners(self.rows.packing, *coordinates)
+        return self._last[grid, z_nm], coordinates
 
     def cut(self, grid: Grid, z_nm: float, space: Space, border_nm: FloatArray) -> PackedMap:
         """See `Packed.cut`."""
@@ -100,8 +104,8 @@ def bodies_of(rows: Rows, frame: Frame, sight: Box, home: Home, margin_nm: float
         home: tells which cell may hold them.
         margin_nm: how far they stay off what bounds their room.
     """
-    box, packing = frame.around(sight), rows.packing
-    column, begin, end = _bodies_in(rows, box)
+    packing = rows.packing
+    column, begin, end = _bodies_in(rows, frame, sight)
     line = _lines(rows, frame, column, begin, end)
     key = packing.key[column] ^ (begin + rows.first).astype(np.int64).view(np.uint64)
     seen, number = in_sight(line, key, REACH * rows.spacing_nm, sight)
@@ -199,25 +203,30 @@ def _mean(values: NDArray[np.bool_], where: NDArray[np.bool_], instead: float) -
     return float(values[where].mean()) if where.sum() > 50 else instead
 
 
-def _bodies_in(rows: Rows, box: Box) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
-    """Column, first and last division of each mitochondrion that may reach into a box of coordinates."""
+def _bodies_in(
+    rows: Rows, frame: Frame, sight: Box
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:  # fmt: skip
+    """Column, first and last division of each mitochondrion that may be in sight, and of a few that are not."""
     divisions, packing = rows.divisions, rows.packing
     nodes = divisions.shape[1]
     whole = divisions["filled"] & (divisions["below"] == np.arange(nodes)) & (divisions["above"] < nodes)
     whole &= (rows.kind != Column.FIBRIL)[:, None]
     column, begin = np.nonzero(whole)
     end = divisions["above"][column, begin]
-    shift = rows.phase[column]
-    # Ends lean: a body may reach a little further than its divisions do on the middle line.
+    low, high = frame.around(sight)
     spare = REACH * rows.spacing_nm
-    kept = (divisions["place"][column, end] - shift > box[0][0] - spare) & (
-        divisions["place"][column, begin] - shift < box[1][0] + spare
-    )
-    wide = REACH * rows.spacing_nm
-    for axis in (1, 2):
-        middle = packing.centre[column, axis]
-        kept &= (middle > box[0][axis] - wide) & (middle < box[1][axis] + wide)
-    return column[kept], begin[kept], end[kept]
+    # First by coordinates, which is quick, then by where they would be if nothing were bent.
+    first, last = (divisions["place"][column, node] - rows.phase[column] for node in (begin, end))
+    across = packing.centre[column, 1:]
+    beside = np.all((across > low[1:] - spare) & (across < high[1:] + spare), axis=1)
+    kept = np.flatnonzero(beside & (last > low[0] - spare) & (first < high[0] + spare))
+    column, begin, end, first, last = column[kept], begin[kept], end[kept], first[kept], last[kept]
+    ends = np.repeat(packing.centre[column, None], 2, axis=1)
+    ends[:, 0, 0], ends[:, 1, 0] = first, last
+    straight = frame.straight(ends.reshape(-1, 3)).reshape(ends.shape)
+    spare += frame.farthest_nm
+    near = np.all((straight.max(axis=1) > sight[0] - spare) & (straight.min(axis=1) < sight[1] + spare), axis=1)
+    return column[near], begin[near], end[near]
 
 
 def _lines(
@@ -230,11 +239,11 @@ def _lines(
     places = np.empty((len(column), NODES, 3))
     places[:, :, 0] = first[:, None] + (last - first)[:, None] * np.linspace(0, 1, NODES)[None]
     places[:, :, 1:] = rows.packing.centre[column, None, 1:]
-    # Bends are slow: every other node tells where the one between lies.
-    known = frame.back(places[:, ::2].reshape(-1, 3)).reshape(len(column), NODES // 2 + 1, 3)
-    line = np.empty_like(places)
-    line[:, ::2] = known
-    line[:, 1::2] = (known[:, 1:] + known[:, :-1]) / 2
+    # Bends are slow: a parabola through three nodes will do.
+    known = frame.back(places[:, :: NODES // 2].reshape(-1, 3)).reshape(len(column), 3, 3)
+    t = np.linspace(0, 1, NODES)
+    weights = np.stack([(1 - t) * (1 - 2 * t), 4 * t * (1 - t), t * (2 * t - 1)], axis=1)
+    line: NDArray[np.float64] = np.einsum("nk,tkc->tnc", weights, known)
     return line
 
 

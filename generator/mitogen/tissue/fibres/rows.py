@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.hashing import mix, open_unit, place
-from mitogen.geometry.jit import compiled
+from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.packing.bodies import Bodies, below_faces, no_bodies, note, rounded_depth
 from mitogen.geometry.packing.sites import FACES, Coordinates, Packing, make_faces
 
@@ -228,7 +228,7 @@ def _pair(divisions: NDArray[np.void], c: int, n: int, where: float, aside: floa
     division.before, division.after = aside, aside
 
 
-@compiled
+@inlined
 def division_at(rows: NDArray[np.void], c: int, n: int, point: tuple[float, float, float]) -> float:
     """Distance in nm of a point beyond division `n` of column `c`; it is given beside the column's middle line."""
     division = rows[c, n]
@@ -236,7 +236,7 @@ def division_at(rows: NDArray[np.void], c: int, n: int, point: tuple[float, floa
     return float(away * division.upright)
 
 
-@compiled
+@inlined
 def body_at(divisions: NDArray[np.void], c: int, node: int, point: tuple[float, float, float]) -> int:
     """Index of the division of column `c` at which the place of a point begins; `node` is the node before it."""
     last = divisions.shape[1] - 1
@@ -249,7 +249,7 @@ def body_at(divisions: NDArray[np.void], c: int, node: int, point: tuple[float, 
     return int(n)
 
 
-@compiled
+@inlined
 def _end(
     divisions: NDArray[np.void], gap: float, c: int, n: int, point: tuple[float, float, float], facing: float
 ) -> tuple[float, float, float, float]:  # fmt: skip
@@ -269,7 +269,7 @@ def _end(
     return depth, normal[0], normal[1], normal[2]
 
 
-@compiled
+@inlined
 def depth_in_body(
     faces: NDArray[np.void], divisions: NDArray[np.void], habit: Habit, which: tuple[int, int],
     point: tuple[float, float, float, float], gradient: NDArray[np.float64],
@@ -310,7 +310,7 @@ def depth_in_body(
     return rounded_depth(squares, least, rounding)
 
 
-@compiled
+@inlined
 def _around(
     divisions: NDArray[np.void], c: int, n: int, point: tuple[float, float, float], reach: float
 ) -> tuple[int, int, int]:  # fmt: skip
