@@ -17,6 +17,7 @@ from mitogen.recipe.recipe import open_recipe
 from mitogen.rendering.job import Job
 from mitogen.tissue.compartments import Compartment
 from mitoseg.config.settings import FitConfig, make_config
+from mitoseg.report import charts, probabilities
 from mitoseg.study.study import Study, open_study
 from mitoseg.training.fit import fit
 
@@ -107,6 +108,15 @@ def run(tmp_path_factory: pytest.TempPathFactory, discs: Path, fresh_discs: Path
     folder = tmp_path_factory.mktemp("runs") / "discs"
     fit([discs], folder, tiny.model_copy(update={"epochs": 15.0, "learning_rate": 0.02}), validation=[fresh_discs])
     return folder
+
+
+@pytest.fixture
+def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without charts, which take two seconds each, for tests of what a page says."""
+    for module in (charts, probabilities):
+        for name in vars(module):
+            if name.startswith("draw_"):
+                monkeypatch.setattr(module, name, lambda *_: None)
 
 
 @pytest.fixture

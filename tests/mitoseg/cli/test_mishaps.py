@@ -1,12 +1,11 @@
 """What can go wrong with a run and its files, and is said in one line."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from program import Program
 
 from mitodata import DataError, RunError
 from mitoseg.config.settings import FitConfig, make_config
@@ -126,13 +125,9 @@ def test_a_setting_is_no_branch_of_another() -> None:
 @pytest.mark.parametrize(
     "option", [("evaluate", "{run}", "{discs}", "--threshold"), ("fit", "{discs}", "--val-fraction")]
 )
-def test_nan_is_no_share(option: tuple[str, ...], run: Path, discs: Path, tmp_path: Path) -> None:
+def test_nan_is_no_share(option: tuple[str, ...], run: Path, discs: Path, tmp_path: Path, mitoseg: Program) -> None:
     words = [word.format(run=run, discs=discs) for word in option]
-    command = [sys.executable, "-m", "mitoseg", *words, "nan", "-o", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "nan is not in the range" in done.stderr
+    assert "nan is not in the range" in mitoseg.fails(*words, "nan", "-o", tmp_path / "out")
 
 
 def test_a_full_disk_behind_stderr_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,8 +56,8 @@ def model(tiny: FitConfig) -> Model:
 def raw() -> NDArray[np.uint8]:
     """A volume whose sections differ in brightness."""
     rng = np.random.default_rng(0)
-    shifts = rng.uniform(-40, 40, (41, 1, 1))
-    return (rng.normal(128, 20, (41, 90, 75)) + shifts).clip(0, 255).astype(np.uint8)
+    shifts = rng.uniform(-40, 40, (34, 1, 1))
+    return (rng.normal(128, 20, (34, 62, 51)) + shifts).clip(0, 255).astype(np.uint8)
 
 
 def smooth(slices: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -54,6 +54,7 @@ def test_bad_input() -> None:
         count_compartments(prediction, truth + 1, compartment)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_an_evaluation_says_what_was_taken_for_mitochondria(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
     with Dataset(fresh_discs) as file:
         samples = [file[number] for number in range(len(file))]

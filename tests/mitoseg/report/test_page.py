@@ -73,6 +73,7 @@ def test_page_says_how_it_was_made(report: Path, run: Path, discs: Path) -> None
     assert not re.search(r'(src|href)="(?!data:|#)', text)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_page_says_where_thresholds_come_from(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
     model = load_model(run)
     rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.3)), peak=0.6)
@@ -115,6 +116,7 @@ def test_browser_shows_all_of_it(report: Path, tmp_path: Path, width: int) -> No
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.usefixtures("no_charts")
 def test_browser_shows_instances_of_volumes(
     make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
 ) -> None:
@@ -153,6 +155,7 @@ def look_at(report: Path, tmp_path: Path, width: int) -> str:
     return probe
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_several_runs_have_a_table_of_their_own(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
     model = load_model(run)
     runs = [evaluate(model.with_decoding(threshold), [fresh_discs], every=2) for threshold in (0.3, 0.999)]

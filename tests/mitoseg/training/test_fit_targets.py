@@ -55,10 +55,3 @@ def test_fit_and_evaluate(target: str, dimensions: int, channels: int, volumes: 
     assert maps.max() <= 1
     (result,) = evaluate(model, [volumes], every=2)
     assert result.volumes == (dimensions == 3)
-
-
-def test_early_stopping_ends_a_run(discs: Path, tmp_path: Path) -> None:
-    texts = ("network=tiny", "patch_px=64", "early_stopping=1", "validations=20", "learning_rate=1e-9")
-    result = fit([discs], tmp_path / "run", make_config(texts, steps=40))
-    assert result.steps < 10
-    assert load_checkpoint(tmp_path / "run" / "last.pt")["finished"]

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
+from program import Program
 
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.layout import THICKNESS
@@ -112,7 +111,7 @@ def test_what_is_no_thickness_is_refused(
 
 
 def test_bad_input_is_one_line_and_changes_nothing(
-    copied: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+    copied: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path, mitoseg: Program
 ) -> None:
     before = (copied / "last.pt").read_bytes()
     sample = draw(60)
@@ -130,11 +129,7 @@ def test_bad_input_is_one_line_and_changes_nothing(
     full = make_file(draw(61), name="full")
     with pytest.raises(DataError, match="given twice"):
         tune_run(copied, [full, full])
-    program = [sys.executable, "-m", "mitoseg", "tune", str(copied), str(tmp_path / "missing.h5")]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("Error: ")
-    assert len(done.stderr.splitlines()) == 1
+    assert "missing.h5" in mitoseg.fails("tune", copied, tmp_path / "missing.h5")
     assert (copied / "last.pt").read_bytes() == before
     assert not list(copied.glob(".last*"))
     save_checkpoint(copied / "last.pt", {**load_checkpoint(copied / "last.pt"), "finished": False})
