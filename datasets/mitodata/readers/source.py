@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,10 +112,28 @@ class Source:
             grey[strip] = stretch(found[strip], self.levels)
         return grey
 
+    def negative(self) -> "Source":
+        """The same image with black and white exchanged."""
+        return Source(self.path, self.suffix, _Negative(self), self.voxel_size_nm, section_nm=self.section_nm)
+
     def read_stored(self, part: Part) -> Pixels:
         """Read a part as it is stored: (Z, Y, X)."""
         with readable(self.path):
             return np.asarray(self.array[part])
+
+
+class _Negative:
+    """The grey levels of a source, (Z, Y, X) uint8, with black and white exchanged."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.shape: tuple[int, ...] = source.shape
+        self.chunks = (*source.packed, source.shape[2])
+
+    def __getitem__(self, part: Any) -> NDArray[np.uint8]:
+        return np.asarray(255 - self._source.read(part))
 
 
 def packed_together(array: Array) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mitoseg.cli.options import AXES, FILES, PEAK, THRESHOLD, tta_option
+from mitoseg.cli.options import AXES, FILES, INVERT, PEAK, THRESHOLD, tta_option
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -51,6 +51,7 @@ EXAMPLES = (
 @PEAK
 @AXES
 @tta_option
+@INVERT
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 def predict(

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from mitodata import RunError, VoxelSize
+from mitodata.contrast import check_invert
 from mitodata.errors import did_you_mean
 from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
@@ -45,6 +46,7 @@ class SegmentKeywords(TypedDict, total=False):
     overwrite: replace earlier results.
     square: whether pixels must be square; else they may be longer than wide.
     ngff: version of OME-Zarr, where results are of that kind.
+    invert: "auto", "on" or "off": whether the negative of an image is segmented (`mitodata.contrast`).
     """
 
     outputs: str | Sequence[str]
@@ -57,6 +59,7 @@ class SegmentKeywords(TypedDict, total=False):
     overwrite: bool
     square: bool
     ngff: Version
+    invert: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class SegmentOptions:
     overwrite: bool = False
     square: bool = True
     ngff: Version = "0.5"
+    invert: str = "auto"
 
 
 def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
@@ -80,6 +84,7 @@ def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
 
     Raises:
         RunError: an output, a format, a size or an axis is none.
+        DataError: invert is none.
     """
     rest: dict[str, Any] = {**keywords}
     given, memory = rest.pop("outputs", OUTPUTS), rest.pop("memory", None)
@@ -93,6 +98,7 @@ def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
     if options.format not in FORMATS:
         raise RunError(f"format {options.format!r}; expected one of {', '.join(FORMATS)}")
     check_axes(options.axes)
+    check_invert(options.invert)
     return options
 
 
@@ -113,7 +119,13 @@ def result_files(stem: Path, path: Path, options: SegmentOptions) -> dict[str, P
 
 
 def make_results(
-    model: Model, source: Source, files: dict[str, Path], options: SegmentOptions, say: Callable[[str], None]
+    model: Model,
+    source: Source,
+    files: dict[str, Path],
+    options: SegmentOptions,
+    *,
+    negative: bool = False,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Path]:
     """Segment one image and write its results.
 
@@ -122,6 +134,7 @@ def make_results(
         source: the image or volume.
         files: from `result_files`.
         options: what is wanted.
+        negative: segment the negative of the image; grey levels in the results stay as they are.
         say: is told what a user should know of the image, in lines.
 
     Yields:
@@ -133,9 +146,8 @@ def make_results(
         RunError: memory does not suffice.
     """
     with Scratch(next(iter(files.values()))) as scratch:
-        maps = predict_source(
-            model, source, scratch, axes=options.axes, tta=options.tta, memory=options.memory, say=say
-        )
+        seen = source.negative() if negative else source
+        maps = predict_source(model, seen, scratch, axes=options.axes, tta=options.tta, memory=options.memory, say=say)
         decoding = model.decoding.at(source.thickness_nm)
         pieces = find_pieces(maps, decoding, scratch, options.memory)
 

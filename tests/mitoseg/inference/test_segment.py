@@ -296,6 +296,43 @@ def test_a_missing_section_cuts_no_object(
     assert caplog.messages == ["a.tif: section 3 of 7 missing (blank or damaged): predicted from the neighbours"]
 
 
+def with_membranes(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Dark lines a pixel wide, on a grid of 16 px."""
+    marked = raw.copy()
+    marked[..., 8::16, :] = 40
+    marked[..., :, 8::16] = 40
+    return marked
+
+
+def test_negatives_are_segmented_as_what_they_show(
+    model: Model, draw: Callable[..., Sample], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "in").mkdir()
+    shape = (1, 160, 160)
+    images = {
+        "a": with_membranes(draw(0, shape).raw[0]),
+        "b": with_membranes(draw(1, shape).raw[0]),
+        "c": draw(2).raw[0],
+    }
+    for name, grey in images.items():
+        Image.fromarray(grey).save(tmp_path / f"{name}.png")
+        Image.fromarray(255 - grey).save(tmp_path / "in" / f"{name}.png")
+    plain = [tmp_path / f"{name}.png" for name in images]
+    for name, paths, invert in (("as it is", plain, "off"), ("told", [tmp_path / "in"], "auto")):
+        segment(model, paths, tmp_path / name, outputs="mask", voxel_size_nm=SIZE, invert=invert)
+    # The third shows no membranes: that it is a negative is told by the others.
+    assert ["black and white exchanged" in message for message in caplog.messages] == [True] * 3
+    segment(model, [tmp_path / "in"], tmp_path / "asked", outputs="mask", voxel_size_nm=SIZE, invert="on")
+    assert len(caplog.messages) == 3
+    for name in images:
+        masks = [np.asarray(Image.open(tmp_path / way / f"{name}_mask.png")) for way in ("as it is", "told", "asked")]
+        assert masks[0].any()
+        np.testing.assert_array_equal(masks[0], masks[1])
+        np.testing.assert_array_equal(masks[0], masks[2])
+    with pytest.raises(DataError, match=r"invert 'yes'; expected one of auto, on, off"):
+        segment(model, [tmp_path / "in"], tmp_path / "x", invert="yes")
+
+
 def test_outputs_that_were_left_out_are_made_later(model: Model, volume: Sample, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
     for outputs, files in ((("mask",), 1), (("mask", "probability"), 2), (("probability",), 0)):
