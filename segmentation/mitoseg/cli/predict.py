@@ -47,6 +47,7 @@ EXAMPLES = (
 @click.option(
     "--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number."
 )
+@click.option("--as-2d", is_flag=True, help="Segment each section of a stack as an image of its own, not as a volume.")
 @THRESHOLD
 @PEAK
 @AXES
