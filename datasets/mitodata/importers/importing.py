@@ -1,9 +1,14 @@
 """Real data as samples, or as a dataset file."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
+
+from mitodata.contrast import SECTIONS, check_invert, measure_contrast, should_invert, spread
 from mitodata.errors import DataError
 from mitodata.hdf5.layout import Provenance
 from mitodata.hdf5.writer import write_dataset, write_volume
@@ -15,6 +20,8 @@ from mitodata.importers.stack import Stack, cut, images, scaled, slabs, volume
 from mitodata.importers.tally import Tally
 from mitodata.readers.voxel_size import UNKNOWN, choose_voxel_size
 from mitodata.sample import Sample, VoxelSize
+
+_log = logging.getLogger("mitodata")
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ def import_dataset(
     as_volume: bool | None = None,
     sections: tuple[int, int] | None = None,
     square: bool = True,
+    invert: str = "auto",
     **options: str | None,
 ) -> tuple[Iterable[Sample], Provenance]:
     """Read real data as samples, one at a time.
@@ -53,6 +61,7 @@ def import_dataset(
         as_volume: whether each stack is one volume, or each section a 2D image; None for what suits the format.
         sections: keep, of each stack, those from the first number up to, not with, the second; None for all.
         square: whether pixels must be square; else they may be longer than wide.
+        invert: "auto", "on" or "off": whether a stack is read as its negative (`mitodata.contrast`).
         options: those of `Options` that the format understands; None counts as not given.
 
     Returns:
@@ -64,7 +73,9 @@ def import_dataset(
     importer, found = _prepare(source, Path(path), options)
     whole = importer.volume if as_volume is None else as_volume
     plan = _Plan(importer, found, whole, sections)
-    return plan.samples(plan.sizes(Path(path), voxel_size_nm, square)), plan.provenance
+    sizes = plan.sizes(Path(path), voxel_size_nm, square)
+    plan.invert(invert, sizes)
+    return plan.samples(sizes), plan.provenance
 
 
 def import_to_file(
@@ -76,6 +87,7 @@ def import_to_file(
     as_volume: bool | None = None,
     sections: tuple[int, int] | None = None,
     square: bool = True,
+    invert: str = "auto",
     overwrite: bool = False,
     skip_failed: bool = False,
     **options: str | None,
@@ -90,6 +102,7 @@ def import_to_file(
         as_volume: see `import_dataset`.
         sections: see `import_dataset`.
         square: see `import_dataset`.
+        invert: see `import_dataset`.
         overwrite: replace an existing file.
         skip_failed: leave out 2D images that fail, or lack a mask or an image; else nothing is written.
         options: see `import_dataset`.
@@ -111,6 +124,7 @@ def import_to_file(
         found, failures = leave_out(found)
     plan = _Plan(importer, found, whole, sections)
     sizes = plan.sizes(Path(path), voxel_size_nm, square)
+    plan.invert(invert, sizes)
     tally = Tally()
     if whole and len(plan.stacks) == 1:
         parts = tally.slabs(listed(slabs(plan.stacks[0], sizes[0]), plan.unscaled))
@@ -133,6 +147,11 @@ class _Plan:
     def sizes(self, path: Path, given: VoxelSize | None, square: bool) -> list[VoxelSize]:
         """The voxel size of each stack."""
         return [_voxel_size(self._importer, path, stack, given, square) for stack in self._found]
+
+    def invert(self, invert: str, sizes: Sequence[VoxelSize]) -> None:
+        """Exchange black and white in stacks where it is asked for, or where their contrast is surely inverted."""
+        check_invert(invert)
+        self.stacks = [_upright(stack, size, invert) for stack, size in zip(self.stacks, sizes, strict=True)]
 
     def samples(self, sizes: Sequence[VoxelSize]) -> Iterator[Sample]:
         """Read all stacks."""
@@ -177,6 +196,19 @@ def _voxel_size(importer: Importer, path: Path, stack: Stack, given: VoxelSize |
             f"{path}: {importer.name} does not carry a voxel size; give it as z y x in nm (--voxel-size 40 5 5)"
         )
     return choose_voxel_size(path, len(stack.sections), stack.edges_nm, size, square)
+
+
+def _upright(stack: Stack, size: VoxelSize, invert: str) -> Stack:
+    def say(line: str) -> None:
+        _log.warning("%s: %s", stack.name, line)
+
+    contrast = 0.0
+    if invert == "auto":
+        with suppress(DataError):  # what cannot be read is said when its turn comes
+            contrast = measure_contrast((stack.raw(z) for z in spread(len(stack.sections), SECTIONS)), size)
+    if not should_invert(invert, contrast, None, say):
+        return stack
+    return replace(stack, raw=lambda z: np.asarray(255 - stack.raw(z), np.uint8))
 
 
 def _samples(stacks: Sequence[Stack], sizes: Sequence[VoxelSize], whole: bool) -> Iterator[Sample]:

@@ -1,9 +1,10 @@
 """One image or volume, wherever it lies: opened without being read."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,10 +112,45 @@ class Source:
             grey[strip] = stretch(found[strip], self.levels)
         return grey
 
+    def section(self, z: int) -> "Source":
+        """One of its sections as an image of its own, on the grey scale of all."""
+        return replace(self, array=_Section(self.array, z))
+
+    def negative(self) -> "Source":
+        """The same image with black and white exchanged."""
+        return Source(self.path, self.suffix, _Negative(self), self.voxel_size_nm, section_nm=self.section_nm)
+
     def read_stored(self, part: Part) -> Pixels:
         """Read a part as it is stored: (Z, Y, X)."""
         with readable(self.path):
             return np.asarray(self.array[part])
+
+
+class _Section:
+    """One section of an array, (1, Y, X)."""
+
+    def __init__(self, array: Array, z: int) -> None:
+        self._array, self._z = array, z
+        self.shape: tuple[int, ...] = (1, *array.shape[1:])
+        self.dtype = array.dtype
+        self.chunks = (1, packed_together(array)[1], array.shape[2])
+
+    def __getitem__(self, part: Any) -> Pixels:
+        return np.asarray(self._array[(slice(self._z, self._z + 1), *part[1:])])
+
+
+class _Negative:
+    """The grey levels of a source, (Z, Y, X) uint8, with black and white exchanged."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.shape: tuple[int, ...] = source.shape
+        self.chunks = (*source.packed, source.shape[2])
+
+    def __getitem__(self, part: Any) -> NDArray[np.uint8]:
+        return np.asarray(255 - self._source.read(part))
 
 
 def packed_together(array: Array) -> tuple[int, int]:

@@ -261,6 +261,12 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
     show_default=False,
     help="Believe a voxel size whose pixels are not square.",
 )
+@click.option(
+    "--invert",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    help="Take the negative: auto where membranes are surely lighter than cytoplasm, and says so.",
+)
 @click.option("--as-volume/--as-2d", default=None, help="One volume a stack, or one image a section.")
 @click.option("--sections", callback=_section_range, metavar="A:B", help="Only sections A up to B (not with it).")
 @click.option("--split", metavar="NAME", help="Only train, test or val, of data that comes in parts.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mitoseg.cli.options import AXES, FILES, PEAK, THRESHOLD, tta_option
+from mitoseg.cli.options import AXES, FILES, INVERT, PEAK, THRESHOLD, tta_option
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -30,6 +30,7 @@ EXAMPLES = (
 @PEAK
 @AXES
 @tta_option
+@INVERT
 @click.option(
     "--also",
     "others",
@@ -48,6 +49,7 @@ def evaluate(
     peak: float | None,
     axes: str,
     tta: int,
+    invert: str,
     others: tuple[Path, ...],
     as_text: bool,
 ) -> None:
@@ -62,7 +64,7 @@ def evaluate(
     models = [load_model(path) for path in (run, *others)]
     make_folder(report)  # not after an hour of scoring
     used = [model.with_decoding(threshold, peak) for model in models]
-    runs = [evaluate_run(model, data, every=every, tta=tta, axes=axes) for model in used]
+    runs = [evaluate_run(model, data, every=every, tta=tta, axes=axes, invert=invert) for model in used]
     write_tables(report, runs[0], runs[1:])
     page = write_report(report, runs[0], models[0], runs[1:])
     click.echo(json.dumps(as_json(runs[0]), indent=2) if as_text else format_table(runs[0]) + format_runs(runs))

@@ -34,6 +34,14 @@ PEAK = click.option(
     "[default: the one chosen with the threshold, at most 0.6]",
 )
 
+INVERT = click.option(
+    "--invert",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Take the negative of images: auto where membranes are surely lighter than cytoplasm, and says so.",
+)
+
 
 def _take_older_name(context: click.Context, _: click.Parameter, text: str | None) -> None:
     """Let --turns, what --tta was called before, mean the same."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mitoseg.cli.options import AXES, FILES, PEAK, THRESHOLD, tta_option
+from mitoseg.cli.options import AXES, FILES, INVERT, PEAK, THRESHOLD, tta_option
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -47,10 +47,12 @@ EXAMPLES = (
 @click.option(
     "--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number."
 )
+@click.option("--as-2d", is_flag=True, help="Segment each section of a stack as an image of its own, not as a volume.")
 @THRESHOLD
 @PEAK
 @AXES
 @tta_option
+@INVERT
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 def predict(

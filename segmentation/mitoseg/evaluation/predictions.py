@@ -1,5 +1,6 @@
 """What a network says of the images of a file, worked out once for all that is asked of it."""
 
+import logging
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import Sample
+from mitodata.contrast import SECTIONS, look_at, should_invert, spread
 from mitodata.hdf5.dataset import Dataset
 from mitodata.readers.source import Source
 from mitoseg.evaluation.results import Place
@@ -18,6 +20,8 @@ from mitoseg.inference.orthoplanes import choose_axes
 from mitoseg.inference.postprocess import Decoding, find_pieces
 from mitoseg.inference.predictor import predict_maps, predict_source
 from mitoseg.io.scratch import Scratch, StoredArray
+
+_log = logging.getLogger("mitoseg")
 
 KEPT_BYTES = 2**27
 """Maps of sections that are kept for pictures; beyond, the images that are shown are predicted again."""
@@ -35,8 +39,18 @@ class Predictions:
         axes: across which the images asked for so far were looked at.
     """
 
-    def __init__(self, model: Model, file: Dataset, *, tta: int, axes: str) -> None:
+    def __init__(self, model: Model, file: Dataset, *, tta: int, axes: str, invert: str = "off") -> None:
+        """Prepare to predict the images of a file.
+
+        Args:
+            model: what predicts.
+            file: whose images.
+            tta: orientations that are averaged.
+            axes: some of "zyx", or "auto".
+            invert: whether negatives are predicted: "auto", "on" or "off"; decided for the whole file.
+        """
         self.axes = "z"
+        self._negative = _should_invert(invert, file)
         self._model, self._file, self._tta, self._wanted = model, file, tta, axes
         self._kept: dict[Place, NDArray[np.float32]] = {}
         self._room = KEPT_BYTES
@@ -68,7 +82,8 @@ class Predictions:
         if axes != "z":
             self.axes = axes
             return np.asarray(self._whole(number, axes)[:, _sections(place)])
-        maps = predict_maps(self._model, sample.raw, sample.voxel_size_nm, tta=self._tta, path=file.path)
+        raw = 255 - sample.raw if self._negative else sample.raw
+        maps = predict_maps(self._model, raw, sample.voxel_size_nm, tta=self._tta, path=file.path)
         if maps.nbytes <= self._room:
             self._kept[place] = maps
             self._room -= maps.nbytes
@@ -94,10 +109,24 @@ class Predictions:
             folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="mitoseg-")))
             scratch = self._stack.enter_context(Scratch(folder / "maps"))
             source = Source(self._file.path, "", _Grey(self._file, number), self._file.voxel_size_nm(number))
+            source = source.negative() if self._negative else source
             maps = predict_source(self._model, source, scratch, axes=axes, tta=self._tta)
             pieces = find_pieces(maps, self.decoding(Place(number)), scratch)
             self._volume = (number, maps, pieces)
         return self._volume[1]
+
+
+def _should_invert(invert: str, file: Dataset) -> bool:
+    """Decide whether the negatives of a file are predicted, by some of its images; a line says so."""
+
+    def contrast(number: int) -> float:
+        size_nm = file.voxel_size_nm(number)
+        return look_at(lambda part: file.read(number, part).raw, file.shape(number), size_nm)
+
+    found = [contrast(number) for number in spread(len(file), SECTIONS)] if invert == "auto" else [0.0]
+    return should_invert(
+        invert, sum(found) / len(found), None, lambda line: _log.warning("%s: %s", file.path.name, line)
+    )
 
 
 def read_image(file: Dataset, place: Place) -> Sample:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mitodata import IGNORE, DataError, Sample
+from mitodata.contrast import check_invert
 from mitodata.hdf5.dataset import Dataset
 from mitodata.readers.rims import find_rim
 from mitoseg.config.files import Paths, as_paths
@@ -43,6 +44,7 @@ def evaluate(
     tta: int = 1,
     axes: str = AUTO,
     volumes: bool | None = None,
+    invert: str = "auto",
 ) -> list[DatasetResult]:
     """Score a model on labelled files.
 
@@ -57,6 +59,7 @@ def evaluate(
         axes: some of "zyx": what a 2D network says of the slices of a volume across each of them is averaged; "auto" is
             all three where the volume allows it (`inference.orthoplanes.choose_axes`), "z" each section by itself.
         volumes: whether a volume is one image; else each of its sections is one. None: as the network sees them.
+        invert: "auto", "on" or "off": whether the network sees the negatives of a file (`mitodata.contrast`).
 
     Returns:
         A result for each file: all metrics by name (`measured`; `mitoseg.evaluation.METRICS` says what they are), and
@@ -67,12 +70,13 @@ def evaluate(
         RunError: there is no such model; these are no axes, or not for this network.
     """
     check_axes(axes)
+    check_invert(invert)
     model, files = open_model(model), as_paths(paths)
     whole = model.config.dimensions == 3 if volumes is None else volumes
     for path in files:  # all of them, before minutes are spent on the first
         _open(path).close()
     return [
-        _evaluate_file(_Scorer(model, tta, axes), name, path, every, whole)
+        _evaluate_file(_Scorer(model, tta, axes, invert), name, path, every, whole)
         for name, path in zip(unique_names(files), files, strict=True)
     ]
 
@@ -101,6 +105,7 @@ class _Scorer:
     model: Model
     tta: int
     axes: str
+    invert: str
 
     def score(
         self,
@@ -167,7 +172,7 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
         everything = _places(file, volumes)
         images: list[ImageResult] = []
         panels: list[Panel] = []
-        with Predictions(scorer.model, file, tta=scorer.tta, axes=scorer.axes) as predictions:
+        with Predictions(scorer.model, file, tta=scorer.tta, axes=scorer.axes, invert=scorer.invert) as predictions:
             # tqdm shows nothing where there is no terminal (disable=None).
             for place in tqdm(everything[::every], desc=name, disable=None):
                 sample = read_image(file, place)

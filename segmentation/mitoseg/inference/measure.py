@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -20,18 +22,19 @@ Table = dict[str, NDArray[np.float64]]
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
-def measure_objects(labels: Layer, raw: Layer, count: int) -> Table:
+def measure_objects(labels: Layer, raw: Layer, counts: Sequence[int]) -> Table:
     """Measure the objects of a section or a volume.
 
     Args:
-        labels: instances, (Z, Y, X): 0 = background, objects 1 to `count`.
+        labels: instances, (Z, Y, X): 0 = background, objects from 1 on.
         raw: the grey image, (Z, Y, X) uint8.
-        count: of objects.
+        counts: the number of objects, alone.
 
     Returns:
-        Columns of `count` values, by name; docs/predict.md defines them. A section has areas and perimeters, a volume
+        Columns of so many values, by name; docs/predict.md defines them. A section has areas and perimeters, a volume
         has volumes and surfaces.
     """
+    (count,) = counts
     flat = labels.shape[0] == 1
     sums, surface = _Sums(count, labels.shape), np.zeros(count)
     for block in blocks(labels.shape, block_edges(labels.shape, (1, 1, 1), BLOCK_VOXELS)):
@@ -39,6 +42,37 @@ def measure_objects(labels: Layer, raw: Layer, count: int) -> Table:
         if not flat:
             _add_surfaces(surface, labels, block)
     return _columns(sums, _perimeters(labels, sums) if flat else surface, labels.voxel_size_nm)
+
+
+def measure_sections(labels: Layer, raw: Layer, counts: Sequence[int]) -> Table:
+    """Measure the objects of a stack whose sections are images of their own: each in its section.
+
+    Args:
+        labels: instances, (Z, Y, X), numbered through from section to section.
+        raw: the grey image, (Z, Y, X) uint8.
+        counts: the number of objects in each section.
+
+    Returns:
+        As `measure_objects` of each section, below each other.
+    """
+    tables = []
+    for z, count in enumerate(counts):
+        before = sum(counts[:z])
+        table = measure_objects(_section(labels, z, before), _section(raw, z, 0), [count])
+        z_nm = labels.voxel_size_nm[0]
+        shifts = {"id": before, "centroid_z_px": z, "centroid_z_nm": z * z_nm, "bbox_z_start": z, "bbox_z_stop": z}
+        tables.append({name: values + shifts.get(name, 0) for name, values in table.items()})
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _section(layer: Layer, z: int, before: int) -> Layer:
+    """A section alone, its objects numbered from 1 on."""
+
+    def read(part: Part) -> NDArray[np.generic]:
+        found = layer[slice(z, z + 1), part[1], part[2]]
+        return np.where(found > 0, found - before, 0).astype(layer.dtype) if before else found
+
+    return replace(layer, shape=(1, *layer.shape[1:]), read=read)
 
 
 def table_text(table: Table) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from tqdm import tqdm
 
 from mitodata import DataError, RunError, WriteError
+from mitodata.contrast import look_at, should_invert, spread
 from mitodata.hdf5.layout import software
 from mitodata.readers.inputs import open_sources
 from mitodata.readers.source import Source
@@ -20,6 +21,10 @@ from mitoseg.io.image_list import expand, unique_names
 from mitoseg.io.journal import JOURNAL, Journal
 
 _log = logging.getLogger("mitoseg")
+
+SMALL_BYTES = 2**26
+LOOKED_AT = 9
+"""Of several images up to this size, so many are looked at together to tell whether they are negatives."""
 
 MOST_LISTED = 20
 """Lines about images that could not be read, and about others, up to which they are shown."""
@@ -60,6 +65,7 @@ def segment(
     failures: list[DataError] = []
     with _made(folder):
         work = _Work(model, folder, options, report or (lambda _: None))
+        work.usual_contrast = _usual_contrast(images, options)
         # tqdm shows nothing where there is no terminal (disable=None).
         for name, path in tqdm(list(zip(unique_names(images), images, strict=True)), desc="predict", disable=None):
             try:
@@ -85,6 +91,7 @@ class _Work:
         self.written: list[Path] = []
         self.done_before = 0
         self._lines = 0
+        self.usual_contrast: float | None = None
 
     def make(self, name: str, source: Source) -> None:
         """Make the results of an image under a name, which the file's suffix for it is added to."""
@@ -107,10 +114,41 @@ class _Work:
             elif self._lines == MOST_LISTED + 1:
                 _log.warning("... more such lines are kept in %s", self._folder / JOURNAL)
 
-        for file in make_results(self._model, source, files, self._options, say):
+        invert = self._options.invert
+        contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else 0.0
+        negative = should_invert(invert, contrast, self.usual_contrast, say)
+        for file in make_results(self._model, source, files, self._options, negative=negative, say=say):
             self._journal.add(file, source.path, notes)
             self.written.append(file)
             self._report(file)
+
+
+def _usual_contrast(images: Sequence[Path], options: SegmentOptions) -> float | None:
+    """Mean contrast of some of several small images, which one alone would not tell so surely; None of others."""
+    small = [path for path in images if path.is_file() and path.stat().st_size < SMALL_BYTES]
+    if len(small) < 2 or options.invert != "auto":
+        return None
+    found = []
+    with _unheard("mitodata"):  # what there is to say of an image is said when its turn comes
+        for number in spread(len(small), LOOKED_AT):
+            with suppress(DataError):
+                source = next(
+                    open_sources(small[number], options.voxel_size_nm, options.dataset, square=options.square)
+                )
+                found.append(look_at(source.read, source.shape, source.voxel_size_nm))
+    return sum(found) / len(found) if found else None
+
+
+@contextmanager
+def _unheard(library: str) -> Iterator[None]:
+    """Let a library log nothing but errors."""
+    logger = logging.getLogger(library)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _settings(model: Model, options: SegmentOptions) -> dict[str, Any]:

@@ -10,22 +10,23 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from mitodata import RunError, VoxelSize
+from mitodata.contrast import check_invert
 from mitodata.errors import did_you_mean
 from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
 from mitodata.readers.inputs import PICTURES
 from mitodata.readers.source import Source
-from mitoseg.inference.measure import measure_objects, table_text
+from mitoseg.inference.measure import measure_objects, measure_sections, table_text
 from mitoseg.inference.memory import parse_memory
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
 from mitoseg.inference.postprocess import find_instances, find_pieces
 from mitoseg.inference.predictor import predict_source
-from mitoseg.io.blocks import Layer, Part
+from mitoseg.io.blocks import Layer, Part, strips
 from mitoseg.io.ome_zarr import Version
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
 from mitoseg.io.panels import png
-from mitoseg.io.scratch import Scratch
+from mitoseg.io.scratch import Scratch, Store, StoredArray
 
 OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")
@@ -45,6 +46,8 @@ class SegmentKeywords(TypedDict, total=False):
     overwrite: replace earlier results.
     square: whether pixels must be square; else they may be longer than wide.
     ngff: version of OME-Zarr, where results are of that kind.
+    invert: "auto", "on" or "off": whether the negative of an image is segmented (`mitodata.contrast`).
+    as_2d: segment each section of a stack as an image of its own.
     """
 
     outputs: str | Sequence[str]
@@ -57,6 +60,8 @@ class SegmentKeywords(TypedDict, total=False):
     overwrite: bool
     square: bool
     ngff: Version
+    invert: str
+    as_2d: bool
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class SegmentOptions:
     overwrite: bool = False
     square: bool = True
     ngff: Version = "0.5"
+    invert: str = "auto"
+    as_2d: bool = False
 
 
 def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
@@ -80,6 +87,7 @@ def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
 
     Raises:
         RunError: an output, a format, a size or an axis is none.
+        DataError: invert is none.
     """
     rest: dict[str, Any] = {**keywords}
     given, memory = rest.pop("outputs", OUTPUTS), rest.pop("memory", None)
@@ -93,6 +101,9 @@ def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
     if options.format not in FORMATS:
         raise RunError(f"format {options.format!r}; expected one of {', '.join(FORMATS)}")
     check_axes(options.axes)
+    check_invert(options.invert)
+    if options.as_2d and options.axes not in (AUTO, "z"):
+        raise RunError(f"axes {options.axes!r} with as_2d; sections that are images of their own have one axis only")
     return options
 
 
@@ -113,7 +124,13 @@ def result_files(stem: Path, path: Path, options: SegmentOptions) -> dict[str, P
 
 
 def make_results(
-    model: Model, source: Source, files: dict[str, Path], options: SegmentOptions, say: Callable[[str], None]
+    model: Model,
+    source: Source,
+    files: dict[str, Path],
+    options: SegmentOptions,
+    *,
+    negative: bool = False,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Path]:
     """Segment one image and write its results.
 
@@ -122,6 +139,7 @@ def make_results(
         source: the image or volume.
         files: from `result_files`.
         options: what is wanted.
+        negative: segment the negative of the image; grey levels in the results stay as they are.
         say: is told what a user should know of the image, in lines.
 
     Yields:
@@ -133,32 +151,81 @@ def make_results(
         RunError: memory does not suffice.
     """
     with Scratch(next(iter(files.values()))) as scratch:
-        maps = predict_source(
-            model, source, scratch, axes=options.axes, tta=options.tta, memory=options.memory, say=say
-        )
-        decoding = model.decoding.at(source.thickness_nm)
-        pieces = find_pieces(maps, decoding, scratch, options.memory)
-
-        def probability(part: Part) -> NDArray[np.float32]:
-            return np.asarray(maps[(0, *part)])
-
+        seen = source.negative() if negative else source
+        apart = options.as_2d and source.shape[0] > 1
+        with_objects = "table" in files or "everything" in files
+        segmented = (_segment_each if apart else _segment_whole)(model, seen, scratch, options, with_objects, say)
         layers = {
             "raw": _layer("raw", source, np.uint8, source.read),
-            "mask": _layer("mask", source, np.uint8, lambda part: pieces[part] > 0),
-            "probability": _layer("probability", source, np.float32, probability),
+            "mask": _layer("mask", source, np.uint8, lambda part: segmented.pieces[part] > 0),
+            "probability": _layer("probability", source, np.float32, segmented.probability),
         }
-        if "table" in files or "everything" in files:
-            numbers, count = find_instances(maps, pieces, model.config.target, decoding, scratch, options.memory)
-            dtype = np.uint16 if count < 2**16 else np.uint32
-            layers["instances"] = _layer("instances", source, dtype, numbers.__getitem__)
+        if with_objects:
+            dtype = np.uint16 if sum(segmented.counts) < 2**16 else np.uint32
+            layers["instances"] = _layer("instances", source, dtype, segmented.instances.__getitem__)
         for name, file in files.items():
             if name != "table":
                 _write(name, file, layers, model, options)
                 yield file
         if "table" in files:
-            table = measure_objects(layers["instances"], layers["raw"], count)
+            measure = measure_sections if apart else measure_objects
+            table = measure(layers["instances"], layers["raw"], segmented.counts)
             write_atomic(files["table"], table_text(table).encode())
             yield files["table"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Segmented:
+    """What was found in an image.
+
+    Attributes:
+        probability: gives parts of the probability of foreground, (Z, Y, X) float32.
+        pieces: (Z, Y, X), above 0 where foreground is.
+        instances: (Z, Y, X), 0 = background; as `pieces` where no objects were asked for.
+        counts: objects of the image, or of each of its sections where they are images of their own.
+    """
+
+    probability: Callable[[Part], NDArray[np.float32]]
+    pieces: StoredArray
+    instances: StoredArray
+    counts: Sequence[int]
+
+
+def _segment_whole(
+    model: Model, source: Source, store: Store, options: SegmentOptions, objects: bool, say: Callable[[str], object]
+) -> _Segmented:
+    """Segment an image or a volume; `objects`: number them as well."""
+    maps = predict_source(model, source, store, axes=options.axes, tta=options.tta, memory=options.memory, say=say)
+    decoding = model.decoding.at(source.thickness_nm)
+    instances = pieces = find_pieces(maps, decoding, store, options.memory)
+    count = 0
+    if objects:
+        instances, count = find_instances(maps, pieces, model.config.target, decoding, store, options.memory)
+    return _Segmented(lambda part: np.asarray(maps[(0, *part)]), pieces, instances, [count])
+
+
+def _segment_each(
+    model: Model, source: Source, scratch: Scratch, options: SegmentOptions, objects: bool, say: Callable[[str], object]
+) -> _Segmented:
+    """Segment each section of a stack by itself, as if it were a file of its own; objects are numbered through."""
+    probability = scratch.array("probability of each", source.shape, np.float32)
+    pieces = scratch.array("pieces of each", source.shape, np.uint32)
+    instances = scratch.array("instances of each", source.shape, np.uint32)
+    counts: list[int] = []
+    for z in range(source.shape[0]):
+        notes: list[str] = []
+        with Scratch(scratch.path.with_name(f"{scratch.path.name}.section")) as own:
+            alone = _segment_whole(model, source.section(z), own, options, objects, notes.append)
+            for _, y, x in strips((1, *source.shape[1:])):
+                part = (slice(0, 1), y, x)
+                probability[z, y, x] = alone.probability(part)[0]
+                pieces[z, y, x] = alone.pieces[part][0]
+                numbers = np.asarray(alone.instances[part][0])
+                instances[z, y, x] = np.where(numbers > 0, numbers + sum(counts), 0)
+        counts += alone.counts
+        for note in notes:
+            say(f"section {z}: {note}")
+    return _Segmented(probability.__getitem__, pieces, instances, counts)
 
 
 def _write(name: str, file: Path, layers: dict[str, Layer], model: Model, options: SegmentOptions) -> None:

@@ -45,7 +45,7 @@ class InMemory:
 
 
 class Scratch:
-    """A hidden file beside the results that is gone afterwards, whatever happens.
+    """A hidden file beside the results that is gone afterwards, whatever happens; `path` is what it is for.
 
     with Scratch(folder / "stack") as scratch:
         maps = scratch.array("maps", (165, 768, 1024), np.float32)
@@ -58,6 +58,7 @@ class Scratch:
         Raises:
             DataError: the folder is missing or not writable, or another process is at the same work.
         """
+        self.path = path
         self._draft = Draft(path.with_name(f"{path.name}.scratch"), overwrite=True)
         self._file: h5py.File | None = None
 

@@ -13,6 +13,9 @@ from mitoseg.io.scratch import StoredArray
 from mitoseg.io.sections import Reader, SectionFacts, find_damaged, measure_sections, median, resemblance
 from mitoseg.networks.normalisation import GreyScale, normalise
 
+UNRELATED = 0.06
+"""Median correlation of neighbours below which a stack is no series. Of unrelated images it is at most .03."""
+
 LONGEST_BRIDGE = 3
 """Missing sections in a row that are bridged; of more too much is unknown."""
 
@@ -124,7 +127,10 @@ class Tissue:
             )
         left = [z for z in self.blank if z not in self.bridges]
         if left:
-            lines.append(f"{_sections(left)} of {self._shape[0]} blank: nothing is found there")
+            which = f"{_sections(left)} of {self._shape[0]} blank" if self._shape[0] > 1 else "blank"
+            lines.append(f"{which}: nothing is found there")
+        if self.likeness is not None and self.likeness < UNRELATED:
+            lines.append(f"neighbouring sections differ (correlation {self.likeness:.2f}): if no series, --as-2d")
         return lines
 
     def _between(self, bridge: Bridge, part: Part) -> NDArray[np.uint8]:

@@ -107,7 +107,7 @@ def test_blocks_cover_once_and_fit() -> None:
 def measure(labels: NDArray[np.integer], raw: NDArray[np.uint8], size: tuple[float, float, float]) -> Table:
     shape = (labels.shape[0], labels.shape[1], labels.shape[2])
     layers = (Layer(name, shape, array.dtype, size, array.__getitem__) for name, array in (("l", labels), ("r", raw)))
-    return measure_objects(*layers, int(labels.max()))
+    return measure_objects(*layers, [int(labels.max())])
 
 
 def draw(shape: tuple[int, int, int]) -> tuple[NDArray[np.integer], NDArray[np.uint8]]:

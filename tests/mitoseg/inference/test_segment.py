@@ -1,6 +1,8 @@
 """From files of all kinds to files of results."""
 
+import csv
 import json
+import re
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -294,6 +296,93 @@ def test_a_missing_section_cuts_no_object(
     assert len(boxes) == expected
     assert iou(found[3] > 0, sample.label[3] > 0) > 0.8
     assert caplog.messages == ["a.tif: section 3 of 7 missing (blank or damaged): predicted from the neighbours"]
+
+
+def test_sections_of_a_stack_can_be_images_of_their_own(
+    model: Model, draw: Callable[..., Sample], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = [draw(seed).raw[0] for seed in range(4)]
+    tifffile.imwrite(tmp_path / "s.tif", np.stack(images), photometric="minisblack")
+    alone = [tmp_path / f"{z}.tif" for z in range(4)]
+    for path, image in zip(alone, images, strict=True):
+        tifffile.imwrite(path, image, photometric="minisblack")
+    for name, paths, as_2d in (("alone", alone, False), ("stack", [tmp_path / "s.tif"], True)):
+        segment(model, paths, tmp_path / name, voxel_size_nm=SIZE, as_2d=as_2d)
+    tables = []
+    before = 0
+    stack = {
+        name: tifffile.imread(tmp_path / "stack" / f"s_{name}.tif") for name in ("mask", "probability", "instances")
+    }
+    for z in range(4):
+        for name, found in stack.items():
+            expected = tifffile.imread(tmp_path / "alone" / f"{z}_{name}.tif")
+            if name == "instances":
+                count = int(expected.max())
+                expected = np.where(expected > 0, expected + before, 0)
+            np.testing.assert_array_equal(found[z], expected)
+        with (tmp_path / "alone" / f"{z}_objects.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            row |= {"id": str(int(row["id"]) + before), "centroid_z_px": str(z), "centroid_z_nm": str(40 * z)}
+            row |= {"bbox_z_start": str(z), "bbox_z_stop": str(z + 1)}
+        tables += rows
+        before += count
+    with (tmp_path / "stack" / "s_objects.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == tables
+    assert len(tables) == before > 4
+    assert caplog.messages == []
+
+
+def test_a_stack_that_is_no_series_is_noticed(
+    model: Model, draw: Callable[..., Sample], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    series, unrelated = draw(0, (4, 64, 64)).raw, np.concatenate([draw(seed).raw for seed in range(5)])
+    for name, stack in (("series", series), ("unrelated", unrelated)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", stack, photometric="minisblack")
+        segment(model, tmp_path / f"{name}.tif", tmp_path / "out", outputs="mask", voxel_size_nm=SIZE)
+    (message,) = caplog.messages
+    assert re.fullmatch(
+        r"unrelated\.tif: neighbouring sections differ \(correlation .*\): if no series, --as-2d", message
+    )
+    with pytest.raises(RunError, match="with as_2d; sections that are images of their own have one axis only"):
+        segment(model, tmp_path / "series.tif", tmp_path / "x", axes="zyx", as_2d=True)
+
+
+def with_membranes(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Dark lines a pixel wide, on a grid of 16 px."""
+    marked = raw.copy()
+    marked[..., 8::16, :] = 40
+    marked[..., :, 8::16] = 40
+    return marked
+
+
+def test_negatives_are_segmented_as_what_they_show(
+    model: Model, draw: Callable[..., Sample], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "in").mkdir()
+    shape = (1, 160, 160)
+    images = {
+        "a": with_membranes(draw(0, shape).raw[0]),
+        "b": with_membranes(draw(1, shape).raw[0]),
+        "c": draw(2).raw[0],
+    }
+    for name, grey in images.items():
+        Image.fromarray(grey).save(tmp_path / f"{name}.png")
+        Image.fromarray(255 - grey).save(tmp_path / "in" / f"{name}.png")
+    plain = [tmp_path / f"{name}.png" for name in images]
+    for name, paths, invert in (("as it is", plain, "off"), ("told", [tmp_path / "in"], "auto")):
+        segment(model, paths, tmp_path / name, outputs="mask", voxel_size_nm=SIZE, invert=invert)
+    # The third shows no membranes: that it is a negative is told by the others.
+    assert ["black and white exchanged" in message for message in caplog.messages] == [True] * 3
+    segment(model, [tmp_path / "in"], tmp_path / "asked", outputs="mask", voxel_size_nm=SIZE, invert="on")
+    assert len(caplog.messages) == 3
+    for name in images:
+        masks = [np.asarray(Image.open(tmp_path / way / f"{name}_mask.png")) for way in ("as it is", "told", "asked")]
+        assert masks[0].any()
+        np.testing.assert_array_equal(masks[0], masks[1])
+        np.testing.assert_array_equal(masks[0], masks[2])
+    with pytest.raises(DataError, match=r"invert 'yes'; expected one of auto, on, off"):
+        segment(model, [tmp_path / "in"], tmp_path / "x", invert="yes")
 
 
 def test_outputs_that_were_left_out_are_made_later(model: Model, volume: Sample, tmp_path: Path) -> None:

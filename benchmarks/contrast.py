@@ -1,0 +1,108 @@
+"""How often a negative is told from an image as it should be, on rendered and on real tissue."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+import mitogen
+from machine import conditions
+from mitodata.contrast import DOUBT, SURE, measure_contrast
+from mitodata.readers.inputs import read_grey
+from mitogen.recipe.recipe import open_recipe, preset_names
+from pipeline import run_program
+from real_sections import add_real_option
+from steps import write_page
+
+Grey = NDArray[np.uint8]
+
+PIXELS_NM = (4.0, 8.0)
+REAL = {
+    "EPFL": ("epfl/Test_In/*.png", 5.0, 5),
+    "VNC": ("vnc/stack1/raw/*.tif", 4.6, 1),
+    "muscle": ("muscle/images/*.png", 11.0, 1),
+    "liver": ("liver/images/*.png", 8.0, 1),
+    "CEM500K": ("cem500k/images/*.png", 8.0, 1),
+    "islet": ("islet/images/*.png", 5.0, 1),
+}
+"""Files, nm a pixel (about 8 where the source says nothing), every how manieth section."""
+
+TILE_PX = 256
+
+
+def main() -> None:
+    """Parse, measure, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_real_option(parser)
+    parser.add_argument("--n", type=int, default=12, help="rendered images of each preset and pixel size")
+    parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/contrast.md"), metavar="FILE.md")
+    arguments = parser.parse_args()
+    rows = [row(*found) for found in tqdm(list(rendered(arguments.n)), disable=None)]
+    for name, (pattern, pixel_nm, every) in REAL.items():
+        images = [read_grey(path) for path in sorted(arguments.real.glob(pattern))[::every]] if arguments.real else []
+        if images:
+            rows.append(row(name, pixel_nm, images))
+            tiles = [tile for image in images for tile in cut(image)]
+            rows += [row(f"{name}, tiles of {TILE_PX} px", pixel_nm, tiles)] if len(tiles) > len(images) else []
+    write_page(arguments.output, page(rows))
+    print(arguments.output)
+
+
+def rendered(count: int) -> Iterator[tuple[str, float, list[Grey]]]:
+    """Images of every preset that shows membranes, in small and in large pixels."""
+    for name in preset_names():
+        recipe = open_recipe(name)
+        if name.startswith("blobs"):
+            continue
+        for pixel_nm in PIXELS_NM:
+            scaled = recipe.override({"section.pixel_nm": pixel_nm})
+            shape = (1, TILE_PX, TILE_PX)
+            images = [mitogen.render(scaled, seed=3, index=index, shape=shape).raw[0] for index in range(count)]
+            yield f"rendered, {name}", pixel_nm, images
+
+
+def cut(image: Grey) -> list[Grey]:
+    """Whole tiles of an image."""
+    starts = (range(0, side - TILE_PX + 1, TILE_PX) for side in image.shape)
+    rows, columns = starts
+    return [image[y : y + TILE_PX, x : x + TILE_PX] for y in rows for x in columns]
+
+
+def row(name: str, pixel_nm: float, images: list[Grey]) -> str:
+    """A row of the table."""
+    found = np.array([measure_contrast([image], (pixel_nm,) * 3) for image in images])
+    told, wrong, asked = (found > SURE).mean(), (found < -SURE).sum(), (found < -DOUBT).sum()
+    return (
+        f"| {name} | {pixel_nm:g} | {len(found)} | {found.min():+.2f} | {np.median(found):+.2f} | {100 * told:.0f} % | "
+        f"{wrong} | {asked} |"
+    )
+
+
+def page(rows: list[str]) -> str:
+    """The results as Markdown."""
+    return "\n".join(
+        (
+            "# Negatives",
+            "",
+            "Contrast of images that are as they should be, by `mitodata.contrast`: positive where thin lines are",
+            "darker than what surrounds them. The negative of an image has the same value with the other sign. So the",
+            f"share above {SURE:g} is that of negatives that `--invert auto` would take for what they are. Below",
+            f"-{SURE:g} it would invert an image for nothing; below -{DOUBT:g} it asks the user to look. Sections of a",
+            "volume are looked at together, as are small images of one call; here each stands alone. Written by",
+            "`benchmarks/contrast.py`.",
+            "",
+            "| images | nm a pixel | n | lowest | median | negatives told | wrongly inverted | asked for nothing |",
+            "|---|---|---|---|---|---|---|---|",
+            *rows,
+            "",
+            conditions(3),
+            "",
+        )
+    )
+
+
+if __name__ == "__main__":
+    run_program(main)

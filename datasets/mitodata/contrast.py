@@ -1,0 +1,148 @@
+"""Whether an image is the negative of what electron microscopes show: its thin lines lighter than what surrounds them.
+
+Membranes are dark lines on lighter ground, whatever the tissue. Some programs save them the other way round.
+benchmarks/contrast.py measures how often this is told right.
+"""
+
+from collections.abc import Callable, Iterable
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mitodata.errors import DataError
+from mitodata.readers.axes import Part
+from mitodata.readers.rims import find_rim
+from mitodata.sample import VoxelSize
+
+INVERT = ("auto", "on", "off")
+"""When the negative of an image is taken: where its contrast is surely inverted, always, or never."""
+
+LINE_NM = 10.0
+"""Standard deviation of the Gaussian at whose scale lines are looked for: about the width of a membrane."""
+
+LARGEST_PIXEL_NM = 16.0
+"""In larger pixels membranes cannot be seen, and nothing is told."""
+
+LITTLE_UM2 = 1.0
+"""Area of tissue that counts as much as not knowing anything: a small image may hold few lines, and odd ones."""
+
+SURE = 0.06
+"""Contrast beyond which it is told. Of images that are as they should be none was below -.05."""
+
+DOUBT = 0.04
+"""Contrast from which on a user is asked to look."""
+
+STRONGEST = 99.5
+"""Percentile of the lines at which they are cut off: few very strong ones must not decide."""
+
+SECTIONS = 5
+WINDOW_PX = 768
+"""Sections of a volume that are looked at, and the side of what is looked at of each."""
+
+
+def check_invert(invert: str) -> None:
+    """Check that `invert` is one of `INVERT`.
+
+    Raises:
+        DataError: it is not.
+    """
+    if invert not in INVERT:
+        raise DataError(f"invert {invert!r}; expected one of {', '.join(INVERT)}")
+
+
+def is_inverted(contrast: float, usual: float | None = None) -> bool:
+    """Whether an image is surely the negative of what it should be.
+
+    Args:
+        contrast: of the image, from `measure_contrast`.
+        usual: mean over images that were given together with it; where they are negatives, it is one unless it surely
+            is none. None: it is alone.
+    """
+    return contrast < -SURE or (usual is not None and usual < -SURE and contrast < SURE)
+
+
+def should_invert(invert: str, contrast: float, usual: float | None, say: Callable[[str], object]) -> bool:
+    """Whether the negative of an image is to be taken; a line says so, or asks to look.
+
+    Args:
+        invert: one of `INVERT`.
+        contrast: of the image; for "auto" only.
+        usual: see `is_inverted`.
+        say: is told.
+    """
+    if invert != "auto":
+        return invert == "on"
+    if is_inverted(contrast, usual):
+        say(f"membranes lighter than cytoplasm ({contrast:+.2f}): black and white exchanged; if wrong, --invert off")
+        return True
+    if contrast < -DOUBT:
+        say(f"perhaps a negative (membranes lighter than cytoplasm, {contrast:+.2f}): if it is, --invert on")
+    return False
+
+
+def look_at(read: Callable[[Part], NDArray[np.uint8]], shape: tuple[int, int, int], voxel_size_nm: VoxelSize) -> float:
+    """Measure the contrast of an image or a volume in the middle of some sections; see `measure_contrast`.
+
+    Args:
+        read: gives parts, (Z, Y, X) uint8.
+        shape: (Z, Y, X).
+        voxel_size_nm: (z, y, x) in nm.
+    """
+    depth, *plane = shape
+    y, x = _middle((plane[0], plane[1]))
+    return measure_contrast((read((slice(z, z + 1), y, x))[0] for z in spread(depth, SECTIONS)), voxel_size_nm)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Numbers below `count`, at most so many, evenly spaced."""
+    number = min(most, count)
+    return [(2 * place + 1) * count // (2 * number) for place in range(number)]
+
+
+def measure_contrast(sections: Iterable[NDArray[np.uint8]], voxel_size_nm: VoxelSize) -> float:
+    """Measure whether lines are darker or lighter than what surrounds them.
+
+    The larger eigenvalue of the Hessian, less the absolute smaller one, is how strong a dark line is; with the signs
+    changed a light one (Frangi et al., MICCAI 1998, use the same eigenvalues). Both are squared and summed up.
+
+    Args:
+        sections: (Y, X) uint8 each, of which the middle is looked at; constant rims do not count.
+        voxel_size_nm: (z, y, x) in nm.
+
+    Returns:
+        Up to 1 if all lines are dark, -1 if all are light, 0 if they are equal, or cannot be seen; less of small areas.
+        The negative of an image has the same value with the other sign.
+    """
+    pixel_nm = sqrt(voxel_size_nm[1] * voxel_size_nm[2])
+    if pixel_nm > LARGEST_PIXEL_NM:
+        return 0.0
+    found = [_lines(section[_middle(section.shape)], LINE_NM / pixel_nm) for section in sections]
+    dark, light, px = (sum(each) for each in zip(*found, strict=True)) if found else (0.0, 0.0, 0)
+    if dark + light == 0:
+        return 0.0
+    area_um2 = px / len(found) * (pixel_nm / 1000) ** 2  # of one section: others show much the same
+    return (dark - light) / (dark + light) * area_um2 / (area_um2 + LITTLE_UM2)
+
+
+def _lines(section: NDArray[np.uint8], sigma_px: float) -> tuple[float, float, int]:
+    """Sum of the squared strengths of dark and of light lines, and the px that were looked at."""
+    smooth = ndimage.gaussian_filter(section.astype(np.float32), sigma_px)
+    # Differences add up to nothing on even ground, whatever its grey level; derivatives of a Gaussian do not quite.
+    along_y, along_x = (ndimage.correlate1d(smooth, (1.0, -2.0, 1.0), axis) for axis in (0, 1))
+    mixed = ndimage.correlate1d(ndimage.correlate1d(smooth, (-0.5, 0.0, 0.5), 0), (-0.5, 0.0, 0.5), 1)
+    middle, half = (along_y + along_x) / 2, np.hypot((along_y - along_x) / 2, mixed)
+    high, low = middle + half, middle - half
+    tissue = ~ndimage.binary_dilation(find_rim(section), iterations=int(3 * sigma_px) + 1)
+    if not tissue.any():
+        return 0.0, 0.0, 0
+    dark, light = ((high - np.abs(low)).clip(0)[tissue], (-low - np.abs(high)).clip(0)[tissue])
+    top = float(np.percentile(np.maximum(dark, light), STRONGEST))
+    dark_sum, light_sum = (float(np.square(side.clip(max=top)).sum()) for side in (dark, light))
+    return dark_sum, light_sum, int(tissue.sum())
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """The middle of a section, of at most `WINDOW_PX` px each way."""
+    return tuple(slice((side - min(side, WINDOW_PX)) // 2, (side + min(side, WINDOW_PX)) // 2) for side in shape)

@@ -1,0 +1,115 @@
+"""Negatives are told by their lines."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mitodata.contrast import DOUBT, SURE, is_inverted, look_at, measure_contrast, should_invert, spread
+from mitodata.hdf5.dataset import Dataset
+from mitodata.importers import import_dataset, import_to_file
+
+VOXEL_NM = (40.0, 5.0, 5.0)
+
+
+def draw_cells(line: float, seed: int = 0, side: int = 400) -> NDArray[np.uint8]:
+    """Noisy ground of 140 with cells, parted by lines 2 px wide of a grey level."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0, side, (120, 2))
+    y, x = np.mgrid[:side, :side]
+    distance = np.sort(np.hypot(y[..., None] - points[:, 0], x[..., None] - points[:, 1]), axis=-1)
+    grey = np.where(distance[..., 1] - distance[..., 0] < 2, line, 140.0)
+    grey = ndimage.gaussian_filter(grey, 0.7) + rng.normal(0, 6, grey.shape)
+    return np.asarray(grey.clip(0, 255).astype(np.uint8))
+
+
+def test_dark_lines_are_as_they_should_be_and_light_ones_are_not() -> None:
+    image = draw_cells(60)
+    assert measure_contrast([image], VOXEL_NM) > 0.3
+    assert 0 < measure_contrast([image[:60, :60]], VOXEL_NM) < 0.1, "too little to be sure"
+    assert measure_contrast([255 - image], VOXEL_NM) == pytest.approx(-measure_contrast([image], VOXEL_NM), abs=1e-4)
+    assert measure_contrast([draw_cells(220)], VOXEL_NM) < -0.3
+
+
+def test_nothing_is_told_of_what_has_no_lines_or_cannot_show_them() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
+    assert abs(measure_contrast([noise], VOXEL_NM)) < DOUBT
+    assert measure_contrast([np.full((50, 50), 7, np.uint8)], VOXEL_NM) == 0
+    assert measure_contrast([draw_cells(60)], (40.0, 50.0, 50.0)) == 0
+    assert measure_contrast([], VOXEL_NM) == 0
+
+
+def test_a_frame_has_no_part_in_it() -> None:
+    image = draw_cells(60)
+    for grey in (0, 255):
+        framed = np.pad(image, ((30, 0), (0, 50)), constant_values=grey)
+        assert measure_contrast([framed], VOXEL_NM) == pytest.approx(measure_contrast([image], VOXEL_NM), abs=0.03)
+
+
+def test_the_middle_of_some_sections_is_looked_at() -> None:
+    assert spread(165, 5) == [16, 49, 82, 115, 148]
+    assert spread(3, 5) == [0, 1, 2]
+    volume = np.full((11, 900, 900), 255, np.uint8)
+    read: list[tuple[slice, slice, slice]] = []
+
+    def reader(part: tuple[slice, slice, slice]) -> NDArray[np.uint8]:
+        read.append(part)
+        return volume[part]
+
+    look_at(reader, (11, 900, 900), VOXEL_NM)
+    assert [part[0].start for part in read] == [1, 3, 5, 7, 9]
+    assert all(part[1:] == (slice(66, 834), slice(66, 834)) for part in read)
+
+
+def test_an_image_among_negatives_is_one_unless_it_surely_is_none() -> None:
+    assert is_inverted(-SURE - 0.01)
+    assert not is_inverted(-SURE + 0.01)
+    assert is_inverted(0.0, usual=-0.2)
+    assert not is_inverted(SURE + 0.01, usual=-0.2)
+    assert not is_inverted(0.0, usual=0.2)
+
+
+@pytest.mark.parametrize(
+    ("invert", "contrast", "taken", "said"),
+    [
+        ("auto", -0.2, True, "black and white exchanged; if wrong, --invert off"),
+        ("auto", -0.05, False, "perhaps a negative .* --invert on"),
+        ("auto", 0.2, False, None),
+        ("on", 0.2, True, None),
+        ("off", -0.2, False, None),
+    ],
+)
+def test_a_line_says_what_was_done(invert: str, contrast: float, taken: bool, said: str | None) -> None:
+    lines: list[str] = []
+    assert should_invert(invert, contrast, None, lines.append) == taken
+    assert len(lines) == (said is not None)
+    assert said is None or re.search(said, lines[0])
+
+
+def test_negatives_are_imported_as_they_should_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    image = draw_cells(60)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(255 - image).save(tmp_path / "in" / "a.png")
+    for invert, expected in (("auto", image), ("off", 255 - image), ("on", image)):
+        (sample,) = import_dataset("images", tmp_path / "in", voxel_size_nm=VOXEL_NM, invert=invert)[0]
+        np.testing.assert_array_equal(sample.raw[0], expected)
+    assert [message for message in caplog.messages if message.startswith("in: membranes lighter than cytoplasm")]
+    assert len(caplog.messages) == 1
+    import_to_file("images", tmp_path / "in", tmp_path / "a.h5", voxel_size_nm=VOXEL_NM)
+    with Dataset(tmp_path / "a.h5") as dataset:
+        np.testing.assert_array_equal(dataset[0].raw[0], image)
+
+
+@pytest.mark.parametrize(("name", "least"), [("epfl", 0.08), ("vnc", 0.15)])
+def test_real_tissue_is_told_right(name: str, least: float) -> None:
+    folder = Path(os.environ.get("MITO_REAL", "")) / name
+    if "MITO_REAL" not in os.environ or not folder.is_dir():
+        pytest.skip("MITO_REAL names no folder of real data that holds it")
+    samples, _ = import_dataset(name, folder, sections=(0, 1), as_volume=False)
+    for sample in samples:
+        assert measure_contrast(sample.raw, sample.voxel_size_nm) > least
