@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.partial_volume import layer_at, reach_at
 from mitogen.organelles.organelle import Layer, Organelle
@@ -43,7 +42,7 @@ def draw_plasma_membranes(layer: Layer) -> None:
         params["cells.membrane_density"],
     )
     paint = canvas.paint(Compartment.PLASMA_MEMBRANE)
-    before = None if bounded.all() else canvas.density.copy()
+    before = None if bounded.all() else Paint(canvas.density.copy(), canvas.compartments.copy(), paint.compartment)
     _draw_borders(paint, canvas.space, canvas.raster, border)
     if before is not None:
         _draw_faces(paint, before, canvas.space, canvas.raster, border, bounded)
@@ -71,26 +70,26 @@ def _draw_borders(paint: Paint, space: Space, raster: Raster, border: _Border) -
 
 @compiled
 def _draw_faces(
-    paint: Paint, before: FloatArray, space: Space, raster: Raster, border: _Border, bounded: NDArray[np.bool_]
+    paint: Paint, before: Paint, space: Space, raster: Raster, border: _Border, bounded: NDArray[np.bool_]
 ) -> None:
-    """Draw anew, from the density `before`, where a cell faces what is none: one membrane, and no gap."""
-    density, compartments, pixel = paint.density, paint.compartments, raster.pixel
-    owner, neighbour = space.owner, space.neighbour
+    """Draw anew, over what was there before, where a cell faces what is none: one membrane, and no gap."""
+    density, owner, neighbour, membrane, membrane_z = (
+        paint.density, space.owner, space.neighbour, space.membrane, space.membrane_z,
+    )  # fmt: skip
     for i in range(density.shape[0]):
         for j in range(density.shape[1]):
             here, there = bounded[owner[i, j]], bounded[neighbour[i, j]]
-            if here and there:
+            reach = _reach(membrane_z[i, j], raster)
+            if (here and there) or membrane[i, j] > border.half_gap + border.width + reach:
                 continue
-            distance = space.membrane[i, j] if here else -space.membrane[i, j]
-            share = (
-                layer_at(distance, _reach(space.membrane_z[i, j], raster), 0.0, border.width) if here or there else 0.0
-            )
-            density[i, j] = before[i, j] + share * (border.stain - before[i, j])
-            if compartments.size > 0:
-                if not here:
-                    compartments[i, j] = OUTSIDE
-                elif distance <= max(border.width, pixel):
-                    compartments[i, j] = paint.compartment
+            distance = membrane[i, j] if here else -membrane[i, j]
+            share = layer_at(distance, reach, 0.0, border.width) if here or there else 0.0
+            value = before.density[i, j]
+            density[i, j] = value + share * (border.stain - value)
+            if paint.compartments.size > 0:
+                paint.compartments[i, j] = before.compartments[i, j]
+                if here and distance <= max(border.width, raster.pixel):
+                    paint.compartments[i, j] = paint.compartment
 
 
 @inlined
