@@ -7,6 +7,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import tifffile
 import zarr
 from numpy.typing import NDArray
 from PIL import Image
+from zarr import codecs
 
 Pixels = NDArray[Any]
 
@@ -93,7 +95,11 @@ def ome_zarr(name: str, version: str, axes: str, stored: Pixels, shows: Pixels |
         kinds = {"t": "time", "c": "channel"}
         named = [{"name": axis, "type": kinds.get(axis, "space")} for axis in axes]
         scale = {"type": "scale", "scale": [1.0] * len(axes)}
-        image = {"axes": named, "datasets": [{"path": "0", "coordinateTransformations": [scale]}], "version": version}
+        image: Any = {
+            "axes": named,
+            "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
+            "version": version,
+        }
         if version == "0.4":
             group.attrs["multiscales"] = [image]
         else:
@@ -143,13 +149,13 @@ def sizes() -> Iterator[Size]:
         ("HDF5: element_size_um", {"element_size_um": (0.05, 0.008, 0.008)}, (50, 8, 8)),
         ("HDF5: resolution in the order x, y, z", {"resolution": (8.0, 8.0, 50.0)}, None),
     ):
-        yield Size(name, lambda folder, given=attributes: _sized_hdf5(folder, given), wanted)
+        yield Size(name, partial(_sized_hdf5, attributes), wanted)
     for name, units, wanted in (
         ("OME-Zarr: a unit for each axis", ("micrometer", "nanometer", "nanometer"), (50, 8, 8)),
         ("OME-Zarr: no unit", ("", "", ""), None),
         ("OME-Zarr: no unit of z", ("", "nanometer", "nanometer"), None),
     ):
-        yield Size(name, lambda folder, given=units: _sized_zarr(folder, given), wanted)
+        yield Size(name, partial(_sized_zarr, units), wanted)
 
 
 def _imagej(unit: str, a_unit: float, **metadata: Any) -> dict[str, Any]:
@@ -162,14 +168,14 @@ def _ome(**edges: tuple[float, str]) -> dict[str, Any]:
     return {"ome": True, "metadata": {"axes": "ZYX", **lengths, **units}}
 
 
-def _sized_hdf5(folder: Path, attributes: dict[str, Any]) -> Path:
+def _sized_hdf5(attributes: dict[str, Any], folder: Path) -> Path:
     with h5py.File(folder / "a.h5", "w") as file:
         file["raw"] = GREY
         file["raw"].attrs.update(attributes)
     return folder / "a.h5"
 
 
-def _sized_zarr(folder: Path, units: tuple[str, ...]) -> Path:
+def _sized_zarr(units: tuple[str, ...], folder: Path) -> Path:
     group = zarr.open_group(folder / "a.zarr", mode="w")
     group.create_array("0", data=GREY)
     axes = [
@@ -177,7 +183,7 @@ def _sized_zarr(folder: Path, units: tuple[str, ...]) -> Path:
         for axis, unit in zip("zyx", units, strict=True)
     ]
     scale = {"type": "scale", "scale": [0.05 if units[0] == "micrometer" else 50.0, 8.0, 8.0]}
-    image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
+    image: Any = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
     return folder / "a.zarr"
 
@@ -281,7 +287,7 @@ def _hdf5() -> Iterator[Trait]:
     yield hdf5("axistags xyz", GREY.T, GREY, "xyz")
     yield hdf5("axistags tyx: images", GREY, [GREY[:1], GREY[1:2], GREY[2:]], "tyx")
     yield hdf5("16 bits", WIDE, WIDE)
-    chunked = {"chunks": (1, 24, 40)}
+    chunked: dict[str, Any] = {"chunks": (1, 24, 40)}
     yield hdf5("gzip", GREY, GREY, compression="gzip", **chunked)
     yield hdf5("LZF", GREY, GREY, compression="lzf", **chunked)
     yield hdf5("Blosc", GREY, GREY, **chunked, **hdf5plugin.Blosc())
@@ -301,8 +307,8 @@ def _zarr() -> Iterator[Trait]:
     yield ome_zarr("axes y, x", "0.5", "yx", GREY[0], GREY[:1])
     yield ome_zarr("axes x, y, z", "0.4", "xyz", GREY.T.copy(), GREY)
     yield ome_zarr("several channels", "0.5", "cyx", GREY, None)
-    yield ome_zarr("Blosc", "0.5", "zyx", GREY, GREY, compressors=zarr.codecs.BloscCodec())
-    yield ome_zarr("Zstandard", "0.5", "zyx", GREY, GREY, compressors=zarr.codecs.ZstdCodec())
+    yield ome_zarr("Blosc", "0.5", "zyx", GREY, GREY, compressors=codecs.BloscCodec())
+    yield ome_zarr("Zstandard", "0.5", "zyx", GREY, GREY, compressors=codecs.ZstdCodec())
     yield ome_zarr("16 bits", "0.5", "zyx", WIDE, WIDE)
     yield Trait("Zarr", "a plain group, the array named", _plain_zarr, GREY, "volumes/raw")
     yield Trait("Zarr", "a plain group, nothing named", _plain_zarr, None)

@@ -84,7 +84,7 @@ def measure_size(size: Size, folder: Path) -> tuple[Size, str, str]:
         with Dataset(folder / "out.h5") as file:
             return file.voxel_size_nm(0)
 
-    answers = []
+    answers: list[tuple[tuple[float, ...] | None, str]] = []
     for take in (imported, lambda: next(open_sources(path)).voxel_size_nm):
         try:
             answers.append((tuple(round(edge, 3) for edge in take()), ""))

@@ -34,7 +34,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "synapse": ("synapse",),
     "myelin": ("myelin",),
     "nucleus": ("nucleus", "nuclear_envelope"),
-    "dense_body": ("lysosome", "multivesicular_body", "lipid"),
+    "dense_body": ("lysosome", "multivesicular_body", "lipid", "peroxisome", "granule"),
 }
 """Classes of the target `compartments`, in the order of channels -> names in a file that belong to them.
 
