@@ -100,10 +100,6 @@ def ome_zarr(name: str, version: str, axes: str, stored: Pixels, shows: Pixels |
             "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
             "version": version,
         }
-            "axes": named,
-            "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
-            "version": version,
-        }
         if version == "0.4":
             group.attrs["multiscales"] = [image]
         else:

@@ -86,7 +86,7 @@ def in_sight(
         sight: lower and upper corner (z, y, x).
     """
     # Lines are followed in steps so short that all of a line lies close to one of them.
-    steps = np.linspace(0, line_nm.shape[1] - 1, 8 * line_nm.shape[1])
+    steps = np.linspace(0, line_nm.shape[1] - 1, 4 * line_nm.shape[1])
     before = np.minimum(steps.astype(np.int64), line_nm.shape[1] - 2)
     part = (steps - before)[None, :, None]
     points = line_nm[:, before] * (1 - part) + line_nm[:, before + 1] * part

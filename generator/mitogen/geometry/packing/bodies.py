@@ -213,6 +213,25 @@ def distances_at(packing: Packing, points: NDArray[np.float64], reach_nm: float)
     return cut_bodies(packing, owners_at(packing, points)[:, None], columns_of(points), border, reach_nm).distance[:, 0]
 
 
+def oblique_plane(edge_nm: NDArray[np.float64], count: int) -> Coordinates:
+    """Points (count, count) in three arrays on a plane that runs through a box from corner to corner, to measure it.
+
+    Args:
+        edge_nm: (3,) edges of the box.
+        count: how many points there are along either side of the plane.
+    """
+    place = (np.arange(count) + 0.5) / count
+    second, third = np.meshgrid(place, place, indexing="ij")
+    first = (0.37 * second + 0.63 * third) * edge_nm[0]
+    u, v = second * edge_nm[1], third * edge_nm[2]
+    return first.astype(np.float32), u.astype(np.float32), v.astype(np.float32)
+
+
+def points_of(coordinates: Coordinates) -> NDArray[np.float64]:
+    """The points (N, 3) of three arrays."""
+    return np.stack([array.ravel() for array in coordinates], axis=1).astype(np.float64)
+
+
 def columns_of(points: NDArray[np.float64]) -> Coordinates:
     """Points (N, 3) as three arrays (N, 1), as if they were an image."""
     s, u, v = (np.ascontiguousarray(column[:, None], np.float32) for column in points.T)

@@ -60,7 +60,8 @@ class Packing(NamedTuple):
     """The cells of a diagram around a box, and the bodies in them; N sites.
 
     Attributes:
-        shape: (3,) int64 how many nodes the table holds along each axis.
+        first: (3,) int64 the first node of the table along each axis.
+        shape: (3,) int64 how many nodes it holds.
         spacing_nm: (3,) float64 distance of the nodes along each axis.
         centre: (N, 3) float64 the sites in nm; 0 along a coordinate that is ignored.
         weight: (N,) float64 in nm2.
@@ -73,6 +74,7 @@ class Packing(NamedTuple):
         flat: whether the first coordinate is ignored.
     """
 
+    first: NDArray[np.int64]
     shape: NDArray[np.int64]
     spacing_nm: NDArray[np.float64]
     centre: NDArray[np.float64]
@@ -109,12 +111,11 @@ def pack(lattice: Lattice, box_nm: Box, keep_nm: float = 0.0, rounding_nm: float
     centre, weight, key = _sites(lattice, first, last, flat)
     count = len(weight)
     faces = np.zeros((count, FACES), FACE)
-    faces["below"] = 1e9
-    faces["other"] = -1
     faces["other"][:, 0] = NOT_YET
     rounding = np.full(count, rounding_nm)
     filled = np.ones(count, np.bool_)
     return Packing(
+        first,
         last - first + 1,
         lattice.spacing_nm,
         centre,
@@ -160,7 +161,10 @@ def make_faces(packing: Packing, n: int) -> None:
     """Find the faces of site `n`, if nobody did before."""
     if packing.faces[n, 0].other != NOT_YET:
         return
-    packing.faces[n, 0].other = -1
+    for f in range(FACES):
+        face = packing.faces[n, f]
+        face.other = -1
+        face.below = 1e9
     depth, height, width = packing.shape[0], packing.shape[1], packing.shape[2]
     i, j, k = n // (height * width), n // width % height, n % width
     ring = 0 if packing.flat else _RING
@@ -240,12 +244,22 @@ def owners(packing: Packing, first: FloatArray, second: FloatArray, third: Float
 def owners_at(packing: Packing, points: NDArray[np.float64]) -> NDArray[np.int64]:
     """Index (N,) of the site whose cell holds each point (N, 3)."""
     owner = np.empty(len(points), np.int64)
+    first, shape, spacing = packing.first, packing.shape, packing.spacing_nm
+    low, high = np.zeros(3, np.int64), np.zeros(3, np.int64)
     for p in range(len(points)):
+        # The site of least power is that of a node close by.
+        for axis in range(3):
+            node = int(np.floor(points[p, axis] / max(spacing[axis], 1.0))) - first[axis]
+            low[axis] = 0 if spacing[axis] <= 0 else min(max(node - _RING, 0), shape[axis] - 1)
+            high[axis] = 0 if spacing[axis] <= 0 else min(max(node + _RING, 0), shape[axis] - 1)
         least = 1e18
-        for n in range(len(packing.weight)):
-            own = power(packing, n, points[p, 0], points[p, 1], points[p, 2])
-            if own < least:
-                least, owner[p] = own, n
+        for i in range(low[0], high[0] + 1):
+            for j in range(low[1], high[1] + 1):
+                for k in range(low[2], high[2] + 1):
+                    n = (i * shape[1] + j) * shape[2] + k
+                    own = power(packing, n, points[p, 0], points[p, 1], points[p, 2])
+                    if own < least:
+                        least, owner[p] = own, n
     return owner
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mitogen.geometry.frame import Frame, bend_of, turned
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.hashing import chains
-from mitogen.geometry.packing.bodies import cut_bodies, distances_at
-from mitogen.geometry.packing.sites import Lattice, Packing, owners, pack
+from mitogen.geometry.packing.bodies import cut_bodies, distances_at, oblique_plane, points_of
+from mitogen.geometry.packing.sites import Lattice, Packing, owners, owners_at, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
@@ -20,7 +20,7 @@ from mitogen.tissue.packed import Home, Packed, PackedMap, in_sight, map_bodies,
 NODES = 9
 REACH = 1.3
 """How far from its middle line a mitochondrion reaches at most, in units of its width."""
-REACH_NM = 260.0
+REACH_NM = 200.0
 """How far outside mitochondria pixels know of them: cisternae wrap them in layers."""
 
 
@@ -151,12 +151,15 @@ def _tightness(values: tuple[float, ...]) -> tuple[float, float]:
     """
     params = dict(zip(_READ, values, strict=True))
     lattice = _lattice(params, np.uint64(1))
-    edge = 3 * lattice.spacing_nm
-    points = np.random.default_rng(0).random((2500, 3)) * edge
+    edge = np.array([1.5, 11.0, 11.0]) * lattice.spacing_nm
+    plane = oblique_plane(edge, 64)
+    everywhere = np.full(plane[0].shape, 1e9, np.float32)
     wanted = params["mitochondria.volume_fraction"]
     for tight in (0.0, 0.35, 0.7, 1.0):
         packing = _pack(params, lattice, (np.zeros(3), edge), tight)
-        fill = float(np.mean(distances_at(packing, points, 1.0) < 0))
+        owner = owners_at(packing, points_of(plane)).reshape(everywhere.shape)
+        bodies = cut_bodies(packing, owner, plane, everywhere, 1.0)
+        fill = float(np.mean(bodies.distance < 0))
         if fill >= wanted:
             break
     return tight, min(wanted / max(fill, 1e-6), 1.0)

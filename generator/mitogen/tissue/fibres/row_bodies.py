@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.packing.bodies import columns_of
+from mitogen.geometry.packing.bodies import columns_of, oblique_plane, points_of
 from mitogen.geometry.packing.sites import Coordinates, Lattice, owners, owners_at, pack
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import Tubes
@@ -22,7 +22,7 @@ REACH = 1.5
 """How far from its middle line a mitochondrion reaches at most, in units of the distance between columns."""
 REACH_NM = 60.0
 """How far outside mitochondria pixels know of them."""
-_MEASURED = 8
+_MEASURED = 14
 """How many columns a side the piece has on which the share of mitochondria is measured."""
 
 
@@ -184,15 +184,15 @@ def row_share(values: tuple[float, ...]) -> float:
     if wanted <= 0:
         return 0.0
     lattice = lattice_of(params, np.uint64(1))
-    edge = np.array([8 * params["sarcomeres.length_nm"], *(_MEASURED * lattice.spacing_nm[1:])])
+    edge = np.array([4 * params["sarcomeres.length_nm"], *(_MEASURED * lattice.spacing_nm[1:])])
     packing = pack(lattice, (np.zeros(3), edge))
-    points = np.random.default_rng(0).random((3000, 3)) * edge
-    owner = owners_at(packing, points)
-    border = np.full((len(points), 1), 1e9, np.float32)
+    plane = oblique_plane(edge, 64)
+    owner = owners_at(packing, points_of(plane)).reshape(plane[0].shape)
+    border = np.full(owner.shape, 1e9, np.float32)
     share = min(wanted / 0.75, 1 - plain)
     for _ in range(2):
         rows = lay_rows(packing, habit_of(params), (share, plain, 0.0), (0.0, float(edge[0])), 0.0)
-        within = cut_rows(rows, owner[:, None], columns_of(points), border, 1.0).distance[:, 0] < 0
+        within = cut_rows(rows, owner, plane, border, 1.0).distance < 0
         kind = rows.kind[owner]
         full = _mean(within, kind == Column.ROW, 0.8)
         share = float(np.clip((wanted - plain * _mean(within, kind == Column.SARCOPLASM, 0.2)) / full, 0.0, 1 - plain))
