@@ -75,7 +75,8 @@ def should_invert(invert: str, contrast: float, usual: float | None, say: Callab
     if invert != "auto":
         return invert == "on"
     if is_inverted(contrast, usual):
-        say(f"membranes lighter than cytoplasm ({contrast:+.2f}): black and white exchanged; if wrong, --invert off")
+        why = "membranes lighter than cytoplasm" if contrast < -SURE else "a negative, as the images beside it"
+        say(f"{why} ({contrast:+.2f}): black and white exchanged; if wrong, --invert off")
         return True
     if contrast < -DOUBT:
         say(f"perhaps a negative (membranes lighter than cytoplasm, {contrast:+.2f}): if it is, --invert on")

@@ -14,7 +14,7 @@ from mitoseg.inference.model import Model
 from mitoseg.inference.resampling import Span
 from mitoseg.inference.tiling import Tile, Windows, fit_memory, plan_windows
 from mitoseg.io.blocks import Part
-from mitoseg.io.sections import Reader
+from mitoseg.io.section_facts import Reader
 from mitoseg.networks.normalisation import GreyScale, normalise
 from mitoseg.networks.targets import FLAT
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mitodata.readers.rims import Rim
 from mitoseg.io.blocks import Part, strips
 from mitoseg.io.scratch import StoredArray
-from mitoseg.io.sections import Reader, SectionFacts, find_damaged, measure_sections, median, resemblance
+from mitoseg.io.section_facts import Reader, SectionFacts, find_damaged, measure_sections, median, resemblance
 from mitoseg.networks.normalisation import GreyScale, normalise
 
 UNRELATED = 0.06

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitoseg.io.blocks import Part
-from mitoseg.io.sections import find_damaged
+from mitoseg.io.section_facts import find_damaged
 from mitoseg.io.tissue import Tissue, plan_bridges
 from mitoseg.networks.normalisation import measure_grey, normalise
 
