@@ -217,7 +217,7 @@ ROWS = [
         GRANULES | {"mitochondria.granule_radius_nm": 25}),
     Row("mitochondria.swollen_share", 0, 1, falls(mean(Compartment.MATRIX)), INSIDES),
     Row("mitochondria.degenerate_share", 0, 1, mean(Compartment.MATRIX), INSIDES),
-    Row("cristae.spacing_nm", 40, 140, falls(pieces(Compartment.CRISTA)), CRISTAE),
+    Row("cristae.spacing_nm", 40, 140, falls(share(Compartment.CRISTA)), CRISTAE),
     Row("cristae.lumen_nm", 4, 30, crista_width, CRISTAE | {"cristae.spacing_nm": 90}),
     Row("cristae.lumen_spread", 0, 1,
         cristae(lambda r: float(np.log(r.area / r.axis_major_length)), np.std),

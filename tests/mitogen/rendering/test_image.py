@@ -1,4 +1,4 @@
-"""Whole images: labels, determinism, agreement of sections and volumes, and what single knobs do."""
+"""Whole images: labels, determinism, agreement of sections and volumes."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,16 @@ from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.recipe.tissue_knobs import KNOBS
 from mitogen.rendering.image import grid_of, render
 from mitogen.scene.scene import build
+from mitogen.tissue.compartments import Compartment
 
 SMALL = (1, 160, 160)
+MITOCHONDRIAL = (
+    Compartment.OUTER_MEMBRANE,
+    Compartment.INTERMEMBRANE_SPACE,
+    Compartment.INNER_MEMBRANE,
+    Compartment.MATRIX,
+    Compartment.CRISTA,
+)
 CROWDED = [
     "mitochondria.volume_fraction=0.2",
     "mitochondria.radius_nm=100",
@@ -44,8 +52,10 @@ def test_mask_is_where_instances_are(preset: str):
     recipe = load_recipe(preset=preset)
     shares = []
     for index in range(12):
-        sample = render(recipe, 0, index, SMALL)
-        np.testing.assert_array_equal(sample.mask == 1, sample.label > 0)
+        sample = render(recipe, 0, index, SMALL, compartments=True)
+        # An instance, and only an instance, is what is drawn as a mitochondrion.
+        np.testing.assert_array_equal(np.isin(sample.compartment, MITOCHONDRIAL), sample.label > 0)
+        np.testing.assert_array_equal(np.isin(sample.compartment, MITOCHONDRIAL), sample.mask == 1)
         assert sample.raw.std() > 2
         shares.append(float(np.mean(sample.mask)))
     assert 0.005 < np.mean(shares) < 0.25
@@ -74,8 +84,9 @@ def test_instances_are_connected_through_a_volume():
 
 @pytest.mark.parametrize("end", ["low", "high"])
 def test_every_knob_renders_at_both_ends_of_its_range(end: str):
+    preset = load_recipe()
     for name, knob in KNOBS.items():
-        recipe = load_recipe(overrides=[f"{name}={getattr(knob, end)}"])
+        recipe = preset.override({name: getattr(knob, end)})
         assert render(recipe, 0, 0, (1, 32, 32)).params[name] == getattr(knob, end)
 
 
@@ -98,45 +109,6 @@ def test_mitochondria_are_darker_than_what_is_around_them():
             around.append(sample.raw[0][near].mean())
     assert np.mean(np.array(inside) < np.array(around)) >= 0.8
     assert np.mean(inside) < np.mean(around) - 8
-
-
-@pytest.mark.parametrize(
-    ("knob", "low", "high", "grows"),
-    [
-        ("mitochondria.volume_fraction", 0.01, 0.15, "mask"),
-        ("cells.membrane_nm", 5, 20, "dark"),
-        ("boutons.share", 0, 0.9, "dark"),
-        ("imaging.noise", 1, 25, "rough"),
-        ("cells.grain", 0, 0.3, "rough"),
-        ("imaging.white", 150, 230, "bright"),
-        ("imaging.shading", 0, 40, "drift"),
-        ("lysosomes.density_per_um3", 0, 6, "dark"),
-        ("filaments.share", 0, 0.6, "dark"),
-        ("ribosomes.occupancy", 0, 1, "dark"),
-        ("dense_core.occupancy", 0, 0.9, "dark"),
-        ("reticulum.cisternae_share", 0, 0.8, "dark"),
-        ("synapses.share", 0, 0.9, "dark"),
-    ],
-)
-def test_a_knob_moves_what_it_says(knob: str, low: float, high: float, grows: str):
-    statistics = {
-        "mask": lambda s: np.mean(s.mask),
-        "dark": lambda s: np.mean(s.raw < 140),
-        "bright": lambda s: np.mean(s.raw),
-        "rough": lambda s: np.std(np.diff(s.raw[0].astype(float), axis=0)),
-        "drift": lambda s: np.std(s.raw[0].reshape(4, 40, 4, 40).mean(axis=(1, 3))),
-    }
-    fixed = (
-        "imaging.contrast=120",
-        "imaging.white=200",
-        "imaging.gamma=1",
-        "boutons.share=0.2",
-        "glia.share=0.2",
-        "cells.dark_share=0",
-    )
-    few, many = (images((*fixed, f"{knob}={value}")) for value in (low, high))
-    measure = statistics[grows]
-    assert np.mean([measure(s) for s in many]) > np.mean([measure(s) for s in few])
 
 
 def test_placed_mitochondria_lie_within_one_cell_of_the_scene():

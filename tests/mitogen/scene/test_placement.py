@@ -45,7 +45,7 @@ def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.Mon
     # All candidates, of a window so wide that the fate of those in the narrow one is decided in it.
     with monkeypatch.context() as everything:
         everything.setattr(placement, "_settle", all_of(placement._settle))
-        wide = find_bodies(params, streams, (WINDOW[0] - 1200, WINDOW[1] + 1200))
+        wide = find_bodies(params, streams, (WINDOW[0] - 800, WINDOW[1] + 800))
     pairs = touching_pairs(wide.tubes, wide.body, gap)
     # They come with the winners first.
     rivals = pairs & np.tri(len(pairs), k=-1, dtype=np.bool_)
