@@ -19,7 +19,7 @@ from mitodata.importers.registry import IMPORTERS, recognise
 from mitodata.importers.stack import Stack, cut, images, scaled, slabs, volume
 from mitodata.importers.tally import Tally
 from mitodata.readers.voxel_size import UNKNOWN, choose_voxel_size
-from mitodata.sample import Sample, VoxelSize
+from mitodata.sample import Sample, VoxelSize, voxel_size_problem
 
 _log = logging.getLogger("mitodata")
 
@@ -70,6 +70,7 @@ def import_dataset(
     Raises:
         DataError: unknown source or option, wrong layout, no voxel size; while reading, a damaged or odd file.
     """
+    _check_size(voxel_size_nm)
     importer, found = _prepare(source, Path(path), options)
     whole = importer.volume if as_volume is None else as_volume
     plan = _Plan(importer, found, whole, sections)
@@ -115,6 +116,7 @@ def import_to_file(
     """
     if Path(output).resolve() == Path(path).resolve():
         raise DataError(f"{output}: is to hold the source and the dataset; choose another name")
+    _check_size(voxel_size_nm)  # before minutes of reading
     importer, found = _prepare(source, Path(path), options, skip_failed)
     whole = importer.volume if as_volume is None else as_volume
     failures: list[str] = []
@@ -187,6 +189,12 @@ def _prepare(
             what = f"does not apply to {name}" if option in known else "is unknown"
             raise DataError(f"option {option} {what}; {name} takes {', '.join(sorted(importer.options)) or 'none'}")
     return importer, importer.find(path, Options(**given, skip_failed=skip_failed))
+
+
+def _check_size(given: VoxelSize | None) -> None:
+    problem = voxel_size_problem(given) if given is not None else ""
+    if problem:
+        raise DataError(problem)
 
 
 def _voxel_size(importer: Importer, path: Path, stack: Stack, given: VoxelSize | None, square: bool) -> VoxelSize:
