@@ -44,7 +44,7 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path, mit
     assert code == 0, errors
     assert json.loads(output) == json.loads((tmp_path / "report" / "metrics.json").read_text())
     masks = ("-o", tmp_path / "masks", "--outputs", "mask", "--tta", "4", "--peak", "0")
-    code, output, errors = mitoseg("predict", run, fresh_discs, *masks)
+    code, output, errors = mitoseg("predict", run, fresh_discs, *masks, "--memory", "8G")
     assert code == 0, errors
     assert len(output.splitlines()) == 6
 
