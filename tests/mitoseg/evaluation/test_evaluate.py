@@ -226,3 +226,34 @@ def test_few_images_are_all_shown(run: Path, make_file: Callable[..., Path], dra
     titles = [title for title, _ in pick_shown(many.images)]
     assert titles == ["worst"] * 3 + ["median"] * 3 + ["best"] * 3
     assert pick_shown(many.images)[4][1] is many.ranked()[5]
+
+
+def test_nothing_is_known_of_frames(run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample]) -> None:
+    sample = draw(60)
+    assert sample.mask is not None
+    assert sample.label is not None
+    width = ((0, 0), (20, 0), (0, 30))
+    label = np.pad(sample.label, width)
+    label[0, :10, :50] = 9  # somebody marked the frame
+    framed = replace(sample, raw=np.pad(sample.raw, width), label=label, mask=(label > 0).astype(np.uint8))
+    (result,) = evaluate(load_model(run), [make_file(framed, name="framed")])
+    (counts,) = (image.counts for image in result.images)
+    total = counts.true_positive + counts.false_positive + counts.false_negative + counts.true_negative
+    assert total == sample.raw.size
+    assert counts.true_positive + counts.false_negative == sample.mask.sum()
+
+
+def test_a_file_of_negatives_scores_as_what_it_shows(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], caplog: pytest.LogCaptureFixture
+) -> None:
+    sample = draw(61, (1, 160, 160))
+    raw = sample.raw.copy()
+    raw[:, 8::16] = raw[:, :, 8::16] = 40  # membranes
+    plain = make_file(replace(sample, raw=raw), name="plain")
+    negative = make_file(replace(sample, raw=255 - raw), name="negative")
+    model = load_model(run)
+    found = evaluate(model, [plain, negative])
+    assert found[0].images[0].counts == found[1].images[0].counts
+    assert [message.partition(":")[0] for message in caplog.messages] == ["negative.h5"]
+    (as_it_is,) = evaluate(model, [negative], invert="off")
+    assert as_it_is.images[0].counts != found[0].images[0].counts

@@ -272,7 +272,7 @@ def test_a_frame_changes_nothing_beside_it_and_holds_nothing(
     assert not framed[:24].any()
     assert not framed[:, 64:].any()
     inside, truth = framed[24:, :64], sample.mask[0] == 1
-    assert iou(inside, truth) > 0.9 * iou(plain, truth) > 0.6
+    assert iou(inside, truth) > 0.85 * iou(plain, truth) > 0.6
     assert caplog.messages == ["framed.tif: constant rims, 55.2 % of the pixels: no tissue, nothing is found there"]
 
 
