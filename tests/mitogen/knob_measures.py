@@ -243,8 +243,9 @@ def apart(v: View) -> float:
     return 1 - cover(v)
 
 
-def solid(v: View) -> float:
-    return over(4 * np.pi * r.area / r.perimeter**2 for r in v.profiles if r.area > 200)
+def hollow(v: View) -> float:
+    """Share of the hull of a profile that is not in it, mean."""
+    return over(1 - r.solidity for r in v.profiles if r.area > 200)
 
 
 def lean(v: View) -> float:

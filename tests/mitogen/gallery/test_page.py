@@ -41,6 +41,7 @@ def test_a_page_with_a_strip_for_every_knob(studio: Studio, tmp_path: Path) -> N
     assert contents(tmp_path / "b") == contents(tmp_path / "a")
 
 
+@pytest.mark.usefixtures("no_processes")
 def test_a_section_of_knobs(studio: Studio, tmp_path: Path) -> None:
     page = make_gallery(studio, tmp_path / "a", ["lipid", "imaging.noise"], 1).read_text(encoding="utf-8")
     assert set(re.findall(r'<article id="(.*?)"', page)) == {
@@ -50,6 +51,7 @@ def test_a_section_of_knobs(studio: Studio, tmp_path: Path) -> None:
         make_gallery(studio, tmp_path / "b", ["lipit"], 1)
 
 
+@pytest.mark.usefixtures("no_processes")
 def test_only_galleries_are_replaced(studio: Studio, tmp_path: Path) -> None:
     make_gallery(studio, tmp_path / "a", ["imaging.white"], 1)
     with pytest.raises(DataError, match="exists already"):
@@ -67,5 +69,5 @@ def test_a_failure_leaves_nothing_behind(studio: Studio, tmp_path: Path) -> None
     import standin
 
     with pytest.raises(RenderError, match=r"imaging\.white=\d+: ValueError: too bright"):
-        make_gallery(replace(studio, renderer=standin.breaking), tmp_path / "a", NAMES, 2)
+        make_gallery(replace(studio, renderer=standin.breaking), tmp_path / "a", NAMES, 1)
     assert not list(tmp_path.iterdir())

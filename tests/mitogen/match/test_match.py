@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from here import Here
 from PIL import Image
 
 from mitodata import DataError, Sample
@@ -20,7 +19,6 @@ from mitodata.errors import MitoError, RecipeError
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitogen.cli.main import cli, main
 from mitogen.match import Match, Settings, look_at_real, match_recipe, matching
-from mitogen.match.look import Studio
 from mitogen.match.matching import FAVOURED, favoured
 from mitogen.match.ranges import candidates, named_ranges, range_of
 from mitogen.match.report import summary
@@ -46,24 +44,6 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     other = load_recipe("epfl", overrides=["imaging.white=165", "imaging.noise=17"])
     write_dataset(path, [render(other, 99, index, (1, 96, 96)) for index in range(6)], Provenance())
     return path
-
-
-class Here:
-    """Stands in for worker processes: does the work at once."""
-
-    def __init__(self, task: Studio, count: object) -> None:
-        self.task = task
-
-    def __enter__(self) -> "Here":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, function: Callable[..., object], *args: object) -> "Future[object]":
-        future: Future[object] = Future()
-        future.set_result(function(self.task, *args))
-        return future
 
 
 @pytest.fixture
