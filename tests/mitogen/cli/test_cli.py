@@ -16,6 +16,8 @@ from mitogen.cli.main import cli
 from mitogen.cli.options import images
 from mitogen.recipe.recipe import load_recipe, parse_recipe
 
+HERE = pytest.mark.usefixtures("no_processes")
+
 
 def test_render_then_look_at_it(run: Program, tmp_path: Path) -> None:
     code, output, errors = run("render", "-n", "3", "--size", "64", "--seed", "5", "--workers", "2", "-o", "a.h5")
@@ -36,6 +38,7 @@ def test_render_then_look_at_it(run: Program, tmp_path: Path) -> None:
     assert run("render", "-n", "1", "--size", "64", "-o", "a.h5", "--overwrite")[0] == 0
 
 
+@HERE
 def test_one_image_again_byte_for_byte(run: Program, tmp_path: Path) -> None:
     settings = ("--size", "48", "--seed", "5", "--set", "section.thickness_nm=12", "--labels", "compartments")
     assert run("render", "-n", "6", *settings, "--workers", "1", "-o", "all.h5")[0] == 0
@@ -54,6 +57,7 @@ def test_one_image_again_byte_for_byte(run: Program, tmp_path: Path) -> None:
     assert "source: mitogen render --only 1,4:6\n" in run("info", "some.h5")[1]
 
 
+@HERE
 def test_what_is_given_beside_like_wins(run: Program, tmp_path: Path) -> None:
     run("render", "-n", "1", "--size", "32", "--seed", "5", "--set", "section.thickness_nm=12", "-o", "a.h5")
     changes = ("--seed", "6", "--size", "40", "--set", "imaging.noise=3", "--labels", "compartments")
@@ -67,6 +71,7 @@ def test_what_is_given_beside_like_wins(run: Program, tmp_path: Path) -> None:
         )
 
 
+@HERE
 def test_like_a_file_of_another_version_says_so(run: Program, tmp_path: Path) -> None:
     run("render", "-n", "1", "--size", "32", "-o", "a.h5")
     with h5py.File(tmp_path / "a.h5", "r+") as file:
@@ -76,6 +81,7 @@ def test_like_a_file_of_another_version_says_so(run: Program, tmp_path: Path) ->
     assert errors.startswith("a.h5 was made by mitogen-em 0.0.1, this is mitogen-em")
 
 
+@HERE
 def test_volumes(run: Program, tmp_path: Path) -> None:
     volume = ("render", "--shape", "6", "32", "48", "--workers", "1")
     code, output, _ = run(*volume, "--voxel-size", "30", "8", "8", "-o", "a.h5")
@@ -92,6 +98,7 @@ def test_volumes(run: Program, tmp_path: Path) -> None:
         assert list(file["label"].attrs["resolution"]) == [30, 6, 6]
 
 
+@HERE
 def test_sections_that_are_not_square(run: Program, tmp_path: Path) -> None:
     options = ("--shape", "1", "32", "48", "--voxel-size", "50", "4.6", "4.6", "-n", "2", "--workers", "1")
     assert run("render", *options, "-o", "a.h5")[:2] == (0, "2 images in a.h5\n")
@@ -106,6 +113,7 @@ def test_preview_renders_a_recipe(run: Program, tmp_path: Path) -> None:
         assert sheet.size[0] > 2 * 2 * 256
 
 
+@HERE
 def test_gallery(run: Program, tmp_path: Path) -> None:
     options = ("--size", "16", "--images", "2", "--set", "imaging.noise=3", "--knobs", "imaging.noise", "-o", "a")
     assert run("gallery", *options, "--workers", "1")[:2] == (0, "gallery in a/index.html\n")
@@ -178,6 +186,7 @@ def test_fetch_lists_and_says_licence_citation_and_what_to_do_next(
     assert output[2] == "next: mitogen import epfl there/lucchi++ -o epfl.h5"
 
 
+@HERE
 def test_validate_lists_problems(run: Program, tmp_path: Path) -> None:
     assert run("render", "-n", "1", "--size", "64", "-o", "a.h5")[0] == 0
     with h5py.File(tmp_path / "a.h5", "r+") as file:

@@ -128,13 +128,16 @@ def test_pictures_and_schemas_replace_their_like(run: Program, tmp_path: Path) -
         assert "a: exists and is not a" in run.fails(*arguments, "-o", "a")
 
 
+@pytest.mark.usefixtures("no_processes")
 @pytest.mark.parametrize("closed", [["2"], ["0", "1", "2"]])
-def test_closed_streams_change_nothing(tmp_path: Path, closed: list[str]) -> None:
-    for name, ends in (("a.h5", ""), ("b.h5", " ".join(f"{number}>&-" for number in closed))):
-        code = "from mitogen.cli.main import main; main()"
-        line = f'exec "$0" -c "$1" render -n 1 --size 32 --workers 1 -o {name} {ends}'
-        done = subprocess.run(["sh", "-c", line, sys.executable, code], cwd=tmp_path, capture_output=True, check=False)
-        assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+def test_closed_streams_change_nothing(run: Program, tmp_path: Path, closed: list[str]) -> None:
+    options = ["render", "-n", "1", "--size", "32", "--workers", "1", "-o"]
+    assert run(*options, "a.h5")[0] == 0
+    code = "from mitogen.cli.main import main; main()"
+    line = f'exec "$0" -c "$@" {" ".join(f"{number}>&-" for number in closed)}'
+    command = ["sh", "-c", line, sys.executable, code, *options, "b.h5"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
@@ -171,6 +174,7 @@ def test_too_little_memory_is_one_line(
     assert "use smaller images or fewer workers" in error
 
 
+@pytest.mark.usefixtures("no_processes")
 def test_a_picture_of_a_file_takes_no_recipe(run: Program, tmp_path: Path) -> None:
     run("render", "-n", "1", "--size", "32", "-o", "a.h5")
     for option in (("--preset", "mito"), ("--set", "section.thickness_nm=10")):

@@ -25,6 +25,8 @@ STANDIN = Path(__file__).parents[1] / "standin"
 RECIPE = Recipe()
 SHAPE = (1, 256, 256)  # 8 images a shard
 N = 64
+# Workers are tested elsewhere: each takes half a second to start.
+HERE = pytest.mark.usefixtures("no_processes")
 
 # A program as a user would run it, so that it can be killed.
 PROGRAM = f"""
@@ -59,6 +61,12 @@ def standin(name: str) -> Renderer:
     return getattr(module, name)
 
 
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow renderer is quick in this process."""
+    monkeypatch.setattr("standin.PAUSE_S", 0.0)
+
+
 def make(path: Path, n: int = 40, workers: int = 2, renderer: str = "quick", overwrite: bool = False) -> Path:
     job = Job(RECIPE, 3, SHAPE, renderer=standin(renderer))
     render_dataset(job, path, n, workers, overwrite=overwrite, progress=False)
@@ -73,9 +81,10 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bytes]:
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path, unbroken: bytes) -> None:
-    assert make(tmp_path / "b.h5", N, 3).read_bytes() == unbroken
+    assert make(tmp_path / "b.h5", N, 2).read_bytes() == unbroken
 
 
+@HERE
 def test_images_are_in_order_and_remember_their_numbers(tmp_path: Path) -> None:
     job = Job(RECIPE, 3, (1, 32, 32), renderer=standin("quick"))
     path = tmp_path / "a.h5"
@@ -100,6 +109,7 @@ def test_parts_are_gone_and_workers_have_one_thread(tmp_path: Path) -> None:
         assert np.all(dataset[0].raw == 1)
 
 
+@HERE
 def test_an_existing_file_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     path.write_text("precious")
@@ -148,6 +158,7 @@ def group_is_gone(group: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc, which only Linux has")
+@pytest.mark.usefixtures("no_processes", "no_pauses")
 def test_a_killed_run_leaves_no_orphans_and_continues_to_the_same_file(tmp_path: Path, unbroken: bytes) -> None:
     path = tmp_path / "a.h5"
     process = start(path)
@@ -156,12 +167,13 @@ def test_a_killed_run_leaves_no_orphans_and_continues_to_the_same_file(tmp_path:
     wait_until(lambda: group_is_gone(process.pid))
     assert not path.exists()
     assert 0 < Shards(path.with_name("a.h5.parts"), range(N), SHAPE).images_done() < N
-    make(path, N, 2, "slow")
+    make(path, N, 2, "slow")  # the same command, in this process
     assert path.read_bytes() == unbroken
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc, which only Linux has")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("no_processes", "no_pauses")
 def test_a_signal_to_stop_keeps_what_is_done_and_says_so(number: int, tmp_path: Path, unbroken: bytes) -> None:
     path = tmp_path / "a.h5"
     process = start(path)
@@ -173,11 +185,12 @@ def test_a_signal_to_stop_keeps_what_is_done_and_says_so(number: int, tmp_path: 
     assert "the same command continues" in errors
     wait_until(lambda: group_is_gone(process.pid))
     assert not path.exists()
-    make(path, N, 2, "slow")
+    make(path, N, 2, "slow")  # the same command, in this process
     assert path.read_bytes() == unbroken
 
 
 @pytest.mark.parametrize("images", [(3, 5, 6, 21), range(9, 27), [17]])
+@HERE
 def test_single_images_are_the_same_as_in_the_whole_file(tmp_path: Path, images: Sequence[int]) -> None:
     job = Job(RECIPE, 3, SHAPE, compartments=True, renderer=standin("quick"))
     render_dataset(job, tmp_path / "all.h5", 30, 2, progress=False)
@@ -195,6 +208,7 @@ def test_single_images_are_the_same_as_in_the_whole_file(tmp_path: Path, images:
             assert dict(found.params) == dict(expected.params)
 
 
+@HERE
 def test_shards_of_other_images_are_refused(tmp_path: Path) -> None:
     job = Job(RECIPE, 3, SHAPE, renderer=standin("failing_late"))
     with pytest.raises(RenderError):
@@ -215,6 +229,7 @@ def test_numbers_of_images_are_spelled_as_the_option_takes_them(images: Sequence
     assert spell(images) == text
 
 
+@HERE
 def test_a_job_is_found_again_in_its_file(tmp_path: Path) -> None:
     job = Job(load_recipe(overrides=["section.thickness_nm=17.5"]), 3, (1, 32, 48), compartments=True)
     render_dataset(replace(job, renderer=standin("quick")), tmp_path / "a.h5", 2, 1, progress=False)
@@ -227,6 +242,7 @@ def test_a_real_image_has_no_job(tmp_path: Path) -> None:
         job_of(tmp_path / "a.h5")
 
 
+@HERE
 def test_finished_shards_are_not_made_again(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     shards = Shards(tmp_path / "a.h5.parts", range(40), SHAPE)
@@ -264,6 +280,7 @@ def _scratch(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_cut, _wipe, _shorten, _scratch])
+@HERE
 def test_damaged_shards_are_made_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     whole = make(tmp_path / "whole.h5", 24, 1).read_bytes()
     path = tmp_path / "a.h5"
@@ -280,6 +297,7 @@ def test_damaged_shards_are_made_again(tmp_path: Path, damage: Callable[[Path], 
     assert make(path, 24, 1).read_bytes() == whole
 
 
+@HERE
 def test_shards_of_other_settings_are_refused_or_dropped(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with pytest.raises(RenderError):
@@ -299,6 +317,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     assert (folder / "thesis.txt").read_text() == "precious"
 
 
+@HERE
 def test_a_folder_that_a_killed_run_only_just_made_is_taken_over(tmp_path: Path) -> None:
     folder = tmp_path / "a.h5.parts"
     folder.mkdir()
@@ -351,6 +370,7 @@ def test_a_full_disk_says_that_the_work_is_kept(tmp_path: Path) -> None:
         make(tmp_path / "a.h5", 40, 1, "full_disk")
 
 
+@HERE
 def test_without_a_terminal_progress_is_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     render_dataset(Job(RECIPE, 0, (1, 32, 32), renderer=standin("quick")), tmp_path / "a.h5", 3, 1)
     assert capsys.readouterr().err.startswith("rendered 3 of 3 images, ")
@@ -368,6 +388,7 @@ def test_fingerprint_sees_every_setting() -> None:
     assert len({job.fingerprint() for job in jobs}) == len(jobs)
 
 
+@HERE
 def test_volumes(tmp_path: Path) -> None:
     path = tmp_path / "v.h5"
     render_dataset(Job(RECIPE, 0, (4, 32, 32), renderer=standin("quick")), path, 2, 1, progress=False)
@@ -375,6 +396,7 @@ def test_volumes(tmp_path: Path) -> None:
         assert dataset.shape(1) == (4, 32, 32)
 
 
+@HERE
 def test_a_file_knows_how_thick_each_section_is(tmp_path: Path) -> None:
     recipe = load_recipe("mito")
     render_dataset(Job(recipe, 3, (1, 48, 48)), tmp_path / "sections.h5", 4, workers=1, progress=False)

@@ -12,6 +12,9 @@ from mitogen.recipe.rng import stream
 
 Shape = tuple[int, int, int]
 
+PAUSE_S = 0.05
+"""Seconds that the slow renderer takes for an image."""
+
 
 def quick(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
     raw = stream(seed, index, "noise").integers(0, 256, shape, dtype=np.uint8)
@@ -24,7 +27,7 @@ def quick(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: boo
 
 
 def slow(recipe: Recipe, seed: int, index: int, shape: Shape, compartments: bool = False) -> Sample:
-    time.sleep(0.05)
+    time.sleep(PAUSE_S)
     return quick(recipe, seed, index, shape)
 
 
