@@ -157,9 +157,11 @@ def _draw_fibrils(
                 if open_unit(state) < seams.tubules:
                     beat = (point[0] + 0.5 * (phase[c] + phase[other])) / bands.length
                     x = (beat - np.round(beat)) * bands.length
-                    radius = seams.tubule * (0.7 + 0.6 * open_unit(mix(state)))
+                    # Wide and narrow by turns, and here and there not at all.
+                    swelling = min(max(0.7 + 0.9 * pixels.uneven[i, j], 0.0), 1.3)
+                    radius = seams.tubule * (0.7 + 0.6 * open_unit(mix(state))) * swelling
                     away = np.sqrt(x * x + least * least) - radius
-                    if away < 20:
+                    if radius > 10 and away < 20:
                         reach = 0.5 * raster.pixel + 0.15 * raster.thickness
                         value = density[i, j]
                         value += inside_at(away, reach) * (seams.lumen - value)
