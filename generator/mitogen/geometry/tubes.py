@@ -37,6 +37,22 @@ class Tubes:
         """The tubes with these indices."""
         return Tubes(self.nodes[which], self.radii[which], self.side[which])
 
+    def put(self, where: NDArray[np.intp], others: "Tubes") -> "Tubes":
+        """These tubes, with others in some places."""
+        nodes, radii, side = self.nodes.copy(), self.radii.copy(), self.side.copy()
+        nodes[where], radii[where], side[where] = others.nodes, others.radii, others.side
+        return Tubes(nodes, radii, side)
+
+    def shortened(self, good: NDArray[np.bool_], group: NDArray[np.int32]) -> "Tubes":
+        """These tubes, each shortened to its longest run of nodes that are good and of one group; (T, S) each.
+
+        A tube without a good node stays as it is. Nodes that go come to lie on the last one that stays.
+        """
+        first, last = _runs(good, group)
+        at = np.clip(np.arange(good.shape[1])[None], first[:, None], last[:, None])
+        rows = np.arange(len(self))[:, None]
+        return Tubes(self.nodes[rows, at], self.radii[rows, at], self.side)
+
     def join(self, others: "Tubes") -> "Tubes":
         """These tubes and others that have as many nodes."""
         return Tubes(
@@ -134,6 +150,25 @@ def arc(
         forward, sideways = radius * np.sin(angle), radius * (1 - np.cos(angle)) / norm
         for k in range(3):
             line[node, k] = centre[k] + forward * direction[k] + sideways * (turn[k] - along * direction[k])
+
+
+@compiled
+def _runs(good: NDArray[np.bool_], group: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last node (T,) of the longest run of each tube; the first one and the last where there is none."""
+    count, nodes = good.shape
+    first, last = np.zeros(count, np.int64), np.full(count, nodes - 1)
+    for tube in range(count):
+        longest = start = 0
+        for n in range(nodes):
+            if not good[tube, n]:
+                start = n + 1
+                continue
+            if n > start and group[tube, n] != group[tube, n - 1]:
+                start = n
+            if n + 1 - start > longest:
+                longest = n + 1 - start
+                first[tube], last[tube] = start, n
+    return first, last
 
 
 @compiled

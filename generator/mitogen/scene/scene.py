@@ -69,8 +69,13 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
 
 
 def _admit(found: Found, layout: Layout) -> Inclusions:
-    """Find the cell of every body; one that may not lie where it is goes, with all its branches."""
-    host = layout.hosts(found.tubes, found.centre[found.body])
+    """Find the cell of every body; one that may not lie where it is goes, with all its branches.
+
+    Those without branches are shortened first, if that helps.
+    """
+    alone = np.flatnonzero(np.bincount(found.body, minlength=len(found.species))[found.body] == 1)
+    tubes = found.tubes.put(alone, layout.trim(found.tubes.take(alone)))
+    host = layout.hosts(tubes, found.centre[found.body])
     for species, organelle in enumerate(ROUND_BODIES):
         if organelle.body and organelle.body.content:
             own = np.flatnonzero((found.species[found.body] == species) & (host != NOWHERE))
@@ -78,7 +83,7 @@ def _admit(found: Found, layout: Layout) -> Inclusions:
     at = np.flatnonzero(~np.isin(found.body, found.body[host == NOWHERE]))
     body = found.body[at]
     scattered = Inclusions(
-        found.tubes.take(at), found.species[body], found.number[body], host[at], found.looks[body], len(at)
+        tubes.take(at), found.species[body], found.number[body], host[at], found.looks[body], len(at)
     )
     return scattered if layout.packed is None else _join(scattered, layout.packed)
 

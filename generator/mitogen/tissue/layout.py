@@ -72,6 +72,14 @@ class Layout(ABC):
         """Which cells (C,) hold something; see `cell_types.HOLDS`."""
         return types_holding(content)[self.cells.types]
 
+    def trim(self, tubes: Tubes) -> Tubes:
+        """Shorten inclusions that run into something, as long ones do in a cell; none is, where cells bend around them.
+
+        Args:
+            tubes: T inclusions, each made of one tube.
+        """
+        return tubes
+
     @abstractmethod
     def hosts(self, tubes: Tubes, centre_nm: NDArray[np.float64]) -> NDArray[np.int32]:
         """Find the cell that holds each inclusion.

@@ -54,11 +54,13 @@ class Epithelium(Layout):
         """See `Layout.packed`."""
         return self.bodies_packed
 
+    def trim(self, tubes: Tubes) -> Tubes:
+        """See `Layout.trim`."""
+        return self.bodies.trim(tubes, self.trunks.tubes, self.vessels.around, self.lumens)
+
     def hosts(self, tubes: Tubes, centre_nm: NDArray[np.float64]) -> NDArray[np.int32]:
         """See `Layout.hosts`."""
-        host = self.bodies.hosts(tubes, self.trunks.tubes, 25.0)
-        for obstacles in (self.vessels.around, self.lumens):
-            host[_meet(tubes, obstacles, 60.0)] = NOWHERE
+        host = self.bodies.hosts(tubes, self.trunks.tubes, self.vessels.around, self.lumens)
         if self.bodies_packed is not None:
             host[self.bodies_packed.meets(tubes)] = NOWHERE
         return host
@@ -164,14 +166,6 @@ def _home(
     for obstacles in (vessels.around, lumens, nuclei):
         depth = np.minimum(depth, obstacles.distance_from(points_nm))
     return np.where(depth > 0, cell, NOWHERE).astype(np.int32), depth
-
-
-def _meet(tubes: Tubes, obstacles: Tubes, gap_nm: float) -> NDArray[np.bool_]:
-    """Which of some tubes (T,) come closer than `gap_nm` to obstacles."""
-    count, nodes = tubes.nodes.shape[:2]
-    away = obstacles.distance_from(tubes.nodes.reshape(-1, 3).astype(np.float64)).reshape(count, nodes)
-    meets: NDArray[np.bool_] = np.any(away < tubes.radii + gap_nm, axis=1)
-    return meets
 
 
 def _join(nuclei: Trunks, bulges: Tubes, params: Mapping[str, float]) -> Trunks:

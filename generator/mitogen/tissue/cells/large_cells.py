@@ -16,6 +16,9 @@ from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space, empty_space
 from mitogen.tissue.packed import NOWHERE
 
+CLEAR_NM = 50.0
+"""How far inclusions stay off membranes and nuclei."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outline:
@@ -94,24 +97,31 @@ class LargeCells:
         space.membrane_z[...] = outline.normal_z
         return space
 
-    def hosts(self, tubes: Tubes, obstacles: Tubes, clear_nm: float) -> NDArray[np.int32]:
-        """Cell (T,) that holds each of some tubes, `NOWHERE` for one that comes too close to its surface or a nucleus.
+    def room_for(self, tubes: Tubes, *obstacles: Tubes) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+        """Where tubes have room: (T, S) bool whether a node has, and (T, S) int32 the cell in which it lies.
 
         Args:
-            tubes: T tubes.
-            obstacles: nuclei.
-            clear_nm: how far tubes stay off both.
+            tubes: T tubes of S nodes.
+            obstacles: what else they must not run into, nuclei for instance.
         """
         count, nodes = tubes.nodes.shape[:2]
-        if count == 0:
-            return np.zeros(0, np.int32)
         points = tubes.nodes.reshape(-1, 3).astype(np.float64)
         cell, depth, _ = self.at(points)
-        depth = np.minimum(depth, obstacles.distance_from(points))
-        stays = np.all(depth.reshape(count, nodes) > tubes.radii + clear_nm, axis=1)
-        cell = cell.reshape(count, nodes)
-        stays &= np.all(cell == cell[:, :1], axis=1)
+        for some in obstacles:
+            depth = np.minimum(depth, some.distance_from(points))
+        room: NDArray[np.bool_] = depth.reshape(count, nodes) > tubes.radii + CLEAR_NM
+        return room, cell.reshape(count, nodes).astype(np.int32)
+
+    def hosts(self, tubes: Tubes, *obstacles: Tubes) -> NDArray[np.int32]:
+        """Cell (T,) that holds each of some tubes, `NOWHERE` for one that has no room; arguments as of `room_for`."""
+        room, cell = self.room_for(tubes, *obstacles)
+        stays = np.all(room, axis=1) & np.all(cell == cell[:, :1], axis=1)
         return np.where(stays, cell[:, 0], NOWHERE).astype(np.int32)
+
+    def trim(self, tubes: Tubes, *obstacles: Tubes) -> Tubes:
+        """Shorten tubes to what has room in one cell; one that has nowhere any stays as it is."""
+        room, cell = self.room_for(tubes, *obstacles)
+        return tubes.shortened(room, cell)
 
     def moved_to(self, depth_nm: float, direction: NDArray[np.float64]) -> "LargeCells":
         """The same tissue, moved so that the origin lies so deep in the cell that is nearest to it.

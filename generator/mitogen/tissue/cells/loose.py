@@ -45,9 +45,13 @@ class LooseCells(Layout):
     folds: tuple[Waves, float]
     gap_nm: float
 
+    def trim(self, tubes: Tubes) -> Tubes:
+        """See `Layout.trim`."""
+        return self.bodies.trim(tubes, self.trunks.tubes)
+
     def hosts(self, tubes: Tubes, centre_nm: NDArray[np.float64]) -> NDArray[np.int32]:
         """See `Layout.hosts`."""
-        return self.bodies.hosts(tubes, self.trunks.tubes, 40.0)
+        return self.bodies.hosts(tubes, self.trunks.tubes)
 
     def holders(self, points_nm: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """See `Layout.holders`."""
