@@ -16,13 +16,16 @@ from mitodata.files import beside
 from mitodata.hdf5.dataset import software
 from mitogen.gallery.strips import UNSEEN, Strip, Studio, draw_strip, fields_for
 from mitogen.recipe.catalogue import find_knobs
-from mitogen.recipe.distributions import Choice, Distribution
+from mitogen.recipe.distributions import Choice, Distribution, Named
 from mitogen.recipe.knob import Knob
+from mitogen.recipe.recipe import Recipe
+from mitogen.recipe.tissue_knobs import ARRANGED
 from mitogen.rendering.process_pool import Workers
 from mitogen.rendering.progress import Progress
 
 PAGE = "index.html"
 STRIPS = "strips"
+ARRANGEMENT = "tissue.arrangement"
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def make_gallery(
     Args:
         studio: the recipe, and how images are rendered.
         folder: where to; it appears once it is complete.
-        names: knobs or sections; all of them if empty.
+        names: knobs or sections; all of them that matter in the recipe's arrangements of cells if empty.
         workers: number of processes, or "auto" for one a core.
         title: what the page is called; what the recipe is called, for instance.
         overwrite: replace an existing gallery.
@@ -102,7 +105,7 @@ def make_gallery(
         RenderError: an image failed.
     """
     scene = {studio.recipe.scene: studio.recipe.knobs}
-    wanted = {knob.name for name in names for knob in find_knobs(name, scene)} or set(studio.recipe.knobs)
+    wanted = {knob.name for name in names for knob in find_knobs(name, scene)} or set(mattering(studio.recipe))
     chosen = [name for name in studio.recipe.knobs if name in wanted]
     with _draft(folder, overwrite) as draft:
         (draft / STRIPS).mkdir()
@@ -115,6 +118,17 @@ def make_gallery(
         page = _page(studio, [entries[name] for name in chosen], title)
         (draft / PAGE).write_text(page, encoding="utf-8")
     return folder / PAGE
+
+
+def mattering(recipe: Recipe) -> Iterator[str]:
+    """Names of the knobs that matter in an arrangement of cells that the recipe draws."""
+    own = recipe.values.get(ARRANGEMENT)
+    spoken = [own, *(kind.values.get(ARRANGEMENT) for kind in recipe.kinds)]
+    drawn = {name for value in spoken if isinstance(value, Named) for name in value.possible}
+    for knob in recipe.knobs:
+        only = ARRANGED.get(knob.split(".")[0])
+        if own is None or only is None or only & drawn:
+            yield knob
 
 
 def _strips(studio: Studio, names: Sequence[str], count: int | Literal["auto"]) -> Iterator[Strip]:

@@ -236,6 +236,12 @@ class Named(Distribution):
         """First and last place among the names."""
         return self.places.support
 
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """The names that may be drawn."""
+        places = (self.places.value,) if isinstance(self.places, Fixed) else self.places.values
+        return tuple(self.names[int(place)] for place in places)
+
     def ppf(self, u: float) -> float:
         """Return the place of a name at quantile `u` in (0, 1)."""
         return self.places.ppf(u)

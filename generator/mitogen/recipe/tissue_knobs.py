@@ -4,6 +4,8 @@ Stain densities are relative: 0 is clear resin, 1 the darkest membrane. Ranges a
 that a network trained on them has seen more than it will meet.
 """
 
+from collections.abc import Mapping
+
 from mitogen.recipe.distributions import Choice, LogNormal, LogUniform, Uniform
 from mitogen.recipe.knob import choice as _choice
 from mitogen.recipe.knob import knob as _knob
@@ -321,3 +323,14 @@ KNOBS = knob_table(
     _knob("stack.missing_share", "1", (0, 1), 0.0, "Share of sections that are missing; labels stay, as annotators interpolate."),
     _knob("stack.copied_share", "1", (0, 1), 0.5, "Share of missing sections that show the section before again; the others are black or white."),
 )  # fmt: skip
+
+ARRANGED: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("fibres", "sarcomeres", "t_tubules", "sarcoplasmic_reticulum"), frozenset({"fibres"})),
+    **dict.fromkeys(("packing", "vessels", "connective"), frozenset({"fibres", "epithelium", "tubule"})),
+    **dict.fromkeys(("rosettes", "insulin", "zymogen"), frozenset({"epithelium"})),
+    "loose": frozenset({"loose cells"}),
+    "microvilli": frozenset({"loose cells", "epithelium", "tubule"}),
+    "epithelium": frozenset({"epithelium", "tubule"}),
+    "tubule": frozenset({"tubule"}),
+}
+"""Sections of knobs that matter in some arrangements of cells only, and in which."""

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from mitodata.errors import DataError, RecipeError
-from mitogen.gallery.page import make_gallery
+from mitogen.gallery.page import make_gallery, mattering
 from mitogen.gallery.strips import Studio
 from mitogen.recipe.recipe import load_recipe
+from mitogen.recipe.tissue_knobs import ARRANGED
 from mitogen.rendering.job import RenderError
 
 STANDIN = Path(__file__).parents[1] / "standin"
@@ -71,3 +72,11 @@ def test_a_failure_leaves_nothing_behind(studio: Studio, tmp_path: Path) -> None
     with pytest.raises(RenderError, match=r"imaging\.white=\d+: ValueError: too bright"):
         make_gallery(replace(studio, renderer=standin.breaking), tmp_path / "a", NAMES, 1)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("preset", "has", "lacks"), [("mito", "cells.", "fibres."), ("heart", "fibres.", "tubule.")])
+def test_knobs_of_arrangements_that_are_never_drawn_have_no_strip(preset: str, has: str, lacks: str) -> None:
+    names = tuple(mattering(load_recipe(preset)))
+    assert any(name.startswith(has) for name in names)
+    assert not any(name.startswith(lacks) for name in names)
+    assert set(ARRANGED) <= {name.split(".")[0] for name in load_recipe().knobs}

@@ -194,7 +194,7 @@ def row_share(values: tuple[float, ...]) -> float:
         rows = lay_rows(packing, habit_of(params), (share, plain, 0.0), (0.0, float(edge[0])), 0.0)
         within = cut_rows(rows, owner, plane, border, 1.0).distance < 0
         kind = rows.kind[owner]
-        full = _mean(within, kind == Column.ROW, 0.8)
+        full = max(_mean(within, kind == Column.ROW, 0.8), 0.01)
         share = float(np.clip((wanted - plain * _mean(within, kind == Column.SARCOPLASM, 0.2)) / full, 0.0, 1 - plain))
     return share
 
