@@ -8,6 +8,12 @@ what differs in a share of the images, for instance those that look like a fly's
     share = 0.25
     [kinds.mitochondria]
     radius_nm = 124
+
+or is a whole preset, or file, with the kinds that it has itself, and perhaps with changes of its own:
+
+    [[kinds]]
+    preset = "liver"
+    share = 0.1
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +24,9 @@ from mitogen.recipe.distributions import Distribution
 
 Fit = Callable[[str, object, str], Distribution]
 """(name of a knob, value in TOML, what messages begin with) -> checked distribution."""
+
+Tissue = tuple[Mapping[str, Distribution], Sequence["Kind"]]
+"""What a preset says of each knob where it differs from the recipe that names it, and the kinds that it has itself."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +60,41 @@ def find_kind(kinds: Sequence[Kind], name: str) -> Kind:
     raise RecipeError(f"kind {name!r}: not in the recipe; expected one of {', '.join(kind.name for kind in kinds)}")
 
 
-def parse_kinds(table: object, fit: Fit, where: str) -> tuple[Kind, ...]:
+def parse_kinds(table: object, fit: Fit, open_tissue: Callable[[str], Tissue], where: str) -> tuple[Kind, ...]:
     """Read the `kinds` of a recipe file.
 
     Args:
         table: what TOML holds under `kinds`.
         fit: checks the value of a knob.
+        open_tissue: reads a preset by its name.
         where: what error messages begin with.
 
     Raises:
-        RecipeError: no such list, a name or share is missing, or a knob or its value is not possible.
+        RecipeError: no such list, a name or share is missing, or a knob, its value or a preset is not possible.
     """
     if not isinstance(table, list) or not all(isinstance(item, dict) for item in table):
         raise RecipeError(f"{where}: kinds: expected [[kinds]] tables, each with name, share and [kinds.SECTION] knobs")
-    return tuple(_parse_kind(dict(item), fit, where) for item in table)
+    kinds: list[Kind] = []
+    for item in table:
+        preset = item.get("preset", "")
+        if not isinstance(preset, str):
+            raise RecipeError(f"{where}: kinds: preset is {preset!r}; expected the name of one in quotes")
+        rest = {key: value for key, value in item.items() if key != "preset"}
+        kind = _parse_kind({"name": preset, **rest} if preset else rest, fit, where)
+        kinds += _spread_out(kind, *open_tissue(preset)) if preset else [kind]
+    return tuple(kinds)
+
+
+def _spread_out(kind: Kind, values: Mapping[str, Distribution], within: Sequence[Kind]) -> list[Kind]:
+    """A kind that is a preset, as one kind for each of the preset's own and one for what these leave of it."""
+    left = 1 - sum(each.share for each in within)
+    parts = [Kind("", left, {})] if left > 1e-9 else []
+    parts += within
+    names = [f"{kind.name}: {part.name}" if part.name else kind.name for part in parts]
+    return [
+        Kind(name, kind.share * part.share, {**values, **part.values, **kind.values})
+        for name, part in zip(names, parts, strict=True)
+    ]
 
 
 def check_kinds(kinds: Sequence[Kind]) -> None:

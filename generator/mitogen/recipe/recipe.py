@@ -19,7 +19,7 @@ import tomli_w
 from mitodata.errors import RecipeError, did_you_mean
 from mitogen.recipe.catalogue import DEFAULT_SCENE, SCENES, Scenes, unknown_knob
 from mitogen.recipe.distributions import Distribution
-from mitogen.recipe.kinds import Kind, check_kinds, find_kind, parse_kinds, pick_kind
+from mitogen.recipe.kinds import Kind, Tissue, check_kinds, find_kind, parse_kinds, pick_kind
 from mitogen.recipe.knob import Knob
 from mitogen.recipe.rng import uniform
 
@@ -250,10 +250,8 @@ def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, 
     base, description, scene = (table.pop(key, "") for key in ("base", "description", "scene"))
     if not (isinstance(base, str) and isinstance(description, str) and isinstance(scene, str)):
         raise RecipeError(f"{where}: base, description and scene: expected text in quotes")
-    if base.endswith(".toml") and isinstance(source, Path):
-        start = _read(start, source.parent / base, seen)
-    elif base:
-        start = _read(start, _preset(base), seen)
+    if base:
+        start = _read_named(start, base, source, seen)
     if scene:
         _check_scene(scene, start.scenes, f"{where}: ")
         if base and scene != start.scene:
@@ -266,7 +264,24 @@ def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, 
             raise RecipeError(f"{where}: {section}: expected a table [{section}] with knobs, got {knobs!r}")
         values |= {f"{section}.{knob}": value for knob, value in knobs.items()}
     recipe = start.override(values, description=description, where=where)
-    return recipe if kinds is None else replace(recipe, kinds=parse_kinds(kinds, recipe.check, where))
+    if kinds is None:
+        return recipe
+    recipe = replace(recipe, kinds=())
+
+    def open_tissue(name: str) -> Tissue:
+        tissue = _read_named(Recipe(scenes=start.scenes), name, source, seen)
+        if tissue.scene != recipe.scene:
+            raise RecipeError(f"{where}: kind {name!r} is {tissue.scene!r}; expected {recipe.scene!r}")
+        return {knob: v for knob, v in tissue.values.items() if v != recipe.values[knob]}, tissue.kinds
+
+    return replace(recipe, kinds=parse_kinds(kinds, recipe.check, open_tissue, where))
+
+
+def _read_named(start: Recipe, name: str, source: Traversable | Path, seen: tuple[str, ...]) -> Recipe:
+    """Read what a recipe file refers to: a file beside it that ends in .toml, or a preset."""
+    if name.endswith(".toml") and isinstance(source, Path):
+        return _read(start, source.parent / name, seen)
+    return _read(start, _preset(name), seen)
 
 
 def _sections(values: Mapping[str, Distribution], prefix: str) -> Iterator[str]:

@@ -74,10 +74,12 @@ def _kinds_schema(known: Schema) -> Schema:
     """Kinds of tissue, each with sections of knobs; their ranges are checked when the recipe is read."""
     share = {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "Share of the images."}
     name = {"type": "string", "minLength": 1, "description": "What the kind is called."}
-    kind = {"type": "object", "properties": {"name": name, "share": share} | known, "additionalProperties": False}
+    preset = {"type": "string", "minLength": 1, "description": "A preset, or a file that ends in .toml, to start from."}
+    head = {"name": name, "preset": preset, "share": share}
+    kind = {"type": "object", "properties": head | known, "additionalProperties": False}
     return {
         "type": "array",
-        "items": kind | {"required": ["name", "share"]},
+        "items": kind | {"required": ["share"], "anyOf": [{"required": ["name"]}, {"required": ["preset"]}]},
         "description": "What differs in shares of the images; replaces the kinds of the base.",
     }
 
