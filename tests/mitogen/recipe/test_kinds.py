@@ -101,9 +101,50 @@ def test_a_comparison_of_recipes_names_the_kinds() -> None:
     assert "kind fly, cells.gap_nm:" in text
 
 
-def test_every_kind_of_mito_can_be_drawn() -> None:
+def test_a_kind_that_is_a_preset_draws_what_the_preset_draws(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(TWO + '\n[imaging]\nnoise = 3\n')
+    mixed = tmp_path / "mixed.toml"
+    mixed.write_text("[cells]\ngap_nm = 15\n[[kinds]]\npreset = 'own.toml'\nname = 'own'\nshare = 0.5\n")
+    recipe, own = load_recipe(path=mixed), load_recipe(path=tmp_path / "own.toml")
+    assert {kind.name: round(kind.share, 9) for kind in recipe.kinds} == {
+        "own": 0.1,
+        "own: fly": 0.15,
+        "own: mouse": 0.25,
+    }
+    for name, kind in (("own: fly", "fly"), ("own: mouse", "mouse")):
+        assert draw(recipe.alone(name), 4, 7) == draw(own.alone(kind), 4, 7)
+    assert parse_recipe(recipe.to_toml()) == recipe
+
+
+def test_a_kind_may_differ_from_its_preset(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.toml"
+    path.write_text("[[kinds]]\npreset = 'liver'\nshare = 0.5\n[kinds.section]\nthickness_nm = 44\n")
+    mine, liver = draw(load_recipe(path=path).alone("liver"), 4, 7), draw(load_recipe("liver"), 4, 7)
+    assert {name for name in mine if mine[name] != liver[name]} == {"section.thickness_nm"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        ("'livre'", "preset livre: unknown; did you mean liver"),
+        ("'blobs'", "kind 'blobs' is 'blobs'; expected 'tissue'"),
+        ("3", "kinds: preset is 3; expected the name of one"),
+        ("'mixed.toml'", "starts from itself"),
+    ],
+)
+def test_a_preset_that_cannot_be_a_kind_is_refused(tmp_path: Path, preset: str, message: str) -> None:
+    path = tmp_path / "mixed.toml"
+    path.write_text(f"[[kinds]]\npreset = {preset}\nshare = 0.5\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path=path)
+    assert message in str(caught.value)
+
+
+def test_mito_holds_every_tissue_and_nothing_else() -> None:
     recipe = load_recipe("mito")
-    assert recipe.kinds
-    assert sum(kind.share for kind in recipe.kinds) < 0.9, "most of what `mito` is for are wide ranges"
-    seen = {draw(recipe, 0, index)["section.pixel_nm"] for index in range(300)}
-    assert len(seen) == 1, "all images of one file have one pixel size"
+    tissues = {name.split(":")[0] for name in (kind.name for kind in recipe.kinds)}
+    assert tissues == {"brain", "white-matter", "muscle", "liver", "kidney", "gland", "culture"}
+    assert sum(kind.share for kind in recipe.kinds) == pytest.approx(1)
+    drawn = [draw(recipe, 0, index) for index in range(300)]
+    assert len({params["section.pixel_nm"] for params in drawn}) > 100, "networks see a range of pixel sizes"
+    assert draw(recipe.alone("brain: fly, ssTEM"), 0, 3) == draw(load_recipe("brain").alone("fly, ssTEM"), 0, 3)
