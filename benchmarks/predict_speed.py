@@ -34,7 +34,7 @@ from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_volume
 from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import make_config
-from mitoseg.inference.memory import resident_bytes
+from mitoseg.networks.memory import resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.predictor import predict_source

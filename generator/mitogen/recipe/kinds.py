@@ -17,7 +17,7 @@ or is a whole preset, or file, with the kinds that it has itself, and perhaps wi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitodata.errors import RecipeError
 from mitogen.recipe.distributions import Distribution
@@ -58,6 +58,26 @@ def find_kind(kinds: Sequence[Kind], name: str) -> Kind:
         if kind.name == name:
             return kind
     raise RecipeError(f"kind {name!r}: not in the recipe; expected one of {', '.join(kind.name for kind in kinds)}")
+
+
+def leave_out(kinds: Sequence[Kind], names: Sequence[str]) -> tuple[Kind, ...]:
+    """The other kinds, whose shares grow to what all had; a name stands for a kind, or a preset with all its kinds.
+
+    Raises:
+        RecipeError: there is no such kind, or no other.
+    """
+    for name in names:
+        if not any(_is_of(kind, name) for kind in kinds):
+            find_kind(kinds, name)
+    others = [kind for kind in kinds if not any(_is_of(kind, name) for name in names)]
+    if not others:
+        raise RecipeError(f"without {', '.join(names)}: no kind is left; expected to keep one")
+    factor = sum(kind.share for kind in kinds) / sum(kind.share for kind in others)
+    return tuple(replace(kind, share=kind.share * factor) for kind in others)
+
+
+def _is_of(kind: Kind, name: str) -> bool:
+    return kind.name == name or kind.name.startswith(f"{name}: ")
 
 
 def parse_kinds(table: object, fit: Fit, open_tissue: Callable[[str], Tissue], where: str) -> tuple[Kind, ...]:

@@ -3,6 +3,7 @@
 A recipe file holds only what differs from its base: `base = "mito"` (a preset, or another file beside it that ends in
 .toml), an optional `scene` (see `scenes.SCENES`; without one that of the base, else tissue) and `description`, one
 table a section, and optional `[[kinds]]` of tissue (see `mitogen.recipe.kinds`), which replace those of the base.
+`without = ["muscle"]` leaves out some of the kinds.
 Errors are one line: where, got, expected.
 """
 
@@ -19,7 +20,7 @@ import tomli_w
 from mitodata.errors import RecipeError, did_you_mean
 from mitogen.recipe.catalogue import DEFAULT_SCENE, SCENES, Scenes, unknown_knob
 from mitogen.recipe.distributions import Distribution
-from mitogen.recipe.kinds import Kind, Tissue, check_kinds, find_kind, parse_kinds, pick_kind
+from mitogen.recipe.kinds import Kind, Tissue, check_kinds, find_kind, leave_out, parse_kinds, pick_kind
 from mitogen.recipe.knob import Knob
 from mitogen.recipe.rng import uniform
 
@@ -86,6 +87,17 @@ class Recipe:
         if kind is None:
             return self
         return replace(self, values={**self.values, **find_kind(self.kinds, kind).values}, kinds=())
+
+    def without(self, *names: str) -> "Recipe":
+        """Return the recipe without some of its kinds; the others share their part of the images.
+
+        Args:
+            names: kinds, or presets that stand for several ("brain" for "brain: fly, ssTEM" and the like).
+
+        Raises:
+            RecipeError: there is no such kind, or no other.
+        """
+        return replace(self, kinds=leave_out(self.kinds, names)) if names else self
 
     def to_toml(self) -> str:
         """Write the whole recipe, every knob resolved; reading it again gives an equal recipe and the same text."""
@@ -257,7 +269,9 @@ def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, 
         if base and scene != start.scene:
             raise RecipeError(f"{where}: scene {scene!r}, but its base {base} is {start.scene!r}; expected the same")
         start = start if base else Recipe(scene, scenes=start.scenes)
-    kinds = table.pop("kinds", None)
+    kinds, without = table.pop("kinds", None), table.pop("without", [])
+    if not isinstance(without, list) or not all(isinstance(name, str) for name in without):
+        raise RecipeError(f"{where}: without: got {without!r}; expected a list of kinds, such as ['muscle']")
     values: dict[str, object] = {}
     for section, knobs in table.items():
         if not isinstance(knobs, dict):
@@ -265,7 +279,7 @@ def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, 
         values |= {f"{section}.{knob}": value for knob, value in knobs.items()}
     recipe = start.override(values, description=description, where=where)
     if kinds is None:
-        return recipe
+        return recipe.without(*without)
     recipe = replace(recipe, kinds=())
 
     def open_tissue(name: str) -> Tissue:
@@ -274,7 +288,7 @@ def _apply(start: Recipe, table: dict[str, object], source: Traversable | Path, 
             raise RecipeError(f"{where}: kind {name!r} is {tissue.scene!r}; expected {recipe.scene!r}")
         return {knob: v for knob, v in tissue.values.items() if v != recipe.values[knob]}, tissue.kinds
 
-    return replace(recipe, kinds=parse_kinds(kinds, recipe.check, open_tissue, where))
+    return replace(recipe, kinds=parse_kinds(kinds, recipe.check, open_tissue, where)).without(*without)
 
 
 def _read_named(start: Recipe, name: str, source: Traversable | Path, seen: tuple[str, ...]) -> Recipe:

@@ -67,6 +67,11 @@ def _head() -> Schema:
         "base": {"anyOf": [presets, file], "description": "The recipe to start from; this file holds what differs."},
         "scene": {"enum": list(SCENES), "default": DEFAULT_SCENE, "description": "The kind of scene to render."},
         "description": {"type": "string", "description": "One line on what the recipe renders."},
+        "without": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1},
+            "description": "Kinds that the recipe does without; the others get their share.",
+        },
     }
 
 

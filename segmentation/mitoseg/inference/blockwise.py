@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mitoseg.inference.memory import SPARE, resident_bytes
+from mitoseg.networks.memory import SPARE, resident_bytes
 from mitoseg.io.blocks import Part, blocks
 from mitoseg.io.scratch import StoredArray
 

@@ -1,20 +1,21 @@
 """Orthoplanes: a volume as slices across z, across y and across x, each of which a 2D network can see."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, exp
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import DataError, RunError, VoxelSize
 from mitodata.readers.source import Source
-from mitoseg.inference.memory import SPARE
+from mitoseg.networks.memory import SPARE
 from mitoseg.inference.model import Model
 from mitoseg.inference.resampling import Span
 from mitoseg.inference.tiling import Tile, Windows, fit_memory, plan_windows
 from mitoseg.io.blocks import Part
-from mitoseg.io.section_facts import Reader
 from mitoseg.networks.normalisation import GreyScale, normalise
 from mitoseg.networks.targets import FLAT
 
@@ -31,6 +32,10 @@ REACH = 2.0
 
 BUFFER_BYTES = 2**26
 """Slices that are added to those of other axes are collected up to this size: one alone touches too many chunks."""
+
+
+Reading = Callable[[Part], NDArray[Any]]
+"""A part of a volume, (Z, Y, X): uint8, or float32 if it is normalised."""
 
 
 @dataclass(frozen=True)
@@ -101,22 +106,34 @@ def choose_axes(model: Model, shape: tuple[int, int, int], voxel_size_nm: VoxelS
     return AXES if min(extents) >= least_nm else "z"
 
 
-def plan_orthoplanes(model: Model, source: Source, axes: str, memory: int | None) -> list[Orthoplane]:
+@dataclass(frozen=True)
+class Seen:
+    """A volume as the network sees it.
+
+    Attributes:
+        path: what messages call it.
+        shape: (z, y, x) in px.
+        voxel_size_nm: (z, y, x) in nm.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    voxel_size_nm: VoxelSize
+
+
+def plan_orthoplanes(model: Model, source: Seen, axes: str, memory: int | None) -> list[Orthoplane]:
     """Plan all orthoplanes before the first is predicted: what cannot be done is said at once.
 
     Args:
         model: what predicts.
         source: the image or volume.
-        axes: some of "zyx".
+        axes: some of "zyx" that `check_orthoplanes` let pass.
         memory: bytes that the program may take; None for no limit.
 
     Raises:
-        DataError: the voxel size is out of reach, or `axes` make no sense for the source.
-        RunError: memory does not suffice; no such axes; slices across y or x with a 3D network.
+        DataError: the voxel size is out of reach.
+        RunError: memory does not suffice.
     """
-    check_axes(axes)
-    if axes != "z":
-        _check_slices(model, source)
     planes, spare = [], SPARE if axes == "z" else SPARE + BUFFER_BYTES
     for axis in map(AXES.index, axes):
         (depth, height, width), (z_nm, y_nm, x_nm) = (
@@ -133,8 +150,16 @@ def plan_orthoplanes(model: Model, source: Source, axes: str, memory: int | None
     return planes
 
 
-def _check_slices(model: Model, source: Source) -> None:
-    """Check that slices across y and x can be looked at as those across z."""
+def check_orthoplanes(model: Model, source: Source, axes: str) -> None:
+    """Check that a volume can be looked at across `axes`.
+
+    Raises:
+        DataError: they make no sense for the source.
+        RunError: no such axes; slices across y or x with a 3D network.
+    """
+    check_axes(axes)
+    if axes == "z":
+        return
     if model.config.dimensions == 3:
         raise RunError("a 3D network sees all three axes at once; leave out --axes")
     if source.shape[0] == 1:
@@ -150,37 +175,28 @@ def _check_slices(model: Model, source: Source) -> None:
 class SliceReader:
     """Reads parts of the slices of an orthoplane as the network wants them, some neighbours together."""
 
-    def __init__(self, read: Reader, plane: Orthoplane, greys: Sequence[GreyScale], together: int) -> None:
+    def __init__(self, read: Reading, plane: Orthoplane, together: int, greys: Sequence[GreyScale] = ()) -> None:
         """Prepare to read.
 
         Args:
             read: gives parts of the volume.
             plane: whose slices are read.
-            greys: grey scale of every section (across z).
             together: slices that are read at a time.
+            greys: grey scale of every slice; none where what is read is normalised.
         """
-        self._read, self._plane, self._greys, self._together = read, plane, greys, together
+        self._read, self._plane, self._together, self._greys = read, plane, together, greys
         self._start, self._tile = 0, ((0, 0), (0, 0))
-        self._slab: NDArray[np.uint8] = np.empty((0, 0, 0), np.uint8)
+        self._slab: NDArray[Any] = np.empty((0, 0, 0), np.uint8)
 
     def __call__(self, place: int, first: Span, second: Span) -> NDArray[np.float32]:
-        """A part of one slice; `first` and `second` are on the two other axes, in the order z, y, x.
-
-        Its grey levels are on the scale of the sections that they are in: one, or of slices across y or x one a row.
-        """
-        grey = self._grey(place, first, second)
-        if self._plane.axis == 0:
-            return normalise(grey, self._greys[place])
-        rows = zip(grey, self._greys[slice(*first)], strict=True)
-        return np.stack([normalise(row, scale) for row, scale in rows])
-
-    def _grey(self, place: int, first: Span, second: Span) -> NDArray[np.uint8]:
+        """A part of one slice; `first` and `second` are on the two other axes, in the order z, y, x."""
         if self._tile != (first, second) or not self._start <= place < self._start + len(self._slab):
             self._start, self._tile = place // self._together * self._together, (first, second)
             stop = min(self._start + self._together, self._plane.windows.axes[0].stored)
             slab = self._read(self._plane.part(slice(self._start, stop), (first, second)))
             self._slab = np.moveaxis(slab, self._plane.axis, 0)
-        return np.asarray(self._slab[place - self._start])
+        part = np.ascontiguousarray(self._slab[place - self._start])
+        return normalise(part, self._greys[place]) if self._greys else part
 
 
 def neighbours(sigma: float) -> int:

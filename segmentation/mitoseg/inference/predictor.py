@@ -10,11 +10,19 @@ from tqdm import tqdm
 
 from mitodata import DataError, VoxelSize
 from mitodata.readers.source import Source
-from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import SliceReader, choose_axes, plan_orthoplanes, smooth_slices
+from mitoseg.inference.model import Model, Predictor
+from mitoseg.inference.orthoplanes import (
+    Orthoplane,
+    Seen,
+    SliceReader,
+    check_orthoplanes,
+    choose_axes,
+    plan_orthoplanes,
+    smooth_slices,
+)
 from mitoseg.inference.sliding_window import stream_tile
 from mitoseg.inference.tta import average_tta
-from mitoseg.io.blocks import Layer
+from mitoseg.inference.working_grid import WorkingGrid
 from mitoseg.io.scratch import InMemory, Store, StoredArray
 from mitoseg.io.tissue import Tissue
 from mitoseg.networks.targets import map_channels
@@ -41,9 +49,9 @@ def predict_source(
     Args:
         model: from `mitoseg.inference.model.load_model`.
         source: the image or volume: a file that is read in parts, or an array.
-        store: holds the result, and a copy of the volume where there are several axes: on disk, or in memory.
-        axes: some of "zyx", or "auto" (see `choose_axes`). A 2D network sees the slices across each of them, and what
-            it says of a voxel is averaged; along each axis it is smoothed over a pixel of the network's.
+        store: holds the result, and the volume on the working grid where there are several axes: on disk, or in memory.
+        axes: some of "zyx", or "auto" (see `choose_axes`). A 2D network sees the slices across each of them on its own
+            grid, and what it says of a voxel is averaged; along each axis it is smoothed over a pixel of the network's.
         tta: orientations of each window that are averaged: 1, 4 (mirror images) or 8 (quarter turns as well). A little
             better, and as many times as slow.
         memory: bytes that the program may take; None for no limit.
@@ -57,31 +65,60 @@ def predict_source(
         RunError: memory does not suffice, or there is no such TTA; slices across y or x with a 3D network.
     """
     axes = choose_axes(model, source.shape, source.voxel_size_nm, axes)
-    planes = plan_orthoplanes(model, source, axes, memory)
-    predict = average_tta(model.predict_windows, tta)
+    maps = store.array("maps", (map_channels(model.config.target), *source.shape), np.float32)
     single = axes == "z"
-    maps = store.array("maps", (map_channels(model.config.target), *source.shape), np.float32, cubes=not single)
-    # Slices across y or x would unpack all of the file again and again.
-    read, packed = (source.read, source.packed) if single else (_copy(source, store).__getitem__, (1, 1))
-    tissue = Tissue(read, source.shape, packed)
+    grid = WorkingGrid.of(source.shape, source.voxel_size_nm, model.config.working_voxel_nm)
+    shape, voxel_size_nm = (source.shape, source.voxel_size_nm) if single else (grid.shape, grid.voxel_size_nm)
+    check_orthoplanes(model, source, axes)
+    planes = plan_orthoplanes(model, Seen(source.path, shape, voxel_size_nm), axes, memory)
+    tissue = Tissue(source.read, source.shape, source.packed)
     for note in tissue.notes():
         say(note)
+    predict = average_tta(model.predict_windows, tta)
     # tqdm shows nothing where there is no terminal (disable=None).
     number = sum(plane.slices for plane in planes)
     with tqdm(total=number, desc=source.path.name, disable=None, leave=False, delay=PATIENCE_S) as steps:
-        for plane in planes:
-            for tile in plane.tiles:
-                together = 1 if single else plane.together(tile)
-                reader = SliceReader(tissue.read, plane, tissue.greys, max(packed[0], together))
-                found = stream_tile(plane.windows, tile, reader, predict, model.device)
-                found = smooth_slices(found, plane.sigma) if plane.sigma else found
-                for start, stack in _stacks(found, together):
-                    part = (slice(None), *plane.part(slice(start, start + len(stack)), tile.part))
-                    share = np.moveaxis(stack, 0, plane.axis + 1) / len(axes)
-                    maps[part] = share if plane is planes[0] else maps[part] + share
-                    steps.update(len(stack))
+        if single:
+            for part, found in _look_along(model, planes[0], predict, tissue, source.packed[0]):
+                maps[part] = found
+                steps.update()
+        else:
+            # Slices across y or x of the file itself would unpack all of it again and again.
+            working = grid.bring(tissue.normalised, store)
+            found_there = store.array("found", (maps.shape[0], *shape), np.float32, cubes=True)
+            for plane in planes:
+                for part, found in _look_along(model, plane, predict, working):
+                    found_there[part] = found_there[part] + found / len(axes)
+                    steps.update(found.shape[plane.axis + 1])
+            grid.take_back(found_there, maps)
     tissue.settle(maps)
     return maps
+
+
+def _look_along(
+    model: Model, plane: Orthoplane, predict: Predictor, volume: Tissue | StoredArray, packed: int = 0
+) -> Iterator[tuple[tuple[slice, ...], NDArray[np.float32]]]:
+    """What the network says of the slices of an orthoplane.
+
+    Args:
+        model: of the network.
+        plane: whose slices.
+        predict: the network with whatever belongs to it.
+        volume: that is looked at; normalised, if it is an array.
+        packed: sections of a file that are read together and given one by one; 0 gives many slices together.
+
+    Yields:
+        A part (C, Z, Y, X) of the maps, and what belongs there, float32 in [0, 1].
+    """
+    read, greys = (volume.read, volume.greys) if isinstance(volume, Tissue) else (volume.__getitem__, ())
+    for tile in plane.tiles:
+        together = 1 if packed else plane.together(tile)
+        reader = SliceReader(read, plane, max(packed, together), greys)
+        found = stream_tile(plane.windows, tile, reader, predict, model.device)
+        found = smooth_slices(found, plane.sigma) if plane.sigma else found
+        for start, stack in _stacks(found, together):
+            part = (slice(None), *plane.part(slice(start, start + len(stack)), tile.part))
+            yield part, np.moveaxis(stack, 0, plane.axis + 1)
 
 
 def predict_maps(
@@ -114,15 +151,6 @@ def predict_maps(
     if raw.ndim != 3 or raw.dtype != np.uint8 or 0 in raw.shape:
         raise DataError(f"{path}: {raw.dtype} of shape {raw.shape}; expected non-empty uint8 of shape (Z, Y, X)")
     return np.asarray(predict_source(model, Source(path, "", raw, voxel_size_nm), InMemory(), axes=axes, tta=tta)[:])
-
-
-def _copy(source: Source, store: Store) -> StoredArray:
-    """Copy the grey levels to where they can be read along any axis."""
-    copy = store.array("raw", source.shape, np.uint8, cubes=True)
-    layer = Layer("raw", source.shape, np.dtype(np.uint8), source.voxel_size_nm, source.read)
-    for z, slab in layer.slabs(source.packed[0]):
-        copy[z] = slab
-    return copy
 
 
 def _stacks(

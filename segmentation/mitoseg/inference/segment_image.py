@@ -17,7 +17,7 @@ from mitodata.hdf5.layout import Provenance
 from mitodata.readers.inputs import PICTURES
 from mitodata.readers.source import Source
 from mitoseg.inference.measure import measure_objects, measure_sections, table_text
-from mitoseg.inference.memory import parse_memory
+from mitoseg.networks.memory import parse_memory
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
 from mitoseg.inference.postprocess import find_instances, find_pieces

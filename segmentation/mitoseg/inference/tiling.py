@@ -8,7 +8,7 @@ import torch
 from monai.data.utils import dense_patch_slices
 
 from mitodata import RunError, VoxelSize
-from mitoseg.inference.memory import SPARE, format_bytes, peak_bytes, resident_bytes
+from mitoseg.networks.memory import SPARE, format_bytes, peak_bytes, resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.resampling import Axis, Span
 from mitoseg.networks.normalisation import working_volume

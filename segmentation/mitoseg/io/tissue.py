@@ -88,6 +88,11 @@ class Tissue:
                 found[place][self._rims[z].cover(*part[1:])] = round(self.greys[z].centre)
         return found
 
+    def normalised(self, part: Part) -> NDArray[np.float32]:
+        """A part of the volume, (Z, Y, X) float32, every section on its own grey scale."""
+        sections = zip(self.read(part), self.greys[part[0]], strict=True)
+        return np.stack([normalise(section, grey) for section, grey in sections])
+
     def settle(self, maps: StoredArray) -> None:
         """Set maps (C, Z, Y, X) to 0 in rims, and in missing sections to the mean of those of their neighbours.
 

@@ -50,6 +50,7 @@ class Images(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     preset: str = Field(default="mito", description="recipe: a preset of mitogen, or a file that ends in .toml")
+    without: str = Field(default="", description="kind of tissue that the recipe does without; empty leaves out none")
     images: int = Field(default=400, ge=2, le=1_000_000, description="training images")
     validation_images: int = Field(default=64, ge=1, le=1_000_000, description="synthetic images that are held out")
     size_px: int = Field(default=256, ge=32, le=8192, description="side of an image, px")
@@ -103,7 +104,7 @@ def resolve(settings: Mapping[str, object], folder: Path, where: str) -> Setup:
     knobs = {name.removeprefix(KNOB): value for name, value in settings.items() if name.startswith(KNOB)}
     preset = str(folder / images.preset) if images.preset.endswith(".toml") else images.preset
     try:
-        recipe = open_recipe(preset).override(knobs)
+        recipe = open_recipe(preset).without(*filter(None, [images.without])).override(knobs)
     except MitoError as error:
         raise RunError(f"{where}: {error}") from error
     config = parse_config(_tree(settings), where)

@@ -74,7 +74,7 @@ def test_a_failure_leaves_nothing_behind(studio: Studio, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("preset", "has", "lacks"), [("mito", "cells.", "fibres."), ("heart", "fibres.", "tubule.")])
+@pytest.mark.parametrize(("preset", "has", "lacks"), [("brain", "cells.", "fibres."), ("heart", "fibres.", "tubule.")])
 def test_knobs_of_arrangements_that_are_never_drawn_have_no_strip(preset: str, has: str, lacks: str) -> None:
     names = tuple(mattering(load_recipe(preset)))
     assert any(name.startswith(has) for name in names)

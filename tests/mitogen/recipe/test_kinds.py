@@ -102,7 +102,7 @@ def test_a_comparison_of_recipes_names_the_kinds() -> None:
 
 
 def test_a_kind_that_is_a_preset_draws_what_the_preset_draws(tmp_path: Path) -> None:
-    (tmp_path / "own.toml").write_text(TWO + '\n[imaging]\nnoise = 3\n')
+    (tmp_path / "own.toml").write_text(TWO + "\n[imaging]\nnoise = 3\n")
     mixed = tmp_path / "mixed.toml"
     mixed.write_text("[cells]\ngap_nm = 15\n[[kinds]]\npreset = 'own.toml'\nname = 'own'\nshare = 0.5\n")
     recipe, own = load_recipe(path=mixed), load_recipe(path=tmp_path / "own.toml")
@@ -148,3 +148,30 @@ def test_mito_holds_every_tissue_and_nothing_else() -> None:
     drawn = [draw(recipe, 0, index) for index in range(300)]
     assert len({params["section.pixel_nm"] for params in drawn}) > 100, "networks see a range of pixel sizes"
     assert draw(recipe.alone("brain: fly, ssTEM"), 0, 3) == draw(load_recipe("brain").alone("fly, ssTEM"), 0, 3)
+
+
+def test_a_recipe_does_without_a_tissue_and_its_share_goes_to_the_others(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("base = 'mito'\nwithout = ['brain', 'liver']\n")
+    mito, mine = load_recipe("mito"), load_recipe(path=tmp_path / "mine.toml")
+    assert {kind.name for kind in mito.kinds} - {kind.name for kind in mine.kinds} == {
+        "liver",
+        *(kind.name for kind in mito.kinds if kind.name.startswith("brain")),
+    }
+    shares = {kind.name: kind.share for kind in mine.kinds}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["culture"] / shares["kidney"] == pytest.approx(0.11 / 0.05)
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [
+        ("['bran']", "kind 'bran': not in the recipe; expected one of brain"),
+        ("'brain'", "without: got 'brain'; expected a list of kinds"),
+        ("['brain', 'white-matter', 'muscle', 'liver', 'kidney', 'gland', 'culture']", "no kind is left"),
+    ],
+)
+def test_what_cannot_be_left_out_is_refused(tmp_path: Path, without: str, message: str) -> None:
+    (tmp_path / "mine.toml").write_text(f"base = 'mito'\nwithout = {without}\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path=tmp_path / "mine.toml")
+    assert message in str(caught.value)

@@ -21,7 +21,7 @@ from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.inference import orthoplanes, tiling
-from mitoseg.inference.memory import resident_bytes
+from mitoseg.networks.memory import resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes
 from mitoseg.inference.predictor import predict_maps, predict_source

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mitodata import RunError
 from mitoseg.config.settings import make_config
-from mitoseg.inference.memory import parse_memory, resident_bytes
+from mitoseg.networks.memory import parse_memory, resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.resampling import Axis, Span, resample_section, to_grid
 from mitoseg.inference.sliding_window import importance_map, stream_tile

@@ -1,0 +1,48 @@
+"""A volume brought to the grid of a network and back."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mitoseg.inference.working_grid import WorkingGrid
+from mitoseg.io.scratch import InMemory
+
+
+def there_and_back(volume: NDArray[np.float32], grid: WorkingGrid) -> NDArray[np.float32]:
+    working = grid.bring(volume.__getitem__, InMemory())
+    maps = np.zeros((1, *volume.shape), np.float32)
+    grid.take_back(np.asarray(working)[None], maps)
+    return maps[0]
+
+
+def test_finer_voxels_are_merged_and_coarser_ones_stay() -> None:
+    grid = WorkingGrid.of((165, 768, 1024), (5, 5, 5), 10)
+    assert grid.shape == (82, 384, 512)
+    assert np.prod(grid.shape) < 165 * 768 * 1024 / 7.9
+    assert grid.voxel_size_nm == pytest.approx((10, 10, 10), rel=0.01)
+    assert WorkingGrid.of((20, 30, 40), (16, 10, 8), 10).shape == (20, 30, 32)
+
+
+def test_on_the_grid_of_the_network_nothing_changes() -> None:
+    volume = np.random.default_rng(0).random((7, 9, 11), np.float32)
+    grid = WorkingGrid.of(volume.shape, (10, 10, 10), 10)
+    assert np.array_equal(there_and_back(volume, grid), volume)
+
+
+@pytest.mark.parametrize("voxel_size_nm", [(5.0, 5.0, 5.0), (4.0, 6.5, 9.0), (16.0, 8.0, 4.0)])
+def test_what_is_found_lies_where_it_was(voxel_size_nm: tuple[float, float, float]) -> None:
+    shape = (31, 44, 57)
+    places = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"))
+    nm = np.array(voxel_size_nm)[:, None, None, None]
+    middle = np.array([14, 20, 33])
+    volume = np.exp(-(((places - middle[:, None, None, None]) * nm) ** 2).sum(0) / (2 * 30.0**2)).astype(np.float32)
+    back = there_and_back(volume, WorkingGrid.of(shape, voxel_size_nm, 10))
+    centre = (places * back).sum((1, 2, 3)) / back.sum()
+    before = (places * volume).sum((1, 2, 3)) / volume.sum()
+    assert np.abs(centre - before).max() < 0.1, "px"
+    assert np.abs(back - volume).max() < 0.08
+
+
+def test_a_constant_volume_stays_constant() -> None:
+    volume = np.full((10, 33, 21), 0.75, np.float32)
+    assert np.allclose(there_and_back(volume, WorkingGrid.of(volume.shape, (4, 7, 3), 10)), 0.75)
