@@ -34,7 +34,6 @@ from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_volume
 from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import make_config
-from mitoseg.networks.memory import resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.predictor import predict_source
@@ -42,6 +41,7 @@ from mitoseg.inference.segment import segment
 from mitoseg.inference.sliding_window import importance_map
 from mitoseg.inference.tiling import OVERLAP, plan_windows
 from mitoseg.io.scratch import Scratch
+from mitoseg.networks.memory import resident_bytes
 from mitoseg.networks.normalisation import measure_grey, normalise
 from mitoseg.networks.unet import build_model
 from pipeline import run_program

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mitoseg.networks.memory import SPARE, resident_bytes
 from mitoseg.io.blocks import Part, blocks
 from mitoseg.io.scratch import StoredArray
+from mitoseg.networks.memory import SPARE, resident_bytes
 
 Finder = Callable[[Part], NDArray[np.int32]]
 """Things in a part of the volume: (Z, Y, X) int32, 0 = background, numbers from 1 on."""

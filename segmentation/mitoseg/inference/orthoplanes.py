@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from mitodata import DataError, RunError, VoxelSize
 from mitodata.readers.source import Source
-from mitoseg.networks.memory import SPARE
 from mitoseg.inference.model import Model
 from mitoseg.inference.resampling import Span
 from mitoseg.inference.tiling import Tile, Windows, fit_memory, plan_windows
 from mitoseg.io.blocks import Part
+from mitoseg.networks.memory import SPARE
 from mitoseg.networks.normalisation import GreyScale, normalise
 from mitoseg.networks.targets import FLAT
 

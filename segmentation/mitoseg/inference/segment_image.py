@@ -17,7 +17,6 @@ from mitodata.hdf5.layout import Provenance
 from mitodata.readers.inputs import PICTURES
 from mitodata.readers.source import Source
 from mitoseg.inference.measure import measure_objects, measure_sections, table_text
-from mitoseg.networks.memory import parse_memory
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
 from mitoseg.inference.postprocess import find_instances, find_pieces
@@ -27,6 +26,7 @@ from mitoseg.io.ome_zarr import Version
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
 from mitoseg.io.panels import png
 from mitoseg.io.scratch import Scratch, Store, StoredArray
+from mitoseg.networks.memory import parse_memory
 
 OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")

@@ -8,9 +8,9 @@ import torch
 from monai.data.utils import dense_patch_slices
 
 from mitodata import RunError, VoxelSize
-from mitoseg.networks.memory import SPARE, format_bytes, peak_bytes, resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.resampling import Axis, Span
+from mitoseg.networks.memory import SPARE, format_bytes, peak_bytes, resident_bytes
 from mitoseg.networks.normalisation import working_volume
 from mitoseg.networks.targets import map_channels
 from mitoseg.networks.unet import FEATURES, REDUCTION

@@ -21,7 +21,6 @@ from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.inference import orthoplanes, tiling
-from mitoseg.networks.memory import resident_bytes
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes
 from mitoseg.inference.predictor import predict_maps, predict_source
@@ -29,6 +28,7 @@ from mitoseg.inference.segment import make_options, segment
 from mitoseg.inference.sliding_window import importance_map
 from mitoseg.inference.tiling import OVERLAP, Tile, Windows, plan_windows
 from mitoseg.io.scratch import Scratch
+from mitoseg.networks.memory import resident_bytes
 from mitoseg.networks.normalisation import measure_grey, mirror_to, normalise, resample
 
 SIZE = (8.0, 8.0, 8.0)
