@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
+from math import ceil
 
 import torch
 from monai.data.utils import dense_patch_slices
@@ -101,8 +102,14 @@ def plan_windows(model: Model, shape: tuple[int, int, int], voxel_size_nm: Voxel
 
 
 def _window_side(patch: int, length: int) -> int:
-    """Side in px of the windows on an axis of `length` working px: up to `LARGER` patches, no more than it needs."""
-    return min(LARGER * patch, max(patch, -(-length // REDUCTION) * REDUCTION))
+    """Side in px of the windows on an axis of `length` working px: at most `LARGER` patches, at least one.
+
+    As many windows as the largest would need share the axis evenly, so that they overlap no more than they have to.
+    """
+    largest = LARGER * patch
+    count = 1 if length <= largest else 1 + ceil((length / largest - 1) / (1 - OVERLAP))
+    side = ceil(length / (1 + (count - 1) * (1 - OVERLAP)))
+    return min(largest, max(patch, -(-side // REDUCTION) * REDUCTION))
 
 
 def whole(windows: Windows) -> Tile:

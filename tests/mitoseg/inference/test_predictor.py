@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from monai.data.utils import dense_patch_slices
 from torch import Tensor, nn
 
 from mitodata import DataError, RunError, Sample
@@ -74,8 +76,20 @@ def test_results_lie_on_the_grid_of_the_image(probe: Model, shape: tuple[int, in
 
 def test_windows_are_up_to_two_patches_wide_and_no_wider_than_the_image(probe: Model) -> None:
     patch = probe.config.patch_px
-    sides = [plan_windows(probe, (1, side, 3 * patch), (10.0, 10.0, 10.0)).size for side in (5, patch + 1, 9 * patch)]
+    own = (probe.config.working_voxel_nm,) * 3
+    sides = [plan_windows(probe, (1, side, 2 * patch), own).size for side in (5, patch + 1, 9 * patch)]
     assert sides == [(1, patch, 2 * patch), (1, patch + 32, 2 * patch), (1, 2 * patch, 2 * patch)]
+
+
+@pytest.mark.parametrize("length", range(130, 1500, 90))
+def test_windows_share_an_image_evenly(probe: Model, length: int) -> None:
+    windows = plan_windows(probe, (1, length, 64), (probe.config.working_voxel_nm,) * 3)
+    starts, side = windows.starts(1), windows.size[1]
+    assert starts[-1] + side == length
+    assert all(following - start <= 0.75 * side for start, following in itertools.pairwise(starts))
+    assert len(starts) * side <= 1.34 * length + 32 * len(starts), "no more is looked at twice than overlap asks for"
+    largest = 2 * probe.config.patch_px
+    assert len(starts) == len(dense_patch_slices((length,), (largest,), (int(0.75 * largest),)))
 
 
 def test_windows_of_other_networks_are_patches(probe: Model) -> None:
