@@ -3,7 +3,7 @@
 Writes the weights in half precision, the card and a row in the list of released models; an earlier model of the same
 name is replaced. The last one in the list is what users get.
 
-    python benchmarks/release_model.py runs/release --name mito-1 --card card.toml
+    python benchmarks/release_model.py runs/release/mito-1.safetensors --name mito-1
 """
 
 import argparse
@@ -32,9 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("run", type=Path, help="folder of the run, or any model")
     parser.add_argument("--name", required=True, help="such as mito-1")
-    parser.add_argument("--card", type=Path, required=True, metavar="CARD.toml", help="what is known of it")
+    parser.add_argument("--card", type=Path, metavar="CARD.toml", help="what is known of it beside what it says itself")
     arguments = parser.parse_args()
-    release(arguments.run, arguments.name, read_card(arguments.card))
+    release(arguments.run, arguments.name, read_card(arguments.card) if arguments.card else {})
 
 
 def release(run: Path, name: str, given: dict[str, object]) -> None:

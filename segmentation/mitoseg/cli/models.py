@@ -49,7 +49,13 @@ def show(model: Path | None) -> None:
 @click.argument("model", type=FILES)
 @click.option("-o", "--output", "path", required=True, type=FILES, metavar="FILE.safetensors", help="The new file.")
 @click.option("--name", help="Name of the model. [default: that of the file]")
-@click.option("--card", "card_file", type=FILES, metavar="CARD.toml", help="What is known of it; see docs/models.md.")
+@click.option(
+    "--card",
+    "card_file",
+    type=FILES,
+    metavar="CARD.toml",
+    help="What is known of it, TOML or JSON; see docs/models.md.",
+)
 def export(model: Path, path: Path, name: str | None, card_file: Path | None) -> None:
     """Write MODEL as one file: weights in half precision, thresholds and card (safetensors).
 

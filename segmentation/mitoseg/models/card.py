@@ -1,5 +1,6 @@
 """The card of a model: what it learned from, how well it does, and where it fails."""
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,17 +13,14 @@ from mitodata.errors import did_you_mean
 
 
 class Score(BaseModel):
-    """How well a model does on one set of images; numbers are means over images, 0 to 1."""
+    """How well a model does on one set of images; numbers are 0 to 1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tissue: str = Field(description="what is in the images")
-    images: int | None = Field(default=None, ge=1, description="number of sections")
-    axes: str = Field(default="z", description="axes that slices were seen along")
-    iou: float = Field(ge=0, le=1, description="foreground intersection over union")
-    dice: float | None = Field(default=None, ge=0, le=1, description="foreground Dice coefficient")
-    precision: float | None = Field(default=None, ge=0, le=1, description="of foreground pixels")
-    recall: float | None = Field(default=None, ge=0, le=1, description="of foreground pixels")
+    images: str = Field(description="the set of images")
+    views: str = Field(default="", description="how they were seen: sections, three axes")
+    iou: float = Field(ge=0, le=1, description="foreground intersection over union, mean over images")
+    std: float | None = Field(default=None, ge=0, le=1, description="its standard deviation over images")
     note: str = Field(default="", description="what else must be known")
 
 
@@ -33,12 +31,12 @@ class Card(BaseModel):
 
     name: str = Field(default="", description="name of the model")
     description: str = Field(default="", description="what it does, in a sentence")
-    learned_from: str = Field(default="", description="recipe and images")
-    images: int | None = Field(default=None, ge=1, description="images that it learned from")
-    pixel_sizes: str = Field(default="", description="pixel sizes of those images, nm")
+    learned_from: tuple[str, ...] = Field(default=(), description="images, stage by stage")
     network: str = Field(default="", description="network and parameters")
-    steps: int | None = Field(default=None, ge=0, description="training steps")
-    seeds: tuple[int, ...] = Field(default=(), description="seeds of the fits")
+    steps: tuple[int, ...] = Field(default=(), description="training steps, stage by stage")
+    minutes: tuple[float, ...] = Field(default=(), description="wall time, stage by stage")
+    seeds: tuple[int, ...] = Field(default=(), description="seeds, stage by stage")
+    conditions: str = Field(default="", description="machine and versions")
     scores: tuple[Score, ...] = Field(default=(), description="how well it does")
     limits: tuple[str, ...] = Field(default=(), description="where it fails")
     licence: str = Field(default="", description="terms of use")
@@ -59,12 +57,12 @@ class Card(BaseModel):
 
     def _facts(self) -> list[tuple[str, str]]:
         return [
-            ("Learned from", self.learned_from),
-            ("Images", f"{self.images:,}" if self.images else ""),
-            ("Pixel sizes", self.pixel_sizes),
+            ("Learned from", "; ".join(self.learned_from)),
             ("Network", self.network),
-            ("Steps", f"{self.steps:,}" if self.steps else ""),
+            ("Steps", ", ".join(f"{number:,}" for number in self.steps)),
+            ("Minutes", ", ".join(f"{number:g}" for number in self.minutes)),
             ("Seeds", ", ".join(map(str, self.seeds))),
+            ("Conditions", self.conditions),
             ("Licence", self.licence),
             ("Commit", self.commit),
             ("Command", f"`{self.command}`" if self.command else ""),
@@ -73,17 +71,18 @@ class Card(BaseModel):
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Read what a TOML file says of a model: some fields of `Card`.
+    """Read what a TOML or JSON file says of a model: some fields of `Card`.
 
     Raises:
-        RunError: it cannot be read, is no TOML, or holds something else.
+        RunError: it cannot be read, is neither, or holds something else.
     """
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        given: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror or error}; expected a card in TOML") from error
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}; expected a card, TOML or JSON") from error
     except ValueError as error:
-        raise RunError(f"{path}: not TOML: {error}") from error
+        raise RunError(f"{path}: neither TOML nor JSON (named .json): {error}") from error
     parse_card(given, str(path))
     return given
 
@@ -112,17 +111,12 @@ def parse_card(tree: object, where: str) -> Card:
 def _table(scores: Sequence[Score]) -> list[str]:
     """Scores as a Markdown table, without the columns that are empty."""
     columns = {
-        "tissue": [score.tissue for score in scores],
-        "images": ["" if score.images is None else str(score.images) for score in scores],
-        "axes": [score.axes for score in scores],
-        **{name: [_share(getattr(score, name)) for score in scores] for name in ("iou", "dice", "precision", "recall")},
+        "images": [score.images for score in scores],
+        "views": [score.views for score in scores],
+        "IoU": [f"{score.iou:.3f}" for score in scores],
+        "std": ["" if score.std is None else f"{score.std:.3f}" for score in scores],
         "note": [score.note for score in scores],
     }
     columns = {name: cells for name, cells in columns.items() if any(cells)}
-    titles = [{"iou": "IoU", "dice": "Dice"}.get(name, name) for name in columns]
-    rows = [titles, ["---"] * len(titles), *zip(*columns.values(), strict=True)]
+    rows = [[*columns], ["---"] * len(columns), *zip(*columns.values(), strict=True)]
     return ["| " + " | ".join(row) + " |" for row in rows]
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"

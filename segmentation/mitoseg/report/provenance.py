@@ -48,7 +48,7 @@ def read_origin(model: Model) -> RunRecord:
     card = model.card
     if card == Card():
         return read_run(Path(model.name))
-    said = {"Command": card.command, "Commit": card.commit, "Learned from": card.learned_from}
+    said = {"Command": card.command, "Commit": card.commit, "Learned from": "; ".join(card.learned_from)}
     said = {name: value for name, value in said.items() if value}
     return RunRecord(Path(model.name), (), (), (), 0, "", card.software, said, {})
 
@@ -92,10 +92,10 @@ def write_card(model: Model, given: Mapping[str, Any]) -> Card:
     parameters = sum(weight.numel() for weight in model.network.parameters())
     steps = record.history.get("step", ())
     found = {
-        "learned_from": f"recipe {record.recipe.splitlines()[0]}" if record.recipe else _names(record.training),
+        "learned_from": ["a recipe, rendered as it went"] if record.recipe else _names(record.training),
         "network": f"{config.network}, {parameters:,} parameters, {config.dimensions}D, target {config.target}, "
         f"{config.working_voxel_nm:g} nm a pixel",
-        "steps": int(steps[-1]) if steps else None,
+        "steps": [int(steps[-1])] if steps else [],
         "seeds": [config.seed],
         "commit": record.environment.get("Commit", ""),
         "command": without_folders(record.environment.get("Command", "")),
@@ -111,8 +111,8 @@ def without_folders(command: str) -> str:
     return shlex.join("mitoseg" if word == "__main__.py" else word for word in words)
 
 
-def _names(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths)
+def _names(paths: Sequence[Path]) -> list[str]:
+    return [path.name for path in paths]
 
 
 def settings_of(config: FitConfig) -> list[tuple[str, object, bool]]:

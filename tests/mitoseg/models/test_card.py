@@ -11,12 +11,12 @@ licence = "MIT"
 limits = ["Not below 4 nm."]
 
 [[scores]]
-tissue = "neuropil"
-axes = "zyx"
+images = "neuropil"
+views = "three axes"
 iou = 0.84
 
 [[scores]]
-tissue = "liver"
+images = "liver"
 iou = 0.72
 """
 
@@ -26,8 +26,8 @@ def test_a_card_is_read_and_written(tmp_path: Path) -> None:
     path.write_text(CARD)
     text = parse_card({"name": "mito-1", **read_card(path)}, "card").text()
     assert text.splitlines()[:5] == ["# mito-1", "", "Finds mitochondria.", "", "- Licence: MIT"]
-    assert "| tissue | axes | IoU |" in text
-    assert "| liver | z | 0.720 |" in text
+    assert "| images | views | IoU |" in text
+    assert "| liver |  | 0.720 |" in text
     assert "- Not below 4 nm." in text
 
 
@@ -35,10 +35,10 @@ def test_a_card_is_read_and_written(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("licens = 'MIT'", "unknown field licens; did you mean licence?"),
-        ("[[scores]]\ntissue = 'a'\niuo = 0.5", "did you mean iou?"),
-        ("[[scores]]\ntissue = 'a'\niou = 84", r"scores\.0\.iou: input should be less than or equal to 1"),
-        ("[[scores]]\ntissue = 'a'", r"scores\.0\.iou: field required"),
-        ("name = ", "not TOML"),
+        ("[[scores]]\nimages = 'a'\niuo = 0.5", "did you mean iou?"),
+        ("[[scores]]\nimages = 'a'\niou = 84", r"scores\.0\.iou: input should be less than or equal to 1"),
+        ("[[scores]]\nimages = 'a'", r"scores\.0\.iou: field required"),
+        ("name = ", "neither TOML nor JSON"),
     ],
 )
 def test_a_wrong_card_is_one_line(content: str, message: str, tmp_path: Path) -> None:
@@ -51,5 +51,5 @@ def test_a_wrong_card_is_one_line(content: str, message: str, tmp_path: Path) ->
 
 
 def test_a_missing_card_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="expected a card in TOML"):
+    with pytest.raises(RunError, match="expected a card, TOML or JSON"):
         read_card(tmp_path / "none.toml")

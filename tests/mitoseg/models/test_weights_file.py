@@ -43,7 +43,7 @@ def test_thresholds_by_thickness_survive(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_model_gives_the_same_bytes(run: Path) -> None:
-    card = Card(scores=(Score(tissue="discs", iou=0.9),), software={"b": "1", "a": "2"})
+    card = Card(scores=(Score(images="discs", iou=0.9),), software={"b": "1", "a": "2"})
     first, second = (pack_weights(load_model(run).packed(card)) for _ in range(2))
     assert first == second
 
