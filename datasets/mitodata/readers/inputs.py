@@ -66,10 +66,16 @@ def open_sources(
         DataError: as `open_images`; or there is no voxel size, an impossible one or one of pixels that are not square.
     """
     for found in open_images(path, dataset):
-        must = square and not (found.ours and voxel_size_nm is None)
-        size_nm = choose_voxel_size(path, found.array.shape[0], found.edges_nm, voxel_size_nm, must)
-        section_nm = None if voxel_size_nm else found.section_nm
-        yield Source(path, found.suffix, found.array, size_nm, source_levels(path, found.array), section_nm)
+        yield to_source(found, voxel_size_nm, square=square)
+
+
+def to_source(found: Found, voxel_size_nm: VoxelSize | None = None, *, square: bool = True) -> Source:
+    """Give what a file holds a voxel size and a grey scale; arguments and errors as of `open_sources`."""
+    must = square and not (found.ours and voxel_size_nm is None)
+    size_nm = choose_voxel_size(found.path, found.array.shape[0], found.edges_nm, voxel_size_nm, must)
+    section_nm = None if voxel_size_nm else found.section_nm
+    levels = source_levels(found.path, found.array)
+    return Source(found.path, found.suffix, found.array, size_nm, levels, section_nm)
 
 
 def read_pixels(path: Path, shown: Shown = Shown.GREY) -> Pixels:

@@ -9,13 +9,13 @@ from mitoseg.cli.options import AXES, FILES, INVERT, PEAK, THRESHOLD, tta_option
 EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg evaluate runs/first val.h5 epfl.h5 vnc.h5 -o report\n"
-    "mitoseg evaluate runs/first epfl.h5 -o report --every 16 --json\n"
+    "mitoseg evaluate mito-1 epfl.h5 -o report --every 16 --json\n"
     "mitoseg evaluate runs/seed0 epfl.h5 -o report --also runs/seed1 --also runs/seed2\n"
 )
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("run", type=FILES)
+@click.argument("run", type=FILES, metavar="MODEL")
 @click.argument("data", nargs=-1, required=True, type=FILES)
 @click.option("-o", "--output", "report", required=True, type=FILES, help="Folder of the report; made if missing.")
 @click.option(
@@ -35,9 +35,9 @@ EXAMPLES = (
     "--also",
     "others",
     multiple=True,
-    metavar="RUN",
+    metavar="MODEL",
     type=FILES,
-    help="Another run, such as one of another seed; scores are compared over all runs, the rest shows the first.",
+    help="Another model, such as one of another seed; scores are compared over all runs, the rest shows the first.",
 )
 @click.option("--json", "as_text", is_flag=True, help="Print the metrics as JSON instead of a table.")
 def evaluate(
@@ -53,7 +53,10 @@ def evaluate(
     others: tuple[Path, ...],
     as_text: bool,
 ) -> None:
-    """Score the model of RUN on the labelled HDF5 files DATA and write a report: one page, PNG, CSV, JSON."""
+    """Score MODEL on the labelled HDF5 files DATA and write a report: one page, PNG, CSV, JSON.
+
+    MODEL is the folder of a run, a checkpoint, a file of `mitoseg models export`, or the name of a released model.
+    """
     import json
 
     from mitoseg.evaluation import as_json

@@ -16,6 +16,7 @@ EXAMPLES = (
     "mitoseg fit epfl.h5 -o runs/s1 --study s1 --val-fraction 0.25\n"
     "mitoseg fit train.h5 -o runs/mine --config mine.toml --network SegResNet\n"
     "mitoseg fit --resume -o runs/first\n"
+    "mitoseg fit more.h5 -o runs/further --from runs/first --minutes 5\n"
     "torchrun --nproc-per-node 4 -m mitoseg fit train.h5 -o runs/four --epochs 20\n"
 )
 
@@ -57,6 +58,12 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
 )
 @click.option("--network", metavar="NAME", help="tiny, small, base, large, or any network of MONAI, such as SegResNet.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting; see --settings.")
+@click.option(
+    "--from",
+    "start",
+    metavar="MODEL",
+    help="Begin with the weights of a run, a model's file or a released model, with its network and target.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings and data.")
 @click.option(
     "--settings",
@@ -79,6 +86,7 @@ def fit(
     config_file: Path | None,
     network: str | None,
     overrides: tuple[str, ...],
+    start: str | None,
     resume: bool,
 ) -> None:
     """Train a network on the labelled HDF5 files TRAIN, or on images rendered as it goes.
@@ -98,6 +106,7 @@ def fit(
         config_file=config_file,
         overrides=overrides,
         settings={"network": network, "seed": seed, "epochs": epochs, "minutes": minutes},
+        start=start,
     )
     plan = plan_resumed(run, request) if resume else plan_fit(request)
     result = train_run(run, plan, resume=resume)

@@ -5,6 +5,7 @@ import click
 from mitodata.command_line import run
 from mitoseg.cli.evaluate import evaluate
 from mitoseg.cli.fit import fit
+from mitoseg.cli.models import models
 from mitoseg.cli.predict import predict
 from mitoseg.cli.study import study
 from mitoseg.cli.tune import tune
@@ -13,7 +14,7 @@ EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg fit train.h5 --val val.h5 -o runs/first --minutes 13\n"
     "mitoseg evaluate runs/first val.h5 epfl.h5 -o report\n"
-    "mitoseg predict runs/first image.tif --voxel-size 5 5 5 -o masks\n"
+    "mitoseg predict image.tif --model runs/first --voxel-size 5 5 5 -o masks\n"
 )
 
 
@@ -23,7 +24,7 @@ def cli() -> None:
     """Train U-Nets on labelled tissue, score them, and segment images with them."""
 
 
-for _command in (fit, tune, evaluate, predict, study):
+for _command in (fit, tune, evaluate, predict, models, study):
     cli.add_command(_command)
 
 

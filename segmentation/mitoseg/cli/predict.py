@@ -9,15 +9,21 @@ from mitoseg.cli.options import AXES, FILES, INVERT, PEAK, THRESHOLD, tta_option
 
 EXAMPLES = (
     "\b\nExamples:\n"
-    "mitoseg predict runs/first stack.tif --voxel-size 5 5 5 -o masks\n"
-    "mitoseg predict runs/first sections/ -o masks --voxel-size 50 4 4 --outputs mask\n"
-    "mitoseg predict runs/first large.zarr -o found --format zarr --memory 4G --tta 8\n"
+    "mitoseg predict stack.tif --voxel-size 5 5 5 -o masks\n"
+    "mitoseg predict sections/ -o masks --voxel-size 50 4 4 --outputs mask\n"
+    "mitoseg predict large.zarr --model runs/first -o found --format zarr --memory 4G --tta 8\n"
 )
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("run", type=FILES)
 @click.argument("images", nargs=-1, required=True, type=FILES)
+@click.option(
+    "--model",
+    "name",
+    metavar="MODEL",
+    help="Folder of a run, checkpoint, file of `mitoseg models export`, or name of a released model. "
+    "[default: the newest released model]",
+)
 @click.option("-o", "--output", "folder", required=True, type=FILES, help="Folder of the results; made if missing.")
 @click.option("--outputs", default="mask,probability,instances", show_default=True, help="What is written.")
 @click.option(
@@ -56,17 +62,22 @@ EXAMPLES = (
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 def predict(
-    run: Path,
     images: tuple[Path, ...],
+    name: str | None,
     folder: Path,
     threshold: float | None,
     peak: float | None,
     **settings: Any,
 ) -> None:
-    """Segment IMAGES with the model of RUN: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size."""
+    """Segment IMAGES: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size.
+
+    A run that stands before the images is the model as well: mitoseg predict runs/first stack.tif -o masks.
+    """
     from mitoseg.inference.model import load_model
     from mitoseg.inference.segment import segment
     from mitoseg.inference.segment_image import make_options
+    from mitoseg.models.registry import split_model
 
     make_options(**settings)  # not after a model was loaded
-    segment(load_model(run).with_decoding(threshold, peak), images, folder, report=click.echo, **settings)
+    model, images = split_model(images, name)
+    segment(load_model(model).with_decoding(threshold, peak), images, folder, report=click.echo, **settings)

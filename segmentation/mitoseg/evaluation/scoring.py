@@ -52,7 +52,7 @@ def evaluate(
         result.measured["iou"].mean, result.measured["iou"].std, result.measured["iou"].pooled
 
     Args:
-        model: from `mitoseg.load_model`, whose thresholds are used; or a run, or a checkpoint.
+        model: from `mitoseg.load_model`, whose thresholds are used; or what that takes: a run, a name.
         paths: an HDF5 file in the format of `mitodata`, or several.
         every: score only every `every`th image, the first included.
         tta: orientations of each window that are averaged: 1, 4 or 8.

@@ -1,10 +1,11 @@
 """A fitted network with all that is needed to use it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,10 @@ from torch import Tensor, nn
 from mitodata import RunError
 from mitoseg.config.settings import FitConfig, parse_config
 from mitoseg.inference.postprocess import Decoding
-from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint
+from mitoseg.models.card import Card
+from mitoseg.models.registry import Release, find_model
+from mitoseg.models.weights_file import Packed, is_weights_file, load_weights
+from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.networks.device import memory_format, pick_device
 from mitoseg.networks.targets import to_maps
 from mitoseg.networks.unet import build_model
@@ -30,12 +34,14 @@ class Model:
         config: the settings it was trained with.
         decoding: how its maps become foreground and instances, chosen on the validation set.
         name: where it came from.
+        card: what is known of it; empty for a run.
     """
 
     network: nn.Module
     config: FitConfig
     decoding: Decoding = field(default_factory=Decoding)
     name: str = ""
+    card: Card = field(default_factory=Card)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -76,39 +82,64 @@ class Model:
         changed = self.decoding if threshold is None else replace(self.decoding, threshold=threshold, by_thickness=())
         return replace(self, decoding=changed if peak is None else replace(changed, peak=peak))
 
+    def packed(self, card: Card | None = None) -> Packed:
+        """What `mitoseg.models.weights_file.save_weights` writes of it.
 
-def load_model(run: Path | str, device: str = "auto") -> Model:
-    """Load the averaged weights and the thresholds of a run.
+        Args:
+            card: what is known of it; None keeps its own.
+        """
+        settings = self.config.model_copy(update={"device": "auto"}).model_dump()
+        return Packed(settings, asdict(self.decoding), self.network.state_dict(), card or self.card)
+
+
+def load_model(model: Path | str | None = None, device: str = "auto") -> Model:
+    """Load the averaged weights and the thresholds of a run, or a model in one file.
 
     Args:
-        run: a run's folder (its `last.pt` is taken), or a checkpoint.
+        model: a run's folder (its `last.pt` is taken), a checkpoint, a file made by `mitoseg models export`, or the
+            name of a released model; a path that exists wins over a name. None takes the newest released model.
         device: "auto", "cpu" or "cuda".
 
     Raises:
-        RunError: there is no run, or its checkpoint is damaged.
+        RunError: there is no such model, or its file is damaged or of another version.
     """
-    path = checkpoint_of(Path(run))
+    found = find_model(model)
     target = pick_device(device)
-    content = load_checkpoint(path, target)
+    content, card, where = _read(found, target)
     try:
         # Fitted on a GPU, it may be used without one.
-        config = parse_config(content["config"], str(path)).model_copy(update={"device": target.type})
+        config = parse_config(content["config"], where).model_copy(update={"device": target.type})
         network = build_model(config).to(target)
         network.load_state_dict(content["weights"])
         decoding = Decoding.from_checkpoint(content)
         if not all(weight.isfinite().all() for weight in network.state_dict().values()):
-            raise RunError(f"{path}: holds weights that are no numbers; the fit went wrong: fit again")
+            raise RunError(f"{where}: holds weights that are no numbers; the fit went wrong: fit again")
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunError(
-            f"{path}: weights or thresholds do not fit the settings; fitted by another version, or damaged: fit again"
+            f"{where}: weights or thresholds do not fit the settings; fitted by another version, or damaged: fit again"
         ) from error
-    return Model(network.eval(), config, decoding, str(run))
+    name = found.name if isinstance(found, Release) else str(model)
+    return Model(network.eval(), config, decoding, name, card)
 
 
-def open_model(model: Model | Path | str) -> Model:
-    """A model as it is, or the one of a run or a checkpoint.
+def open_model(model: Model | Path | str | None) -> Model:
+    """A model as it is, or the one that `load_model` finds.
 
     Raises:
         RunError: as `load_model`.
     """
     return model if isinstance(model, Model) else load_model(model)
+
+
+def _read(found: Path | Release, device: torch.device) -> tuple[Mapping[str, Any], Card, str]:
+    """Read settings, weights and decoding of a model; also its card, and what errors call the file.
+
+    Raises:
+        RunError: the file is missing, damaged, of another version, or something else.
+    """
+    path = found.path if isinstance(found, Release) else found
+    if isinstance(found, Path) and not is_weights_file(path):
+        return load_checkpoint(path, device), Card(), str(path)
+    packed = load_weights(path, found.check if isinstance(found, Release) else None)
+    content = {"config": packed.config, "decoding": packed.decoding, "weights": packed.weights}
+    return content, packed.card, str(path)

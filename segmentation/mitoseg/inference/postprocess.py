@@ -62,6 +62,8 @@ class Decoding:
         """
         stored = content.get("decoding", {})
         decoding = cls(**(stored if "threshold" in stored else {**stored, "threshold": content["threshold"]}))
+        # JSON knows no tuples.
+        decoding = replace(decoding, by_thickness=tuple((float(z), float(low)) for z, low in decoding.by_thickness))
         thresholds = (decoding.threshold, *(threshold for _, threshold in decoding.by_thickness))
         if not all(0 <= threshold <= 1 for threshold in thresholds):
             raise ValueError(f"thresholds {thresholds}; expected 0 to 1")

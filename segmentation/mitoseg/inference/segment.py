@@ -31,7 +31,7 @@ MOST_LISTED = 20
 
 
 def segment(
-    model: Model | Path | str,
+    model: Model | Path | str | None,
     paths: Paths,
     folder: Path | str,
     report: Callable[[Path], None] | None = None,
@@ -45,7 +45,8 @@ def segment(
     images those that cannot be read are left out, and said at the end.
 
     Args:
-        model: from `mitoseg.load_model`, whose thresholds make the mask; or a run, or a checkpoint.
+        model: from `mitoseg.load_model`, whose thresholds make the mask; or what that takes: None for the newest
+            released model.
         paths: a file as `mitodata.readers.inputs.open_sources` takes it, a folder of them, or several.
         folder: where the results go; made if it is missing.
         report: is told of each file that is written.

@@ -4,12 +4,16 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mitodata import DataError, RunError, WriteError
 
 JOURNAL = "predictions.jsonl"
 """Name of the journal in a folder of results."""
+
+NONE: Mapping[str, Any] = MappingProxyType({})
+"""No settings."""
 
 
 class Journal:
@@ -45,12 +49,13 @@ class Journal:
             except (ValueError, TypeError, KeyError):
                 continue  # the line of a process that was killed
 
-    def holds(self, file: Path, image: Path) -> bool:
+    def holds(self, file: Path, image: Path, own: Mapping[str, Any] = NONE) -> bool:
         """Whether a file is there, made of this image with the settings of this call.
 
         Args:
             file: a result in the folder.
             image: the image, as it is now.
+            own: further settings, of this image.
 
         Raises:
             RunError: it is there and was made of something else, or otherwise, or nothing is known of it.
@@ -64,19 +69,20 @@ class Journal:
             problem = "exists already, changed since it was written"
         elif entry.get("image") != _identity(image):
             problem = f"exists already, made of another image, or of {image.name} before it was changed"
-        elif entry.get("settings") != self._settings:
-            problem = f"exists already, made with other settings ({self._difference(entry.get('settings'))})"
+        elif entry.get("settings") != {**self._settings, **own}:
+            problem = f"exists already, made with other settings ({self._difference(entry.get('settings'), own)})"
         else:
             return True
         raise RunError(f"{file}: {problem}; choose another folder, or replace it with --overwrite")
 
-    def add(self, file: Path, image: Path, notes: Sequence[str] = ()) -> None:
+    def add(self, file: Path, image: Path, notes: Sequence[str] = (), own: Mapping[str, Any] = NONE) -> None:
         """Note that a file is whole.
 
         Args:
             file: the result.
             image: what it was made of.
             notes: what a user should know of the image.
+            own: further settings, of this image; plain values.
 
         Raises:
             WriteError: the journal cannot be written.
@@ -85,7 +91,7 @@ class Journal:
             "file": file.name,
             "bytes": _bytes(file),
             "image": _identity(image),
-            "settings": self._settings,
+            "settings": {**self._settings, **own},
         }
         entry |= {"notes": list(notes)} if notes else {}
         line = json.dumps(entry, ensure_ascii=False) + "\n"
@@ -98,12 +104,12 @@ class Journal:
         self._torn = False
         self._lines[file.name] = entry
 
-    def _difference(self, before: object) -> str:
+    def _difference(self, before: object, own: Mapping[str, Any]) -> str:
         """The first setting that is another."""
-        known = before if isinstance(before, Mapping) else {}
-        for name in (*self._settings, *known):
-            if known.get(name) != self._settings.get(name):
-                return f"{name} {_short(known.get(name))}, now {_short(self._settings.get(name))}"
+        known, now = before if isinstance(before, Mapping) else {}, {**self._settings, **own}
+        for name in (*now, *known):
+            if known.get(name) != now.get(name):
+                return f"{name} {_short(known.get(name))}, now {_short(now.get(name))}"
         return "unknown ones"
 
 

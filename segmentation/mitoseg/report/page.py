@@ -22,7 +22,7 @@ from mitoseg.inference.model import Model
 from mitoseg.io.panels import draw_panel, draw_parts, png
 from mitoseg.metrics import CONVENTION
 from mitoseg.report import charts, probabilities
-from mitoseg.report.provenance import read_run, settings_of
+from mitoseg.report.provenance import read_origin, settings_of
 from mitoseg.report.samples import ImageSet, draw_sheet, image_sets
 from mitoseg.report.tables import file_stem, over_runs
 
@@ -80,7 +80,7 @@ def write_report(
     except OSError as error:
         raise RunError(f"{folder}: cannot be made: {error.strerror or error}; expected a folder") from error
     figures = Figures(folder)
-    run = read_run(Path(model.name))
+    run = read_origin(model)
     environment = Environment(
         loader=PackageLoader("mitoseg.report"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
     )

@@ -11,6 +11,8 @@ from typing import Any
 from mitodata import DataError
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.config.settings import FitConfig
+from mitoseg.inference.model import Model
+from mitoseg.models.card import Card, parse_card
 from mitoseg.training.run_folder import TUNED
 
 
@@ -41,6 +43,16 @@ class RunRecord:
     history: Mapping[str, Sequence[float]]
 
 
+def read_origin(model: Model) -> RunRecord:
+    """Read how a model was made: from its card, or from the folder of its run."""
+    card = model.card
+    if card == Card():
+        return read_run(Path(model.name))
+    said = {"Command": card.command, "Commit": card.commit, "Learned from": "; ".join(card.learned_from)}
+    said = {name: value for name, value in said.items() if value}
+    return RunRecord(Path(model.name), (), (), (), 0, "", card.software, said, {})
+
+
 def read_run(run: Path) -> RunRecord:
     """Read what a run left in its folder; what is missing (a lone checkpoint has nothing beside it) is empty."""
     folder = run if run.is_dir() else run.parent
@@ -67,6 +79,40 @@ def _read_tuned(path: Path) -> list[Path]:
     content = _read_json(path)
     files = content.get("files") if isinstance(content, dict) else None
     return [Path(str(each)) for each in files] if isinstance(files, list) else []
+
+
+def write_card(model: Model, given: Mapping[str, Any]) -> Card:
+    """Fill in the card of a model: what it says itself, what its run left in its folder, and what is given.
+
+    Args:
+        model: the model.
+        given: fields of the card, which win.
+    """
+    record, config = read_origin(model), model.config
+    parameters = sum(weight.numel() for weight in model.network.parameters())
+    steps = record.history.get("step", ())
+    found = {
+        "learned_from": ["a recipe, rendered as it went"] if record.recipe else _names(record.training),
+        "network": f"{config.network}, {parameters:,} parameters, {config.dimensions}D, target {config.target}, "
+        f"{config.working_voxel_nm:g} nm a pixel",
+        "steps": [int(steps[-1])] if steps else [],
+        "seeds": [config.seed],
+        "commit": record.environment.get("Commit", ""),
+        "command": without_folders(record.environment.get("Command", "")),
+        "software": dict(record.software),
+    }
+    own = model.card.model_dump(exclude_defaults=True)
+    return parse_card({**found, **own, **given}, model.name)
+
+
+def without_folders(command: str) -> str:
+    """A command line without the folders of whoever ran it: absolute paths become names."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in shlex.split(command)]
+    return shlex.join("mitoseg" if word == "__main__.py" else word for word in words)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    return [path.name for path in paths]
 
 
 def settings_of(config: FitConfig) -> list[tuple[str, object, bool]]:

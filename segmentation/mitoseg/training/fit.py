@@ -10,6 +10,7 @@ from mitoseg.config.files import Paths, as_paths, load_config, study_config
 from mitoseg.config.settings import FitConfig, choose_budget, make_config, parse_config
 from mitoseg.data import Sources, resolve_recipe, settings_for
 from mitoseg.training.run_folder import read_settings
+from mitoseg.training.start import check_alike, choose_start, read_start, start_settings
 from mitoseg.training.trainer import FitPlan, FitResult, train
 
 
@@ -27,6 +28,7 @@ class FitRequest:
         config_file: TOML of settings, which go over those of the study.
         overrides: texts such as "augment.noise=0", which go over all others.
         settings: by name; None leaves a setting as it is.
+        start: model whose weights to begin with; None for random ones.
     """
 
     training: Sequence[Path] = ()
@@ -38,6 +40,7 @@ class FitRequest:
     config_file: Path | None = None
     overrides: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    start: Path | str | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -54,7 +57,8 @@ class FitRequest:
 def plan_fit(request: FitRequest) -> FitPlan:
     """Turn what is asked for into settings and data.
 
-    Images that were rendered with compartments are learned with them, by focal loss, unless the request chooses.
+    Images that were rendered with compartments are learned with them, by focal loss, unless the request chooses. A run
+    that begins with the weights of a model takes its network and target from it.
 
     Raises:
         RunError: there are neither files nor a recipe, or both; a setting, a study or a budget is impossible.
@@ -65,16 +69,21 @@ def plan_fit(request: FitRequest) -> FitPlan:
     recipe = resolve_recipe(request.recipe) if request.recipe else ""
     base = study_config(request.study) if request.study else request.config
     base = load_config(request.config_file, base) if request.config_file else base
-    suited = {} if request.chooses_target else settings_for(request.training, recipe)
+    start, theirs = choose_start(request.start) if request.start is not None else (None, None)
+    suited = {} if request.chooses_target or theirs else settings_for(request.training, recipe)
+    if theirs and base is None:
+        suited = start_settings(theirs)
     settings: dict[str, Any] = suited | request.given
     epochs, minutes = settings.pop("epochs", None), settings.pop("minutes", None)
     config = make_config(request.overrides, base, **settings)
     if request.config is None or epochs is not None or minutes is not None:
         config = choose_budget(config, epochs, minutes)
-    by_images = "target" in suited and config.target == suited["target"]
+    if start and theirs:
+        check_alike(str(request.start), theirs, config)
+    by_images = not theirs and "target" in suited and config.target == suited["target"]
     note = "target: compartments, by focal loss, since the images have them (--set target=...)"
     sources = Sources(request.training, request.validation, request.val_fraction, recipe)
-    return FitPlan(config, sources, (note,) if by_images else ())
+    return FitPlan(config, sources, (note,) if by_images else (), start)
 
 
 def plan_resumed(run: Path, request: FitRequest) -> FitPlan:
@@ -85,10 +94,12 @@ def plan_resumed(run: Path, request: FitRequest) -> FitPlan:
     """
     own = {**request.given}
     epochs, minutes = own.pop("epochs", None), own.pop("minutes", None)
-    if request.training or request.recipe or request.validation or request.overrides or request.chooses_target or own:
+    files = request.training or request.recipe or request.validation
+    if files or request.overrides or request.chooses_target or own or request.start is not None:
         raise RunError("--resume takes data and settings from the run; only --epochs or --minutes can change")
     config, sources = resume_settings(run)
-    return FitPlan(choose_budget(config, epochs, minutes), sources)
+    start = read_start(read_settings(run), str(run / "config.json"))
+    return FitPlan(choose_budget(config, epochs, minutes), sources, start=start)
 
 
 def resume_settings(run: Path) -> tuple[FitConfig, Sources]:
@@ -112,6 +123,7 @@ def fit(
     val_fraction: float = 0.1,
     recipe: str = "",
     resume: bool = False,
+    start: Path | str | None = None,
     **settings: Any,
 ) -> FitResult:
     """Train a network on labelled files or rendered images; leave it, its thresholds and history in folder `run`.
@@ -123,6 +135,7 @@ def fit(
         mitoseg.fit(["a.h5", "b.h5"], "runs/small", validation="c.h5", network="small", epochs=5)
         mitoseg.fit((), "runs/endless", recipe="mito", minutes=60)
         mitoseg.fit((), "runs/first", resume=True, minutes=26)
+        mitoseg.fit("train.h5", "runs/further", start="runs/first", minutes=5)
 
     Args:
         training: a file in the format of `mitodata`, or several; () with a recipe, or to go on.
@@ -134,6 +147,8 @@ def fit(
         recipe: to render from, in the workers and without end: a preset of mitogen, or a file that ends in .toml.
             Without validation files, images for validation are rendered from another seed.
         resume: go on with the run in the folder, on CPU exactly as if it had not been stopped.
+        start: model whose weights to begin with: a run, a file or the name of a released model. Network and target
+            must be the same; they are taken from it where neither `config` nor `settings` say otherwise.
         settings: attributes of `FitConfig` by name, over those of `config`.
 
     Returns:
@@ -145,7 +160,7 @@ def fit(
         KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after saving.
     """
     request = FitRequest(
-        as_paths(training), recipe, as_paths(validation), val_fraction, config=config, settings=settings
+        as_paths(training), recipe, as_paths(validation), val_fraction, config=config, settings=settings, start=start
     )
     plan = plan_resumed(Path(run), request) if resume and config is None else plan_fit(request)
     return train(Path(run), plan, resume=resume)

@@ -75,6 +75,11 @@ class Learner:
         self.best_iou = -1.0
         self.finished = False
 
+    def begin_with(self, model: Model) -> None:
+        """Take the weights of a model of the same layers in place of random ones."""
+        self.network.load_state_dict(model.network.state_dict())
+        self.averaged.module.load_state_dict(model.network.state_dict())
+
     def learn(self, windows: Tensor, used: float) -> float:
         """Take one step on windows with `used` of the budget gone; returns the loss.
 

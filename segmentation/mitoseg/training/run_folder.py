@@ -21,6 +21,7 @@ from mitoseg.config.settings import FitConfig
 from mitoseg.data import FitData, Sources, open_data, open_rendered
 from mitoseg.training.distributed import Team
 from mitoseg.training.process import alone_in
+from mitoseg.training.start import Start
 
 TUNED = "tuned.json"
 """File of a run that says on what `mitoseg tune` chose its thresholds; none where the fit did."""
@@ -76,7 +77,9 @@ def add_row(rows: list[Row], row: Row) -> None:
 
 
 @contextmanager
-def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> Iterator[FitData]:
+def open_in_turn(
+    sources: Sources, run: Path, config: FitConfig, team: Team, start: Start | None = None
+) -> Iterator[FitData]:
     """Open the data of a run, the leader first: it keeps others out, renders what is missing, writes the settings down.
 
     Raises:
@@ -98,7 +101,7 @@ def open_in_turn(sources: Sources, run: Path, config: FitConfig, team: Team) -> 
             kept = {**asdict(sources), "config": config.model_dump()}
             for name in ("training", "validation"):
                 kept[name] = [str(Path(path).resolve()) for path in kept[name]]
-            write_settings(run, kept)
+            write_settings(run, kept | ({"start": asdict(start)} if start else {}))
             write_environment(run, config.device, team.size)
             team.tell(None)
         yield data

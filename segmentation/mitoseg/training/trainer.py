@@ -21,6 +21,7 @@ from mitoseg.training.learner import Budget, Learner
 from mitoseg.training.monitor import Events, Progress
 from mitoseg.training.process import Stop, stop_politely
 from mitoseg.training.run_folder import Row, add_row, open_in_turn, read_settings, write_history
+from mitoseg.training.start import Start
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, draw_validation, validate
 
 SAVE_EVERY_S = 120.0
@@ -56,11 +57,13 @@ class FitPlan:
         config: settings; exactly one of epochs, minutes and steps must be set.
         sources: where its images come from.
         notes: what the user should know, one line each.
+        start: whose weights it begins with; None for random ones.
     """
 
     config: FitConfig
     sources: Sources
     notes: tuple[str, ...] = ()
+    start: Start | None = None
 
 
 def train(run: Path, plan: FitPlan, *, resume: bool = False) -> FitResult:
@@ -82,9 +85,14 @@ def train(run: Path, plan: FitPlan, *, resume: bool = False) -> FitResult:
     _check_folder(run, resume)
     with gather_team(config.device) as team:
         learner = Learner(config, team)
-        if resume:
-            _restore(learner, run)
-        with open_in_turn(plan.sources, run, config, team) as data, stop_politely() as stop, _memory(config):
+        restored = resume and _restore(learner, run)
+        if plan.start and not restored:
+            learner.begin_with(plan.start.load(config))
+        with (
+            open_in_turn(plan.sources, run, config, team, plan.start) as data,
+            stop_politely() as stop,
+            _memory(config),
+        ):
             Session(learner, data, run, stop, plan.notes).work()
     row = learner.rows[-1]
     return FitResult(run, learner.step, row.minutes, learner.decoding, row.val_iou, team.leads)
@@ -102,20 +110,24 @@ def _check_folder(run: Path, resume: bool) -> None:
         read_settings(run)  # a run that was killed before its first save starts again; no other file is replaced
 
 
-def _restore(learner: Learner, run: Path) -> None:
+def _restore(learner: Learner, run: Path) -> bool:
     """Take up where a run stopped.
+
+    Returns:
+        Whether there was anything to take up: a run that was killed before its first save starts again.
 
     Raises:
         RunError: there is no run, or it has nothing left to do.
     """
     if not (run / "last.pt").exists() and (run / "config.json").exists():
-        return  # killed before its first save: it starts again
+        return False
     saved = learner.restore(run / "last.pt")
     if learner.finished and saved == learner.config:
         raise RunError(f"{run}: is finished; to train it longer give more --epochs or --minutes than it had")
     if learner.finished and learner.stalled:
         raise RunError(f"{run}: ended early, no longer improving; a larger budget changes nothing: fit it anew")
     learner.finished = False
+    return True
 
 
 @contextmanager

@@ -1,0 +1,74 @@
+"""`mitoseg models`: the released models, their cards, and models as files."""
+
+from pathlib import Path
+
+import click
+
+from mitoseg.cli.options import FILES
+
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitoseg models list\n"
+    "mitoseg models show mito-1\n"
+    "mitoseg models export runs/first -o mine.safetensors --name mine --card card.toml\n"
+)
+
+
+@click.group(epilog=EXAMPLES)
+def models() -> None:
+    """List the released models, show their cards, and write models as files."""
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the released models, the newest first; predict takes it where no other is named."""
+    from mitoseg.models.registry import NO_RELEASE, releases
+    from mitoseg.models.weights_file import load_weights
+
+    found = releases()
+    if not found:
+        click.echo(NO_RELEASE)
+    for release in reversed(found):
+        card = load_weights(release.path, release.check).card
+        click.echo(f"{release.name}  {release.size / 1e6:.1f} MB  {card.description}".rstrip())
+
+
+@models.command()
+@click.argument("model", type=FILES, required=False)
+def show(model: Path | None) -> None:
+    """Print the card of MODEL: what it learned from, its scores, its limits. Without MODEL, of the newest release."""
+    from mitoseg.inference.model import load_model
+    from mitoseg.report.provenance import write_card
+
+    loaded = load_model(model, "cpu")
+    card = write_card(loaded, {})
+    click.echo(card.model_copy(update={"name": card.name or loaded.name}).text(), nl=False)
+
+
+@models.command()
+@click.argument("model", type=FILES)
+@click.option("-o", "--output", "path", required=True, type=FILES, metavar="FILE.safetensors", help="The new file.")
+@click.option("--name", help="Name of the model. [default: that of the file]")
+@click.option(
+    "--card",
+    "card_file",
+    type=FILES,
+    metavar="CARD.toml",
+    help="What is known of it, TOML or JSON; see docs/models.md.",
+)
+def export(model: Path, path: Path, name: str | None, card_file: Path | None) -> None:
+    """Write MODEL as one file: weights in half precision, thresholds and card (safetensors).
+
+    What a run says of itself is filled in: network, steps, commit, command. CARD.toml adds to that, and wins.
+    """
+    from mitoseg.inference.model import load_model
+    from mitoseg.models.card import read_card
+    from mitoseg.models.weights_file import check_place, save_weights
+    from mitoseg.report.provenance import write_card
+
+    check_place(path)
+    given = read_card(card_file) if card_file else {}
+    loaded = load_model(model, "cpu")
+    card = write_card(loaded, {**given, "name": name or given.get("name") or path.stem})
+    size = save_weights(path, loaded.packed(card))
+    click.echo(f"{path}: {size / 1e6:.1f} MB")

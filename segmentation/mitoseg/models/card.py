@@ -1,0 +1,122 @@
+"""The card of a model: what it learned from, how well it does, and where it fails."""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mitodata import RunError
+from mitodata.errors import did_you_mean
+
+
+class Score(BaseModel):
+    """How well a model does on one set of images; numbers are 0 to 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: str = Field(description="the set of images")
+    views: str = Field(default="", description="how they were seen: sections, three axes")
+    iou: float = Field(ge=0, le=1, description="foreground intersection over union, mean over images")
+    std: float | None = Field(default=None, ge=0, le=1, description="its standard deviation over images")
+    note: str = Field(default="", description="what else must be known")
+
+
+class Card(BaseModel):
+    """What is known of a model; empty where nothing is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="", description="name of the model")
+    description: str = Field(default="", description="what it does, in a sentence")
+    learned_from: tuple[str, ...] = Field(default=(), description="images, stage by stage")
+    network: str = Field(default="", description="network and parameters")
+    steps: tuple[int, ...] = Field(default=(), description="training steps, stage by stage")
+    minutes: tuple[float, ...] = Field(default=(), description="wall time, stage by stage")
+    seeds: tuple[int, ...] = Field(default=(), description="seeds, stage by stage")
+    conditions: str = Field(default="", description="machine and versions")
+    scores: tuple[Score, ...] = Field(default=(), description="how well it does")
+    limits: tuple[str, ...] = Field(default=(), description="where it fails")
+    licence: str = Field(default="", description="terms of use")
+    commit: str = Field(default="", description="revision of the program that fitted it")
+    command: str = Field(default="", description="command that fitted it")
+    software: dict[str, str] = Field(default_factory=dict, description="versions that it was fitted with")
+
+    def text(self) -> str:
+        """The card as Markdown: facts, scores, limits."""
+        lines = [f"# {self.name or 'A model'}", ""]
+        lines += [self.description, ""] if self.description else []
+        lines += [f"- {name}: {value}" for name, value in self._facts() if value]
+        if self.scores:
+            lines += ["", "## Scores", "", *_table(self.scores)]
+        if self.limits:
+            lines += ["", "## Limits", "", *(f"- {limit}" for limit in self.limits)]
+        return "\n".join(lines) + "\n"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        return [
+            ("Learned from", "; ".join(self.learned_from)),
+            ("Network", self.network),
+            ("Steps", ", ".join(f"{number:,}" for number in self.steps)),
+            ("Minutes", ", ".join(f"{number:g}" for number in self.minutes)),
+            ("Seeds", ", ".join(map(str, self.seeds))),
+            ("Conditions", self.conditions),
+            ("Licence", self.licence),
+            ("Commit", self.commit),
+            ("Command", f"`{self.command}`" if self.command else ""),
+            ("Software", ", ".join(f"{name} {number}" for name, number in sorted(self.software.items()))),
+        ]
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read what a TOML or JSON file says of a model: some fields of `Card`.
+
+    Raises:
+        RunError: it cannot be read, is neither, or holds something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        given: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}; expected a card, TOML or JSON") from error
+    except ValueError as error:
+        raise RunError(f"{path}: neither TOML nor JSON (named .json): {error}") from error
+    parse_card(given, str(path))
+    return given
+
+
+def parse_card(tree: object, where: str) -> Card:
+    """Check a tree of plain values; `where` starts the message.
+
+    Raises:
+        RunError: a field is unknown (with the nearest known name), or a value has the wrong type or range.
+    """
+    try:
+        return Card.model_validate(tree)
+    except ValidationError as error:
+        problems = error.errors()
+        # A misspelt field is missing as well.
+        first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
+        place = ".".join(map(str, first["loc"])) or "card"
+        if first["type"] == "extra_forbidden":
+            known = Score.model_fields if first["loc"][0] == "scores" else Card.model_fields
+            hint = did_you_mean(str(first["loc"][-1]), known, f"known fields: {', '.join(known)}")
+            raise RunError(f"{where}: unknown field {place}{hint}") from error
+        message = first["msg"]
+        raise RunError(f"{where}: {place}: {message[0].lower()}{message[1:]}") from error
+
+
+def _table(scores: Sequence[Score]) -> list[str]:
+    """Scores as a Markdown table, without the columns that are empty."""
+    columns = {
+        "images": [score.images for score in scores],
+        "views": [score.views for score in scores],
+        "IoU": [f"{score.iou:.3f}" for score in scores],
+        "std": ["" if score.std is None else f"{score.std:.3f}" for score in scores],
+        "note": [score.note for score in scores],
+    }
+    columns = {name: cells for name, cells in columns.items() if any(cells)}
+    rows = [[*columns], ["---"] * len(columns), *zip(*columns.values(), strict=True)]
+    return ["| " + " | ".join(row) + " |" for row in rows]
