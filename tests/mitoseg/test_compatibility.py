@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from mitodata import Sample
-from mitoseg.config.settings import parse_config
+from mitoseg.config.settings import parse_stored
 from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import load_model
 from mitoseg.inference.predictor import predict_maps
@@ -99,7 +99,7 @@ def test_a_run_can_be_tuned_and_gone_on_with(
     assert load_model(copied).decoding == outcome.decoding
     assert "threshold" not in load_checkpoint(copied / "last.pt")
     config, sources = resume_settings(copied)
-    assert config == parse_config(load_checkpoint(RUN / "last.pt")["config"], "fixture")
+    assert config == parse_stored(load_checkpoint(RUN / "last.pt")["config"], "fixture")
     result = train(copied, FitPlan(config.model_copy(update={"steps": 62}), sources), resume=True)
     assert result.steps == 62
     assert result.val_iou > 0.85

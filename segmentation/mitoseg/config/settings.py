@@ -91,6 +91,11 @@ class FitConfig(BaseModel):
     target: Target = Field(
         default="semantic", description="semantic, instance (decoded by watershed) or compartments (many classes)"
     )
+    outer_membrane: bool = Field(
+        default=True,
+        description="whether a mitochondrion learned in compartments ends at the outer face of the outer membrane, or "
+        "inside it",
+    )
     working_voxel_nm: float = Field(
         default=10.0, gt=0, description="pixel edge (y, x) at which the network sees the tissue, nm"
     )
@@ -244,6 +249,15 @@ def choose_budget(config: FitConfig, epochs: float | None, minutes: float | None
             return config
         minutes = DEFAULT_MINUTES
     return parse_config({**config.model_dump(), "steps": None, "epochs": epochs, "minutes": minutes}, "settings")
+
+
+def parse_stored(tree: object, where: str) -> FitConfig:
+    """Check the settings of a run or a checkpoint; the first versions did not count the outer membrane.
+
+    Raises:
+        RunError: as `make_config`.
+    """
+    return parse_config({"outer_membrane": False, **tree} if isinstance(tree, dict) else tree, where)
 
 
 def parse_config(tree: object, where: str) -> FitConfig:

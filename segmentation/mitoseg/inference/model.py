@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mitodata import RunError
-from mitoseg.config.settings import FitConfig, parse_config
+from mitoseg.config.settings import FitConfig, parse_stored
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.models.card import Card
 from mitoseg.models.registry import Release, find_model
@@ -69,7 +69,7 @@ class Model:
         """
         flat = self.config.dimensions == 2
         images = (windows[:, :, 0] if flat else windows).contiguous(memory_format=memory_format(self.config))
-        maps = to_maps(self.network(images), self.config.target)
+        maps = to_maps(self.network(images), self.config.target, outer_membrane=self.config.outer_membrane)
         return maps[:, :, None] if flat else maps
 
     def with_decoding(self, threshold: float | None = None, peak: float | None = None) -> "Model":
@@ -108,7 +108,7 @@ def load_model(model: Path | str | None = None, device: str = "auto") -> Model:
     content, card, where = _read(found, target)
     try:
         # Fitted on a GPU, it may be used without one.
-        config = parse_config(content["config"], where).model_copy(update={"device": target.type})
+        config = parse_stored(content["config"], where).model_copy(update={"device": target.type})
         network = build_model(config).to(target)
         network.load_state_dict(content["weights"])
         decoding = Decoding.from_checkpoint(content)

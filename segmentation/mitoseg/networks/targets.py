@@ -41,10 +41,12 @@ CLASSES: dict[str, tuple[str, ...]] = {
 Grouped so that each can be seen at 10 nm a pixel; what is named nowhere is background.
 """
 
-MITOCHONDRIAL = ("inner_membrane", "matrix", "crista")
+OUTER_MEMBRANE = "outer_membrane"
+
+MITOCHONDRIAL = (OUTER_MEMBRANE, "inner_membrane", "matrix", "crista")
 """The classes that make a mitochondrion; the sum of their probabilities is that of foreground.
 
-Without the outer membrane: annotators draw their line anywhere between its outer face and the inner membrane.
+It ends at the outer face of the outer membrane, where most laboratories draw the line (docs/decisions/0007).
 """
 
 FLAT = 2.0
@@ -150,16 +152,18 @@ def map_channels(target: Target) -> int:
     return 3 if target == "instance" else 1
 
 
-def to_maps(logits: Tensor, target: Target) -> Tensor:
+def to_maps(logits: Tensor, target: Target, *, outer_membrane: bool = True) -> Tensor:
     """Turn output (B, C, ...) of a network into what is kept of it, in [0, 1].
 
-    The probability of foreground; for the target `instance` boundaries and relative distances follow.
+    The probability of foreground; for the target `instance` boundaries and relative distances follow. Without the
+    `outer_membrane`, foreground learned in compartments ends inside it.
     """
     maps = activate(logits, target)
     if target != "compartments":
         return maps
     names = list(CLASSES)
-    return maps[:, [names.index(name) for name in MITOCHONDRIAL]].sum(1, keepdim=True)
+    inside = [names.index(name) for name in MITOCHONDRIAL if outer_membrane or name != OUTER_MEMBRANE]
+    return maps[:, inside].sum(1, keepdim=True)
 
 
 def _class_numbers(classes: Mapping[int, str]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mitodata import RunError
 from mitoseg.config.files import Paths, as_paths, load_config, study_config
-from mitoseg.config.settings import FitConfig, choose_budget, make_config, parse_config
+from mitoseg.config.settings import FitConfig, choose_budget, make_config, parse_stored
 from mitoseg.data import Sources, resolve_recipe, settings_for
 from mitoseg.training.run_folder import read_settings
 from mitoseg.training.start import check_alike, choose_start, read_start, start_settings
@@ -109,7 +109,7 @@ def resume_settings(run: Path) -> tuple[FitConfig, Sources]:
         RunError: there is no run in it.
     """
     content = read_settings(run)
-    config = parse_config(content["config"], str(run / "config.json"))
+    config = parse_stored(content["config"], str(run / "config.json"))
     training, validation = ([Path(path) for path in content[name]] for name in ("training", "validation"))
     return config, Sources(training, validation, float(content["val_fraction"]), str(content.get("recipe", "")))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mitodata import RunError
-from mitoseg.config.settings import FitConfig, parse_config
+from mitoseg.config.settings import FitConfig, parse_stored
 from mitoseg.data.augmentation import augment
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding
@@ -183,7 +183,7 @@ class Learner:
             self.finished = content["finished"]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise RunError(f"{path}: does not fit the run's settings; start a new run in another folder") from error
-        return parse_config(content["config"], str(path))
+        return parse_stored(content["config"], str(path))
 
 
 def warmed_average(decay: float) -> AverageFunction:

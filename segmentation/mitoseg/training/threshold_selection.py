@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,60 +25,26 @@ STEPS = 100
 """Thresholds tried are 1/STEPS, 2/STEPS, ... below 1."""
 
 PLATEAU = 0.005
-"""IoUs closer than this to the best count as equally good; the middle of their thresholds is taken. The top is flat:
-with other images of the same kind (64 of them) the best threshold moves by .05 to .12."""
+"""Scores closer than this to the best count as equally good; the lowest of their thresholds is taken. The top is flat,
+and of tissue that a network has not learned it is less sure than of the images that it is validated on."""
 
-
-ALIKE = 0.15
-"""Sections whose thickness differs by this factor (e to the power of it) are alike: standard deviation of the weights
-with which they count for each other's threshold."""
-
-ENOUGH = 80
-"""Sections, in the sum of their weights, on which a threshold is chosen; if they are fewer, less alike ones count."""
+FORGIVEN = 0.01
+"""Share of an image that counts as if it were foreground and found. So an image without foreground loses little by a
+few wrong pixels, and one with little foreground does not decide alone."""
 
 
 def best_threshold(images: Sequence[ProbabilityCounts]) -> float:
-    """The threshold, 0-1, with the highest foreground IoU of the pixels of all `images` (at least one) together.
+    """The threshold, 0-1, with the best mean foreground IoU over `images` (at least one).
 
-    Other than in `mean_iou`, images without foreground weigh in, by what is wrongly found in them. They do not count as
-    perfect where nothing is found: a weak model would be best at a threshold that finds nothing anywhere.
+    Each image counts once, whatever its share of foreground: muscle, which is full of it, beside brain, which is not.
+    Images without foreground weigh in, by what is wrongly found in them (`FORGIVEN`). They do not count for much: a
+    weak model would be best at a threshold that finds nothing anywhere.
     """
-    return _best(_outcomes(images).sum(axis=0))
-
-
-def best_by_thickness(
-    images: Sequence[ProbabilityCounts], thickness_nm: Sequence[float]
-) -> tuple[tuple[float, float], ...]:
-    """The best threshold for sections of each thickness: that of images of sections about as thick.
-
-    Networks are less sure of outlines in some sections than in others (docs/decisions/0011-thickness.md).
-    For each thickness all pixels count together, those of an image by a Gaussian of the logarithm of the ratio of
-    thicknesses, `ALIKE` wide, and wider where fewer than `ENOUGH` images would count.
-
-    Args:
-        images: at least one.
-        thickness_nm: of the sections of each.
-
-    Returns:
-        (thickness in nm, threshold), thickness rising; empty if all sections are about as thick or few.
-    """
-    logs = np.log(np.asarray(thickness_nm, np.float64))
-    low, high = float(logs.min()), float(logs.max())
-    if high - low < 2 * ALIKE or len(images) < 2 * ENOUGH:
-        return ()
-    outcomes = _outcomes(images)
-    places = np.linspace(low, high, 1 + ceil((high - low) / ALIKE))
-    return tuple((float(np.exp(place)), _best(np.tensordot(_weights(logs, place), outcomes, 1))) for place in places)
-
-
-def _weights(logs: NDArray[np.float64], place: float) -> NDArray[np.float64]:
-    """How much each image counts for the threshold at a place."""
-    width = ALIKE
-    while True:
-        weights = np.exp(-0.5 * ((logs - place) / width) ** 2)
-        if weights.sum() >= ENOUGH:
-            return np.asarray(weights)
-        width *= 1.5
+    true, false, missed = np.moveaxis(_outcomes(images), -1, 0)
+    forgiven = FORGIVEN * np.array([[image.foreground.sum() + image.background.sum()] for image in images])
+    reached = ((true + forgiven) / np.maximum(true + false + missed + forgiven, 1e-9)).mean(axis=0)
+    good = np.arange(1, STEPS)[reached >= reached.max() - PLATEAU]
+    return float(good.min() / STEPS)
 
 
 def _outcomes(images: Sequence[ProbabilityCounts]) -> NDArray[np.float64]:
@@ -93,31 +58,20 @@ def _outcomes(images: Sequence[ProbabilityCounts]) -> NDArray[np.float64]:
     return np.stack([true[:, first], false[:, first], true[:, :1] - true[:, first]], axis=-1).astype(np.float64)
 
 
-def _best(outcomes: NDArray[np.float64]) -> float:
-    """The middle of the thresholds whose IoU is about the best; nothing found where nothing is counts as right."""
-    union = outcomes.sum(axis=-1)
-    reached = np.divide(outcomes[:, 0], union, out=np.ones(len(union)), where=union > 0)
-    good = np.arange(1, STEPS)[reached >= reached.max() - PLATEAU] / STEPS
-    return float(np.round(np.median(good) * STEPS) / STEPS)
-
-
 def best_rule(
     images: Sequence[ProbabilityCounts],
     probabilities: Sequence[NDArray[np.float32]],
     truths: Sequence[NDArray[np.uint8]],
-    thickness_nm: Sequence[float],
 ) -> tuple[Decoding, list[ProbabilityCounts]]:
-    """The thresholds and the peak with the highest foreground IoU of all pixels together.
+    """The threshold and the peak with the best foreground IoU.
 
     The peak is chosen at the threshold that is best without one, then the threshold again: with a peak it can be lower,
-    because what a low one finds wrongly is mostly faint all through. With the peak in place thresholds are chosen by
-    the thickness of sections, too.
+    because what a low one finds wrongly is mostly faint all through.
 
     Args:
         images: counts of all images.
         probabilities: of foreground in the images or in parts of them, (Y, X) in [0, 1].
         truths: the same shapes: 0, 1, 255 = ignore.
-        thickness_nm: of the sections of each.
 
     Returns:
         The rule, and counts of those parts without what does not reach the peak. If no part has foreground, the
@@ -130,8 +84,7 @@ def best_rule(
         count_probabilities(reaching(probability, peak), truth)
         for probability, truth in zip(probabilities, truths, strict=True)
     ]
-    rule = Decoding(best_threshold(counts), peak=peak, by_thickness=best_by_thickness(counts, thickness_nm))
-    return rule, counts
+    return Decoding(best_threshold(counts), peak=peak), counts
 
 
 def reaching(probability: NDArray[np.float32], peak: float) -> NDArray[np.float32]:

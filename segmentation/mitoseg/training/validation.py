@@ -99,7 +99,7 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Slab], *, kep
             maps.append(each.maps)
             labels.append(each.label)
             decoded_nm.append(each.thickness_nm)
-    rule, reached = best_rule(images, probabilities, truths, thickness_nm)
+    rule, reached = best_rule(images, probabilities, truths)
     decoding = tune(maps, labels, target, rule, decoded_nm)
     error = calibration_error(sum(images[1:], images[0]))
     iou = mean_iou(reached, [decoding.at(each).threshold for each in thickness_nm])

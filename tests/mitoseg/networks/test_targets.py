@@ -101,7 +101,9 @@ def test_instance_planes_of_any_labels_are_in_range(label: np.ndarray[tuple[int,
 def test_foreground_of_compartments_is_the_sum_of_the_mitochondrial_classes() -> None:
     maps = to_maps(torch.zeros(1, len(CLASSES), 2, 2), "compartments")
     assert maps.shape == (1, map_channels("compartments"), 2, 2)
-    assert float(maps[0, 0, 0, 0]) == pytest.approx(3 / len(CLASSES))
+    assert float(maps[0, 0, 0, 0]) == pytest.approx(4 / len(CLASSES))
+    inside = to_maps(torch.zeros(1, len(CLASSES), 2, 2), "compartments", outer_membrane=False)
+    assert float(inside[0, 0, 0, 0]) == pytest.approx(3 / len(CLASSES))
     assert to_maps(torch.zeros(1, 3, 2, 2), "instance").shape == (1, map_channels("instance"), 2, 2)
 
 
