@@ -1,7 +1,7 @@
-"""The pixel size of sections that state none: that at which the network doubts least and mitochondria have their width.
+"""The pixel size of sections that state none: that at which the network is surest, and finds things of a usual width.
 
-A section is shown to the network as if its pixels were 4, 5.7, 8 ... 32 nm long. At a wrong size the network finds
-less, and is unsure of much of it; what it finds is as wide as mitochondria are at few sizes only.
+A section is shown to the network as if its pixels were 4, 5.7, 8 ... 32 nm long. At a wrong size the network is less
+sure of what it finds, and what it finds is not as wide as mitochondria are.
 benchmarks/scale_estimate.py measures how far off the estimate is, and what that costs.
 """
 
@@ -40,18 +40,15 @@ WORKING_PX = 512
 PLACES = 32
 """Places in an image, at most, among which those for crops are chosen."""
 
-FOREGROUND = 0.5
-"""Probability from which on a pixel counts as found."""
-
-DOUBT = (0.1, 0.9)
-"""Probabilities between which the network is in doubt."""
-
 USUAL_WIDTH_NM = 280.0
-WIDTH_SPREAD = 0.5
-"""Usual width of a mitochondrion, and the standard deviation of its logarithm."""
+WIDTH_SPREAD = 0.8
+"""Usual width of a mitochondrion, and the standard deviation of its logarithm; wide, as found pieces may be ragged."""
 
 LEAST_FOUND = 0.002
 """Share of the pixels that must be found at some size, or nothing is estimated."""
+
+CERTAINTY_WEIGHT = 2.0
+"""How much the logarithm of certainty counts, against that of a normal distribution of widths."""
 
 STEEPNESS = 4.0
 """How much likelier a size is whose score is higher by one: by a factor of exp(4)."""
@@ -67,22 +64,22 @@ class Look:
     Attributes:
         pixel_nm: the length.
         found: share of the pixels that are foreground.
-        doubt: share of the pixels that the network is in doubt of.
+        certainty: mean probability, of each pixel weighted by itself: 1 where the network says yes or no of all.
         width_nm: median width of the foreground, by area; 0 where there is none.
     """
 
     pixel_nm: float
     found: float
-    doubt: float
+    certainty: float
     width_nm: float
 
     @property
     def score(self) -> float:
-        """How much speaks for this size: little doubt for what is found, and a usual width."""
+        """How much speaks for this size."""
         if not self.found:
             return -np.inf
         unusual = log(self.width_nm / USUAL_WIDTH_NM) / WIDTH_SPREAD
-        return log(self.found / max(self.doubt, 1e-6)) - unusual**2 / 2
+        return CERTAINTY_WEIGHT * log(self.certainty) - unusual**2 / 2
 
 
 @dataclass(frozen=True)
@@ -123,20 +120,22 @@ def estimate_scale(model: Model, crops: Sequence[NDArray[np.uint8]]) -> Scale:
 
 def look(model: Model, crops: Sequence[NDArray[np.uint8]], pixel_nm: float) -> Look:
     """See what is found in crops if their pixels are so long."""
-    pixels, found, doubt = 0, 0, 0
+    pixels, found, total, squares = 0, 0, 0.0, 0.0
+    threshold = model.decoding.at(pixel_nm).threshold
     widths: list[NDArray[np.float64]] = []
     areas: list[NDArray[np.intp]] = []
     for crop in crops:
         seen = _middle(crop, int(WORKING_PX * model.config.working_voxel_nm / pixel_nm))
         probability = predict_maps(model, seen[None], (pixel_nm, pixel_nm, pixel_nm))[0, 0]
-        mask = probability >= FOREGROUND
+        mask = probability >= threshold
         pixels, found = pixels + mask.size, found + int(mask.sum())
-        doubt += int(((probability > DOUBT[0]) & (probability < DOUBT[1])).sum())
+        total, squares = total + float(probability.sum()), squares + float((probability**2).sum())
         pieces, count = ndimage.label(mask)
         inscribed = ndimage.maximum(ndimage.distance_transform_edt(mask), pieces, np.arange(1, count + 1))
         widths.append(2 * pixel_nm * np.asarray(inscribed, np.float64).reshape(-1))
         areas.append(np.bincount(pieces.ravel(), minlength=count + 1)[1:])
-    return Look(pixel_nm, found / pixels, doubt / pixels, _median(np.concatenate(widths), np.concatenate(areas)))
+    width_nm = _median(np.concatenate(widths), np.concatenate(areas))
+    return Look(pixel_nm, found / pixels, squares / max(total, 1e-6), width_nm)
 
 
 def choose_scale(looks: Sequence[Look]) -> Scale:

@@ -48,17 +48,17 @@ def test_where_nothing_is_found_nothing_is_estimated(model: Model) -> None:
         estimate_scale(model, [np.full((64, 64), 128, np.uint8)])
 
 
-def test_little_doubt_and_a_usual_width_speak_for_a_size() -> None:
+def test_certainty_and_a_usual_width_speak_for_a_size() -> None:
     def look(size: float, **changed: float) -> Look:
-        return Look(**{"pixel_nm": size, "found": 0.1, "doubt": 0.1, "width_nm": 100.0, **changed})
+        return Look(**{"pixel_nm": size, "found": 0.1, "certainty": 0.5, "width_nm": 100.0, **changed})
 
-    sure = [look(size, doubt=0.02 if size == 8 else 0.1) for size in SIZES_NM]
+    sure = [look(size, certainty=0.9 if size == 8 else 0.5) for size in SIZES_NM]
     assert choose_scale(sure).pixel_nm == pytest.approx(8, rel=0.05)
     usual = [look(size, width_nm=100.0 if size == 16 else 400.0) for size in SIZES_NM]
     assert choose_scale(usual).pixel_nm == pytest.approx(16, rel=0.05)
     unknown = choose_scale([look(size) for size in SIZES_NM])
     assert unknown.high_nm / unknown.low_nm >= 4
-    between = choose_scale([look(size, doubt=0.02 if size in SIZES_NM[2:4] else 0.1) for size in SIZES_NM])
+    between = choose_scale([look(size, certainty=0.9 if size in SIZES_NM[2:4] else 0.5) for size in SIZES_NM])
     assert SIZES_NM[2] < between.pixel_nm < SIZES_NM[3]
     nothing = choose_scale([look(size, found=0.1 if size == 8 else 0.0) for size in SIZES_NM])
     assert nothing.low_nm == nothing.high_nm == nothing.pixel_nm == pytest.approx(8)
