@@ -7,8 +7,8 @@ REAL ?=
 VOXEL_SIZE ?=
 # A quick look: make demo N_TRAIN=100 N_VAL=20 MINUTES=1
 N_TRAIN ?= 1000
-N_VAL ?= 200
-MINUTES ?= 13
+N_VAL ?= 100
+MINUTES ?= 5
 
 BIN := .venv/bin
 INSTALLED := .venv/installed-with-$(subst /,-,$(PYTHON))
@@ -20,8 +20,8 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: help demo real-is-there test test-all check docs clean
 
 help:
-	@echo 'make demo               render, fit, evaluate: a score in 25 minutes'
-	@echo 'make demo REAL=FOLDER   the same, with your own labelled images scored too'
+	@echo 'make demo               render, fit, evaluate: a score in 15 minutes'
+	@echo 'make demo REAL=FOLDER   the same, and your own labelled images, before and after adapting'
 	@echo 'make test               the tests'
 	@echo 'make test-all           the tests, and those that take minutes'
 	@echo 'make check              format, lint, types, imports, tests, documentation: what a change must pass'

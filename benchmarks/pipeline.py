@@ -60,14 +60,14 @@ def fit_settings(run: Path, train: Step, study: str, minutes: str, seed: int = 0
     return fit_step(run, (*command, "--minutes", minutes, "--seed", str(seed)), (train,))
 
 
-def fit_step(run: Path, command: tuple[str, ...], after: tuple[Step, ...]) -> Step:
-    """A fit in the folder `run`; stopped, it goes on where it was."""
+def fit_step(run: Path, command: tuple[str, ...], after: tuple[Step, ...], program: str = "fit") -> Step:
+    """A fit, or an adaptation, in the folder `run`; stopped, it goes on where it was."""
     return Step(
         command,
         result=run / "last.pt",
         place=run,
         after=after,
-        resume=("mitoseg", "fit", "--resume", "-o", str(run)),
+        resume=("mitoseg", program, "--resume", "-o", str(run)),
         partial=run / "last.pt",
         finished=is_finished,
     )

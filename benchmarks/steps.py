@@ -24,10 +24,10 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Step:
-    """One command and what it leaves behind.
+    """One command and what it leaves behind; without a command, a file that is there.
 
     Attributes:
-        command: `mitogen` or `mitoseg` with its arguments.
+        command: `mitogen` or `mitoseg` with its arguments; empty for a file that is there.
         result: file that is there, and `finished`, once the command is, and not before.
         place: file or folder that the command fills; the result itself, or the folder it is in.
         after: steps whose results it reads.
@@ -49,6 +49,9 @@ class Step:
     @property
     def key(self) -> list[str]:
         """What the result depends on: the command, the program behind it, and the steps before it."""
+        if not self.command:
+            state = self.result.stat()
+            return [f"{self.result} [{state.st_size} bytes, changed {state.st_mtime_ns}]"]
         packages = ("mitodata", "mitoseg") if self.command[0] == "mitoseg" else ("mitodata", "mitogen")
         mine = f"{shlex.join(self.command)} [program {' '.join(map(fingerprint, packages))}]"
         return list(dict.fromkeys([mine, *(line for step in self.after for line in step.key)]))
@@ -90,7 +93,7 @@ class Steps:
             write_text(step.result, text)
         if not step.finished(step.result):
             raise RunError(f"{step.result}: not there, or not finished, after: {shlex.join(command)}")
-        print(f"({clock(time.monotonic() - began)}; {clock(time.monotonic() - self.started)} so far)", flush=True)
+        print(f"({clock(time.monotonic() - began)}; {clock(self.seconds)} so far)", flush=True)
 
     def _remove(self, place: Path) -> None:
         """Drop what another command left; the shards of a stopped rendering too."""
@@ -110,6 +113,11 @@ class Steps:
     def _write(self, made_by: dict[str, list[str]]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.folder / "steps.json", json.dumps(made_by, indent=2) + "\n")
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since it was made."""
+        return time.monotonic() - self.started
 
 
 def execute(command: Sequence[str], capture: bool) -> tuple[int, str]:

@@ -20,8 +20,7 @@ from mitoseg.inference.orthoplanes import (
     plan_orthoplanes,
     smooth_slices,
 )
-from mitoseg.inference.sliding_window import stream_tile
-from mitoseg.inference.tta import average_tta
+from mitoseg.inference.sliding_window import average_tta, stream_tile
 from mitoseg.inference.working_grid import WorkingGrid
 from mitoseg.io.scratch import InMemory, Store, StoredArray
 from mitoseg.io.tissue import Tissue

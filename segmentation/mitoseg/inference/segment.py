@@ -12,10 +12,11 @@ from tqdm import tqdm
 from mitodata import DataError, RunError, WriteError
 from mitodata.contrast import look_at, should_invert, spread
 from mitodata.hdf5.layout import software
-from mitodata.readers.inputs import open_sources
+from mitodata.readers.inputs import open_images, to_source
 from mitodata.readers.source import Source
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
+from mitoseg.inference.scale import PixelSizes
 from mitoseg.inference.segment_image import SegmentKeywords, SegmentOptions, make_options, make_results, result_files
 from mitoseg.io.image_list import expand, unique_names
 from mitoseg.io.journal import JOURNAL, Journal
@@ -42,7 +43,8 @@ def segment(
         mitoseg.segment("runs/first", "stack.tif", "masks", voxel_size_nm=(50, 4, 4), outputs="mask")
 
     Results that are there already, of the same images and settings, stay: a call that was stopped goes on. Of several
-    images those that cannot be read are left out, and said at the end.
+    images those that cannot be read are left out, and said at the end. The pixel size of sections that state none is
+    estimated, of all of them together.
 
     Args:
         model: from `mitoseg.load_model`, whose thresholds make the mask; or what that takes: None for the newest
@@ -56,7 +58,8 @@ def segment(
         Paths of the results that were written now.
 
     Raises:
-        DataError: a file cannot be read, or there is no voxel size; raised once the other images are done.
+        DataError: a file cannot be read, or there is no voxel size and none can be estimated; raised once the other
+            images are done.
         WriteError: the disk is full, or refuses.
         RunError: there is no such model or keywords make no sense; the folder cannot be made, results exist already
             that were made otherwise, two images would have results of one name, or memory does not suffice.
@@ -66,12 +69,13 @@ def segment(
     failures: list[DataError] = []
     with _made(folder):
         work = _Work(model, folder, options, report or (lambda _: None))
-        work.usual_contrast = _usual_contrast(images, options)
+        sizes = PixelSizes(model, images, options)
+        work.usual_contrast = _usual_contrast(images, options, sizes)
         # tqdm shows nothing where there is no terminal (disable=None).
         for name, path in tqdm(list(zip(unique_names(images), images, strict=True)), desc="predict", disable=None):
             try:
-                for source in open_sources(path, options.voxel_size_nm, options.dataset, square=options.square):
-                    work.make(name, source)
+                for source, estimated in _sources(path, options, sizes):
+                    work.make(name, source, {"pixel_nm": source.voxel_size_nm[1]} if estimated else {})
             except WriteError:
                 raise
             except DataError as error:
@@ -80,6 +84,17 @@ def segment(
         _log.warning("%d done before; to make them again: --overwrite", work.done_before)
     _raise_failures(failures, len(images), bool(work.written or work.done_before))
     return work.written
+
+
+def _sources(path: Path, options: SegmentOptions, sizes: PixelSizes) -> Iterator[tuple[Source, bool]]:
+    """Open what a file holds; also says whether the pixel size is estimated.
+
+    Raises:
+        DataError: as `segment`.
+    """
+    for found in open_images(path, options.dataset):
+        estimated = sizes.estimate(found) if options.voxel_size_nm is None else None
+        yield to_source(found, options.voxel_size_nm or estimated, square=options.square), estimated is not None
 
 
 class _Work:
@@ -94,14 +109,14 @@ class _Work:
         self._lines = 0
         self.usual_contrast: float | None = None
 
-    def make(self, name: str, source: Source) -> None:
-        """Make the results of an image under a name, which the file's suffix for it is added to."""
+    def make(self, name: str, source: Source, own: dict[str, Any]) -> None:
+        """Make the results of an image, whose `own` settings are these, under a name and the file's suffix for it."""
         files = result_files(self._folder / f"{name}{source.suffix}", source.path, self._options)
         for file in self._taken.intersection(files.values()):
             raise RunError(f"{file}: holds results of another image of this call already; name them apart")
         self._taken.update(files.values())
         # All are looked at, before the first is replaced.
-        there = [not self._options.overwrite and self._journal.holds(file, source.path) for file in files.values()]
+        there = [not self._options.overwrite and self._journal.holds(file, source.path, own) for file in files.values()]
         if all(there):
             self.done_before += 1
             return
@@ -119,12 +134,12 @@ class _Work:
         contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else 0.0
         negative = should_invert(invert, contrast, self.usual_contrast, say)
         for file in make_results(self._model, source, files, self._options, negative=negative, say=say):
-            self._journal.add(file, source.path, notes)
+            self._journal.add(file, source.path, notes, own)
             self.written.append(file)
             self._report(file)
 
 
-def _usual_contrast(images: Sequence[Path], options: SegmentOptions) -> float | None:
+def _usual_contrast(images: Sequence[Path], options: SegmentOptions, sizes: PixelSizes) -> float | None:
     """Mean contrast of some of several small images, which one alone would not tell so surely; None of others."""
     small = [path for path in images if path.is_file() and path.stat().st_size < SMALL_BYTES]
     if len(small) < 2 or options.invert != "auto":
@@ -133,10 +148,9 @@ def _usual_contrast(images: Sequence[Path], options: SegmentOptions) -> float | 
     with _unheard("mitodata"):  # what there is to say of an image is said when its turn comes
         for number in spread(len(small), LOOKED_AT):
             with suppress(DataError):
-                source = next(
-                    open_sources(small[number], options.voxel_size_nm, options.dataset, square=options.square)
-                )
-                found.append(look_at(source.read, source.shape, source.voxel_size_nm))
+                for source, _ in _sources(small[number], options, sizes):
+                    found.append(look_at(source.read, source.shape, source.voxel_size_nm))
+                    break
     return sum(found) / len(found) if found else None
 
 

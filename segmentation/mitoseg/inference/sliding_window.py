@@ -3,6 +3,7 @@
 A tile of the sections is predicted through all of z before the next one begins. Within a tile no window is predicted
 twice and only the sections under the current windows are held; where a whole section fits, there is one tile. Windows
 lie where MONAI's sliding window inference puts them on the whole volume, so the result does not depend on the tiles.
+Each may be turned and mirrored, and what the network says of that averaged: test-time augmentation (TTA).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,12 +14,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from mitodata import RunError
 from mitoseg.inference.model import Predictor
 from mitoseg.inference.resampling import Span, resample_section
 from mitoseg.inference.tiling import Tile, Windows, slab_depth
 
 SPREAD = 0.125
 """Sigma of those weights, as share of a window's side; as in MONAI and nnU-Net."""
+
+TTA = (1, 4, 8)
+"""How many orientations may be averaged: the window as it is; with its mirror images in y, in x and in both; all
+quarter turns of the window and of its mirror image."""
 
 SectionReader = Callable[[int, Span, Span], NDArray[np.float32]]
 """A part [y), [x) of the section z, normalised: float32 on the stored grid."""
@@ -151,3 +157,28 @@ def _weigh(arrays: list[NDArray[np.float32]], weights: csr_array) -> NDArray[np.
     for array, weight in zip(arrays, weights.toarray()[0], strict=True):
         total += array * weight
     return total
+
+
+def average_tta(predict: Predictor, tta: int) -> Predictor:
+    """Let `predict` see each window, (B, 1, Z, Y, X) with Y = X, in `tta` orientations, and average what it says.
+
+    Raises:
+        RunError: `tta` is none of `TTA`.
+    """
+    if tta not in TTA:
+        raise RunError(f"tta {tta}; expected one of {', '.join(map(str, TTA))}")
+    if tta == 1:
+        return predict
+    orientations = [(mirrored, quarter) for mirrored in (False, True) for quarter in range(0, 4, 8 // tta)]
+
+    def predict_orientations(windows: Tensor) -> Tensor:
+        total: Tensor | None = None
+        for mirrored, quarter in orientations:
+            turned = torch.rot90(windows.flip(-1) if mirrored else windows, quarter, (-2, -1))
+            back = torch.rot90(predict(turned), -quarter, (-2, -1))
+            back = back.flip(-1) if mirrored else back
+            total = back if total is None else total + back
+        assert total is not None
+        return total / len(orientations)
+
+    return predict_orientations

@@ -244,8 +244,11 @@ def test_several_bad_files_are_listed_at_the_end(
     with pytest.raises(DataError, match="2 of 3 images could not be segmented, listed above; the others are done"):
         segment(model, [pictures], tmp_path / "out", outputs=("mask",), voxel_size_nm=SIZE)
     assert [Path(message.partition(":")[0]).name for message in caplog.messages] == ["b.png", "c.png"]
-    with pytest.raises(DataError, match=r"a\.png: carries no voxel size.*none of the other 2 images"):
-        segment(model, [pictures], tmp_path / "other", outputs=("mask",))
+    (tmp_path / "stacks").mkdir()
+    for name in ("a", "b"):
+        tifffile.imwrite(tmp_path / "stacks" / f"{name}.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
+    with pytest.raises(DataError, match=r"a\.tif: carries no voxel size.*none of the other 1 images"):
+        segment(model, [tmp_path / "stacks"], tmp_path / "other", outputs=("mask",))
     assert not (tmp_path / "other").exists()
 
 
