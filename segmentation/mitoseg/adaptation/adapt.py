@@ -1,17 +1,17 @@
 """The front door: a model that has adapted itself to unlabelled images, as a run."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mitodata import RunError
+from mitodata import MitoError, RunError, WriteError
 from mitodata.files import remove_unfinished
 from mitoseg.adaptation.page import write_page
 from mitoseg.adaptation.plan import AdaptPlan
 from mitoseg.adaptation.record import FILES, Record, model_path, read_record, write_model
-from mitoseg.adaptation.rounds import NothingToStandOn, Rounds
+from mitoseg.adaptation.rounds import Rounds
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.data import resolve_recipe
 from mitoseg.inference.model import Model, load_model, open_model
@@ -86,26 +86,44 @@ def adapt(
         record, model = _taken_up(run)
     else:
         record, model = _begun(paths, run, start, settings)
-    try:
-        with ExitStack() as stack:
-            claim_folder(run, ALONE, stack)
-            remove_unfinished(run)
-            if not resume:
+    with _at_work(run):
+        if not resume:
+            _remove_files(run)
+            write_model(model_path(run, 0), model)
+            record.write(run)
+        write_environment(run, model.config.device, 1)
+        rounds = Rounds(run, record, model, report)
+        record = rounds.work()
+        page = write_page(run, record, rounds.blocks)
+    return AdaptResult(run, record, page)
+
+
+@contextmanager
+def _at_work(run: Path) -> Iterator[None]:
+    """Work alone in the folder of a run; of a call that fails before it has a model nothing stays.
+
+    Raises:
+        KeyboardInterrupt: stopped, with a message that says how to go on.
+    """
+    with ExitStack() as stack:
+        claim_folder(run, ALONE, stack)
+        remove_unfinished(run)
+        try:
+            yield
+        except KeyboardInterrupt as stopped:
+            if stopped.args:
+                raise
+            raise KeyboardInterrupt(f"stopped; go on with: mitoseg adapt --resume -o {run}") from None
+        except WriteError:
+            raise  # with room on the disk it goes on
+        except MitoError:
+            if not (run / "last.pt").exists():
                 _remove_files(run)
-                write_model(model_path(run, 0), model)
-                record.write(run)
-            write_environment(run, model.config.device, 1)
-            rounds = Rounds(run, record, model, report)
-            record = rounds.work()
-            page = write_page(run, record, rounds.blocks)
-            return AdaptResult(run, record, page)
-    except NothingToStandOn:
-        _remove_files(run)
-        for name in (LOCK, "environment.json"):
-            (run / name).unlink(missing_ok=True)
-        with suppress(OSError):
-            run.rmdir()  # unless there was something in it before
-        raise
+                for name in (LOCK, "environment.json"):
+                    (run / name).unlink(missing_ok=True)
+                with suppress(OSError):
+                    run.rmdir()  # unless there was something in it before
+            raise
 
 
 def _taken_up(run: Path) -> tuple[Record, Model]:

@@ -49,10 +49,6 @@ MARGIN = 1.1
 Say = Callable[[str], object]
 
 
-class NothingToStandOn(RunError):
-    """The model finds next to nothing in the images."""
-
-
 class Rounds:
     """An adaptation, from where its record stands to its end."""
 
@@ -73,7 +69,7 @@ class Rounds:
         """Do what is left to be done; returns the record at the end.
 
         Raises:
-            NothingToStandOn: the model finds next to nothing.
+            RunError: the model finds next to nothing.
             KeyboardInterrupt: a stop was requested; all is saved.
         """
         self._sample()
@@ -165,14 +161,14 @@ class Rounds:
         """Why the model of so many rounds is not taken; empty if it is.
 
         Raises:
-            NothingToStandOn: that of the start finds too little.
+            RunError: that of the start finds too little.
         """
         judgements = self.record.judgements
         if rounds:
             return objection(judgements[rounds - 1], judgements[rounds], judgements[0])
         problem = refusal(judgements[0])
         if problem:
-            raise NothingToStandOn(f"{self.record.start}: {problem}; start from a model of such tissue (--from)")
+            raise RunError(f"{self.record.start}: {problem}; start from a model of such tissue (--from)")
         return ""
 
     def _keep(self, rounds: int) -> None:
