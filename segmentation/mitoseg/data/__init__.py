@@ -1,21 +1,25 @@
 """What a network learns from: labelled sections, split without leaks, and patches of them."""
 
+from mitoseg.data.likeness import Likeness, favour_alike
 from mitoseg.data.loader import make_loader, read_batches
 from mitoseg.data.patches import Patches, window_px
 from mitoseg.data.rendered import RenderedPatches, first_rendered, render_validation, resolve_recipe
-from mitoseg.data.sections import SectionFiles, Slab
+from mitoseg.data.sections import SectionFiles, Sections, Slab
 from mitoseg.data.sources import FitData, Sources, any_foreground, open_data, open_rendered, settings_for
 from mitoseg.data.splits import Split, single_sections, split_sections, spread
 
 __all__ = [
     "FitData",
+    "Likeness",
     "Patches",
     "RenderedPatches",
     "SectionFiles",
+    "Sections",
     "Slab",
     "Sources",
     "Split",
     "any_foreground",
+    "favour_alike",
     "first_rendered",
     "make_loader",
     "open_data",

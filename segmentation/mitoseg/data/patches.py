@@ -17,7 +17,7 @@ from mitodata import DataError, Sample
 from mitodata.hdf5.layout import BLOCK
 from mitodata.readers.rims import RowEnds, rim_of
 from mitoseg.config.settings import FitConfig
-from mitoseg.data.sections import SectionFiles, Slab, mask_of
+from mitoseg.data.sections import Sections, Slab, mask_of
 from mitoseg.networks.normalisation import (
     GreyScale,
     grey_of_counts,
@@ -66,7 +66,7 @@ class Patches(TorchDataset[Tensor]):
     A pass visits every section as often as patches are needed to cover it, in an order of its own.
     """
 
-    def __init__(self, files: SectionFiles, sections: Sequence[Slab], config: FitConfig) -> None:
+    def __init__(self, files: Sections, sections: Sequence[Slab], config: FitConfig) -> None:
         """Take `sections` of `files`: single ones for a 2D network, several together for a 3D one.
 
         Raises:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,31 @@ LEAST_CACHE_BYTES = 2**20
 
 MOST_OPEN = 128
 """Files that are open at once; systems often allow a process no more than 256."""
+
+
+class Sections(Protocol):
+    """Where patches are cut from: labelled sections, in files or in memory; see `SectionFiles`."""
+
+    def shape(self, section: Slab) -> tuple[int, int]:
+        """Size (y, x) of a section in px."""
+
+    def depth(self, section: Slab) -> int:
+        """Slices of the whole sample that a section is in."""
+
+    def voxel_size_nm(self, section: Slab) -> VoxelSize:
+        """Voxel size (z, y, x) in nm of the sample a section is in."""
+
+    def classes(self, section: Slab) -> Mapping[int, str]:
+        """Names of the values of the compartments."""
+
+    def path(self, section: Slab) -> Path:
+        """What messages call the place where a section is."""
+
+    def read_window(self, section: Slab, window: tuple[slice, slice, slice]) -> Sample:
+        """Read a window (z, y, x) of the sample a section is in; z counts from the sample's first slice."""
+
+    def close(self) -> None:
+        """Close what is open."""
 
 
 class SectionFiles:

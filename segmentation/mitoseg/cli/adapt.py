@@ -1,0 +1,64 @@
+"""`mitoseg adapt`: let a model learn from unlabelled images."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mitodata.command_line import Measure
+from mitoseg.cli.options import FILES, INVERT
+
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "mitoseg adapt stack.tif --from runs/first --voxel-size 5 5 5 -o runs/mine\n"
+    "mitoseg adapt sections/ --from runs/first --voxel-size 50 4 4 -o runs/mine --minutes 30\n"
+    "mitoseg adapt large.zarr --from runs/first -o runs/mine --steps 300\n"
+    "mitoseg adapt --resume -o runs/mine\n"
+)
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("images", nargs=-1, type=FILES)
+@click.option("-o", "--output", "run", required=True, type=FILES, help="Folder of the run; made if it is missing.")
+@click.option("--from", "start", metavar="MODEL", help="Run or checkpoint to begin with.")
+@click.option("--minutes", type=Measure(0, min_open=True), help="Wall time of all. [default: 15]")
+@click.option("--steps", type=click.IntRange(min=1), help="Instead: training steps a round.")
+@click.option("--rounds", type=click.IntRange(min=1), help="How often it labels and learns. [default: 2]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of what is sampled and rendered. [default: 0]")
+@click.option(
+    "--voxel-size",
+    "voxel_size_nm",
+    type=(float, float, float),
+    metavar="Z Y X",
+    help="In nm; wins over what files say.",
+)
+@click.option(
+    "--non-square-pixels",
+    "square",
+    flag_value=False,
+    default=True,
+    help="Believe a voxel size whose pixels are not square.",
+)
+@click.option(
+    "--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number."
+)
+@click.option("--as-2d", is_flag=True, help="Take each section of a stack as an image of its own, not as a volume.")
+@click.option("--recipe", metavar="NAME", help="What is rendered beside them: a preset or FILE.toml. [default: mito]")
+@INVERT
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own images and settings.")
+def adapt(images: tuple[Path, ...], run: Path, start: str | None, resume: bool, **settings: Any) -> None:
+    """Let a model learn from unlabelled IMAGES what they look like, in rounds of labelling them itself.
+
+    It looks at each place from several sides, learns from what it is sure of and leaves the rest open; half of what it
+    learns from is rendered. The result is a run, with a page of before and after. No label is ever read.
+    """
+    from mitoseg.adaptation.adapt import adapt as adapt_model
+    from mitoseg.data.rendered import spare_cores
+
+    changed = {name for name, value in settings.items() if value not in (None, False)} - {"square", "invert"}
+    if resume and (changed or not settings["square"] or settings["invert"] != "auto"):
+        raise click.UsageError("--resume takes all settings from the run; leave the others out")
+    given = {} if resume else {**settings, "workers": spare_cores()}
+    result = adapt_model(images, run, start, resume=resume, report=lambda line: click.echo(line, err=True), **given)
+    click.echo(result.summary)
+    click.echo(result.page)
