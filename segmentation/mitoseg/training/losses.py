@@ -9,7 +9,8 @@ from monai.losses.tversky import TverskyLoss
 from torch import Tensor
 from torch.nn import functional
 
-from mitoseg.config.settings import FitConfig
+from mitoseg.config.settings import FitConfig, Target
+from mitoseg.networks.targets import CLASSES, MITOCHONDRIAL
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits (B, C, ...), truth (B, C, ...), valid (B, 1, ...)), all float32, the last of 0 and 1 -> a scalar."""
@@ -41,6 +42,37 @@ def make_loss(config: FitConfig) -> Loss:
         return heads[0] + heads[1] + _mean(distance, valid)
 
     return loss
+
+
+def make_foreground_loss(target: Target) -> Loss:
+    """Cross-entropy plus Dice on the probability of foreground alone, for a network of any target.
+
+    For images of which nothing is known but a mask, perhaps in parts: annotated by hand, or found by a network. The
+    truth has one channel. Of exclusive classes the probability is the sum over those of a mitochondrion, as in
+    `mitoseg.networks.targets.to_maps`, and how it is shared out among them stays free; of several heads it is the
+    first.
+    """
+    overlap = DiceLoss(batch=True)
+
+    def loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+        inside, outside = _log_foreground(logits, target)
+        entropy = -(truth * inside + (1 - truth) * outside)
+        dice: Tensor = overlap(inside.exp() * valid, truth * valid)
+        return _mean(entropy, valid) + dice
+
+    return loss
+
+
+def _log_foreground(logits: Tensor, target: Target) -> tuple[Tensor, Tensor]:
+    """Logarithms of the probabilities of foreground and of background, both (B, 1, ...)."""
+    if target != "compartments":
+        return functional.logsigmoid(logits[:, :1]), functional.logsigmoid(-logits[:, :1])
+    scores = functional.log_softmax(logits, 1)
+    names = list(CLASSES)
+    inside = [names.index(name) for name in MITOCHONDRIAL]
+    outside = [number for number in range(len(names)) if number not in inside]
+    # Summed as logarithms: a probability of 1 that is rounded would make the logarithm of the rest infinite.
+    return scores[:, inside].logsumexp(1, keepdim=True), scores[:, outside].logsumexp(1, keepdim=True)
 
 
 def _voxel_loss(config: FitConfig) -> Loss:

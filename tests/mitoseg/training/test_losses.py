@@ -2,9 +2,9 @@ import pytest
 import torch
 from monai.losses.focal_loss import FocalLoss
 
-from mitoseg.config.settings import make_config
-from mitoseg.networks.targets import CLASSES
-from mitoseg.training.losses import make_loss
+from mitoseg.config.settings import Target, make_config
+from mitoseg.networks.targets import CLASSES, output_channels, to_maps
+from mitoseg.training.losses import make_foreground_loss, make_loss
 
 NAMES = ("dice_ce", "bce", "weighted_bce", "dice", "dice_focal", "focal", "tversky")
 
@@ -44,3 +44,26 @@ def test_focal_loss_of_exclusive_classes_is_monais() -> None:
     torch.testing.assert_close(ours, theirs)
     slopes = [torch.autograd.grad(loss, logits)[0] for loss in (ours, theirs)]
     torch.testing.assert_close(*slopes)
+
+
+@pytest.mark.parametrize("target", ["semantic", "instance", "compartments"])
+def test_foreground_alone_is_learned_by_a_network_of_any_target(target: Target) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, output_channels(target), 8, 8, generator=generator).requires_grad_()
+    truth = (torch.rand(2, 1, 8, 8, generator=generator) < 0.5).float()
+    valid = (torch.rand(2, 1, 8, 8, generator=generator) < 0.7).float()
+    loss = make_foreground_loss(target)(logits, truth, valid)
+    probability = to_maps(logits, target)[:, :1]
+    seen = valid == 1
+    entropy = torch.nn.functional.binary_cross_entropy(probability[seen], truth[seen])
+    dice = make_loss(make_config(loss="dice"))(torch.logit(probability), truth, valid)
+    torch.testing.assert_close(loss, entropy + dice)
+    (slope,) = torch.autograd.grad(loss, logits)
+    assert not slope.masked_select(~seen.expand_as(slope)).any()
+
+
+def test_a_certain_network_that_is_wrong_has_a_finite_loss_of_foreground() -> None:
+    logits = torch.full((1, len(CLASSES), 4, 4), -80.0)
+    logits[:, 0] = 80
+    loss = make_foreground_loss("compartments")(logits, torch.ones(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    assert 100 < float(loss) < 200
