@@ -204,24 +204,35 @@ def move_outline(
     return moved, drop_small(moved, moved, edges, 1)
 
 
+def face_distance(
+    inside: NDArray[np.bool_], voxel_size_nm: VoxelSize
+) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+    """How far each voxel's centre is from the face of the nearest voxel inside.
+
+    Args:
+        inside: (Z, Y, X), some of them True.
+        voxel_size_nm: (z, y, x) in nm.
+
+    Returns:
+        Distances in nm, of the same shape, 0 inside; and (3, Z, Y, X) the indices of those voxels.
+    """
+    edges_nm = np.array(voxel_size_nm)[:, None, None, None]
+    distance_nm, nearest = ndimage.distance_transform_edt(~inside, sampling=voxel_size_nm, return_indices=True)
+    # From centre to centre. The face lies half a voxel nearer, in the direction of the distance.
+    steps = (nearest - np.indices(inside.shape)) * edges_nm
+    half_nm = 0.5 * np.sqrt(((steps * edges_nm) ** 2).sum(0)) / np.maximum(distance_nm, 1e-9)
+    return distance_nm - half_nm, nearest
+
+
 def _moved(things: NDArray[np.integer], outline_nm: float, voxel_size_nm: VoxelSize) -> NDArray[np.integer]:
     """Move the outlines of things (Z, Y, X); of a single section in the plane."""
     inside = things > 0
-    outwards = outline_nm > 0
     if inside.all() or not inside.any():
         return things
-    edges_nm = np.array(voxel_size_nm)[:, None, None, None]
-    distance_nm, nearest = ndimage.distance_transform_edt(
-        ~inside if outwards else inside, sampling=voxel_size_nm, return_indices=True
-    )
-    # From centre to centre. The face of the nearest voxel lies half a voxel nearer, in the direction of the distance.
-    steps = (nearest - np.indices(things.shape)) * edges_nm
-    half_nm = 0.5 * np.sqrt(((steps * edges_nm) ** 2).sum(0)) / np.maximum(distance_nm, 1e-9)
-    beyond_nm = distance_nm - half_nm
-    near = beyond_nm <= abs(outline_nm) + 1e-6
-    if outwards:
-        return np.where(near, things[tuple(nearest)], 0)
-    return np.where(beyond_nm >= abs(outline_nm) - 1e-6, things, 0)
+    distance_nm, nearest = face_distance(inside if outline_nm > 0 else ~inside, voxel_size_nm)
+    if outline_nm > 0:
+        return np.where(distance_nm <= outline_nm + 1e-6, things[tuple(nearest)], 0)
+    return np.where(distance_nm >= -outline_nm - 1e-6, things, 0)
 
 
 def _connect(inside: NDArray[np.bool_]) -> NDArray[np.int32]:
