@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import conditions
 from matplotlib.figure import Figure
+
+from machine import conditions
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from pipeline import fit_step, is_finished, run_program
@@ -164,10 +165,10 @@ def write_results(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace)
     lines = [
         "# How many labels is a synthetic model worth?",
         "",
-        f"Learned from some sections of the first half of each set, scored on every {arguments.every}. section of its",
-        f"second half, each section by itself; mean over sections of foreground IoU. Fine-tuning: {arguments.steps} steps",
-        f"in all, trainings for choosing included; from scratch: {arguments.steps} steps of one training. Expected is what",
-        "fine-tuning found on regions that it left out. Written by `benchmarks/finetune.py`.",
+        f"Learned from some sections of the first half of each set; scored on every {arguments.every}. section of its",
+        "second half, each by itself: mean over sections of foreground IoU. Fine-tuning takes",
+        f"{arguments.steps} steps in all, trainings for choosing included; from scratch, one training of as many.",
+        "Expected is what fine-tuning found on regions that it left out. Written by `benchmarks/finetune.py`.",
         "",
         f"![foreground IoU by labelled sections]({output.with_suffix('.png').name})",
         "",

@@ -1,7 +1,7 @@
 """Reviewed regions: the parts of sections of which the truth is known, and the folds that they make."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,7 +119,8 @@ def read_reviewed(path: Path) -> Reviewed:
     if int(np.count_nonzero(sizes[1:])) < 2:
         sections = _cut_strips(sections)
     held = np.unique(np.concatenate([each.fold[each.mask == 1] for each in sections]))
-    return Reviewed(sections, tuple(held.tolist()), count)
+    reviewed = Reviewed(sections, tuple(held.tolist()), count)
+    return reviewed if reviewed.mitochondria > 1 else replace(reviewed, folds=reviewed.folds[:1])
 
 
 def _section(sample: Sample, fold: NDArray[np.uint8]) -> LabelledSection:
@@ -190,14 +191,5 @@ def _cut_strips(sections: Sequence[LabelledSection]) -> list[LabelledSection]:
     for each in sections:
         fold = 1 + np.searchsorted(cuts, np.arange(each.mask.shape[axis])).astype(np.uint8)
         whole = np.broadcast_to(fold[:, None] if axis == 0 else fold, each.mask.shape)
-        strips.append(
-            LabelledSection(
-                each.raw,
-                each.label,
-                each.mask,
-                np.where(each.fold > 0, whole, np.uint8(0)),
-                each.voxel_size_nm,
-                each.name,
-            )
-        )
+        strips.append(replace(each, fold=np.where(each.fold > 0, whole, np.uint8(0))))
     return strips

@@ -38,10 +38,17 @@ SHEET = "before-and-after.png"
 GAIN = 0.003
 """A later stage is taken if it is better by this IoU: fewer changes are safer."""
 
+FINAL = 2
+"""The last training is so many times as long as those that only choose."""
+
 LEAST_STEPS = 20
 """A training is at least so long."""
 
 TIMED_STEPS = 3
+"""Steps that tell how long one takes."""
+
+TRAINING = 0.85
+"""Share of the minutes that steps take; the rest is for predicting what was left out."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ class Session:
 
     def _untrained(self, progress: Progress) -> list[_Candidate]:
         """What the model knows of the labels, and what better thresholds and outlines would bring."""
-        sections, decoding = self.reviewed.sections, self.model.decoding
+        sections, decoding = self.reviewed.sections, replace(self.model.decoding, outline_nm=self.outline_nm)
         probabilities = predict_reviewed(self.model, sections)
         now = Outcome(score_as_is(self.reviewed, probabilities, decoding), decoding)
         progress.report(f"as it is: IoU {now.iou:.3f} at threshold {decoding.summary}")
@@ -166,21 +173,17 @@ class Session:
     def _trained(self, rendered: RenderedPool, stop: Stop, progress: Progress, now: float) -> list[_Candidate]:
         """What each stage brings, on folds that are left out in turn."""
         folds = self.reviewed.folds
-        steps = self._plan_steps(rendered, len(folds) + 1)
+        steps, all_steps = self._plan_steps(rendered)
         expected = expected_iou(now, self.reviewed.mitochondria)
         progress.report(
             f"training: expect IoU {expected:.2f} or so, from what {self.reviewed.mitochondria} profiles brought where "
-            f"it was measured; {len(folds) + 1} times {steps} steps. Ctrl-C keeps what is there"
+            f"it was measured; {all_steps} steps. Ctrl-C keeps what is there"
         )
         found: list[dict[int, Probabilities]] = [{} for _ in STAGES]
         for number, fold in enumerate(folds):
             others = [other for other in folds if other != fold]
             training = self._training(others, f"without-{fold}.pt", rendered, steps)
-            models = training.run(
-                STAGES,
-                stop,
-                _teller(progress, number / (len(folds) + 1), steps * (len(folds) + 1), self.settings.batch),
-            )
+            models = training.run(STAGES, stop, _teller(progress, number * steps, all_steps, self.settings.batch))
             for place, model in enumerate(models):
                 found[place][fold] = predict_reviewed(model, self.reviewed.sections)
         candidates = []
@@ -196,10 +199,9 @@ class Session:
         names = [each.name for each in STAGES]
         if stage not in names:
             return self.model
-        folds = len(self.reviewed.folds)
-        steps = self._plan_steps(rendered, folds + 1)
-        training = self._training(self.reviewed.folds, "all.pt", rendered, steps)
-        tell = _teller(progress, folds / (folds + 1), steps * (folds + 1), self.settings.batch)
+        steps, all_steps = self._plan_steps(rendered)
+        training = self._training(self.reviewed.folds, "all.pt", rendered, FINAL * steps)
+        tell = _teller(progress, len(self.reviewed.folds) * steps, all_steps, self.settings.batch)
         return training.run(STAGES[: names.index(stage) + 1], stop, tell)[-1]
 
     def _training(self, folds: Sequence[int], name: str, rendered: RenderedPool, steps: int) -> Training:
@@ -207,25 +209,29 @@ class Session:
         self.folder.mkdir(exist_ok=True)
         return Training(self.model, marked, rendered, steps, self.goal.seed, self.folder / name)
 
-    def _plan_steps(self, rendered: RenderedPool, trainings: int) -> int:
-        """Steps of each training; where minutes are given, from the time that a step takes; written down once."""
-        path = self.folder / "steps.json"
-        if path.exists():
-            return int(json.loads(path.read_text(encoding="utf-8")))
-        steps = self.goal.steps
-        if steps is None:
-            training = self._training(self.reviewed.folds, "timed.pt", rendered, 1)
-            refiner = Refiner(self.model, training.settings(STAGES[-1]))
-            training.step(refiner, 0, 0.5)  # the first one takes longer
-            began = time.monotonic()
-            for number in range(1, 1 + TIMED_STEPS):
-                training.step(refiner, number, 0.5)
-            each_s = (time.monotonic() - began) / TIMED_STEPS
-            steps = int(60 * (self.goal.minutes or 0) / max(each_s, 1e-3))
-        self.folder.mkdir(exist_ok=True)
-        planned = max(LEAST_STEPS, steps // trainings) if self.goal.steps is None else max(2, steps // trainings)
-        write_atomic(path, json.dumps(planned).encode())
-        return planned
+    def _plan_steps(self, rendered: RenderedPool) -> tuple[int, int]:
+        """Steps of a training that only chooses, and of all; from the time that a step takes, where minutes are given.
+
+        Written down once, so that a run that goes on takes as many.
+        """
+        path, trainings = self.folder / "steps.json", len(self.reviewed.folds) + FINAL
+        if not path.exists():
+            self.folder.mkdir(exist_ok=True)
+            steps = self.goal.steps or max(LEAST_STEPS * trainings, self._affordable(rendered))
+            write_atomic(path, json.dumps(max(2, steps // trainings)).encode())
+        each = int(json.loads(path.read_text(encoding="utf-8")))
+        return each, each * trainings
+
+    def _affordable(self, rendered: RenderedPool) -> int:
+        """Steps in the minutes that are given, by the time that some take."""
+        training = self._training(self.reviewed.folds, "timed.pt", rendered, 1)
+        refiner = Refiner(self.model, training.settings(STAGES[-1]))
+        training.step(refiner, 0, 0.5)  # the first one takes longer
+        began = time.monotonic()
+        for number in range(1, 1 + TIMED_STEPS):
+            training.step(refiner, number, 0.5)
+        each_s = (time.monotonic() - began) / TIMED_STEPS
+        return int(TRAINING * 60 * (self.goal.minutes or 0) / max(each_s, 1e-3))
 
     def _save(self, model: Model, decoding: Decoding, *, finished: bool) -> None:
         content = {
@@ -272,13 +278,12 @@ def _best(candidates: Sequence[_Candidate]) -> _Candidate:
     return best
 
 
-def _teller(progress: Progress, start: float, steps: int, batch: int) -> Callable[[float], None]:
-    """What tells of steps, from a share of all `steps` on."""
-    taken = 0
+def _teller(progress: Progress, taken: int, steps: int, batch: int) -> Callable[[float], None]:
+    """What tells of steps, `taken` of all `steps` before."""
 
     def tell(loss: float) -> None:
         nonlocal taken
         taken += 1
-        progress.update(start + taken / steps, loss, batch)
+        progress.update(taken / steps, loss, batch)
 
     return tell

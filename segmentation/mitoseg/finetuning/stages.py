@@ -31,15 +31,15 @@ class Stage:
     Attributes:
         name: of the stage.
         share: of the steps.
-        learning_rate: peak.
+        rate: peak of the learning rate, as a share of that of the model's own fit.
     """
 
     name: str
     share: float
-    learning_rate: float
+    rate: float
 
 
-STAGES = (Stage("head", 0.2, 2e-3), Stage("all", 0.8, 6e-4))
+STAGES = (Stage("head", 0.2, 1.0), Stage("all", 0.8, 0.3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,13 +89,13 @@ class Training:
             if number == len(done) and "refiner" in content:
                 refiner.restore(content["refiner"])
             self._refine(refiner, stage, [each.network.state_dict() for each in models], stop, tell)
-            models.append(refiner.model())
+            models.append(replace(refiner.model(), config=self.model.config))
         save_checkpoint(self.saved, {"done": [each.network.state_dict() for each in models]})
         return models
 
     def settings(self, stage: Stage) -> FitConfig:
         """Settings of a stage."""
-        return refining(self.model.config, self.seed, learning_rate=stage.learning_rate)
+        return refining(self.model.config, self.seed, learning_rate=stage.rate * self.model.config.learning_rate)
 
     def step(self, refiner: Refiner, number: int, used: float) -> float:
         """Take a step on patches of a number, half of them rendered; returns the loss."""

@@ -51,7 +51,7 @@ def test_a_known_habit_is_taken_back_where_thresholds_are_chosen() -> None:
     probabilities = [0.9 * (discs(100) > 0).astype(np.float32)]
     plain, drawn = (choose_decoding(reviewed, probabilities, nm) for nm in (0.0, 30.0))
     assert plain.iou < 0.65
-    assert drawn.iou > 0.97
+    assert drawn.iou > 0.95
     assert drawn.decoding.outline_nm == 30
     assert score_as_is(reviewed, probabilities, drawn.decoding) == pytest.approx(drawn.iou)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mitodata import IGNORE, DataError, Sample
 from mitoseg.config.settings import FitConfig
@@ -83,7 +84,10 @@ def test_more_than_memory_may_hold_is_refused(
 def test_patches_lie_where_something_is_known_and_show_nothing_else(
     draw: Callable[..., Sample], make_file: Callable[..., Path], tiny: FitConfig
 ) -> None:
-    sample = reviewed_in(draw(1, (1, 256, 256)), (slice(100, 140), slice(60, 120)))
+    whole = draw(1, (1, 256, 256))
+    assert whole.mask is not None
+    y, x = (max(int(place) - 20, 0) for place in np.argwhere(whole.mask[0] == 1)[0])
+    sample = reviewed_in(whole, (slice(y, y + 40), slice(x, x + 40)))
     found = read_reviewed(make_file(sample))
     config = refining(tiny)
     patches = MarkedPatches(found.sections, found.folds[:1], config).batch(0, 12)
@@ -93,4 +97,4 @@ def test_patches_lie_where_something_is_known_and_show_nothing_else(
     inside = int(np.count_nonzero(found.sections[0].fold == found.folds[0]))
     assert known.flatten(1).sum(1).max() <= inside
     again = MarkedPatches(found.sections, found.folds[:1], config).batch(7, 2)
-    assert np.array_equal(again, patches[7:9])
+    assert torch.equal(again, patches[7:9])
