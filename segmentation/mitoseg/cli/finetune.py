@@ -10,8 +10,8 @@ from mitoseg.cli.options import FILES, INVERT, OUTLINE
 
 EXAMPLES = (
     "\b\nExamples:\n"
-    "mitoseg finetune stack.tif labels.tif --from runs/first -o runs/mine --voxel-size 50 5 5\n"
-    "mitoseg finetune images/ masks/ --region reviewed/ --from runs/first -o runs/mine --voxel-size 50 5 5\n"
+    "mitoseg finetune stack.tif labels.tif -o runs/mine --voxel-size 50 5 5\n"
+    "mitoseg finetune images/ masks/ --region reviewed/ -o runs/mine --voxel-size 50 5 5\n"
     "mitoseg finetune labelled.h5 --from runs/first -o runs/mine --minutes 30\n"
     "mitoseg finetune --resume -o runs/mine\n"
 )
@@ -19,7 +19,12 @@ EXAMPLES = (
 
 @click.command(epilog=EXAMPLES)
 @click.argument("labels", nargs=-1, type=FILES, metavar="[IMAGES LABELS]...")
-@click.option("--from", "start", type=FILES, metavar="MODEL", help="Run or checkpoint to start from.")
+@click.option(
+    "--from",
+    "start",
+    metavar="MODEL",
+    help="Where to start: a run, a model's file or a released model. [default: the newest released model]",
+)
 @click.option("-o", "--output", "run", required=True, type=FILES, help="Folder of the run; made if it is missing.")
 @click.option(
     "--region",
@@ -55,7 +60,7 @@ EXAMPLES = (
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of patches and augmentation.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own labels and settings.")
 def finetune(
-    labels: tuple[Path, ...], start: Path | None, run: Path, outline: float | None, resume: bool, **settings: Any
+    labels: tuple[Path, ...], start: str | None, run: Path, outline: float | None, resume: bool, **settings: Any
 ) -> None:
     """Let a model learn from LABELS of parts of IMAGES, from a single section on.
 
@@ -71,6 +76,4 @@ def finetune(
             raise RunError("--resume takes labels and settings from the run; leave out IMAGES and LABELS")
         click.echo(resume_finetune(run, start).summary)
         return
-    if start is None:
-        raise RunError("no model to start from; give a run or a checkpoint: --from MODEL")
     click.echo(learn(labels, run, start, outline_nm=outline, **settings).summary)

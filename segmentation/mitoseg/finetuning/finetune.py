@@ -1,6 +1,5 @@
 """The front door of learning from labels: what is asked for, a folder for it, and the work."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from mitoseg.inference.postprocess import FARTHEST_NM
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.process import LOCK, alone_in, stop_politely
 from mitoseg.training.run_folder import read_settings, write_environment, write_settings
+from mitoseg.training.start import Start, read_start
 
 RECIPE = "mito"
 """What is rendered beside the labels."""
@@ -56,11 +56,11 @@ class FinetuneKeywords(TypedDict, total=False):
 
 
 def finetune(
-    labels: Paths, run: Path | str, start: Model | Path | str, **keywords: Unpack[FinetuneKeywords]
+    labels: Paths, run: Path | str, start: Model | Path | str | None = None, **keywords: Unpack[FinetuneKeywords]
 ) -> FinetuneResult:
     """Let a model learn from the labels that there are; leave what comes of it in folder `run`, as a fit does.
 
-        mitoseg.finetune(["stack.tif", "labels.tif"], "runs/mine", "runs/first", voxel_size_nm=(50, 5, 5))
+        mitoseg.finetune(["stack.tif", "labels.tif"], "runs/mine", voxel_size_nm=(50, 5, 5))
 
     The threshold moves first, then the last layers, then all of them. How far to go is decided on regions that are left
     out in turn.
@@ -68,7 +68,7 @@ def finetune(
     Args:
         labels: images and their labels in turn, each a file or a folder; or dataset files, which hold both.
         run: folder, made if it is missing.
-        start: from `mitoseg.load_model`; or a run, or a checkpoint.
+        start: from `mitoseg.load_model`; or what that takes: None for the newest released model.
         keywords: see `FinetuneKeywords`.
 
     Returns:
@@ -86,6 +86,8 @@ def finetune(
     run, model = Path(run), _check_model(open_model(start))
     if (run / "last.pt").exists() or (run / "config.json").exists():
         raise RunError(f"{run}: holds a run already; add --resume to go on with it, or choose another folder")
+    if (run / LABELS).exists():
+        raise RunError(f"{run / LABELS}: is there already, and no run; choose another folder, or remove it")
     with _claimed(run):
         notes = write_labels(given, run / LABELS)
         reviewed = read_reviewed(run / LABELS)
@@ -108,13 +110,14 @@ def resume_finetune(run: Path | str, start: Model | Path | str | None = None) ->
         KeyboardInterrupt: stopped again, after saving.
     """
     run = Path(run)
-    plan = read_settings(run).get("finetune")
-    if not isinstance(plan, dict):
+    settings = read_settings(run)
+    plan, began = settings.get("finetune"), read_start(settings, str(run / "config.json"))
+    if not isinstance(plan, dict) or began is None:
         raise RunError(f"{run}: is no run of mitoseg finetune; expected one to go on with")
     if (run / "last.pt").exists() and load_checkpoint(run / "last.pt").get("finished"):
         raise RunError(f"{run}: is finished; to learn from more labels, start from it: --from {run}")
-    model = _check_model(open_model(start or plan["start"]))
-    if model.fingerprint != plan["fingerprint"]:
+    model = _check_model(open_model(start or began.model))
+    if model.fingerprint != began.fingerprint:
         raise RunError(f"{model.name}: is not the model that {run} started from; name that one with --from")
     with _claimed(run):
         session = Session(run, model, read_reviewed(run / LABELS), Goal(**plan["goal"]))
@@ -176,19 +179,14 @@ def _claimed(run: Path) -> Iterator[None]:
 
 def _write_plan(run: Path, model: Model, recipe: str, goal: Goal, given: LabelFiles) -> None:
     """Write down what the run goes on with, and what it was asked for."""
-    start = Path(model.name).resolve() if Path(model.name).exists() else model.name
+    place = Path(model.name)
+    start = Start(str(place.resolve() if place.exists() else model.name), model.fingerprint)
     labels: Mapping[str, Any] = {
         **asdict(given),
         "files": [str(path.resolve()) for path in given.files],
         "regions": [str(path.resolve()) for path in given.regions],
     }
-    plan = {
-        "start": str(start),
-        "fingerprint": model.fingerprint,
-        "recipe": recipe,
-        "goal": asdict(goal),
-        "labels": labels,
-    }
+    plan = {"recipe": recipe, "goal": asdict(goal), "labels": labels}
     kept = {"training": [str((run / LABELS).resolve())], "validation": [], "val_fraction": 0.1, "recipe": ""}
-    write_settings(run, {**kept, "config": model.config.model_dump(), "finetune": json.loads(json.dumps(plan))})
+    write_settings(run, {**kept, "config": model.config.model_dump(), "start": asdict(start), "finetune": plan})
     write_environment(run, model.config.device, 1)

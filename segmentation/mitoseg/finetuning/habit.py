@@ -1,6 +1,6 @@
 """Where annotators draw: how far outside or inside of the outer face, as the model sees it, their labels end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mitodata import IGNORE
 from mitoseg.finetuning.regions import LabelledSection
 from mitoseg.inference.postprocess import Decoding, face_distance, find_pieces
-from mitoseg.metrics import count_overlaps, match_instances
+from mitoseg.metrics import Matches, count_overlaps, match_instances
 
 MATCHED_IOU = 0.4
 """IoU from which on a label and a piece are the same mitochondrion: their outlines can be compared."""
@@ -28,11 +28,13 @@ class Habit:
     Attributes:
         outline_nm: the shift of the model's outlines that brings them closest to the labels: outside is positive.
         profiles: labels that were compared.
+        unlabelled: pieces that the model finds where labels say background.
         iou: overlap of those and their pieces, without and with the shift.
     """
 
     outline_nm: float
     profiles: int
+    unlabelled: int
     iou: tuple[float, float]
 
     @property
@@ -62,10 +64,14 @@ def measure_habit(
     """
     edges = np.arange(-FARTHEST_NM, FARTHEST_NM + 2) - 0.5
     inside, outside = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)
-    profiles = 0
+    profiles = unlabelled = 0
     for section, probability in zip(sections, probabilities, strict=True):
-        for distance_nm, truth, count in _compared(section, probability, decoding.at(section.voxel_size_nm[0])):
-            profiles += count
+        pieces = np.asarray(find_pieces(probability[None, None], decoding.at(section.voxel_size_nm[0]))[0])
+        matches = match_instances(count_overlaps(pieces, section.label, section.mask), MATCHED_IOU)
+        profiles += len(matches.truth)
+        unlabelled += _count_unlabelled(pieces, section)
+        if len(matches.truth):
+            distance_nm, truth = _compare(pieces, section, matches)
             inside += np.histogram(distance_nm[truth].clip(edges[0], edges[-1]), edges)[0]
             outside += np.histogram(distance_nm[~truth].clip(edges[0], edges[-1]), edges)[0]
     if not profiles:
@@ -73,21 +79,26 @@ def measure_habit(
     iou = np.cumsum(inside) / (inside.sum() + np.cumsum(outside))
     shifts = np.arange(-FARTHEST_NM, FARTHEST_NM + 1)
     best = float(np.median(shifts[iou >= iou.max() - PLATEAU]))
-    return Habit(best, profiles, (float(iou[FARTHEST_NM]), float(iou[FARTHEST_NM + round(best)])))
+    return Habit(best, profiles, unlabelled, (float(iou[FARTHEST_NM]), float(iou[FARTHEST_NM + round(best)])))
 
 
-def _compared(
-    section: LabelledSection, probability: NDArray[np.float32], decoding: Decoding
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_], int]]:
-    """Signed distances in nm from the outlines of pieces, and whether the pixel is labelled, around what both found."""
-    pieces = np.asarray(find_pieces(probability[None, None], decoding)[0])
-    matches = match_instances(count_overlaps(pieces, section.label, section.mask), MATCHED_IOU)
-    if not len(matches.truth):
-        return
+def _compare(
+    pieces: NDArray[np.integer], section: LabelledSection, matches: Matches
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Signed distances in nm from the outlines of matched pieces, and whether the pixel is labelled; other things out.
+
+    Both are (N,), of the N known pixels.
+    """
     found, truth = np.isin(pieces, matches.prediction), np.isin(section.label, matches.truth)
     others = (pieces > 0) & ~found | (section.label > 0) & ~truth
     voxel_nm = (1.0, *section.voxel_size_nm[1:])
     outwards, inwards = (face_distance(each[None], voxel_nm)[0][0] for each in (found, ~found))
     distance_nm = np.where(found, -inwards, outwards)
     counted = (section.mask != IGNORE) & ~others
-    yield distance_nm[counted], truth[counted], len(matches.truth)
+    return distance_nm[counted], truth[counted]
+
+
+def _count_unlabelled(pieces: NDArray[np.integer], section: LabelledSection) -> int:
+    """Pieces that lie in known pixels and touch no label."""
+    beside = set(np.unique(pieces[(section.label > 0) | (section.mask == IGNORE)]).tolist())
+    return len(set(np.unique(pieces).tolist()) - beside - {0})

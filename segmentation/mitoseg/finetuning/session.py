@@ -89,10 +89,9 @@ class FinetuneResult:
     @property
     def summary(self) -> str:
         """One line for people."""
-        outline = f", outline {self.decoding.outline_nm:+.0f} nm" if self.decoding.outline_nm else ""
         return (
             f"{self.run}: {self.stage} moved, IoU {self.iou_before:.3f} before, {self.iou:.3f} on labels that it did "
-            f"not learn from, at threshold {self.decoding.summary}{outline}"
+            f"not learn from, at threshold {self.decoding.summary}"
         )
 
 
@@ -164,6 +163,11 @@ class Session:
         habit = measure_habit(sections, probabilities, replace(decoding, outline_nm=0.0))
         if habit is not None:
             progress.report(habit.summary)
+            if habit.unlabelled > habit.profiles:
+                progress.report(
+                    f"labels: the model finds {habit.unlabelled} more where 0 counts as background; if you have not "
+                    "looked there, say where you have: --region MASKS"
+                )
             if self.goal.outline_nm is None and round(habit.outline_nm):
                 drawn = choose_decoding(self.reviewed, probabilities, habit.outline_nm)
                 progress.report(f"threshold and outline: IoU {drawn.iou:.3f} at {drawn.decoding.summary}")

@@ -92,11 +92,12 @@ class Decoding:
 
     @property
     def summary(self) -> str:
-        """The threshold, or those of the thinnest and the thickest sections."""
+        """The threshold, or those of the thinnest and the thickest sections; and the outline, if it is moved."""
+        outline = f", outline {self.outline_nm:+.0f} nm" if self.outline_nm else ""
         if not self.by_thickness:
-            return f"{self.threshold:.2f}"
+            return f"{self.threshold:.2f}{outline}"
         ends = (self.by_thickness[0], self.by_thickness[-1])
-        return " to ".join(f"{threshold:.2f} ({thickness:.3g} nm)" for thickness, threshold in ends)
+        return " to ".join(f"{threshold:.2f} ({thickness:.3g} nm)" for thickness, threshold in ends) + outline
 
 
 def find_pieces(

@@ -199,7 +199,6 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 ) -> None:
     out = tmp_path / "out"
     for words, expected in (
-        ([labelled], "no model to start from"),
         ([labelled, "--from", tmp_path / "gone"], "gone: not found"),
         (["--from", run], "no labels; expected IMAGES LABELS"),
         ([labelled, "--from", run, "--minutes", 1, "--steps", 4], "minutes and steps are both given"),
@@ -210,6 +209,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     ):
         assert expected in mitoseg.fails("finetune", *words, "-o", out)
         assert not out.exists()
+    mine = tmp_path / "data" / "labels.h5"
+    mine.parent.mkdir()
+    shutil.copy(labelled, mine)
+    assert "labels.h5: is there already" in mitoseg.fails("finetune", mine, "--from", run, "-o", mine.parent)
+    assert mine.read_bytes() == labelled.read_bytes()
     other = tmp_path / "fit"
     shutil.copytree(run, other)
     assert "is no run of mitoseg finetune" in mitoseg.fails("finetune", "--resume", "-o", other)

@@ -33,7 +33,7 @@ def test_a_habit_is_measured_whatever_is_missed_or_invented(habit_nm: int) -> No
     found = discs(100, (*CENTRES[:3], (100, 100)))  # one missed, one invented
     habit = measure_habit([section], [(found > 0).astype(np.float32)], Decoding())
     assert habit is not None
-    assert habit.profiles == 3
+    assert (habit.profiles, habit.unlabelled) == (3, 1)
     assert abs(habit.outline_nm - habit_nm) <= 2
     assert habit.iou[1] > 0.97
     assert habit.iou[1] >= habit.iou[0]
