@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mitoseg.adaptation.adapt import adapt
     from mitoseg.evaluation.scoring import evaluate
+    from mitoseg.finetuning.finetune import finetune
     from mitoseg.inference.model import Model, load_model
     from mitoseg.inference.segment import segment
     from mitoseg.training.fit import fit
 
-__all__ = ["Model", "adapt", "evaluate", "fit", "load_model", "segment"]
+__all__ = ["Model", "adapt", "evaluate", "finetune", "fit", "load_model", "segment"]
 
 _HOMES = {
     "Model": "mitoseg.inference.model",
     "adapt": "mitoseg.adaptation.adapt",
     "evaluate": "mitoseg.evaluation.scoring",
+    "finetune": "mitoseg.finetuning.finetune",
     "fit": "mitoseg.training.fit",
     "load_model": "mitoseg.inference.model",
     "segment": "mitoseg.inference.segment",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mitoseg.cli.options import AXES, FILES, INVERT, PEAK, THRESHOLD, tta_option
+from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, PEAK, THRESHOLD, tta_option
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -28,6 +28,7 @@ EXAMPLES = (
 )
 @THRESHOLD
 @PEAK
+@OUTLINE
 @AXES
 @tta_option
 @INVERT
@@ -47,6 +48,7 @@ def evaluate(
     every: int,
     threshold: float | None,
     peak: float | None,
+    outline: float | None,
     axes: str,
     tta: int,
     invert: str,
@@ -66,7 +68,7 @@ def evaluate(
 
     models = [load_model(path) for path in (run, *others)]
     make_folder(report)  # not after an hour of scoring
-    used = [model.with_decoding(threshold, peak) for model in models]
+    used = [model.with_decoding(threshold, peak, outline) for model in models]
     runs = [evaluate_run(model, data, every=every, tta=tta, axes=axes, invert=invert) for model in used]
     write_tables(report, runs[0], runs[1:])
     page = write_report(report, runs[0], models[0], runs[1:])

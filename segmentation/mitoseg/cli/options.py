@@ -33,6 +33,13 @@ PEAK = click.option(
     help="Probability that a connected piece of foreground must reach somewhere, or it is dropped; 0 keeps all. "
     "[default: the one chosen with the threshold, at most 0.6]",
 )
+OUTLINE = click.option(
+    "--outline",
+    type=Measure(-1000, 1000),
+    metavar="NM",
+    help="Masks end so many nm outside the outer face of the outer membrane; inside if negative. "
+    "[default: that of the model, which is 0 unless labels taught it another]",
+)
 
 INVERT = click.option(
     "--invert",

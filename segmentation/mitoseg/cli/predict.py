@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mitoseg.cli.options import AXES, FILES, INVERT, PEAK, THRESHOLD, tta_option
+from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, PEAK, THRESHOLD, tta_option
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -56,6 +56,7 @@ EXAMPLES = (
 @click.option("--as-2d", is_flag=True, help="Segment each section of a stack as an image of its own, not as a volume.")
 @THRESHOLD
 @PEAK
+@OUTLINE
 @AXES
 @tta_option
 @INVERT
@@ -67,6 +68,7 @@ def predict(
     folder: Path,
     threshold: float | None,
     peak: float | None,
+    outline: float | None,
     **settings: Any,
 ) -> None:
     """Segment IMAGES: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size.
@@ -80,4 +82,4 @@ def predict(
 
     make_options(**settings)  # not after a model was loaded
     model, images = split_model(images, name)
-    segment(load_model(model).with_decoding(threshold, peak), images, folder, report=click.echo, **settings)
+    segment(load_model(model).with_decoding(threshold, peak, outline), images, folder, report=click.echo, **settings)

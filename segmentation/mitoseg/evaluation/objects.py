@@ -5,10 +5,11 @@ from math import ceil, pi, prod
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import label
 
 from mitodata import VoxelSize
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
+from mitoseg.inference.postprocess import Decoding, find_instances
 from mitoseg.metrics import (
     IOU_THRESHOLDS,
     Detections,
@@ -53,13 +54,13 @@ class ObjectResult:
 
 
 def find_objects(
-    maps: NDArray[np.float32], mask: NDArray[np.bool_], voxel_size_nm: VoxelSize, model: Model
+    maps: NDArray[np.float32], pieces: NDArray[np.integer], voxel_size_nm: VoxelSize, model: Model
 ) -> NDArray[np.uint32]:
     """Number predicted objects: as the network tells them apart if it was taught to, else pieces that are no specks.
 
     Args:
         maps: (C, Z, Y, X) in [0, 1], what the network says.
-        mask: (Z, Y, X), what counts as foreground.
+        pieces: (Z, Y, X), numbers of pieces of foreground, which may touch; 0 = background.
         voxel_size_nm: (z, y, x) in nm.
         model: what predicted.
 
@@ -67,10 +68,11 @@ def find_objects(
         (Z, Y, X): 0 = background, objects 1, 2, ... without gaps.
     """
     if model.config.target == "instance":
-        return np.asarray(find_instances(maps, mask, "instance", model.decoding)[0][:])
-    whole = Decoding(threshold=0.5, peak=0.0, smallest_px=ceil(smallest(mask.shape, voxel_size_nm)))
-    pieces = find_pieces(mask[None], whole)
-    return np.asarray(find_instances(mask[None], pieces, "semantic", whole)[0][:])
+        return np.asarray(find_instances(maps, pieces, "instance", model.decoding)[0][:])
+    whole = Decoding(smallest_px=ceil(smallest(pieces.shape, voxel_size_nm)))
+    # What is one piece in a volume may be several in a section of it.
+    apart = label(pieces, connectivity=1)
+    return np.asarray(find_instances(maps, apart, "semantic", whole)[0][:])
 
 
 def smallest(shape: tuple[int, ...], voxel_size_nm: VoxelSize) -> float:
@@ -82,8 +84,6 @@ def smallest(shape: tuple[int, ...], voxel_size_nm: VoxelSize) -> float:
 
 def profiles(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     """Number the profiles of objects (1, Y, X) in a section: one that is cut twice is two."""
-    from skimage.measure import label
-
     return np.asarray(label(labels[0], connectivity=1), np.int32)[None]
 
 

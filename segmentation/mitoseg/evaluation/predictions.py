@@ -17,9 +17,9 @@ from mitodata.readers.source import Source
 from mitoseg.evaluation.results import Place
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes
-from mitoseg.inference.postprocess import Decoding, find_pieces
+from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps, predict_source
-from mitoseg.io.scratch import Scratch, StoredArray
+from mitoseg.io.scratch import Scratch, Store, StoredArray
 
 _log = logging.getLogger("mitoseg")
 
@@ -89,14 +89,22 @@ class Predictions:
             self._room -= maps.nbytes
         return maps
 
-    def foreground(self, place: Place, maps: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """What counts as foreground in an image whose maps `of` gave just before, (Z, Y, X).
+    def pieces(self, place: Place, maps: NDArray[np.float32]) -> NDArray[np.integer]:
+        """The pieces of foreground in an image whose maps `of` gave just before, (Z, Y, X): numbers, 0 = background.
 
         Of a volume seen across several axes, pieces are looked for in all of it; else in the image.
         """
         if self._volume is not None and self._volume[0] == place.sample:
-            return np.asarray(self._volume[2][_sections(place)] > 0)
-        return np.asarray(find_pieces(maps, self.decoding(place))[:] > 0)
+            return np.asarray(self._volume[2][_sections(place)])
+        return np.asarray(self._find(place, maps)[:])
+
+    def _find(self, place: Place, maps: StoredArray, store: Store | None = None) -> StoredArray:
+        """Find pieces, and end them where the decoding wants it."""
+        decoding = self.decoding(place)
+        pieces = find_pieces(maps, decoding, store)
+        if not decoding.outline_nm:
+            return pieces
+        return move_outline(pieces, decoding.outline_nm, self._file.voxel_size_nm(place.sample), store)[0]
 
     def decoding(self, place: Place) -> Decoding:
         """How the maps of an image are decoded, which depends on the thickness of its sections."""
@@ -111,8 +119,7 @@ class Predictions:
             source = Source(self._file.path, "", _Grey(self._file, number), self._file.voxel_size_nm(number))
             source = source.negative() if self._negative else source
             maps = predict_source(self._model, source, scratch, axes=axes, tta=self._tta)
-            pieces = find_pieces(maps, self.decoding(Place(number)), scratch)
-            self._volume = (number, maps, pieces)
+            self._volume = (number, maps, self._find(Place(number), maps, scratch))
         return self._volume[1]
 
 

@@ -113,12 +113,12 @@ class _Scorer:
         name: str,
         sample: Sample,
         maps: NDArray[np.float32],
-        prediction: NDArray[np.bool_],
+        pieces: NDArray[np.integer],
         decoding: Decoding,
     ) -> ImageResult:
         """Measure a section, or a volume as a whole."""
         truth, labels = _truth(sample)
-        single = sample.is_2d
+        prediction, single = pieces > 0, sample.is_2d
         probability = maps[0]
         found, expected = (prediction[0], truth[0]) if single else (prediction, truth)
         outlines = find_outlines(found, expected)
@@ -132,7 +132,7 @@ class _Scorer:
             compare_outlines(outlines, spacing_nm, tolerance_nm),
             count_errors(found, expected, outlines, spacing_nm, tolerance_nm),
             score_objects(
-                find_objects(maps, prediction, sample.voxel_size_nm, self.model),
+                find_objects(maps, pieces, sample.voxel_size_nm, self.model),
                 profiles(labels) if single else labels,
                 truth,
                 probability,
@@ -148,14 +148,14 @@ class _Scorer:
         image: ImageResult,
         sample: Sample,
         maps: NDArray[np.float32],
-        prediction: NDArray[np.bool_],
+        pieces: NDArray[np.integer],
     ) -> list[Panel]:
         """Panels of a section, or of the three middle planes of a volume."""
         truth, labels = _truth(sample)
         text = f"{title}: {image.name}, {caption(image.counts)} at threshold {image.threshold:.2f}"
         apart = self.model.config.target == "instance"
-        objects = (labels, find_objects(maps, prediction, sample.voxel_size_nm, self.model)) if apart else ()
-        volumes = (sample.raw, truth, maps[0], prediction, *objects)
+        objects = (labels, find_objects(maps, pieces, sample.voxel_size_nm, self.model)) if apart else ()
+        volumes = (sample.raw, truth, maps[0], pieces > 0, *objects)
         panels = []
         for axis, plane in enumerate(("xy",) if sample.is_2d else ("xy", "xz", "yz")):
             raw, mask, probability, found, *ids = (np.take(volume, volume.shape[axis] // 2, axis) for volume in volumes)
@@ -177,13 +177,13 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
             for place in tqdm(everything[::every], desc=name, disable=None):
                 sample = read_image(file, place)
                 maps = predictions.of(place, sample)
-                found = predictions.foreground(place, maps)
+                found = predictions.pieces(place, maps)
                 decoding = predictions.decoding(place)
                 images.append(scorer.score(place, _name(file, place), sample, maps, found, decoding))
             for title, image in pick_shown(images):
                 sample = read_image(file, image.place)
                 maps = predictions.of(image.place, sample)
-                panels += scorer.draw(title, image, sample, maps, predictions.foreground(image.place, maps))
+                panels += scorer.draw(title, image, sample, maps, predictions.pieces(image.place, maps))
         return DatasetResult(
             name,
             path,

@@ -73,12 +73,11 @@ def number_blocks(
     links = [np.empty((0, 2), np.int64)]
     total = 0
     for block in blocks(shape, edges):
-        outer = _widen(block, halo, shape)
+        outer, inner = widen(block, halo, shape)
         found = find(outer).astype(np.int64)
         found[found > 0] += total
         if total:
             links.append(_same_pairs(numbers[outer].astype(np.int64), found, _earlier(block, outer), exact))
-        inner = tuple(slice(b.start - o.start, b.stop - o.start) for b, o in zip(block, outer, strict=True))
         own = found[inner]
         count = max(int(found.max()) - total, 0)
         sizes.append(np.bincount(own[own > 0] - total - 1, minlength=count))
@@ -93,12 +92,23 @@ def number_blocks(
     return int(final.max())
 
 
+def widen(block: Part, halo: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Part, Part]:
+    """A block with a rim of its neighbours, as far as the volume of `shape` has any; and where the block lies in it."""
+    z, y, x = (
+        slice(max(0, part.start - rim), min(length, part.stop + rim))
+        for part, rim, length in zip(block, halo, shape, strict=True)
+    )
+    own = (slice(b.start - o.start, b.stop - o.start) for b, o in zip(block, (z, y, x), strict=True))
+    inner_z, inner_y, inner_x = own
+    return (z, y, x), (inner_z, inner_y, inner_x)
+
+
 def drop_small(things: StoredArray, numbers: StoredArray, edges: tuple[int, ...], smallest: int) -> int:
     """Number those things again that have at least `smallest` voxels, in the same order.
 
     Args:
         things: (Z, Y, X), 0 = background, numbers from 1 on.
-        numbers: (Z, Y, X) uint32, zeros; gets the new numbers, from 1 on without gaps.
+        numbers: (Z, Y, X) uint32, zeros, or `things` itself; gets the new numbers, from 1 on without gaps.
         edges: of the blocks, in voxels.
         smallest: what has fewer voxels is dropped.
 
@@ -115,14 +125,6 @@ def drop_small(things: StoredArray, numbers: StoredArray, edges: tuple[int, ...]
     for block in blocks(numbers.shape, edges):
         numbers[block] = final[things[block]]
     return int(final.max())
-
-
-def _widen(block: Part, halo: tuple[int, ...], shape: tuple[int, ...]) -> Part:
-    z, y, x = (
-        slice(max(0, part.start - rim), min(length, part.stop + rim))
-        for part, rim, length in zip(block, halo, shape, strict=True)
-    )
-    return z, y, x
 
 
 def _same_pairs(

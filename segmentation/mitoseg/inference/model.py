@@ -72,15 +72,19 @@ class Model:
         maps = to_maps(self.network(images), self.config.target, outer_membrane=self.config.outer_membrane)
         return maps[:, :, None] if flat else maps
 
-    def with_decoding(self, threshold: float | None = None, peak: float | None = None) -> "Model":
-        """The same network with another threshold, for sections of any thickness, or another peak (see `Decoding`).
+    def with_decoding(
+        self, threshold: float | None = None, peak: float | None = None, outline_nm: float | None = None
+    ) -> "Model":
+        """The same network with another threshold, for sections of any thickness, peak or outline (see `Decoding`).
 
         Args:
             threshold: 0-1; None keeps those of the model.
             peak: 0-1; None keeps that of the model.
+            outline_nm: up to `FARTHEST_NM` either way; None keeps that of the model.
         """
         changed = self.decoding if threshold is None else replace(self.decoding, threshold=threshold, by_thickness=())
-        return replace(self, decoding=changed if peak is None else replace(changed, peak=peak))
+        changed = changed if peak is None else replace(changed, peak=peak)
+        return replace(self, decoding=changed if outline_nm is None else replace(changed, outline_nm=outline_nm))
 
     def packed(self, card: Card | None = None) -> Packed:
         """What `mitoseg.models.weights_file.save_weights` writes of it.

@@ -19,7 +19,7 @@ from mitodata.readers.source import Source
 from mitoseg.inference.measure import measure_objects, measure_sections, table_text
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
-from mitoseg.inference.postprocess import find_instances, find_pieces
+from mitoseg.inference.postprocess import find_instances, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_source
 from mitoseg.io.blocks import Layer, Part, strips
 from mitoseg.io.ome_zarr import Version
@@ -201,6 +201,10 @@ def _segment_whole(
     count = 0
     if objects:
         instances, count = find_instances(maps, pieces, model.config.target, decoding, store, options.memory)
+    if decoding.outline_nm:
+        if objects:
+            instances, count = move_outline(instances, decoding.outline_nm, source.voxel_size_nm, store, "outlined")
+        pieces, _ = move_outline(pieces, decoding.outline_nm, source.voxel_size_nm, store, "outlined pieces")
     return _Segmented(lambda part: np.asarray(maps[(0, *part)]), pieces, instances, [count])
 
 

@@ -86,7 +86,7 @@ def judge(tables: Sequence[Table], choice: Choice, where: object) -> Meaning:
     """Say what the values of masks mean.
 
     Two values are background, 0, and foreground. Grey values between the two are those of smooth edges, or a few stray
-    pixels. More values are instances where each is one region or nearly so.
+    pixels. Of 0, 1 and 255 the last is unknown. More values are instances where each is one region or nearly so.
 
     Args:
         tables: of all sections of a dataset.
@@ -113,6 +113,8 @@ def judge(tables: Sequence[Table], choice: Choice, where: object) -> Meaning:
     if choice.instances and not exact:
         raise DataError(f"{where}: holds JPEG files or masks of single bits; expected numbers of instances")
     threshold = None if choice.instances else case.threshold()
+    if threshold is None and case.has_void:
+        return judge(tables, replace(choice, unknown=((IGNORE, IGNORE),)), where)
     if threshold is not None:
         if choice.offered:
             _look_at_share([*case.tables, *lossy, *bits], threshold, where)
@@ -159,6 +161,12 @@ class _Case:
         ]
         more = f", ... ({len(each)} values)" if len(each) > _SHOWN else ""
         return ", ".join(each[:_SHOWN]) + more
+
+    @property
+    def has_void(self) -> bool:
+        """Whether values are 0, 1 and 255, as in masks of ours and of Pascal VOC: 255 is what is unknown."""
+        left_open = self._choice.open and not self._choice.unknown
+        return left_open and not self._others and self.found.values.tolist() == [0, 1, IGNORE]
 
     def check_chosen(self) -> None:
         """Check that there is something of what the user chose."""

@@ -1,0 +1,214 @@
+"""How many labels is a synthetic model worth? Few sections of the first half of a set, scored on its second half.
+
+For each number of sections: the model fine-tuned on them, and the same network fitted to them from scratch for as many
+steps. Beside them: the model as it is, and the same network fitted to all sections of the first half. Real sets are
+dataset files (`mitogen import`). Run again after an interruption, it goes on where it was.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from machine import conditions
+from mitodata.errors import DataError
+from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
+from pipeline import fit_step, is_finished, run_program
+from steps import Step, Steps, write_page
+
+COUNTS = (1, 2, 5, 10)
+"""Sections that are learned from."""
+
+GAP = 3
+"""Sections of a stack between the two halves that nobody sees."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A set in two: files of the first half's sections by their number, and the file that is scored on."""
+
+    name: str
+    few: dict[int, Path]
+    every: Path
+    test: Path
+
+
+def main() -> None:
+    """Parse, run the steps, write page and chart."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--model", required=True, metavar="MODEL", help="what is fine-tuned: a run or a checkpoint")
+    parser.add_argument("--data", action="append", required=True, metavar="NAME=FILE.h5", help="may be repeated")
+    parser.add_argument("--counts", default=",".join(map(str, COUNTS)), help="sections to learn from")
+    parser.add_argument("--steps", type=int, default=1200, help="of all trainings of a fine-tuning together")
+    parser.add_argument("--recipe", default="mito", help="rendered beside the labels")
+    parser.add_argument("--every", default="1", metavar="K", help="score only every Kth section")
+    parser.add_argument("--scratch", action="store_true", help="fit from scratch and to all sections as well")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=Path("runs/finetune"), help="where data and runs are kept")
+    parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/finetune.md"), metavar="FILE.md")
+    arguments = parser.parse_args()
+
+    rows: list[dict[str, Any]] = []
+    for each in arguments.data:
+        name, _, file = each.partition("=")
+        split = split_set(name, Path(file), arguments.folder, [int(count) for count in arguments.counts.split(",")])
+        rows += measure(split, arguments)
+        write_results(rows, arguments)
+
+
+def split_set(name: str, file: Path, folder: Path, counts: Sequence[int]) -> Split:
+    """Write the sections to learn from and to score on into files of their own.
+
+    Raises:
+        DataError: the file holds no sections to split.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with Dataset(file) as data:
+        places = [(sample, z) for sample in range(len(data)) for z in range(data.shape(sample)[0])]
+    first, test = places[: len(places) // 2], places[len(places) // 2 :]
+    if len(first) < 1 or len(test) <= GAP:
+        raise DataError(f"{file}: holds {len(places)} sections; expected at least {2 * GAP + 2}")
+    test = test[GAP if len(places) > 8 else 0 :]  # single images are not neighbours
+    few = {}
+    for count in sorted({min(count, len(first)) for count in counts}):
+        spread = np.linspace(0, len(first) - 1, count + 2)[1:-1].round().astype(int)
+        few[count] = write_sections(file, [first[number] for number in spread], folder / f"{name}-{count}.h5")
+    every = write_sections(file, first, folder / f"{name}-all.h5")
+    return Split(name, few, every, write_sections(file, test, folder / f"{name}-test.h5"))
+
+
+def write_sections(file: Path, places: Sequence[tuple[int, int]], target: Path) -> Path:
+    """Write single sections (sample, z) of a dataset file into another one, unless it is there."""
+    if not target.exists():
+        with Dataset(file) as data:
+            sections = (
+                replace(data.read(sample, (slice(z, z + 1), slice(None), slice(None))), params={}, name=f"{sample} {z}")
+                for sample, z in places
+            )
+            write_dataset(target, sections, Provenance(source=f"sections of {file.name}"))
+    return target
+
+
+def measure(split: Split, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Fine-tune, fit and score; a row each."""
+    steps, folder = Steps(arguments.folder), arguments.folder / split.name
+    folder.mkdir(exist_ok=True)
+    rows = []
+
+    def scored(kind: str, count: int, model: str, after: tuple[Step, ...] = ()) -> None:
+        report = folder / f"report-{kind.replace(' ', '-')}-{count}"
+        command = ("mitoseg", "evaluate", model, str(split.test), "-o", str(report), "--axes", "z")
+        steps.run(Step((*command, "--every", arguments.every), report / "metrics.json", report, after=after))
+        metrics = json.loads((report / "metrics.json").read_text(encoding="utf-8"))[split.test.stem]
+        row = {"set": split.name, "kind": kind, "sections": count, "iou": metrics["iou"]["mean"]}
+        rows.append(row | {name: metrics[name]["mean"] for name in ("precision", "recall")})
+
+    scored("as it is", 0, arguments.model)
+    for count, file in split.few.items():
+        tuned = finetune_step(folder / f"tuned-{count}", file, arguments)
+        steps.run(tuned)
+        scored("fine-tuned", count, str(tuned.place), (tuned,))
+        rows[-1] |= {"expected": expected(tuned.place)}
+    for count, file in (*split.few.items(), (all_of(split), split.every)) if arguments.scratch else ():
+        fitted = scratch_step(folder / f"scratch-{count}", file, arguments)
+        steps.run(fitted)
+        scored("from scratch", count, str(fitted.place), (fitted,))
+    return rows
+
+
+def all_of(split: Split) -> int:
+    """How many sections the first half has."""
+    with Dataset(split.every) as data:
+        return len(data)
+
+
+def finetune_step(run: Path, file: Path, arguments: argparse.Namespace) -> Step:
+    """Fine-tune on the sections of a file."""
+    command = ("mitoseg", "finetune", str(file), "--from", arguments.model, "-o", str(run))
+    command = (*command, "--steps", str(arguments.steps), "--seed", str(arguments.seed), "--recipe", arguments.recipe)
+    resume = ("mitoseg", "finetune", "--resume", "-o", str(run))
+    return Step(command, run / "last.pt", run, resume=resume, partial=run / "config.json", finished=is_finished)
+
+
+def scratch_step(run: Path, file: Path, arguments: argparse.Namespace) -> Step:
+    """Fit the same size of network to them alone; a copy of them is what the threshold is chosen on."""
+    copy = file.with_name(f"{file.stem}-again.h5")
+    if not copy.exists():
+        copy.write_bytes(file.read_bytes())
+    command = ("mitoseg", "fit", str(file), "--val", str(copy), "-o", str(run), "--seed", str(arguments.seed))
+    changes = ("--set", "target=semantic", "--set", f"steps={arguments.steps}", "--set", "validations=1")
+    return fit_step(run, (*command, *changes), ())
+
+
+def expected(run: Path) -> float:
+    """The IoU that a fine-tuning found on regions that it left out."""
+    content = json.loads((run / "finetune.json").read_text(encoding="utf-8"))
+    return float(next(each["iou"] for each in content["stages"] if each["stage"] == content["kept"]))
+
+
+def write_results(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace) -> None:
+    """Write the table as a page and as CSV, and the chart."""
+    output: Path = arguments.output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    names = ["set", "kind", "sections", "iou", "precision", "recall", "expected"]
+    with output.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    draw_chart(rows, output.with_suffix(".png"))
+    lines = [
+        "# How many labels is a synthetic model worth?",
+        "",
+        f"Learned from some sections of the first half of each set; scored on every {arguments.every}. section of its",
+        "second half, each by itself: mean over sections of foreground IoU. Fine-tuning takes",
+        f"{arguments.steps} steps in all, trainings for choosing included; from scratch, one training of as many.",
+        "Expected is what fine-tuning found on regions that it left out. Written by `benchmarks/finetune.py`.",
+        "",
+        f"![foreground IoU by labelled sections]({output.with_suffix('.png').name})",
+        "",
+        "| set | model | labelled sections | IoU | precision | recall | expected |",
+        "|---" * 7 + "|",
+        *(table_row(row) for row in rows),
+        "",
+        conditions(arguments.seed),
+        "",
+    ]
+    write_page(output, "\n".join(lines))
+
+
+def table_row(row: dict[str, Any]) -> str:
+    """One line of the table."""
+    numbers = [number(row.get(name)) for name in ("iou", "precision", "recall", "expected")]
+    return f"| {row['set']} | {row['kind']} | {row['sections']} | {' | '.join(numbers)} |"
+
+
+def number(value: float | None) -> str:
+    """As in .377; empty for none."""
+    return "" if value is None else f"{value:.3f}".removeprefix("0")
+
+
+def draw_chart(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw IoU by labelled sections: a panel a set."""
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    figure = Figure(figsize=(3.4 * len(sets), 3.2), layout="constrained")
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(sets), sharey=True)), sets, strict=True):
+        for kind, style in (("as it is", "C0s"), ("fine-tuned", "C0o-"), ("from scratch", "C1o-")):
+            points = [(row["sections"], row["iou"]) for row in rows if row["set"] == name and row["kind"] == kind]
+            if points:
+                axes.plot(*zip(*points, strict=True), style, label=kind)
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set(title=name, xlabel="labelled sections", ylim=(0, 1))
+        axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.supylabel("foreground IoU", fontsize="medium")
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,106 @@
+"""What a stage is worth on labels that it has not seen: each fold is judged by the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitoseg.finetuning.regions import LabelledSection, Reviewed
+from mitoseg.inference.model import Model
+from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
+from mitoseg.inference.predictor import predict_maps
+from mitoseg.metrics import ConfusionCounts, confusion, count_probabilities, scores
+from mitoseg.training.threshold_selection import best_rule
+
+Probabilities = list[NDArray[np.float32]]
+"""Of foreground, (Y, X) in [0, 1] of each labelled section."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How good a stage is, and the decoding that suits it.
+
+    Attributes:
+        iou: foreground IoU of all known pixels together.
+        decoding: chosen on all of them.
+    """
+
+    iou: float
+    decoding: Decoding
+
+
+def predict_reviewed(model: Model, sections: Sequence[LabelledSection]) -> Probabilities:
+    """Predict labelled sections, each by itself.
+
+    Raises:
+        DataError: a voxel size is out of reach.
+    """
+    return [predict_maps(model, each.raw[None], each.voxel_size_nm)[0, 0] for each in sections]
+
+
+def stitch(sections: Sequence[LabelledSection], by_fold: dict[int, Probabilities]) -> Probabilities:
+    """Put predictions together: of each pixel from the model that has not learned from its fold."""
+    stitched = []
+    for number, section in enumerate(sections):
+        whole = next(iter(by_fold.values()))[number].copy()
+        for fold, probabilities in by_fold.items():
+            inside = section.fold == fold
+            whole[inside] = probabilities[number][inside]
+        stitched.append(whole)
+    return stitched
+
+
+def score_as_is(reviewed: Reviewed, probabilities: Probabilities, decoding: Decoding) -> float:
+    """Foreground IoU of all known pixels together, with a decoding as it is."""
+    return scores(_count(reviewed, probabilities, decoding, reviewed.folds)).iou
+
+
+def choose_decoding(reviewed: Reviewed, probabilities: Probabilities, outline_nm: float) -> Outcome:
+    """Choose threshold and peak, and say how good such a choice is on labels that it was not made by.
+
+    The known pixels of each fold are scored with what is best for the other folds. With a single fold there is no such
+    thing: the score is then that of the labels that are chosen by.
+
+    Args:
+        reviewed: labelled sections.
+        probabilities: of each, from models that have not learned from them.
+        outline_nm: where labels and masks end, nm outside of the outer face.
+    """
+
+    def choose(folds: Sequence[int]) -> Decoding:
+        known = [each.known_in(folds, outline_nm) for each in reviewed.sections]
+        images = [count_probabilities(*pair) for pair in zip(probabilities, known, strict=True)]
+        return replace(best_rule(images, probabilities, known)[0], outline_nm=outline_nm)
+
+    decoding = choose(reviewed.folds)
+    if len(reviewed.folds) < 2:
+        return Outcome(score_as_is(reviewed, probabilities, decoding), decoding)
+    counts = ConfusionCounts()
+    for fold in reviewed.folds:
+        others = [other for other in reviewed.folds if other != fold]
+        counts += _count(reviewed, probabilities, choose(others), [fold])
+    return Outcome(scores(counts).iou, decoding)
+
+
+def find_foreground(
+    section: LabelledSection, probability: NDArray[np.float32], decoding: Decoding
+) -> NDArray[np.bool_]:
+    """What counts as foreground in a section, (Y, X), as `mitoseg predict` has it."""
+    rule = decoding.at(section.voxel_size_nm[0])
+    pieces = find_pieces(probability[None, None], rule)
+    if rule.outline_nm:
+        pieces, _ = move_outline(pieces, rule.outline_nm, section.voxel_size_nm)
+    return np.asarray(pieces[0] > 0)
+
+
+def _count(
+    reviewed: Reviewed, probabilities: Probabilities, decoding: Decoding, folds: Sequence[int]
+) -> ConfusionCounts:
+    return sum(
+        (
+            confusion(find_foreground(section, probability, decoding), section.known_in(folds))
+            for section, probability in zip(reviewed.sections, probabilities, strict=True)
+        ),
+        ConfusionCounts(),
+    )

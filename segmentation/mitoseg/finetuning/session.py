@@ -1,0 +1,293 @@
+"""One run of learning from labels: what the model knows, what each stage brings, and the stage that is kept."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from mitodata.files import write_atomic
+from mitoseg.config.settings import FitConfig
+from mitoseg.finetuning.crossvalidation import (
+    Outcome,
+    Probabilities,
+    choose_decoding,
+    predict_reviewed,
+    score_as_is,
+    stitch,
+)
+from mitoseg.finetuning.expectation import expected_iou
+from mitoseg.finetuning.habit import measure_habit
+from mitoseg.finetuning.pages import draw_before_and_after
+from mitoseg.finetuning.patches import MarkedPatches, RenderedPool
+from mitoseg.finetuning.regions import Reviewed
+from mitoseg.finetuning.stages import STAGES, Training
+from mitoseg.inference.model import Model
+from mitoseg.inference.postprocess import Decoding
+from mitoseg.networks.checkpoint import save_checkpoint
+from mitoseg.training.monitor import Progress
+from mitoseg.training.process import Stop
+from mitoseg.training.refinement import Refiner, refining
+
+LABELS = "labels.h5"
+"""File of a run that holds the labels which it learns from."""
+
+SHEET = "before-and-after.png"
+"""Picture in the folder of a run."""
+
+GAIN = 0.003
+"""A later stage is taken if it is better by this IoU: fewer changes are safer."""
+
+FINAL = 2
+"""The last training is so many times as long as those that only choose."""
+
+LEAST_STEPS = 20
+"""A training is at least so long."""
+
+TIMED_STEPS = 3
+"""Steps that tell how long one takes."""
+
+TRAINING = 0.85
+"""Share of the minutes that steps take; the rest is for predicting what was left out."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is wanted.
+
+    Attributes:
+        minutes: wall time of all trainings together; None where steps say it.
+        steps: of all trainings together; None where minutes say it.
+        outline_nm: where labels end, nm outside of the outer face; None where the model's masks end.
+        seed: of patches and augmentation.
+    """
+
+    minutes: float | None
+    steps: int | None
+    outline_nm: float | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class FinetuneResult:
+    """What was reached.
+
+    Attributes:
+        run: the folder of the run.
+        stage: how far it went: "as it is", "threshold", "outline", "head" or "all".
+        iou_before: foreground IoU of the model as it was, on all labels.
+        iou: the same of what is kept, on labels that it was not learned from.
+        decoding: thresholds and outline that are kept.
+    """
+
+    run: Path
+    stage: str
+    iou_before: float
+    iou: float
+    decoding: Decoding
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.run}: {self.stage} moved, IoU {self.iou_before:.3f} before, {self.iou:.3f} on labels that it did "
+            f"not learn from, at threshold {self.decoding.summary}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A stage that could be kept, with its predictions of what it has not learned from."""
+
+    stage: str
+    outcome: Outcome
+    probabilities: Probabilities
+
+
+class Session:
+    """The work in the folder of a run."""
+
+    def __init__(self, run: Path, model: Model, reviewed: Reviewed, goal: Goal, notes: Sequence[str] = ()) -> None:
+        self.run, self.model, self.reviewed, self.goal, self.notes = run, model, reviewed, goal, notes
+        self.settings: FitConfig = refining(model.config, goal.seed)
+        self.outline_nm = model.decoding.outline_nm if goal.outline_nm is None else goal.outline_nm
+        self.folder = run / "trainings"
+
+    def work(self, rendered: RenderedPool, stop: Stop) -> FinetuneResult:
+        """Look at what the model knows, train, and keep the best stage.
+
+        Raises:
+            KeyboardInterrupt: stopped, after saving.
+        """
+        try:
+            return self._work(rendered, stop)
+        except KeyboardInterrupt:
+            again = f"mitoseg finetune --resume -o {self.run}"
+            raise KeyboardInterrupt(f"stopped, all saved; go on with: {again}") from None
+
+    def _work(self, rendered: RenderedPool, stop: Stop) -> FinetuneResult:
+        began = time.monotonic()
+        with Progress(f"finetune {self.run.name}") as progress:
+            for note in (*self.notes, self.reviewed.summary):
+                progress.report(note)
+            candidates = self._untrained(progress)
+            self._save(self.model, _best(candidates).outcome.decoding, finished=False)
+            if len(self.reviewed.folds) > 1:
+                candidates += self._trained(rendered, stop, progress, _best(candidates).outcome.iou)
+            else:
+                progress.report("labels: too few to leave some out, so only the threshold moves; label more")
+            best = _best(candidates)
+            model = self._final(best.stage, rendered, stop, progress)
+        first = candidates[0]
+        sheet = draw_before_and_after(
+            self.reviewed.sections,
+            (first.probabilities, first.outcome.decoding, "before"),
+            (best.probabilities, best.outcome.decoding, f"after ({best.stage}), by models that had not seen it"),
+        )
+        write_atomic(self.run / SHEET, sheet)
+        self._write_results(candidates, best, time.monotonic() - began)
+        self._save(model, best.outcome.decoding, finished=True)  # last: what it says is done has been written
+        self._tidy()
+        return FinetuneResult(self.run, best.stage, first.outcome.iou, best.outcome.iou, best.outcome.decoding)
+
+    def _untrained(self, progress: Progress) -> list[_Candidate]:
+        """What the model knows of the labels, and what better thresholds and outlines would bring."""
+        sections, decoding = self.reviewed.sections, replace(self.model.decoding, outline_nm=self.outline_nm)
+        probabilities = predict_reviewed(self.model, sections)
+        now = Outcome(score_as_is(self.reviewed, probabilities, decoding), decoding)
+        progress.report(f"as it is: IoU {now.iou:.3f} at threshold {decoding.summary}")
+        candidates = [_Candidate("nothing", now, probabilities)]
+        moved = choose_decoding(self.reviewed, probabilities, self.outline_nm)
+        progress.report(f"threshold: IoU {moved.iou:.3f} at {moved.decoding.summary}")
+        candidates.append(_Candidate("threshold", moved, probabilities))
+        habit = measure_habit(sections, probabilities, replace(decoding, outline_nm=0.0))
+        if habit is not None:
+            progress.report(habit.summary)
+            if habit.unlabelled > habit.profiles:
+                progress.report(
+                    f"labels: the model finds {habit.unlabelled} more where 0 counts as background; if you have not "
+                    "looked there, say where you have: --region MASKS"
+                )
+            if self.goal.outline_nm is None and round(habit.outline_nm):
+                drawn = choose_decoding(self.reviewed, probabilities, habit.outline_nm)
+                progress.report(f"threshold and outline: IoU {drawn.iou:.3f} at {drawn.decoding.summary}")
+                candidates.append(_Candidate("threshold and outline", drawn, probabilities))
+        return candidates
+
+    def _trained(self, rendered: RenderedPool, stop: Stop, progress: Progress, now: float) -> list[_Candidate]:
+        """What each stage brings, on folds that are left out in turn."""
+        folds = self.reviewed.folds
+        steps, all_steps = self._plan_steps(rendered)
+        expected = expected_iou(now, self.reviewed.mitochondria)
+        progress.report(
+            f"training: expect IoU {expected:.2f} or so, from what {self.reviewed.mitochondria} profiles brought where "
+            f"it was measured; {all_steps} steps. Ctrl-C keeps what is there"
+        )
+        found: list[dict[int, Probabilities]] = [{} for _ in STAGES]
+        for number, fold in enumerate(folds):
+            others = [other for other in folds if other != fold]
+            training = self._training(others, f"without-{fold}.pt", rendered, steps)
+            models = training.run(STAGES, stop, _teller(progress, number * steps, all_steps, self.settings.batch))
+            for place, model in enumerate(models):
+                found[place][fold] = predict_reviewed(model, self.reviewed.sections)
+        candidates = []
+        for stage, by_fold in zip(STAGES, found, strict=True):
+            probabilities = stitch(self.reviewed.sections, by_fold)
+            outcome = choose_decoding(self.reviewed, probabilities, self.outline_nm)
+            progress.report(f"{stage.name}: IoU {outcome.iou:.3f} at {outcome.decoding.summary}")
+            candidates.append(_Candidate(stage.name, outcome, probabilities))
+        return candidates
+
+    def _final(self, stage: str, rendered: RenderedPool, stop: Stop, progress: Progress) -> Model:
+        """The model to keep: where it has to be trained, on all labels."""
+        names = [each.name for each in STAGES]
+        if stage not in names:
+            return self.model
+        steps, all_steps = self._plan_steps(rendered)
+        training = self._training(self.reviewed.folds, "all.pt", rendered, FINAL * steps)
+        tell = _teller(progress, len(self.reviewed.folds) * steps, all_steps, self.settings.batch)
+        return training.run(STAGES[: names.index(stage) + 1], stop, tell)[-1]
+
+    def _training(self, folds: Sequence[int], name: str, rendered: RenderedPool, steps: int) -> Training:
+        marked = MarkedPatches(self.reviewed.sections, folds, self.settings, self.outline_nm)
+        self.folder.mkdir(exist_ok=True)
+        return Training(self.model, marked, rendered, steps, self.goal.seed, self.folder / name)
+
+    def _plan_steps(self, rendered: RenderedPool) -> tuple[int, int]:
+        """Steps of a training that only chooses, and of all; from the time that a step takes, where minutes are given.
+
+        Written down once, so that a run that goes on takes as many.
+        """
+        path, trainings = self.folder / "steps.json", len(self.reviewed.folds) + FINAL
+        if not path.exists():
+            self.folder.mkdir(exist_ok=True)
+            steps = self.goal.steps or max(LEAST_STEPS * trainings, self._affordable(rendered))
+            write_atomic(path, json.dumps(max(2, steps // trainings)).encode())
+        each = int(json.loads(path.read_text(encoding="utf-8")))
+        return each, each * trainings
+
+    def _affordable(self, rendered: RenderedPool) -> int:
+        """Steps in the minutes that are given, by the time that some take."""
+        training = self._training(self.reviewed.folds, "timed.pt", rendered, 1)
+        refiner = Refiner(self.model, training.settings(STAGES[-1]))
+        training.step(refiner, 0, 0.5)  # the first one takes longer
+        began = time.monotonic()
+        for number in range(1, 1 + TIMED_STEPS):
+            training.step(refiner, number, 0.5)
+        each_s = (time.monotonic() - began) / TIMED_STEPS
+        return int(TRAINING * 60 * (self.goal.minutes or 0) / max(each_s, 1e-3))
+
+    def _save(self, model: Model, decoding: Decoding, *, finished: bool) -> None:
+        content = {
+            "config": model.config.model_dump(),
+            "weights": model.network.state_dict(),
+            "decoding": asdict(decoding),
+            "step": 0,
+            "finished": finished,
+        }
+        save_checkpoint(self.run / "last.pt", content)
+
+    def _write_results(self, candidates: Sequence[_Candidate], best: _Candidate, seconds: float) -> None:
+        rows = [
+            {"stage": each.stage, "iou": each.outcome.iou, "decoding": asdict(each.outcome.decoding)}
+            for each in candidates
+        ]
+        content = {
+            "kept": best.stage,
+            "stages": rows,
+            "labels": {
+                "sections": len(self.reviewed.sections),
+                "regions": self.reviewed.regions,
+                "folds": len(self.reviewed.folds),
+                "megapixels": self.reviewed.known_px / 1e6,
+                "profiles": self.reviewed.mitochondria,
+            },
+            "minutes": seconds / 60,
+        }
+        write_atomic(self.run / "finetune.json", (json.dumps(content, indent=2) + "\n").encode())
+
+    def _tidy(self) -> None:
+        for path in (*self.folder.glob("*.pt"), *self.folder.glob("*.json")):
+            path.unlink()
+        if self.folder.exists():
+            self.folder.rmdir()
+
+
+def _best(candidates: Sequence[_Candidate]) -> _Candidate:
+    """The best stage; of two that are about as good the earlier one."""
+    best = candidates[0]
+    for each in candidates[1:]:
+        if each.outcome.iou > best.outcome.iou + GAIN:
+            best = each
+    return best
+
+
+def _teller(progress: Progress, taken: int, steps: int, batch: int) -> Callable[[float], None]:
+    """What tells of steps, `taken` of all `steps` before."""
+
+    def tell(loss: float) -> None:
+        nonlocal taken
+        taken += 1
+        progress.update(taken / steps, loss, batch)
+
+    return tell
