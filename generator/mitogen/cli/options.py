@@ -15,22 +15,20 @@ if TYPE_CHECKING:
     from mitogen.rendering.job import Job
 
 
-class Place(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
+class Place(click.Path):
     """The path of a file or folder to write: a name, at which there is nothing, or nothing of another kind."""
-
-    name = "path"
 
     def __init__(self, folder: bool) -> None:
         """Expect a folder or a file."""
+        super().__init__(path_type=Path)
         self._folder = folder
-        self._path = click.Path(file_okay=not folder, dir_okay=folder, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Read the path."""
         wanted = "folder" if self._folder else "file"
         if not str(value):
             self.fail(f"got an empty name; expected that of a {wanted} to write", param, ctx)
-        path = Path(str(self._path.convert(value, param, ctx)))
+        path = Path(str(super().convert(value, param, ctx)))
         if path.exists() and not (path.is_dir() if self._folder else path.is_file()):
             found = "no folder" if self._folder else "no regular file"
             self.fail(f"{path}: is {found}; expected a {wanted} to write; choose another name", param, ctx)

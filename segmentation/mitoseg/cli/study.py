@@ -22,17 +22,13 @@ EXPLAIN_EXAMPLES = (
 )
 
 
-class Tests(click.ParamType[tuple[str, Path]]):
-    """NAME=FILE.h5."""
-
-    name = "test"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
-        """Take it apart."""
-        name, equals, file = value.partition("=")
-        if not (name and equals and file):
-            self.fail(f"{value!r}; expected NAME=FILE.h5, such as epfl=epfl.h5", param, ctx)
-        return name, Path(file)
+def _tests(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, Path]:
+    """Take apart NAME=FILE.h5."""
+    parts = [text.partition("=") for text in texts]
+    for text, (name, _, file) in zip(texts, parts, strict=True):
+        if not (name and file):
+            raise click.BadParameter(f"{text!r}; expected NAME=FILE.h5, such as epfl=epfl.h5", context, option)
+    return {name: Path(file) for name, _, file in parts}
 
 
 class Group(click.Group):
@@ -57,14 +53,14 @@ def study() -> None:
 @study.command(epilog=EXAMPLES)
 @click.argument("name", metavar="STUDY")
 @click.option("-o", "--output", "folder", type=FILES, help="Folder of results.  [default: studies/STUDY]")
-@click.option("--test", "tests", type=Tests(), multiple=True, metavar="NAME=FILE.h5", help="Images to score on.")
+@click.option("--test", "tests", multiple=True, callback=_tests, metavar="NAME=FILE.h5", help="Images to score on.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes, which share the cores.  [default: one a core]")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a Dask cluster that does the work instead.")
 @click.option("--plan", "only_plan", is_flag=True, help="Check everything, say what there is to do, and exit.")
 def run(
     name: str,
     folder: Path | None,
-    tests: tuple[tuple[str, Path], ...],
+    tests: dict[str, Path],
     workers: int | None,
     scheduler: str | None,
     only_plan: bool,
@@ -75,7 +71,7 @@ def run(
     """
     from mitoseg.study.study import open_study, run_study
 
-    opened = open_study(name, dict(tests), folder)
+    opened = open_study(name, tests, folder)
     click.echo(opened.describe(), err=True)
     if not only_plan:
         page = run_study(opened, workers, scheduler)

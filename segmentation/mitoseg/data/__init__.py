@@ -5,8 +5,8 @@ from mitoseg.data.loader import make_loader, read_batches
 from mitoseg.data.patches import Patches, window_px
 from mitoseg.data.rendered import RenderedPatches, first_rendered, render_validation, resolve_recipe
 from mitoseg.data.sections import SectionFiles, Sections, Slab
-from mitoseg.data.sources import FitData, Sources, any_foreground, open_data, open_rendered, settings_for
-from mitoseg.data.splits import Split, single_sections, split_sections, spread
+from mitoseg.data.sources import FitData, Sources, open_data, open_rendered, settings_for
+from mitoseg.data.splits import Split, single_sections, split_sections, spread, spread_with_foreground
 
 __all__ = [
     "FitData",
@@ -18,7 +18,6 @@ __all__ = [
     "Slab",
     "Sources",
     "Split",
-    "any_foreground",
     "favour_alike",
     "first_rendered",
     "make_loader",
@@ -31,5 +30,6 @@ __all__ = [
     "single_sections",
     "split_sections",
     "spread",
+    "spread_with_foreground",
     "window_px",
 ]

@@ -1,6 +1,6 @@
 """Labelled files as one sequence of sections, read lazily."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -143,6 +143,14 @@ class SectionFiles:
         if sample.mask is None:
             raise DataError(f"{self.path(section)}: sample {section.sample} has no labels")
         return sample
+
+    def any_foreground(self, slabs: Iterable[Slab]) -> bool:
+        """Whether any section of the slabs has foreground; read until one has."""
+        return any(
+            (self.read(Slab(slab.file, slab.sample, z))[1] == 1).any()
+            for slab in slabs
+            for z in range(slab.z, slab.z + slab.depth)
+        )
 
     def close(self) -> None:
         """Close all files."""

@@ -1,6 +1,6 @@
 """Where the images of a run come from: opened, split and checked before training starts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from mitoseg.config.settings import FitConfig
 from mitoseg.data.patches import Patches
 from mitoseg.data.rendered import RenderedPatches, can_name_compartments, render_validation, spare_cores
 from mitoseg.data.sections import SectionFiles, Slab
-from mitoseg.data.splits import Split, single_sections, split_sections, spread
+from mitoseg.data.splits import Split, single_sections, split_sections, spread_with_foreground
 
 LAST = 4
 """The last validation, which decides for good, looks at up to so many times as many sections as those on the way."""
@@ -98,11 +98,10 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
         held_out_files = files
         split = split_sections(files, val_fraction, config.seed)
     single = list(single_sections(split.training))
-    if not any_foreground(files, single):
+    if not files.any_foreground(single):
         raise DataError(f"{training[0]}: no foreground in {len(single)} training sections; expected some to learn from")
     all_held_out = list(single_sections(split.held_out))
-    held_out, last = (spread(all_held_out, times * config.validation_images) for times in (1, LAST))
-    _check_foreground(held_out_files, held_out)
+    held_out, last = _spread(held_out_files, all_held_out, config)
     patches = Patches(files, split.training if config.dimensions == 3 else single, config)
     notes = split.notes
     if config.target == "semantic" and _lack_compartments(files):
@@ -121,8 +120,7 @@ def open_rendered(recipe: str, held_out: Path, validation: Sequence[Path], confi
         validation = [held_out]
         render_validation(recipe, held_out, config)
     files = SectionFiles(validation)
-    sections, last = (spread(files.sections(), times * config.validation_images) for times in (1, LAST))
-    _check_foreground(files, sections)
+    sections, last = _spread(files, files.sections(), config)
     return FitData(patches, files, sections, last, [])
 
 
@@ -146,14 +144,13 @@ def _check_once(training: Sequence[Path], validation: Sequence[Path]) -> None:
         seen[path.resolve()] = role
 
 
-def _check_foreground(files: SectionFiles, held_out: Sequence[Slab]) -> None:
-    if not any_foreground(files, held_out):
-        raise DataError(
-            f"{files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold can be "
-            "chosen; give --val FILE with some, or a larger --val-fraction"
-        )
-
-
-def any_foreground(files: SectionFiles, sections: Sequence[Slab]) -> bool:
-    """Whether any of the sections has foreground."""
-    return any((files.read(section)[1] == 1).any() for section in sections)
+def _spread(files: SectionFiles, held_out: Sequence[Slab], config: FitConfig) -> Iterator[list[Slab]]:
+    """Sections for the validations on the way, and more of them for the last one."""
+    for times in (1, LAST):
+        sections = spread_with_foreground(files, held_out, times * config.validation_images)
+        if not files.any_foreground(sections):
+            raise DataError(
+                f"{files.files[0].path}: no foreground in {len(held_out)} validation sections, so no threshold can be "
+                "chosen; give --val FILE with some, or a larger --val-fraction"
+            )
+        yield sections

@@ -1,7 +1,7 @@
 """Which sections are held out, so that none of them is nearly the same as one that is learned from."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import ceil
 
@@ -37,13 +37,31 @@ class Split:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """Which of some samples or sections are held out: those from `first` to `stop`; `gap` beside them go unused."""
+
+    ordered: list[Slab]
+    first: int
+    stop: int
+    gap: int = 0
+
+    @property
+    def held_out(self) -> list[Slab]:
+        return self.ordered[self.first : self.stop]
+
+    @property
+    def training(self) -> list[Slab]:
+        return self.ordered[: max(0, self.first - self.gap)] + self.ordered[self.stop + self.gap :]
+
+
 def split_sections(files: SectionFiles, fraction: float, seed: int) -> Split:
     """Split the samples of `files` into those for training and those for validation.
 
     Independent samples, single sections or volumes, are drawn at random. Neighbouring slices of a volume are nearly
     the same image, so where there are too few volumes to hold out whole ones, each gives a block of its last slices,
     and the slices beside them (a twentieth, at most `GAP`) go unused. Single sections that look like the slices of one
-    stack are treated so, too.
+    stack are treated so, too. Where nothing that would be held out has foreground, others are that have some.
 
     Returns:
         Slabs, each of one sample.
@@ -51,7 +69,8 @@ def split_sections(files: SectionFiles, fraction: float, seed: int) -> Split:
     Raises:
         DataError: one of the two would be empty.
     """
-    split = Split([], [])
+    choices: list[_Choice] = []
+    notes: list[str] = []
     singles: list[Slab] = []
     volumes: list[Slab] = []
     for number, slabs in groupby(files.slabs(), key=lambda slab: slab.file):
@@ -59,25 +78,29 @@ def split_sections(files: SectionFiles, fraction: float, seed: int) -> Split:
         flat = [slab for slab in samples if slab.depth == 1]
         volumes += [slab for slab in samples if slab.depth > 1]
         if len(flat) == len(samples) and (likeness := _likeness(files, flat)) > ALIKE:
-            split.notes.append(
+            notes.append(
                 f"{files.files[number].path}: neighbouring images look alike (correlation {likeness:.2f}), as slices "
                 "of one stack do; the last ones are held out, since a random choice would leak"
             )
-            _hold_out_block(split, flat, fraction)
+            choices.append(_last(flat, fraction))
         else:
             singles += flat
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
-    _hold_out_random(split, singles, fraction, rng)
+    choices.append(_random(singles, fraction, rng))
     if len(volumes) * fraction >= 1:
-        _hold_out_random(split, volumes, fraction, rng)
+        choices.append(_random(volumes, fraction, rng))
     else:
-        for volume in volumes:
-            _hold_out_block(split, list(single_sections([volume])), fraction)
-    if not split.training or not split.held_out:
+        choices += [_last(list(single_sections([volume])), fraction) for volume in volumes]
+    if not any(files.any_foreground(choice.held_out) for choice in choices):
+        choices, moved = _move_to_foreground(files, choices)
+        notes += moved
+    training = [slab for choice in choices for slab in choice.training]
+    held_out = [slab for choice in choices for slab in choice.held_out]
+    if not training or not held_out:
         raise DataError(
             f"{files.files[0].path}: too few sections to hold out a fraction of {fraction:g}; give --val FILE"
         )
-    return Split(_joined(split.training), _joined(split.held_out), split.notes)
+    return Split(_joined(training), _joined(held_out), notes)
 
 
 def single_sections(slabs: Sequence[Slab]) -> Iterator[Slab]:
@@ -92,19 +115,49 @@ def spread(sections: Sequence[Slab], count: int) -> list[Slab]:
     return [sections[int(i)] for i in np.linspace(0, len(sections) - 1, count).round()]
 
 
-def _hold_out_random(split: Split, samples: Sequence[Slab], fraction: float, rng: np.random.Generator) -> None:
+def spread_with_foreground(files: SectionFiles, sections: Sequence[Slab], count: int) -> list[Slab]:
+    """As `spread`; if none of the chosen has foreground, the first of `sections` that has some takes a place."""
+    chosen = spread(sections, count)
+    if len(chosen) == len(sections) or files.any_foreground(chosen):
+        return chosen
+    found = next((number for number, section in enumerate(sections) if files.any_foreground([section])), None)
+    if found is not None:
+        chosen[round(found * (len(chosen) - 1) / (len(sections) - 1))] = sections[found]
+    return chosen
+
+
+def _random(samples: Sequence[Slab], fraction: float, rng: np.random.Generator) -> _Choice:
+    """Hold out samples at random."""
     order = [samples[i] for i in rng.permutation(len(samples))]
-    count = max(1, round(len(samples) * fraction)) if samples else 0
-    split.held_out.extend(order[:count])
-    split.training.extend(order[count:])
+    return _Choice(order, 0, max(1, round(len(samples) * fraction)) if samples else 0)
 
 
-def _hold_out_block(split: Split, ordered: Sequence[Slab], fraction: float) -> None:
+def _last(ordered: list[Slab], fraction: float) -> _Choice:
     """Hold out the last of neighbouring slices and drop those beside them."""
     first = len(ordered) - max(1, round(len(ordered) * fraction))
-    gap = min(GAP, ceil(len(ordered) / 20))
-    split.training.extend(ordered[: max(0, first - gap)])
-    split.held_out.extend(ordered[first:])
+    return _Choice(ordered, first, len(ordered), min(GAP, ceil(len(ordered) / 20)))
+
+
+def _move_to_foreground(files: SectionFiles, choices: Sequence[_Choice]) -> tuple[list[_Choice], list[str]]:
+    """Hold out others of the same samples, so that some with foreground are on both sides; and a note that says so.
+
+    Nothing changes where that is impossible.
+    """
+    for number, choice in enumerate(choices):
+        has = [files.any_foreground([slab]) for slab in choice.ordered]
+        size = choice.stop - choice.first
+        both = [
+            min(
+                sum(has[first : first + size]),
+                sum(has[: max(0, first - choice.gap)] + has[first + size + choice.gap :]),
+            )
+            for first in range(len(has) - size + 1)
+        ]
+        if any(both):
+            first = both.index(max(both))
+            note = f"{files.files[0].path}: none of what would be held out has foreground, so other sections are"
+            return [*choices[:number], replace(choice, first=first, stop=first + size), *choices[number + 1 :]], [note]
+    return list(choices), []
 
 
 def _joined(sections: Sequence[Slab]) -> list[Slab]:

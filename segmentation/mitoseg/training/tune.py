@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mitodata import DataError, RunError
 from mitodata.files import write_atomic
-from mitoseg.data import SectionFiles, any_foreground, spread
+from mitoseg.data import SectionFiles, spread_with_foreground
 from mitoseg.inference.model import Model, load_model
 from mitoseg.models.weights_file import check_place, save_weights
 from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint, save_checkpoint
@@ -106,7 +106,7 @@ def _choose(model: Model, data: Sequence[Path]) -> tuple[Validation, int]:
         DataError: a file is missing, damaged or unlabelled, or there is no foreground.
     """
     with closing(SectionFiles(data)) as files:
-        sections = spread(files.sections(), MOST)
-        if not any_foreground(files, sections):
+        sections = spread_with_foreground(files, files.sections(), MOST)
+        if not files.any_foreground(sections):
             raise DataError(f"{data[0]}: no foreground in {len(sections)} sections; expected some to choose by")
         return validate(model, files, sections, kept_px=FINAL_PX), len(sections)

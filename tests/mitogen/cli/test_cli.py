@@ -1,6 +1,3 @@
-import resource
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -252,17 +249,3 @@ def test_every_command_explains_itself(run: Program) -> None:
 
 def test_version(run: Program) -> None:
     assert run("--version")[1].startswith("mitogen, version ")
-
-
-def test_help_is_quick() -> None:
-    assert min(_seconds_for_help() for _ in range(5)) < 0.3
-
-
-def _seconds_for_help() -> float:
-    """Processor time, not time on the clock: other programs on the machine do not count."""
-    start = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [sys.executable, "-c", "from mitogen.cli.main import main; main()", "--help"], check=True, capture_output=True
-    )
-    end = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import active_children
@@ -11,9 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import ndimage
 
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
@@ -24,20 +20,10 @@ from mitoseg.data import (
     Slab,
     make_loader,
     read_batches,
-    single_sections,
-    split_sections,
     spread,
     window_px,
 )
 from mitoseg.networks.normalisation import measure_grey
-
-
-def noise(shape: tuple[int, int, int], seed: int) -> Sample:
-    """Grey noise with a square of foreground in every slice."""
-    raw = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-    mask = np.zeros(shape, np.uint8)
-    mask[:, 2:6, 2:6] = 1
-    return Sample(raw, (8.0, 8.0, 8.0), mask.astype(np.uint16), mask)
 
 
 def test_patch_k_is_the_same_whoever_makes_it(discs: Path, tiny: FitConfig) -> None:
@@ -108,62 +94,6 @@ def test_ignored_pixels_arrive(make_file: Callable[..., Path], draw: Callable[..
     mask[:, :, :32] = 255
     files = SectionFiles([make_file(Sample(sample.raw, sample.voxel_size_nm, sample.label, mask))])
     assert float(Patches(files, files.sections(), tiny)[0][2].mean()) == pytest.approx(0.5, abs=0.1)
-
-
-def test_independent_images_are_split_at_random_and_volumes_by_blocks(
-    make_file: Callable[..., Path], draw: Callable[..., Sample]
-) -> None:
-    singles = SectionFiles([make_file(*(draw(seed) for seed in range(5))), make_file(*map(draw, range(5, 10)))])
-    split = split_sections(singles, 0.2, 0)
-    assert (len(split.training), len(split.held_out), split.notes) == (8, 2, [])
-    assert not set(split.training) & set(split.held_out)
-    volume = SectionFiles([make_file(draw(0, (40, 32, 32)))])
-    split = split_sections(volume, 0.1, 0)
-    assert split.held_out == [Slab(0, 0, 36, 4)]
-    assert split.training == [Slab(0, 0, 0, 34)]
-    volumes = SectionFiles([make_file(*(draw(seed, (4, 32, 32)) for seed in range(10)))])
-    split = split_sections(volumes, 0.2, 0)
-    assert [run.depth for run in split.held_out] == [4, 4]
-    assert not {run.sample for run in split.training} & {run.sample for run in split.held_out}
-    with pytest.raises(DataError, match="give --val"):
-        split_sections(SectionFiles([make_file(draw(0))]), 0.1, 0)
-
-
-@settings(max_examples=30)
-@given(
-    depths=st.lists(st.integers(1, 60), min_size=2, max_size=6), fraction=st.floats(0.02, 0.9), seed=st.integers(0, 9)
-)
-def test_no_slice_has_a_neighbour_on_the_other_side(depths: list[int], fraction: float, seed: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stacks.h5"
-        write_dataset(
-            path, (noise((depth, 8, 8), seed) for seed, depth in enumerate(depths)), Provenance(source="test")
-        )
-        files = SectionFiles([path])
-        try:
-            split = split_sections(files, fraction, seed)
-        except DataError:
-            return
-        finally:
-            files.close()
-    held_out = {(section.sample, section.z) for section in single_sections(split.held_out)}
-    for section in single_sections(split.training):
-        near = {(section.sample, section.z + step) for step in (-1, 0, 1)}
-        assert not near & held_out
-
-
-def test_slices_that_came_as_single_images_are_not_drawn_at_random(make_file: Callable[..., Path]) -> None:
-    stack = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(30, 64, 64)), 3)
-    raw = (128 + 1000 * stack).clip(0, 255).astype(np.uint8)
-    mask = (raw > 150).astype(np.uint8)
-    path = make_file(
-        *(Sample(raw[z : z + 1], (40, 8, 8), mask[z : z + 1].astype(np.uint16), mask[z : z + 1]) for z in range(30))
-    )
-    split = split_sections(SectionFiles([path]), 0.2, 0)
-    assert [run.sample for run in split.held_out] == list(range(24, 30))
-    assert [run.sample for run in split.training] == list(range(22))
-    assert len(split.notes) == 1
-    assert "neighbouring images look alike" in split.notes[0]
 
 
 def test_volumes_give_blocks_to_networks_in_3d(
