@@ -67,7 +67,7 @@ def adapt(
     Args:
         images: files as `mitoseg.segment` takes them, or folders; () to go on.
         run: folder, made if it is missing.
-        start: the model to begin with: a run or a checkpoint.
+        start: the model to begin with, as `mitoseg.load_model` takes it; None for the newest released one.
         resume: go on with what is in the folder.
         report: is told in lines how it goes.
         settings: attributes of `AdaptPlan` by name.
@@ -148,8 +148,6 @@ def _begun(
     """
     if (run / "last.pt").exists():
         raise RunError(f"{run}: holds a run already; add --resume to go on with it, or choose another folder")
-    if start is None:
-        raise RunError("no model to begin with; name a run or a checkpoint (--from)")
     plan = AdaptPlan(images=tuple(str(path.resolve()) for path in expand(paths)), **_chosen(settings))
     resolve_recipe(plan.recipe)
     model = open_model(start)

@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import PEAK
 from mitoseg.metrics import count_probabilities
 from mitoseg.training.run_folder import write_settings
+from mitoseg.training.start import Start
 from mitoseg.training.threshold_selection import best_threshold
 
 SHOWN = 6
@@ -180,7 +181,8 @@ class Rounds:
         """Write down what other commands read of a run: its settings, and what it learned from."""
         plan = self.record.plan
         kept = {"training": [], "validation": [], "val_fraction": 0.1, "recipe": self.record.recipe}
-        adapted = {"adapted": plan.to_json(), "start": self.record.start}
+        start = Start(self.record.start, self.start.fingerprint)
+        adapted = {"adapted": plan.to_json(), "start": asdict(start)}
         write_settings(self.run, {**kept, **adapted, "config": self.start.config.model_dump()})
 
     def _kept(self) -> Model:

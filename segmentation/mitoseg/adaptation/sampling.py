@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mitodata import DataError, Sample, VoxelSize
 from mitodata.contrast import look_at, should_invert
+from mitodata.readers.axes import Part
 from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import Levels, Rows, measure_levels
 from mitodata.readers.inputs import open_images
@@ -107,11 +108,12 @@ def sample_blocks(plan: AdaptPlan, model: Model, say: Say) -> Iterator[Sample]:
     else:
         places, left = draw_places(candidates, costs, model, plan.looks, rng), plan.looks
     taken: list[Place] = []
+    reader = _Reader(plan, say)
     for place in places:
         cost = prod(place.shape) * looks_of(model, place.shape, place.candidate.voxel_size_nm)
         if (taken and cost > left) or any(place.overlaps(other) for other in taken):
             continue
-        sample = read_place(place, plan, say)
+        sample = reader.read(place)
         if _is_empty(sample.raw):
             continue
         taken.append(place)
@@ -210,40 +212,63 @@ def part_shape(candidate: Candidate, model: Model, looks: int) -> tuple[int, int
     return large if 3 * prod(large) * looks_of(model, large, candidate.voxel_size_nm) <= looks else small
 
 
-def read_place(place: Place, plan: AdaptPlan, say: Say) -> Sample:
-    """Read a part and bring it to its grid.
+class _Reader:
+    """Reads parts, and knows each image again: grey scale and contrast are measured once."""
 
-    Raises:
-        DataError: the file is damaged.
-    """
-    candidate = place.candidate
-    source = _open(candidate, plan, say)
-    ratios = [n / m for n, m in zip(source.shape, candidate.shape, strict=True)]
-    z, y, x = (
-        slice(round(start * ratio), min(max(round((start + length) * ratio), round(start * ratio) + 1), n))
-        for start, length, ratio, n in zip(place.start, place.shape, ratios, source.shape, strict=True)
-    )
-    step = max(1, SLAB_VOXELS // ((y.stop - y.start) * (x.stop - x.start)))
-    slabs = []
-    for start in range(z.start, z.stop, step):
-        slab = source.read((slice(start, min(start + step, z.stop)), y, x))
-        slabs.append(_as_grey(resample(torch.from_numpy(slab[:, None].astype(np.float32)), place.shape[1:])[:, 0]))
-    raw = np.concatenate(slabs)
-    if len(raw) != place.shape[0]:
-        raw = _as_grey(resample_volume(torch.from_numpy(raw[None].astype(np.float32)), place.shape)[0])
-    name = f"{candidate.path.name}{source.suffix}{'' if candidate.section is None else f' z {candidate.section}'}"
-    if place.shape != candidate.shape:
-        name += " at " + ", ".join(str(edge.start) for edge in (z, y, x))
-    return Sample(raw, candidate.voxel_size_nm, params={"thickness_nm": candidate.thickness_nm}, name=name)
+    def __init__(self, plan: AdaptPlan, say: Say) -> None:
+        self._plan, self._say = plan, say
+        self._known: dict[tuple[Path, int], tuple[Levels | None, bool]] = {}
+
+    def read(self, place: Place) -> Sample:
+        """Read a part and bring it to its grid.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        candidate = place.candidate
+        source = self._open(candidate)
+        window = _stored_part(place, source.shape)
+        z, y, x = window
+        step = max(1, SLAB_VOXELS // ((y.stop - y.start) * (x.stop - x.start)))
+        slabs = []
+        for start in range(z.start, z.stop, step):
+            slab = source.read((slice(start, min(start + step, z.stop)), y, x))
+            slabs.append(_as_grey(resample(torch.from_numpy(slab[:, None].astype(np.float32)), place.shape[1:])[:, 0]))
+        raw = np.concatenate(slabs)
+        if len(raw) != place.shape[0]:
+            raw = _as_grey(resample_volume(torch.from_numpy(raw[None].astype(np.float32)), place.shape)[0])
+        name = f"{candidate.path.name}{source.suffix}{'' if candidate.section is None else f' z {candidate.section}'}"
+        if place.shape != candidate.shape:
+            name += " at " + ", ".join(str(edge.start) for edge in window)
+        return Sample(raw, candidate.voxel_size_nm, params={"thickness_nm": candidate.thickness_nm}, name=name)
+
+    def _open(self, candidate: Candidate) -> Source:
+        image = next(islice(open_images(candidate.path, self._plan.dataset), candidate.number, None))
+        key = (candidate.path, candidate.number)
+        if key not in self._known:
+            levels = _levels(image)
+            source = Source(image.path, image.suffix, image.array, candidate.stored_nm, levels)
+            self._known[key] = (levels, self._is_negative(source))
+        levels, negative = self._known[key]
+        source = Source(image.path, image.suffix, image.array, candidate.stored_nm, levels)
+        source = source.negative() if negative else source
+        return source if candidate.section is None else source.section(candidate.section)
+
+    def _is_negative(self, source: Source) -> bool:
+        invert = self._plan.invert
+        contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else 0.0
+        return should_invert(
+            invert, contrast, None, lambda line: self._say(f"{source.path.name}{source.suffix}: {line}")
+        )
 
 
-def _open(candidate: Candidate, plan: AdaptPlan, say: Say) -> Source:
-    image = next(islice(open_images(candidate.path, plan.dataset), candidate.number, None))
-    source = Source(image.path, image.suffix, image.array, candidate.stored_nm, _levels(image))
-    contrast = look_at(source.read, source.shape, source.voxel_size_nm) if plan.invert == "auto" else 0.0
-    negative = should_invert(plan.invert, contrast, None, lambda line: say(f"{image.path.name}{image.suffix}: {line}"))
-    source = source.negative() if negative else source
-    return source if candidate.section is None else source.section(candidate.section)
+def _stored_part(place: Place, stored: tuple[int, int, int]) -> Part:
+    """Where a part lies in its file, z, y, x."""
+    parts = []
+    for start, length, whole, own in zip(place.start, place.shape, place.candidate.shape, stored, strict=True):
+        first = round(start * own / whole)
+        parts.append(slice(first, min(max(round((start + length) * own / whole), first + 1), own)))
+    return parts[0], parts[1], parts[2]
 
 
 def _levels(image: Found) -> Levels | None:

@@ -20,7 +20,12 @@ EXAMPLES = (
 @click.command(epilog=EXAMPLES)
 @click.argument("images", nargs=-1, type=FILES)
 @click.option("-o", "--output", "run", required=True, type=FILES, help="Folder of the run; made if it is missing.")
-@click.option("--from", "start", metavar="MODEL", help="Run or checkpoint to begin with.")
+@click.option(
+    "--from",
+    "start",
+    metavar="MODEL",
+    help="Run, or name of a model, to begin with. [default: the newest released one]",
+)
 @click.option("--minutes", type=Measure(0, min_open=True), help="Wall time of all. [default: 15]")
 @click.option("--steps", type=click.IntRange(min=1), help="Instead: training steps a round.")
 @click.option("--rounds", type=click.IntRange(min=1), help="How often it labels and learns. [default: 2]")

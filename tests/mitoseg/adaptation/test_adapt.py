@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tifffile
 from program import Program
-from scipy import ndimage
 
 from mitodata import RunError, Sample
 from mitoseg import adapt
@@ -106,25 +105,22 @@ def test_a_round_that_drifts_is_not_taken(
 
 
 def test_a_model_that_finds_nothing_says_so_and_leaves_nothing(
-    run: Path, tmp_path: Path, draw: Callable[..., Sample], mitoseg: Program
+    images: Path, run: Path, tmp_path: Path, mitoseg: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sample = draw(60)
-    assert sample.label is not None
-    ground = np.random.default_rng(0).normal(150, 8, sample.raw.shape)
-    only_pale = np.where(ndimage.binary_dilation(sample.label > 0), ground, sample.raw)
-    tifffile.imwrite(tmp_path / "pale.tif", only_pale.astype(np.uint8))
-    line = mitoseg.fails(
-        *("adapt", tmp_path / "pale.tif", "--from", run, "-o", tmp_path / "out", "--steps", "2"),
-        *("--voxel-size", 40, 8, 8, "--recipe", "epfl"),
-    )
-    assert "of the tissue; expected at least 0.1 %: learning from that would only confirm it" in line
+    monkeypatch.setattr("mitoseg.adaptation.guard.LEAST_FOUND", 0.9)
+    arguments = (images, "--from", run, "-o", tmp_path / "out", "--steps", 2, "--recipe", "epfl")
+    code, _, errors = mitoseg("adapt", *arguments)
+    line = errors.splitlines()[-1]
+    assert code == 2
+    assert line.startswith("Error: ")
+    assert "of the tissue; expected at least 90 %: learning from that would only confirm it" in line
     assert not (tmp_path / "out").exists()
 
 
 def test_a_volume_is_looked_at_across_all_axes_and_time_is_kept(
     run: Path, tmp_path: Path, draw: Callable[..., Sample]
 ) -> None:
-    tifffile.imwrite(tmp_path / "volume.tif", draw(7, (40, 48, 48)).raw)
+    tifffile.imwrite(tmp_path / "volume.tif", draw(7, (40, 48, 48)).raw, photometric="minisblack")
     result = adapt(
         tmp_path / "volume.tif",
         tmp_path / "run",
@@ -140,7 +136,7 @@ def test_a_volume_is_looked_at_across_all_axes_and_time_is_kept(
 
 def test_mishaps_end_in_one_line(images: Path, run: Path, tmp_path: Path, mitoseg: Program) -> None:
     out = tmp_path / "out"
-    assert "no model to begin with" in mitoseg.fails("adapt", images, "-o", out)
+    assert "nowhere: not found" in mitoseg.fails("adapt", images, "--from", "nowhere", "-o", out)
     assert "no images" in mitoseg.fails("adapt", "--from", run, "-o", out)
     assert "not found" in mitoseg.fails("adapt", tmp_path / "no.tif", "--from", run, "-o", out)
     both = ("adapt", images, "--from", run, "-o", out, "--steps", 2, "--minutes", 1)

@@ -30,7 +30,7 @@ def sample(plan: AdaptPlan, model: Model) -> list[Sample]:
 
 def test_a_small_volume_is_taken_whole_on_the_grid_of_the_network(tmp_path: Path, model: Model) -> None:
     ramp = np.linspace(20, 230, 96 * 100 * 120).reshape(96, 100, 120)
-    tifffile.imwrite(tmp_path / "fine.tif", ramp.astype(np.uint8))
+    tifffile.imwrite(tmp_path / "fine.tif", ramp.astype(np.uint8), photometric="minisblack")
     (block,) = sample(plan_for(tmp_path / "fine.tif", voxel_size_nm=(4.0, 4.0, 4.0)), model)
     assert block.raw.shape == (48, 50, 60)
     assert block.voxel_size_nm == (8, 8, 8)
@@ -41,7 +41,7 @@ def test_a_small_volume_is_taken_whole_on_the_grid_of_the_network(tmp_path: Path
 
 def test_serial_sections_keep_their_number_and_coarse_pixels_stay(tmp_path: Path, model: Model) -> None:
     stack = np.random.default_rng(0).integers(0, 255, (3, 40, 50)).astype(np.uint8)
-    tifffile.imwrite(tmp_path / "stack.tif", stack)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
     (block,) = sample(plan_for(tmp_path / "stack.tif", voxel_size_nm=(50.0, 12.0, 12.0)), model)
     assert np.array_equal(block.raw, stack)
     apart = sample(plan_for(tmp_path / "stack.tif", voxel_size_nm=(50.0, 12.0, 12.0), as_2d=True), model)
@@ -55,7 +55,8 @@ def test_of_a_large_volume_parts_are_read_and_nothing_else(
     array = zarr.create_array(store=tmp_path / "large.zarr", shape=stored.shape, chunks=(16, 32, 32), dtype="u2")
     array[:] = stored
     monkeypatch.setattr("mitoseg.adaptation.plan.LOOKS", 3 * 3 * 64**3)
-    monkeypatch.setattr("mitoseg.adaptation.sampling.MEASURED_VOXELS", 1)
+    for name, value in {"MEASURED_VOXELS": 1, "WINDOWS": 8, "WINDOW_PX": 64}.items():
+        monkeypatch.setattr(f"mitoseg.adaptation.sampling.{name}", value)
     read: list[int] = []
     get = zarr.Array.__getitem__
 
