@@ -6,12 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mitodata import IGNORE
 from mitoseg.finetuning.regions import LabelledSection, Reviewed
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.metrics import ConfusionCounts, confusion, count_probabilities, scores
+from mitoseg.metrics import ConfusionCounts, ProbabilityCounts, confusion, count_probabilities, scores
 from mitoseg.training.threshold_selection import best_rule
+
+STEPS = 100
+"""Thresholds tried are 1/STEPS, 2/STEPS, ... below 1."""
+
+PLATEAU = 0.001
+"""IoUs this close to the best are as good; the middle of their thresholds is taken."""
 
 Probabilities = list[NDArray[np.float32]]
 """Of foreground, (Y, X) in [0, 1] of each labelled section."""
@@ -69,9 +76,10 @@ def choose_decoding(reviewed: Reviewed, probabilities: Probabilities, outline_nm
     """
 
     def choose(folds: Sequence[int]) -> Decoding:
-        known = [each.known_in(folds, outline_nm) for each in reviewed.sections]
-        images = [count_probabilities(*pair) for pair in zip(probabilities, known, strict=True)]
-        return replace(best_rule(images, probabilities, known)[0], outline_nm=outline_nm)
+        masks = [each.known_in(folds, outline_nm) for each in reviewed.sections]
+        seen = [pair for pair in zip(probabilities, masks, strict=True) if (pair[1] != IGNORE).any()]
+        rule, counts = best_rule([count_probabilities(*pair) for pair in seen], *zip(*seen, strict=True))
+        return replace(rule, threshold=_best_threshold(counts), outline_nm=outline_nm)
 
     decoding = choose(reviewed.folds)
     if len(reviewed.folds) < 2:
@@ -81,6 +89,18 @@ def choose_decoding(reviewed: Reviewed, probabilities: Probabilities, outline_nm
         others = [other for other in reviewed.folds if other != fold]
         counts += _count(reviewed, probabilities, choose(others), [fold])
     return Outcome(scores(counts).iou, decoding)
+
+
+def _best_threshold(counts: Sequence[ProbabilityCounts]) -> float:
+    """The threshold with the best IoU of all pixels together.
+
+    Of tissue that is seen again it is the best, not the lowest of those that are about as good: that is for tissue of
+    which a network is less sure than of what it was validated on (`best_rule`).
+    """
+    total = sum(counts[1:], counts[0])
+    tried = np.arange(1, STEPS) / STEPS
+    reached = np.array([scores(total.confusion(float(threshold))).iou for threshold in tried])
+    return round(float(np.median(tried[reached >= reached.max() - PLATEAU])), 2)
 
 
 def find_foreground(

@@ -118,9 +118,15 @@ def read_reviewed(path: Path) -> Reviewed:
     sections = [_section(sample, fold_of[numbers]) for sample, numbers in zip(samples, regions, strict=True)]
     if int(np.count_nonzero(sizes[1:])) < 2:
         sections = _cut_strips(sections)
+    profiles = sum(len(np.unique(each.label[each.mask == 1])) for each in sections)
     held = np.unique(np.concatenate([each.fold[each.mask == 1] for each in sections]))
-    reviewed = Reviewed(sections, tuple(held.tolist()), count)
-    return reviewed if reviewed.mitochondria > 1 else replace(reviewed, folds=reviewed.folds[:1])
+    folds = held.tolist() if profiles > 1 else held.tolist()[:1]
+    # What has no foreground cannot be left out by itself: it goes with the first fold.
+    sections = [
+        replace(each, fold=np.where((each.fold > 0) & ~np.isin(each.fold, folds), np.uint8(folds[0]), each.fold))
+        for each in sections
+    ]
+    return Reviewed(sections, tuple(folds), count)
 
 
 def _section(sample: Sample, fold: NDArray[np.uint8]) -> LabelledSection:

@@ -109,7 +109,9 @@ class Session:
 
     def __init__(self, run: Path, model: Model, reviewed: Reviewed, goal: Goal, notes: Sequence[str] = ()) -> None:
         self.run, self.model, self.reviewed, self.goal, self.notes = run, model, reviewed, goal, notes
-        self.settings: FitConfig = refining(model.config, goal.seed)
+        # Labels end at the outer face: what learns from them counts the outer membrane.
+        self.start = replace(model, config=model.config.model_copy(update={"outer_membrane": True}))
+        self.settings: FitConfig = refining(self.start.config, goal.seed)
         self.outline_nm = model.decoding.outline_nm if goal.outline_nm is None else goal.outline_nm
         self.folder = run / "trainings"
 
@@ -211,7 +213,7 @@ class Session:
     def _training(self, folds: Sequence[int], name: str, rendered: RenderedPool, steps: int) -> Training:
         marked = MarkedPatches(self.reviewed.sections, folds, self.settings, self.outline_nm)
         self.folder.mkdir(exist_ok=True)
-        return Training(self.model, marked, rendered, steps, self.goal.seed, self.folder / name)
+        return Training(self.start, marked, rendered, steps, self.goal.seed, self.folder / name)
 
     def _plan_steps(self, rendered: RenderedPool) -> tuple[int, int]:
         """Steps of a training that only chooses, and of all; from the time that a step takes, where minutes are given.
@@ -229,7 +231,7 @@ class Session:
     def _affordable(self, rendered: RenderedPool) -> int:
         """Steps in the minutes that are given, by the time that some take."""
         training = self._training(self.reviewed.folds, "timed.pt", rendered, 1)
-        refiner = Refiner(self.model, training.settings(STAGES[-1]))
+        refiner = Refiner(self.start, training.settings(STAGES[-1]))
         training.step(refiner, 0, 0.5)  # the first one takes longer
         began = time.monotonic()
         for number in range(1, 1 + TIMED_STEPS):
