@@ -15,7 +15,7 @@ from mitodata.hdf5.dataset import Dataset
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
-N = 24
+N = 12
 # Half a micrometre wide: with mitochondria so dense, enough of the images hold some, whatever the preset becomes.
 CROWDED = ("--size", 64, "--workers", 1, "--set", "mitochondria.volume_fraction=0.2")
 METRICS = {"iou", "dice", "precision", "recall", "accuracy", "kappa"}
@@ -34,7 +34,7 @@ def blob(seed: int, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[
 def folder(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Path:
     """Two rendered files, a network fitted to the first, and a folder of pairs."""
     folder = tmp_path_factory.mktemp("main-job")
-    for name, n, seed in (("train", N, 0), ("test", 16, 1)):
+    for name, n, seed in (("train", N, 0), ("test", 8, 1)):
         program("mitogen", "render", "--n", n, "--seed", seed, *CROWDED, "-o", folder / f"{name}.h5")
     files = (folder / "train.h5", "--val", folder / "test.h5", "-o", folder / "run")
     program("mitoseg", "fit", *files, "--epochs", 2, *SMALL)
@@ -52,13 +52,6 @@ def test_rendered_file_is_valid_and_says_how_it_was_made(folder: Path, program: 
         assert len(train) == N
         assert "mitochondria" in train.provenance.recipe
         assert all(len(column) == N for column in train.params.values())
-
-
-def test_workers_do_not_change_a_byte(tmp_path: Path, program: Program) -> None:
-    for workers in (1, 2):
-        target = tmp_path / f"{workers}.h5"
-        program("mitogen", "render", "--n", 6, "--size", 64, "--workers", workers, "-o", target)
-    assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()
 
 
 def test_scores_of_rendered_and_real_images_in_one_report(folder: Path, program: Program) -> None:

@@ -59,6 +59,13 @@ def absent(knob: str) -> bool:
     return knob != density and density in KNOBS and Recipe().values[density].support[1] == 0
 
 
+LATE = {
+    "multilamellar.period_nm": 19, "multilamellar.radius_nm": 9, "t_bars.height_nm": 12, "tubule.brush_border": 8,
+    "mitochondria.granule_radius_nm": 15, "mitochondria.neck": 5, "connective.collagen": 7,
+    "packing.droplet_nm": 7, "vessels.around_density": 7, "vessels.nucleus_nm": 49,
+}  # fmt: skip
+"""In which image what is rare showed when this was written: where it is looked for first, to save time."""
+
 SHOWN: dict[tuple[str, str], int] = {}
 """The image in which the last knob of a section showed, which is where others of it are looked for first."""
 
@@ -70,13 +77,14 @@ def test_no_knob_is_dead_in_the_preset(row: Row):
     section = row.knob.split(".")[0]
     home = ELSEWHERE.get(row.knob, AT_HOME.get(section, ""))
     depth = 2 if section == "stack" or row.knob == "section.spacing_nm" else 1
-    likely = SHOWN.get((section, home), 0)
+    likely = LATE.get(row.knob, SHOWN.get((section, home), 0))
     for index in (likely, *range(likely), *range(likely + 1, 100)):
         params = draw(preset(section, home), 0, index)
         if params[NEEDS.get(row.knob, "section.pixel_nm")] > 0:
             far = max((row.low, row.high), key=lambda value: abs(value - params[row.knob]))
             other = render(preset(section, home).override({row.knob: far}), 0, index, (depth, 96, 96))
             if not np.array_equal(other.raw, drawn_by_preset(section, home, index, depth)):
-                SHOWN[section, home] = index
+                if row.knob not in LATE:
+                    SHOWN[section, home] = index
                 return
     pytest.fail("it changes no image of a hundred")

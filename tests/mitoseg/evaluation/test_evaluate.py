@@ -149,6 +149,7 @@ def test_a_report_that_cannot_be_written_is_named(run: Path, fresh_discs: Path, 
         write_tables(tmp_path / "file", evaluate(model, [fresh_discs]))
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_whole_volumes_are_one_image_each(
     run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
 ) -> None:
