@@ -130,7 +130,7 @@ def all_of(split: Split) -> int:
 
 def finetune_step(run: Path, file: Path, arguments: argparse.Namespace) -> Step:
     """Fine-tune on the sections of a file."""
-    command = ("mitoseg", "finetune", str(file), "--from", arguments.model, "-o", str(run))
+    command: tuple[str, ...] = ("mitoseg", "finetune", str(file), "--from", arguments.model, "-o", str(run))
     command = (*command, "--steps", str(arguments.steps), "--seed", str(arguments.seed), "--recipe", arguments.recipe)
     resume = ("mitoseg", "finetune", "--resume", "-o", str(run))
     return Step(command, run / "last.pt", run, resume=resume, partial=run / "config.json", finished=is_finished)
