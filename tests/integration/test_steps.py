@@ -42,6 +42,17 @@ def test_another_command_starts_over_with_all_that_follows(steps: ModuleType) ->
         assert Path("b").read_text() == "z"
 
 
+def test_a_file_that_is_there_starts_over_what_reads_it_when_it_changes(steps: ModuleType) -> None:
+    Path("a").write_text("x")
+    for text in ("x", "longer"):
+        Path("a").write_text(text)
+        given = steps.Step((), Path("a"), Path("a"))
+        second = steps.Step(append("b", "z"), Path("b"), Path("b"), after=(given,))
+        steps.Steps(Path()).run(second)
+        assert Path("b").read_text() == "z"
+        Path("b").write_text("from before")
+
+
 def test_stopped_step_goes_on(steps: ModuleType) -> None:
     place = Path("run")
     start = ("python", "-c", "import os, sys; os.mkdir('run'); open('run/last', 'w'); sys.exit(130)")

@@ -41,7 +41,7 @@ EXAMPLES = (
     "voxel_size_nm",
     type=(float, float, float),
     metavar="Z Y X",
-    help="In nm; wins over what files say.",
+    help="In nm; wins over what files say. Without it, the pixel size of sections that state none is estimated.",
 )
 @click.option(
     "--non-square-pixels",

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from tqdm import tqdm
 
 from mitodata import DataError, VoxelSize
 from mitodata.contrast import spread
@@ -112,7 +113,8 @@ def estimate_scale(model: Model, crops: Sequence[NDArray[np.uint8]]) -> Scale:
     Raises:
         DataError: nothing is found in them, whatever their pixel size.
     """
-    looks = [look(model, crops, size) for size in SIZES_NM]
+    # tqdm shows nothing where there is no terminal (disable=None).
+    looks = [look(model, crops, size) for size in tqdm(SIZES_NM, desc="pixel size", disable=None, leave=False)]
     if max(each.found for each in looks) < LEAST_FOUND:
         raise DataError("nothing is found at any of 4 to 32 nm; give the voxel size in nm with --voxel-size Z Y X")
     return choose_scale(looks)
@@ -195,7 +197,7 @@ class PixelSizes:
             return error
         of = f"{len(together)} images that state none, together" if len(together) > 1 else found.path.name
         _log.warning(
-            "pixel size estimated from %s: %s; if it is not, give the voxel size in nm with --voxel-size Z Y X",
+            "pixel size estimated from %s: %s; if that is wrong, give the voxel size in nm with --voxel-size Z Y X",
             of,
             scale.text,
         )
