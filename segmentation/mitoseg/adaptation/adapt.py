@@ -93,9 +93,8 @@ def adapt(
             record.write(run)
         write_environment(run, model.config.device, 1)
         rounds = Rounds(run, record, model, report)
-        record = rounds.work()
-        page = write_page(run, record, rounds.blocks)
-    return AdaptResult(run, record, page)
+        page = write_page(run, rounds.work(), rounds.blocks)
+        return AdaptResult(run, rounds.finish(), page)
 
 
 @contextmanager

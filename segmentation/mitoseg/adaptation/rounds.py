@@ -14,7 +14,7 @@ from mitodata.files import write_atomic
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from mitoseg.adaptation.guard import Judgement, objection, refusal
 from mitoseg.adaptation.learning import Lesson, learn_round
-from mitoseg.adaptation.pseudo_labels import mark, read_masks, write_marks
+from mitoseg.adaptation.pseudo_labels import agreed_threshold, mark, read_masks, write_marks
 from mitoseg.adaptation.record import (
     BLOCKS,
     STATE,
@@ -33,7 +33,6 @@ from mitoseg.inference.postprocess import PEAK
 from mitoseg.metrics import count_probabilities
 from mitoseg.training.run_folder import write_settings
 from mitoseg.training.start import Start
-from mitoseg.training.threshold_selection import best_threshold
 
 SHOWN = 6
 """Sections on the page."""
@@ -91,8 +90,12 @@ class Rounds:
                 break
             self._learn(rounds)
             rounds += 1
-        self._note(replace(self.record, done=True))
+        return self.record
+
+    def finish(self) -> Record:
+        """Note that nothing is left to be done; returns the record."""
         write_model(self.run / "last.pt", self._kept(), sum(self.record.steps[: self.record.kept]))
+        self._note(replace(self.record, done=True))
         return self.record
 
     def _note(self, record: Record) -> None:
@@ -134,10 +137,9 @@ class Rounds:
         views = [look_around(model, block) for block in self.blocks]
         means = [each.mean for each in views]
         if rounds:
-            # The threshold at which the student says what its teacher was sure of.
             masks = read_masks(marks_path(self.run, rounds - 1))
             counts = [count_probabilities(mean, mask) for mean, mask in zip(means, masks, strict=True)]
-            thresholds = [best_threshold(counts)] * len(means)
+            thresholds = [agreed_threshold(sum(counts[1:], counts[0]))] * len(means)
         else:
             thresholds = [model.decoding.at(block.params["thickness_nm"]).threshold for block in self.blocks]
         marks = [mark(mean, threshold) for mean, threshold in zip(means, thresholds, strict=True)]

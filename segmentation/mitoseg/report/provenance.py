@@ -30,6 +30,7 @@ class RunRecord:
         software: version by name.
         environment: command, commit and machine of its last stretch, in words.
         history: columns of its metrics.csv by name; empty if it has none.
+        unlabelled: images that it adapted to without labels.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class RunRecord:
     software: Mapping[str, str]
     environment: Mapping[str, str]
     history: Mapping[str, Sequence[float]]
+    unlabelled: Sequence[Path] = ()
 
 
 def read_origin(model: Model) -> RunRecord:
@@ -72,6 +74,7 @@ def read_run(run: Path) -> RunRecord:
         {str(name): str(value) for name, value in (settings.get("software") or {}).items()},
         _read_environment(folder / "environment.json"),
         _read_history(folder / "metrics.csv"),
+        [Path(str(path)) for path in (settings.get("adapted") or {}).get("images") or []],
     )
 
 
@@ -92,7 +95,7 @@ def write_card(model: Model, given: Mapping[str, Any]) -> Card:
     parameters = sum(weight.numel() for weight in model.network.parameters())
     steps = record.history.get("step", ())
     found = {
-        "learned_from": ["a recipe, rendered as it went"] if record.recipe else _names(record.training),
+        "learned_from": _sources(record),
         "network": f"{config.network}, {parameters:,} parameters, {config.dimensions}D, target {config.target}, "
         f"{config.working_voxel_nm:g} nm a pixel",
         "steps": [int(steps[-1])] if steps else [],
@@ -111,8 +114,10 @@ def without_folders(command: str) -> str:
     return shlex.join("mitoseg" if word == "__main__.py" else word for word in words)
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
-    return [path.name for path in paths]
+def _sources(record: RunRecord) -> list[str]:
+    """What a run learned from, by name."""
+    rendered = ["a recipe, rendered as it went"] if record.recipe else [path.name for path in record.training]
+    return [*rendered, *(f"{path.name}, without labels" for path in record.unlabelled)]
 
 
 def settings_of(config: FitConfig) -> list[tuple[str, object, bool]]:

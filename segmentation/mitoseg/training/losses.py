@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mitoseg.config.settings import FitConfig, Target
-from mitoseg.networks.targets import CLASSES, MITOCHONDRIAL
+from mitoseg.networks.targets import CLASSES, MITOCHONDRIAL, OUTER_MEMBRANE
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits (B, C, ...), truth (B, C, ...), valid (B, 1, ...)), all float32, the last of 0 and 1 -> a scalar."""
@@ -44,7 +44,7 @@ def make_loss(config: FitConfig) -> Loss:
     return loss
 
 
-def make_foreground_loss(target: Target) -> Loss:
+def make_foreground_loss(target: Target, *, outer_membrane: bool = True) -> Loss:
     """Cross-entropy plus Dice on the probability of foreground alone, for a network of any target.
 
     For images of which nothing is known but a mask, perhaps in parts: annotated by hand, or found by a network. The
@@ -55,7 +55,7 @@ def make_foreground_loss(target: Target) -> Loss:
     overlap = DiceLoss(batch=True)
 
     def loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
-        inside, outside = _log_foreground(logits, target)
+        inside, outside = _log_foreground(logits, target, outer_membrane)
         entropy = -(truth * inside + (1 - truth) * outside)
         dice: Tensor = overlap(inside.exp() * valid, truth * valid)
         return _mean(entropy, valid) + dice
@@ -63,13 +63,13 @@ def make_foreground_loss(target: Target) -> Loss:
     return loss
 
 
-def _log_foreground(logits: Tensor, target: Target) -> tuple[Tensor, Tensor]:
+def _log_foreground(logits: Tensor, target: Target, outer_membrane: bool) -> tuple[Tensor, Tensor]:
     """Logarithms of the probabilities of foreground and of background, both (B, 1, ...)."""
     if target != "compartments":
         return functional.logsigmoid(logits[:, :1]), functional.logsigmoid(-logits[:, :1])
     scores = functional.log_softmax(logits, 1)
     names = list(CLASSES)
-    inside = [names.index(name) for name in MITOCHONDRIAL]
+    inside = [names.index(name) for name in MITOCHONDRIAL if outer_membrane or name != OUTER_MEMBRANE]
     outside = [number for number in range(len(names)) if number not in inside]
     # Summed as logarithms: a probability of 1 that is rounded would make the logarithm of the rest infinite.
     return scores[:, inside].logsumexp(1, keepdim=True), scores[:, outside].logsumexp(1, keepdim=True)

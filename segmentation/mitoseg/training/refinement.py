@@ -58,7 +58,8 @@ class Refiner:
         self.averaged = AveragedModel(self.network, multi_avg_fn=average(config.ema_decay))
         weights = [weight for weight in self.network.parameters() if weight.requires_grad]
         self.optimiser = make_optimiser(config, weights)
-        self.rendered_loss, self.marked_loss = make_loss(config), make_foreground_loss(config.target)
+        self.rendered_loss = make_loss(config)
+        self.marked_loss = make_foreground_loss(config.target, outer_membrane=config.outer_membrane)
         self.step = 0
 
     def learn(self, rendered: Tensor | None, marked: Tensor, used: float) -> float:

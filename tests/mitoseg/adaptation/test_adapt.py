@@ -17,6 +17,7 @@ from mitoseg.adaptation.record import read_record
 from mitoseg.inference.model import load_model
 from mitoseg.inference.segment import segment
 from mitoseg.networks.checkpoint import load_checkpoint
+from mitoseg.report.provenance import write_card
 from mitoseg.training.refinement import Refiner
 
 SETTINGS: dict[str, Any] = {"steps": 2, "rounds": 2, "recipe": "epfl"}
@@ -53,6 +54,7 @@ def test_the_result_is_a_run_with_a_page(adapted: AdaptResult, run: Path, images
     paths = segment(adapted.run, images, tmp_path, outputs="mask")
     assert len(paths) == 3
     assert "2 rounds, 4 steps" in adapted.summary
+    assert write_card(model, {}).learned_from == ("a recipe, rendered as it went", f"{images.name}, without labels")
 
 
 def test_no_label_has_a_say(images: Path, run: Path, adapted: AdaptResult, tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ import pytest
 from scipy import ndimage
 
 from mitodata import IGNORE, Sample
-from mitoseg.adaptation.pseudo_labels import MarkedSections, mark, read_masks, write_marks
+from mitoseg.adaptation.pseudo_labels import MarkedSections, agreed_threshold, mark, read_masks, write_marks
 from mitoseg.adaptation.views import look_around, looks_of
 from mitoseg.data import Patches, single_sections
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.predictor import predict_maps
+from mitoseg.metrics import count_probabilities
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,13 @@ def test_a_sure_section_vouches_for_its_neighbours() -> None:
     assert not (mark(mean, 0.3).mask == 1).any()
     mean[1, 3, 3] = 0.8
     assert (mark(mean, 0.3).mask[0] == 1).sum() == 16
+
+
+def test_the_threshold_of_a_student_lies_midway_between_what_its_teacher_was_sure_of() -> None:
+    rng = np.random.default_rng(0)
+    mask = np.repeat(np.array([0, IGNORE, 1], np.uint8), 1000)
+    student = np.concatenate([rng.uniform(low, low + 0.2, 1000) for low in (0.1, 0.4, 0.6)]).astype(np.float32)
+    assert agreed_threshold(count_probabilities(student, mask)) == pytest.approx(0.45, abs=0.02)
 
 
 def test_marks_are_kept_in_a_file_that_anything_reads(tmp_path: Path) -> None:

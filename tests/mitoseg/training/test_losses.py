@@ -46,14 +46,15 @@ def test_focal_loss_of_exclusive_classes_is_monais() -> None:
     torch.testing.assert_close(*slopes)
 
 
+@pytest.mark.parametrize("outer", [True, False])
 @pytest.mark.parametrize("target", ["semantic", "instance", "compartments"])
-def test_foreground_alone_is_learned_by_a_network_of_any_target(target: Target) -> None:
+def test_foreground_alone_is_learned_by_a_network_of_any_target(target: Target, outer: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, output_channels(target), 8, 8, generator=generator).requires_grad_()
     truth = (torch.rand(2, 1, 8, 8, generator=generator) < 0.5).float()
     valid = (torch.rand(2, 1, 8, 8, generator=generator) < 0.7).float()
-    loss = make_foreground_loss(target)(logits, truth, valid)
-    probability = to_maps(logits, target)[:, :1]
+    loss = make_foreground_loss(target, outer_membrane=outer)(logits, truth, valid)
+    probability = to_maps(logits, target, outer_membrane=outer)[:, :1]
     seen = valid == 1
     entropy = torch.nn.functional.binary_cross_entropy(probability[seen], truth[seen])
     dice = make_loss(make_config(loss="dice"))(torch.logit(probability), truth, valid)
