@@ -10,7 +10,8 @@ from scipy.special import ndtri
 from mitogen.geometry.grid import FloatArray, Grid
 from mitogen.geometry.point_process import Box, StreamOf, directions, scatter
 from mitogen.geometry.random_fields import STRIDE, Waves, random_waves
-from mitogen.geometry.voronoi.diagram import Diagram, Sites, Warped, holders, nearest_two
+from mitogen.geometry.voronoi.diagram import holders, nearest_two
+from mitogen.geometry.voronoi.sites import Diagram, Sites, Warped
 from mitogen.tissue.canvas import Space, empty_space
 
 

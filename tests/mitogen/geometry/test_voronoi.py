@@ -5,7 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mitogen.geometry.random_fields import STRIDE
-from mitogen.geometry.voronoi.diagram import TILES, Diagram, Sites, Warped, holders, nearest_two
+from mitogen.geometry.voronoi.diagram import holders, nearest_two
+from mitogen.geometry.voronoi.sites import Diagram, Sites, Warped
+from mitogen.geometry.voronoi.tiles import TILES
 
 PIXEL_NM = 5.0
 

@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from knob_rows import ROWS, Row
+from knob_row import Row
+from knob_rows import ROWS
 from knob_settings import EVERYTHING, QUIET
 from knob_views import View
 

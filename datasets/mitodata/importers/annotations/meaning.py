@@ -1,6 +1,5 @@
 """What the values of all masks of a dataset mean: foreground, or instances; else the user is asked."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from mitodata.errors import DataError
 from mitodata.importers.annotations.choice import Choice, within
+from mitodata.importers.annotations.doubts import by_jpeg, doubt_instances, doubt_masks
 from mitodata.importers.annotations.foreground import are_ends, foreground_threshold, is_full
 from mitodata.importers.annotations.numbers import Numbers
 from mitodata.importers.annotations.survey import WHITE, Table, drop, join
@@ -32,12 +32,7 @@ _CLASSES, _APART = 8, 4
 _PICTURE_VALUES, _PICTURE_REGIONS = 64, 5
 """More values, in more regions each, are those of a picture."""
 
-_MOST = 0.5
-"""More foreground than this is remarkable."""
-
 _SHOWN = 6
-
-_log = logging.getLogger("mitodata")
 
 
 @dataclass(frozen=True)
@@ -117,14 +112,17 @@ def judge(tables: Sequence[Table], choice: Choice, where: object) -> Meaning:
         return judge(tables, replace(choice, unknown=((IGNORE, IGNORE),)), where)
     if threshold is not None:
         if choice.offered:
-            _look_at_share([*case.tables, *lossy, *bits], threshold, where)
+            case.doubt(threshold)
         return Meaning(False, case.translation, choice, threshold)
     if lossy or any(len(table.objects) for table in bits):
         raise DataError(
             f"{where}: holds masks of one {'bit' if bits else 'value in JPEG files'} beside {case.listed}; expected "
             "masks alone, or numbers of instances alone and without loss, as in PNG or TIFF"
         )
-    return Meaning(True, case.translation, choice, largest=case.largest_instance())
+    largest = case.largest_instance()
+    if choice.offered and not choice.instances and 0 < len(case.found.objects) <= _CLASSES:
+        doubt_instances(case.listed, case.translation.name(case.found.objects[0]), where)
+    return Meaning(True, case.translation, choice, largest=largest)
 
 
 class _Case:
@@ -188,6 +186,13 @@ class _Case:
             return None if foreground_threshold(ends, lossy=True) is None else _HALF_WHITE
         return threshold
 
+    def doubt(self, threshold: float) -> None:
+        """Say what is remarkable about masks whose foreground exceeds this."""
+        tables = [*self.tables, *self._others]
+        foreground = sum(int(table.pixels[table.values > _least(table.numbers, threshold)].sum()) for table in tables)
+        found = join(self.tables or self._others)
+        doubt_masks(found, foreground, sum(int(table.pixels.sum()) for table in tables), self._where)
+
     def largest_instance(self) -> int:
         """The largest number, after a check that numbers are those of instances."""
         found = self.found
@@ -230,6 +235,8 @@ class _Case:
             )
         if found.values[0] != 0:
             self._ask("lack 0, which is background")
+        if by_jpeg(found):
+            self._ask("look like a mask of 0 and 1 that JPEG has changed; it should be as it was drawn")
         apart = top <= WHITE and count <= _CLASSES and top > _APART * count
         specks = np.mean(found.solid[found.values != 0]) < _SOLID
         if count < _LEAST_INSTANCES or regions > _REGIONS or specks or apart:
@@ -266,18 +273,6 @@ def _least(numbers: Numbers, threshold: float) -> float:
     if numbers.lossy:
         return _HALF_WHITE
     return 0 if numbers.values.dtype.kind == "b" else threshold
-
-
-def _look_at_share(tables: Sequence[Table], threshold: float, where: object) -> None:
-    """Say so if there is more foreground than background."""
-    count = sum(int(table.pixels.sum()) for table in tables)
-    foreground = sum(int(table.pixels[table.values > _least(table.numbers, threshold)].sum()) for table in tables)
-    if foreground > _MOST * count:
-        _log.warning(
-            "%s: foreground is %.0f %% of the masks; if that is what lies between the objects, say --mask-values 0",
-            where,
-            100 * foreground / count,
-        )
 
 
 def _check_lossy(tables: list[Table], choice: Choice, where: object) -> None:

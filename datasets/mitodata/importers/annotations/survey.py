@@ -20,6 +20,12 @@ _EDGE_PX = 2
 _FEW = 2**16
 """Whole numbers below this are counted without sorting."""
 
+FAINT = 3
+"""A mask of 0 and 1 that JPEG has changed holds no larger numbers."""
+
+_BLOCK_PX = 8
+"""JPEG compresses blocks of this edge one by one."""
+
 NEAR_END = 31
 """8-bit values this close to 0 and to 255 may be these, changed by a lossy compression."""
 
@@ -39,6 +45,8 @@ class Table:
         sections: how many have it.
         as_ends: the table with 8-bit values close to 0 taken for 0, close to 255 for 255, as before a lossy
             compression; None if there are none.
+        edges: of 8-bit values up to `FAINT`, how many neighbours (4) differ.
+        at_blocks: how many of these lie on both sides of the border between two blocks of 8 x 8 px.
     """
 
     numbers: Numbers
@@ -49,6 +57,8 @@ class Table:
     astray: NDArray[np.int64]
     sections: NDArray[np.int64]
     as_ends: "Table | None" = None
+    edges: int = 0
+    at_blocks: int = 0
 
     @property
     def bits(self) -> bool:
@@ -73,7 +83,10 @@ def tabulate(numbers: Numbers) -> Table:
     table = _count(numbers)
     eight_bits = numbers.values.dtype == np.uint8 and numbers.kind in (Kind.LEVEL, Kind.GREY)
     if eight_bits and (numbers.lossy or len(table.values) > 2):
-        return replace(table, as_ends=_count(_take_ends(numbers)))
+        table = replace(table, as_ends=_count(_take_ends(numbers)))
+    if eight_bits and 0 < table.values[-1] <= FAINT:
+        edges, at_blocks = _edges(numbers.values)
+        table = replace(table, edges=edges, at_blocks=at_blocks)
     return table
 
 
@@ -98,6 +111,8 @@ def join(tables: list[Table]) -> Table:
         np.where(solid, 0, astray),
         total([table.sections for table in tables]),
         as_ends=tables[0].as_ends if len(tables) == 1 else None,
+        edges=sum(table.edges for table in tables),
+        at_blocks=sum(table.at_blocks for table in tables),
     )
 
 
@@ -120,6 +135,14 @@ def _count(numbers: Numbers) -> Table:
         astray,
         np.ones(len(values), np.int64),
     )
+
+
+def _edges(image: Pixels) -> tuple[int, int]:
+    """How many neighbours (4) in an image (Y, X) differ, and how many of these at the borders of blocks."""
+    rows = (image[1:] != image[:-1]).sum(axis=1)
+    columns = (image[:, 1:] != image[:, :-1]).sum(axis=0)
+    at_blocks = sum(int(along[_BLOCK_PX - 1 :: _BLOCK_PX].sum()) for along in (rows, columns))
+    return int(rows.sum() + columns.sum()), at_blocks
 
 
 def _take_ends(numbers: Numbers) -> Numbers:

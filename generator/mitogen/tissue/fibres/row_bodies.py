@@ -14,7 +14,8 @@ from mitogen.geometry.packing.sites import Coordinates, Lattice, owners, owners_
 from mitogen.geometry.point_process import Box, StreamOf, key_of
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
-from mitogen.tissue.fibres.rows import Column, Habit, Rows, cut_rows, lay_rows
+from mitogen.tissue.fibres.row_sections import cut_rows
+from mitogen.tissue.fibres.rows import Column, Habit, Rows, lay_rows
 from mitogen.tissue.packed import Home, Packed, PackedMap, in_sight, map_bodies
 
 NODES = 9

@@ -1,0 +1,70 @@
+"""What makes one doubt masks that can be read: traces of JPEG, too much foreground or none, few numbers.
+
+JPEG leaves traces in a mask of 0 and 1 also where the file is none any more. It is made for 256 grey levels: what
+differs by one it rounds in blocks of 8 x 8 px, to blocks of one value, or at high quality to specks of other values.
+"""
+
+import logging
+
+from mitodata.importers.annotations.survey import FAINT, Table
+
+_LEAST_EDGES = 64
+"""Fewer pairs of neighbours prove nothing."""
+
+_AT_BLOCKS = 0.55
+"""Share of the edges at the borders of blocks; an eighth lies there by chance."""
+
+_SPECK_PX = 16
+"""Values above 1 lie in regions of so many px or less, in the mean."""
+
+_MOST = 0.5
+"""More foreground than this is remarkable."""
+
+_log = logging.getLogger("mitodata")
+
+
+def by_jpeg(found: Table) -> bool:
+    """Whether values up to 3, more than one of them, are those of a mask of 0 and 1 that JPEG has changed."""
+    if not _is_faint(found) or found.values[-1] < 2 or 1 not in found.values:
+        return False
+    more = found.values > 1
+    specks = found.pixels[more].sum() <= _SPECK_PX * found.regions[more].sum()
+    return bool(specks or found.at_blocks > _AT_BLOCKS * found.edges)
+
+
+def doubt_masks(found: Table, foreground_px: int, px: int, where: object) -> None:
+    """Say so if there is no foreground, more than background, or some in blocks.
+
+    Args:
+        found: the values of files without loss.
+        foreground_px: how many pixels of all files are foreground.
+        px: how many there are.
+        where: named in warnings.
+    """
+    if foreground_px == 0:
+        _log.warning("%s: there is no foreground in any mask", where)
+    if foreground_px > _MOST * px:
+        _log.warning(
+            "%s: foreground is %.0f %% of the masks; if that is what lies between the objects, say --mask-values 0",
+            where,
+            100 * foreground_px / px,
+        )
+    if _is_faint(found) and found.at_blocks > _AT_BLOCKS * found.edges:
+        _log.warning(
+            "%s: edges lie between blocks of 8 x 8 px, where JPEG puts those of 0 and 1; expected masks as drawn",
+            where,
+        )
+
+
+def doubt_instances(listed: str, example: str, where: object) -> None:
+    """Say that few numbers are taken for instances; they are listed, and one is an example."""
+    _log.warning(
+        "%s: values %s are taken for instances; if they are classes, say which are foreground, as in --mask-values %s",
+        where,
+        listed,
+        example,
+    )
+
+
+def _is_faint(found: Table) -> bool:
+    return len(found.values) > 0 and 0 < found.values[-1] <= FAINT and found.edges >= _LEAST_EDGES
