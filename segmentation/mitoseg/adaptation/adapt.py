@@ -16,8 +16,8 @@ from mitoseg.config.files import Paths, as_paths
 from mitoseg.data import resolve_recipe
 from mitoseg.inference.model import Model, load_model, open_model
 from mitoseg.io.image_list import expand
+from mitoseg.io.process import LOCK
 from mitoseg.training.distributed import ALONE
-from mitoseg.training.process import LOCK
 from mitoseg.training.run_folder import claim_folder, write_environment
 
 

@@ -19,9 +19,9 @@ from mitoseg.config.settings import FitConfig
 from mitoseg.data import Patches, RenderedPatches, make_loader, read_batches, single_sections
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AXES
+from mitoseg.io.process import stop_politely
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.training.monitor import Progress
-from mitoseg.training.process import stop_politely
 from mitoseg.training.refinement import Refiner, refining
 
 SAVE_EVERY_S = 120.0

@@ -15,8 +15,8 @@ from mitoseg.finetuning.regions import read_reviewed
 from mitoseg.finetuning.session import LABELS, FinetuneResult, Goal, Session
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.postprocess import FARTHEST_NM
+from mitoseg.io.process import LOCK, alone_in, stop_politely
 from mitoseg.networks.checkpoint import load_checkpoint
-from mitoseg.training.process import LOCK, alone_in, stop_politely
 from mitoseg.training.run_folder import read_settings, write_environment, write_settings
 from mitoseg.training.start import Start, read_start
 

@@ -24,9 +24,9 @@ from mitoseg.finetuning.regions import Reviewed
 from mitoseg.finetuning.stages import STAGES, Training
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding
+from mitoseg.io.process import Stop
 from mitoseg.networks.checkpoint import save_checkpoint
 from mitoseg.training.monitor import Progress
-from mitoseg.training.process import Stop
 from mitoseg.training.refinement import Refiner, refining
 
 LABELS = "labels.h5"

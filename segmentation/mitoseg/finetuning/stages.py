@@ -13,8 +13,8 @@ from mitodata import RunError
 from mitoseg.config.settings import FitConfig
 from mitoseg.finetuning.patches import MarkedPatches, RenderedPool
 from mitoseg.inference.model import Model
+from mitoseg.io.process import Stop
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
-from mitoseg.training.process import Stop
 from mitoseg.training.refinement import Refiner, refining
 
 HEAD = 0.02

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from mitodata.errors import MitoError, RunError
 from mitogen.rendering.process_pool import Workers, cores
 from mitoseg.evaluation.metric_table import HEADLINE
+from mitoseg.io.process import alone_in
 from mitoseg.study.designs import Layout, lay_out
 from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish
@@ -31,7 +32,6 @@ from mitoseg.study.trials import (
     run_trial,
     unique,
 )
-from mitoseg.training.process import alone_in
 
 T = TypeVar("T")
 

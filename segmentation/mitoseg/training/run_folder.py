@@ -19,8 +19,8 @@ from mitodata import RunError
 from mitodata.files import remove_unfinished, write_atomic
 from mitoseg.config.settings import FitConfig
 from mitoseg.data import FitData, Sources, open_data, open_rendered
+from mitoseg.io.process import alone_in
 from mitoseg.training.distributed import Team
-from mitoseg.training.process import alone_in
 from mitoseg.training.start import Start
 
 TUNED = "tuned.json"

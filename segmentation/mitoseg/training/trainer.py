@@ -15,11 +15,11 @@ from mitodata.files import write_atomic
 from mitoseg.config.settings import BUDGETS, FitConfig
 from mitoseg.data import FitData, Sources, make_loader, read_batches
 from mitoseg.inference.postprocess import Decoding
+from mitoseg.io.process import Stop, stop_politely
 from mitoseg.networks.checkpoint import save_checkpoint
 from mitoseg.training.distributed import gather_team
 from mitoseg.training.learner import Budget, Learner
 from mitoseg.training.monitor import Events, Progress
-from mitoseg.training.process import Stop, stop_politely
 from mitoseg.training.run_folder import Row, add_row, open_in_turn, read_settings, write_history
 from mitoseg.training.start import Start
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, draw_validation, validate

@@ -11,9 +11,9 @@ from mitodata import DataError, RunError
 from mitodata.files import write_atomic
 from mitoseg.data import SectionFiles, spread_with_foreground
 from mitoseg.inference.model import Model, load_model
+from mitoseg.io.process import alone_in
 from mitoseg.models.weights_file import check_place, save_weights
 from mitoseg.networks.checkpoint import checkpoint_of, load_checkpoint, save_checkpoint
-from mitoseg.training.process import alone_in
 from mitoseg.training.run_folder import TUNED, git_revision, read_settings
 from mitoseg.training.validation import FINAL_PX, Validation, validate
 

@@ -22,8 +22,8 @@ from mitoseg.finetuning.patches import MarkedPatches, RenderedPool
 from mitoseg.finetuning.regions import read_reviewed
 from mitoseg.finetuning.stages import STAGES, Training, head_names
 from mitoseg.inference.model import Model, load_model
+from mitoseg.io.process import Stop
 from mitoseg.networks.unet import build_model
-from mitoseg.training.process import Stop
 from mitoseg.training.refinement import Refiner
 
 

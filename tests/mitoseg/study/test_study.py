@@ -18,12 +18,12 @@ from study_file import BASE, names
 from mitodata.errors import RunError
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.evaluation.metric_table import COLUMNS
+from mitoseg.io.process import LOCK, alone_in
 from mitoseg.study import study as study_module
 from mitoseg.study import trials as trials_module
 from mitoseg.study.results import read_outcomes
 from mitoseg.study.study import Study, cluster, local, missing_trials, run_study, run_trials
 from mitoseg.study.trials import Trial
-from mitoseg.training.process import LOCK, alone_in
 
 
 def write_result(study: Study, trial: Trial, iou: float) -> None:

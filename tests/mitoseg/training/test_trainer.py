@@ -19,11 +19,11 @@ from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig, parse_config
 from mitoseg.data import SectionFiles, Slab
 from mitoseg.inference.model import Model
+from mitoseg.io.process import LOCK, alone_in, stop_politely
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.fit import fit, resume_settings
 from mitoseg.training.learner import Learner, warmed_average
 from mitoseg.training.optimiser import learning_rate
-from mitoseg.training.process import LOCK, alone_in, stop_politely
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, validate
 
 
