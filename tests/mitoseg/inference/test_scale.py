@@ -1,7 +1,7 @@
 """The pixel size of images that state none."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from mitodata import DataError, RunError, Sample
+from mitodata import DataError, RunError, Sample, VoxelSize
 from mitoseg.inference import scale
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.scale import SIZES_NM, Look, choose_scale, estimate_scale
@@ -36,11 +36,34 @@ def discs(draw: Callable[..., Sample], pixel_nm: float) -> list[NDArray[np.uint8
     ]
 
 
-def test_larger_pixels_are_told_from_smaller_ones(model: Model, draw: Callable[..., Sample]) -> None:
-    found = [estimate_scale(model, discs(draw, size)) for size in (5.0, 8.0, 16.0)]
-    assert all(one.pixel_nm < other.pixel_nm for one, other in pairwise(found))
-    assert found[1].pixel_nm == pytest.approx(8, rel=0.4)
-    assert all(each.low_nm <= each.pixel_nm <= each.high_nm for each in found)
+def surest_at(size_nm: float) -> Callable[..., NDArray[np.float32]]:
+    """A network that finds the dark parts of an image, and is surest of them where its pixels are so long."""
+
+    def predict(_: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize) -> NDArray[np.float32]:
+        doubt = min(0.4, abs(log(voxel_size_nm[1] / size_nm)) / 2)
+        return np.where(raw < 110, 1 - doubt, doubt / 8).astype(np.float32)[None]
+
+    return predict
+
+
+@pytest.mark.parametrize("size", [5.0, 8.0, 16.0])
+def test_the_size_is_that_at_which_the_network_is_surest(
+    size: float, model: Model, draw: Callable[..., Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scale, "predict_maps", surest_at(size))
+    monkeypatch.setattr(scale, "WIDTH_SPREAD", 100.0)
+    found = estimate_scale(model, discs(draw, 8.0))
+    assert found.pixel_nm == pytest.approx(size, rel=0.2)
+    assert found.low_nm <= found.pixel_nm <= found.high_nm
+
+
+@pytest.mark.parametrize("size", [5.0, 8.0, 16.0])
+def test_widths_decide_where_the_network_is_as_sure_of_any_size(
+    size: float, model: Model, draw: Callable[..., Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scale, "predict_maps", lambda _, raw, __: (raw < 110).astype(np.float32)[None])
+    found = estimate_scale(model, discs(draw, size))
+    assert found.pixel_nm == pytest.approx(size, rel=0.5)
 
 
 def test_where_nothing_is_found_nothing_is_estimated(model: Model) -> None:
