@@ -27,8 +27,8 @@ from mitoseg.training.refinement import Refiner, refining
 SAVE_EVERY_S = 120.0
 """Seconds between two saves."""
 
-LEAST_STEPS = 10
-"""Steps of a round, however little time is left."""
+LEAST_STEPS, MOST_STEPS = 10, 600
+"""Steps of a round, however little or much time is left: a student that learns too long learns mistakes by heart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,7 @@ def _used(step: int, elapsed_s: float, steps: int | None, seconds: float | None)
     if steps is not None:
         return step / steps
     assert seconds is not None
-    share = elapsed_s / max(seconds, 1e-3)
+    share = max(elapsed_s / max(seconds, 1e-3), step / MOST_STEPS)
     return share if step >= LEAST_STEPS else min(share, step / LEAST_STEPS)
 
 

@@ -54,23 +54,18 @@ def _draw_sections(run: Path, record: Record, blocks: Sequence[Sample]) -> list[
     """Sections before and after: caption, and pictures by name."""
     before, after = (_read_looks(looks_path(run, rounds)) for rounds in (0, record.kept))
     drawn = []
-    for name, first in before.items():
+    for name, (_, first) in before.items():
         number, z = map(int, name.split("-"))
+        probability, last = after[name]
         height, width = first.shape
         raw = blocks[number].raw[z, :height, :width]
-        found = [
-            look >= 255 * judgement.threshold
-            for look, judgement in (
-                (first, record.judgements[0]),
-                (after[name], record.judgements[record.kept]),
-            )
-        ]
+        old, new = (found > 0 for found in (first, last))
         parts = {
             "image": raw,
-            "before": overlay(raw, found[0].astype(np.uint8), found[0]),
-            "after": overlay(raw, found[1].astype(np.uint8), found[1]),
-            "what changed": overlay(raw, found[0].astype(np.uint8), found[1]),
-            "probability after": heat(after[name].astype(np.float32) / np.float32(255)),
+            "before": overlay(raw, old.astype(np.uint8), old),
+            "after": overlay(raw, new.astype(np.uint8), new),
+            "what changed": overlay(raw, old.astype(np.uint8), new),
+            "probability after": heat(probability.astype(np.float32) / np.float32(255)),
         }
         pictures, pixel_nm = fit_picture(list(parts.values()), blocks[number].voxel_size_nm[1:], HEIGHT_PX)
         draw_scale_bar(pictures[0], pixel_nm)
@@ -80,5 +75,6 @@ def _draw_sections(run: Path, record: Record, blocks: Sequence[Sample]) -> list[
 
 
 def _read_looks(path: Path) -> Mapping[str, NDArray[np.uint8]]:
+    """Probability and found pieces of sections, (2, Y, X) each, 255 being all."""
     with np.load(BytesIO(path.read_bytes())) as stored:
         return {name: stored[name] for name in stored.files}

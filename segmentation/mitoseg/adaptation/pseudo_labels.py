@@ -30,11 +30,16 @@ class Marks:
 
     Attributes:
         mask: (Z, Y, X) uint8: 0, 1, and 255 where it is left open.
-        found: share of the voxels that pieces take up which the model is sure of.
+        pieces: (Z, Y, X) bool, pieces that the model is sure of, up to the threshold: what `mitoseg predict` marks.
     """
 
     mask: NDArray[np.uint8]
-    found: float
+    pieces: NDArray[np.bool_]
+
+    @property
+    def found(self) -> float:
+        """Share of the voxels that those pieces take up."""
+        return float(self.pieces.mean())
 
 
 def mark(mean: NDArray[np.float32], threshold: float) -> Marks:
@@ -49,10 +54,10 @@ def mark(mean: NDArray[np.float32], threshold: float) -> Marks:
         threshold: 0-1.
     """
     peak = max(PEAK, threshold + ABOVE)
-    sure = np.asarray(find_pieces(mean[None], Decoding(threshold, peak=peak))) > 0
+    pieces = np.asarray(find_pieces(mean[None], Decoding(threshold, peak=peak))) > 0
     mask = np.where(mean >= threshold - BELOW, np.uint8(IGNORE), np.uint8(0))
-    mask[sure & (mean >= threshold + ABOVE)] = 1
-    return Marks(mask, float(sure.mean()))
+    mask[pieces & (mean >= threshold + ABOVE)] = 1
+    return Marks(mask, pieces)
 
 
 def agreed_threshold(counts: ProbabilityCounts) -> float:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from mitodata.files import write_atomic
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from mitoseg.adaptation.guard import Judgement, objection, refusal
 from mitoseg.adaptation.learning import Lesson, learn_round
-from mitoseg.adaptation.pseudo_labels import agreed_threshold, mark, read_masks, write_marks
+from mitoseg.adaptation.pseudo_labels import Marks, agreed_threshold, mark, read_masks, write_marks
 from mitoseg.adaptation.record import (
     BLOCKS,
     STATE,
@@ -144,16 +145,20 @@ class Rounds:
             thresholds = [model.decoding.at(block.params["thickness_nm"]).threshold for block in self.blocks]
         marks = [mark(mean, threshold) for mean, threshold in zip(means, thresholds, strict=True)]
         write_marks(marks_path(self.run, rounds), self.blocks, [each.mask for each in marks])
-        self._write_looks(rounds, means)
+        self._write_looks(rounds, means, marks)
         sizes = [block.raw.size for block in self.blocks]
         agreement = sum((each.agreement for each in views[1:]), views[0].agreement)
         threshold = float(np.average(thresholds, weights=sizes))
         found = float(np.average([each.found for each in marks], weights=sizes))
         return Judgement(threshold, found, agreement.at(threshold), time.monotonic() - began)
 
-    def _write_looks(self, rounds: int, means: Sequence[NDArray[np.float32]]) -> None:
-        shown = {
-            f"{number}-{z}": (255 * means[number][z][:SHOWN_PX, :SHOWN_PX]).round().astype(np.uint8)
+    def _write_looks(self, rounds: int, means: Sequence[NDArray[np.float32]], marks: Sequence[Marks]) -> None:
+        """Write probability and found pieces of some sections, (2, Y, X) uint8 each, 255 being all."""
+        window = slice(0, SHOWN_PX)
+        shown: dict[str, Any] = {
+            f"{number}-{z}": (255 * np.stack([means[number][z], marks[number].pieces[z]])[:, window, window])
+            .round()
+            .astype(np.uint8)
             for (number, z), _ in self._sections(SHOWN)
         }
         buffer = io.BytesIO()
