@@ -11,8 +11,8 @@ from mitoseg.finetuning.regions import LabelledSection, Reviewed
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps
+from mitoseg.io.process import Stop
 from mitoseg.metrics import ConfusionCounts, ProbabilityCounts, confusion, count_probabilities, scores
-from mitoseg.training.process import Stop
 from mitoseg.training.threshold_selection import best_rule
 
 STEPS = 100
