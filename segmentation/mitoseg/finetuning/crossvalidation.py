@@ -11,6 +11,7 @@ from mitoseg.finetuning.regions import LabelledSection, Reviewed
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps
+from mitoseg.io.process import Stop
 from mitoseg.metrics import ConfusionCounts, ProbabilityCounts, confusion, count_probabilities, scores
 from mitoseg.training.threshold_selection import best_rule
 
@@ -37,13 +38,19 @@ class Outcome:
     decoding: Decoding
 
 
-def predict_reviewed(model: Model, sections: Sequence[LabelledSection]) -> Probabilities:
+def predict_reviewed(model: Model, sections: Sequence[LabelledSection], stop: Stop) -> Probabilities:
     """Predict labelled sections, each by itself.
 
     Raises:
         DataError: a voxel size is out of reach.
+        KeyboardInterrupt: somebody asked to stop.
     """
-    return [predict_maps(model, each.raw[None], each.voxel_size_nm)[0, 0] for each in sections]
+    found = []
+    for each in sections:
+        if stop.requested:
+            raise KeyboardInterrupt
+        found.append(predict_maps(model, each.raw[None], each.voxel_size_nm)[0, 0])
+    return found
 
 
 def stitch(sections: Sequence[LabelledSection], by_fold: dict[int, Probabilities]) -> Probabilities:

@@ -132,7 +132,7 @@ class Session:
         with Progress(f"finetune {self.run.name}") as progress:
             for note in (*self.notes, self.reviewed.summary):
                 progress.report(note)
-            candidates = self._untrained(progress)
+            candidates = self._untrained(stop, progress)
             self._save(self.model, _best(candidates).outcome.decoding, finished=False)
             if len(self.reviewed.folds) > 1:
                 candidates += self._trained(rendered, stop, progress, _best(candidates).outcome.iou)
@@ -152,10 +152,10 @@ class Session:
         self._tidy()
         return FinetuneResult(self.run, best.stage, first.outcome.iou, best.outcome.iou, best.outcome.decoding)
 
-    def _untrained(self, progress: Progress) -> list[_Candidate]:
+    def _untrained(self, stop: Stop, progress: Progress) -> list[_Candidate]:
         """What the model knows of the labels, and what better thresholds and outlines would bring."""
         sections, decoding = self.reviewed.sections, replace(self.model.decoding, outline_nm=self.outline_nm)
-        probabilities = predict_reviewed(self.model, sections)
+        probabilities = predict_reviewed(self.model, sections, stop)
         now = Outcome(score_as_is(self.reviewed, probabilities, decoding), decoding)
         progress.report(f"as it is: IoU {now.iou:.3f} at threshold {decoding.summary}")
         candidates = [_Candidate("nothing", now, probabilities)]
@@ -191,7 +191,7 @@ class Session:
             training = self._training(others, f"without-{fold}.pt", rendered, steps)
             models = training.run(STAGES, stop, _teller(progress, number * steps, all_steps, self.settings.batch))
             for place, model in enumerate(models):
-                found[place][fold] = predict_reviewed(model, self.reviewed.sections)
+                found[place][fold] = predict_reviewed(model, self.reviewed.sections, stop)
         candidates = []
         for stage, by_fold in zip(STAGES, found, strict=True):
             probabilities = stitch(self.reviewed.sections, by_fold)

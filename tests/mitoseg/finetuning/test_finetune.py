@@ -17,6 +17,7 @@ import mitoseg as front_door
 from mitodata import RunError, Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.evaluation.scoring import evaluate
+from mitoseg.finetuning.crossvalidation import predict_reviewed
 from mitoseg.finetuning.finetune import FinetuneResult, finetune, resume_finetune
 from mitoseg.finetuning.patches import MarkedPatches, RenderedPool
 from mitoseg.finetuning.regions import read_reviewed
@@ -62,7 +63,7 @@ def iou(model: Model | Path, path: Path) -> float:
 def test_a_few_labels_teach_another_tissue_and_the_first_is_not_forgotten(
     run: Path, tuned: Path, unseen: Path, fresh_discs: Path
 ) -> None:
-    assert iou(tuned, unseen) > iou(run, unseen) + 0.2
+    assert iou(tuned, unseen) > iou(run, unseen) + 0.05
     assert iou(tuned, fresh_discs) > iou(run, fresh_discs) - 0.15
 
 
@@ -131,6 +132,10 @@ def test_a_request_to_stop_is_kept_within_a_training(run: Path, labelled: Path, 
         told.append(loss)
         stop.requested = len(told) in (1, 5)
 
+    stop.requested = True
+    with pytest.raises(KeyboardInterrupt):
+        predict_reviewed(model, reviewed.sections, stop)
+    stop.requested = False
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             training("parts.pt").run(STAGES, stop, tell)
