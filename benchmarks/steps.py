@@ -159,6 +159,10 @@ def fingerprint(package: str) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:8]
 
 
+NOTES = "## Notes"
+"""Under this heading at the end of a page people write."""
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a small file, so that it is there as a whole or not at all."""
     temporary = path.with_name(path.name + ".new")
@@ -167,10 +171,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_page(path: Path, text: str) -> None:
-    """Write a Markdown page; lines of prose, but not of tables and of code, are wrapped at 120 characters."""
+    """Write a Markdown page; lines of prose, but not of tables and of code, are wrapped at 120 characters.
+
+    What people have written on it stays: all from the heading `NOTES` on.
+    """
     parts = text.split("```")
     parts[::2] = ["\n".join(map(_wrap, part.split("\n"))) for part in parts[::2]]
-    write_text(path, "```".join(parts))
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    _, notes, said = before.partition(f"\n{NOTES}\n")
+    page = "```".join(parts)
+    write_text(path, page.rstrip("\n") + f"\n{notes}{said}" if notes else page)
 
 
 def _wrap(line: str) -> str:

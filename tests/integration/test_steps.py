@@ -102,3 +102,12 @@ def test_pages_have_short_lines_but_for_tables_and_code(steps: ModuleType) -> No
     assert len(first) <= 120
     assert second.startswith("  word")
     assert (table, fence, code) == (row, "```", command)
+
+
+def test_notes_on_a_page_outlive_its_next_writing(steps: ModuleType) -> None:
+    page = Path("page.md")
+    steps.write_page(page, "# Speed\n\n| 1 |\n")
+    assert page.read_text() == "# Speed\n\n| 1 |\n"
+    page.write_text(page.read_text() + "\n## Notes\n\nThe machine was busy.\n\n## Notes on notes\n")
+    steps.write_page(page, "# Speed\n\n| 2 |\n\n")
+    assert page.read_text() == "# Speed\n\n| 2 |\n\n## Notes\n\nThe machine was busy.\n\n## Notes on notes\n"
