@@ -6,6 +6,7 @@ from typing import Any
 
 from mitodata import RunError, VoxelSize
 from mitodata.contrast import check_invert
+from mitoseg.inference.postprocess import FARTHEST_NM
 
 DEFAULT_MINUTES = 15.0
 DEFAULT_ROUNDS = 2
@@ -34,6 +35,7 @@ class AdaptPlan:
         invert: "auto", "on" or "off"; see `mitodata.contrast`.
         as_2d: take each section of a stack as an image of its own.
         recipe: what the rendered half of each batch is drawn from: a preset or a file that ends in .toml.
+        outline_nm: where masks of the result end, nm outside of the outer face; None for where the model's end.
         workers: processes that render; 0 renders in the process that trains.
     """
 
@@ -48,6 +50,7 @@ class AdaptPlan:
     invert: str = "auto"
     as_2d: bool = False
     recipe: str = "mito"
+    outline_nm: float | None = None
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -66,6 +69,8 @@ class AdaptPlan:
             raise RunError("got both minutes and steps, or neither; expected one of them")
         if not (0 < self.minutes < float("inf") if self.minutes is not None else (self.steps or 0) >= 1):
             raise RunError(f"minutes {self.minutes}, steps {self.steps}; expected more than 0")
+        if not abs(self.outline_nm or 0.0) <= FARTHEST_NM:
+            raise RunError(f"outline {self.outline_nm} nm; expected at most {FARTHEST_NM:g} nm either way")
 
     @property
     def looks(self) -> int:

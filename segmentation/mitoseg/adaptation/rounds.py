@@ -196,7 +196,10 @@ class Rounds:
         """The model that is kept, with the threshold that was found for it."""
         kept = self.record.kept
         model = read_model(self.run, kept, self.start.device)
-        return model.with_decoding(self.record.judgements[kept].threshold, PEAK) if kept else model
+        outline_nm = self.record.plan.outline_nm
+        if not kept:
+            return model.with_decoding(outline_nm=outline_nm)
+        return model.with_decoding(self.record.judgements[kept].threshold, PEAK, outline_nm)
 
     def _learn(self, rounds: int) -> None:
         """One round: learn from the pseudo-labels of the model of so many rounds."""

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mitodata.command_line import Measure
-from mitoseg.cli.options import FILES, INVERT
+from mitoseg.cli.options import FILES, INVERT, OUTLINE
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -49,9 +49,12 @@ EXAMPLES = (
 )
 @click.option("--as-2d", is_flag=True, help="Take each section of a stack as an image of its own, not as a volume.")
 @click.option("--recipe", metavar="NAME", help="What is rendered beside them: a preset or FILE.toml. [default: mito]")
+@OUTLINE
 @INVERT
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own images and settings.")
-def adapt(images: tuple[Path, ...], run: Path, start: str | None, resume: bool, **settings: Any) -> None:
+def adapt(
+    images: tuple[Path, ...], run: Path, start: str | None, outline: float | None, resume: bool, **settings: Any
+) -> None:
     """Let a model learn from unlabelled IMAGES what they look like, in rounds of labelling them itself.
 
     It looks at each place from several sides, learns from what it is sure of and leaves the rest open; half of what it
@@ -60,6 +63,7 @@ def adapt(images: tuple[Path, ...], run: Path, start: str | None, resume: bool, 
     from mitoseg.adaptation.adapt import adapt as adapt_model
     from mitoseg.data.rendered import spare_cores
 
+    settings["outline_nm"] = outline
     changed = {name for name, value in settings.items() if value not in (None, False)} - {"square", "invert"}
     if resume and (changed or not settings["square"] or settings["invert"] != "auto"):
         raise click.UsageError("--resume takes all settings from the run; leave the others out")

@@ -131,9 +131,11 @@ def test_a_volume_is_looked_at_across_all_axes_and_time_is_kept(
         rounds=1,
         voxel_size_nm=(8.0, 8.0, 8.0),
         recipe="epfl",
+        outline_nm=-5.0,
     )
     assert result.record.steps[0] >= 10
     assert result.record.kept == 1
+    assert load_model(result.run).decoding.outline_nm == -5
 
 
 def test_mishaps_end_in_one_line(images: Path, run: Path, tmp_path: Path, mitoseg: Program) -> None:
