@@ -187,6 +187,7 @@ def _write_plan(run: Path, model: Model, recipe: str, goal: Goal, given: LabelFi
         "regions": [str(path.resolve()) for path in given.regions],
     }
     plan = {"recipe": recipe, "goal": asdict(goal), "labels": labels}
-    kept = {"training": [str((run / LABELS).resolve())], "validation": [], "val_fraction": 0.1, "recipe": ""}
+    labelled = [str((run / LABELS).resolve())]  # in turn, part of it is left out
+    kept = {"training": labelled, "validation": labelled, "val_fraction": 0.1, "recipe": ""}
     write_settings(run, {**kept, "config": model.config.model_dump(), "start": asdict(start), "finetune": plan})
     write_environment(run, model.config.device, 1)

@@ -31,6 +31,7 @@ class RunRecord:
         environment: command, commit and machine of its last stretch, in words.
         history: columns of its metrics.csv by name; empty if it has none.
         unlabelled: images that it adapted to without labels.
+        start: model whose weights it began with when it learned from a few labels; "" otherwise.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class RunRecord:
     environment: Mapping[str, str]
     history: Mapping[str, Sequence[float]]
     unlabelled: Sequence[Path] = ()
+    start: str = ""
 
 
 def read_origin(model: Model) -> RunRecord:
@@ -75,6 +77,7 @@ def read_run(run: Path) -> RunRecord:
         _read_environment(folder / "environment.json"),
         _read_history(folder / "metrics.csv"),
         [Path(str(path)) for path in (settings.get("adapted") or {}).get("images") or []],
+        str((settings.get("start") or {}).get("model") or "") if "finetune" in settings else "",
     )
 
 
@@ -117,6 +120,7 @@ def without_folders(command: str) -> str:
 def _sources(record: RunRecord) -> list[str]:
     """What a run learned from, by name."""
     rendered = ["a recipe, rendered as it went"] if record.recipe else [path.name for path in record.training]
+    rendered = [f"what {Path(record.start).name} had learned", *rendered] if record.start else rendered
     return [*rendered, *(f"{path.name}, without labels" for path in record.unlabelled)]
 
 

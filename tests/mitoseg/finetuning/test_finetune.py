@@ -25,6 +25,7 @@ from mitoseg.finetuning.stages import STAGES, Training, head_names
 from mitoseg.inference.model import Model, load_model
 from mitoseg.io.process import Stop
 from mitoseg.networks.unet import build_model
+from mitoseg.report.provenance import write_card
 from mitoseg.training.refinement import Refiner
 
 
@@ -79,6 +80,7 @@ def test_a_run_says_what_it_did(tuned: Path, labelled: Path) -> None:
     assert kept["iou"] > best - 0.01
     assert load_model(tuned).decoding.threshold == kept["decoding"]["threshold"]
     assert (tuned / "before-and-after.png").read_bytes().startswith(b"\x89PNG")
+    assert write_card(load_model(tuned), {}).learned_from == ("what discs had learned", "labels.h5")
     settings = json.loads((tuned / "config.json").read_text())["finetune"]
     assert settings["labels"]["files"] == [str(labelled.resolve())]
     assert not (tuned / "trainings").exists()
