@@ -55,9 +55,9 @@ class Orthoplane:
     tiles: list[Tile]
 
     @property
-    def slices(self) -> int:
-        """Slices of all tiles together."""
-        return len(self.tiles) * self.windows.axes[0].stored
+    def count(self) -> int:
+        """Windows of all slices and tiles together."""
+        return len(self.windows.starts(0)) * sum(len(tile.corners) for tile in self.tiles)
 
     def part(self, places: slice, tile: tuple[Span, Span]) -> Part:
         """Where some slices of a tile lie in the volume: z, y, x."""

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from mitodata import DataError, VoxelSize
@@ -28,6 +30,9 @@ from mitoseg.networks.targets import map_channels
 
 PATIENCE_S = 2.0
 """Seconds after which a prediction that has not ended shows how far it is."""
+
+LONG_S = 30.0
+"""Seconds after which it says once how long it will take, where there is no terminal to show it."""
 
 
 def predict_source(
@@ -73,14 +78,13 @@ def predict_source(
     tissue = Tissue(source.read, source.shape, source.packed)
     for note in tissue.notes():
         say(note)
-    predict = average_tta(model.predict_windows, tta)
     # tqdm shows nothing where there is no terminal (disable=None).
-    number = sum(plane.slices for plane in planes)
-    with tqdm(total=number, desc=source.path.name, disable=None, leave=False, delay=PATIENCE_S) as steps:
+    number = sum(plane.count for plane in planes)
+    with tqdm(total=number, desc=source.path.name, disable=None, leave=False, delay=PATIENCE_S) as bar:
+        predict = _counting(average_tta(model.predict_windows, tta), number, bar.update, say if bar.disable else None)
         if single:
             for part, found in _look_along(model, planes[0], predict, tissue, source.packed[0]):
                 maps[part] = found
-                steps.update()
         else:
             # Slices across y or x of the file itself would unpack all of it again and again.
             working = grid.bring(tissue.normalised, store)
@@ -88,10 +92,30 @@ def predict_source(
             for plane in planes:
                 for part, found in _look_along(model, plane, predict, working):
                     found_there[part] = found_there[part] + found / len(axes)
-                    steps.update(found.shape[plane.axis + 1])
             grid.take_back(found_there, maps)
     tissue.settle(maps)
     return maps
+
+
+def _counting(
+    predict: Predictor, total: int, count: Callable[[int], object], say: Callable[[str], object] | None
+) -> Predictor:
+    """Count the windows that are predicted, and say once how long it will take if that is long."""
+    started, done, told = monotonic(), 0, say is None
+
+    def predict_and_count(windows: Tensor) -> Tensor:
+        nonlocal done, told
+        found = predict(windows)
+        done += len(windows)
+        count(len(windows))
+        spent_s = monotonic() - started
+        if not told and say is not None and spent_s > LONG_S and done < total:
+            told = True
+            minutes = spent_s / done * (total - done) / 60
+            say(f"{done} of {total} windows took {spent_s:.0f} s; about {minutes:.0f} more minutes")
+        return found
+
+    return predict_and_count
 
 
 def _look_along(

@@ -57,7 +57,7 @@ def report(
 
 
 def test_page_says_how_it_was_made(report: Path, run: Path, discs: Path) -> None:
-    text = (report / "index.html").read_text()
+    text = re.sub(r'"data:[^"]*"', "", (report / "index.html").read_text())  # pictures may hold any letters by chance
     for expected in (
         "Foreground IoU",
         "95 % interval",
@@ -69,8 +69,8 @@ def test_page_says_how_it_was_made(report: Path, run: Path, discs: Path) -> None
         str(discs),
     ):
         assert expected in text, expected
-    assert "nan" not in re.sub(r'"data:[^"]*"', "", text)
-    assert not re.search(r'(src|href)="(?!data:|#)', text)
+    assert "nan" not in text
+    assert not re.search(r'(src|href)="(?!#)', text)
 
 
 @pytest.mark.usefixtures("no_charts")

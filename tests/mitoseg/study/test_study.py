@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -133,7 +134,7 @@ def test_a_stopped_study_goes_on_where_it_was(
     table = (opened.folder / "table.csv").read_text()
     assert table.splitlines()[0].startswith("condition,seeds,synthetic_iou")
     assert len(table.splitlines()) == 3
-    text = page.read_text()
+    text = re.sub("base64,[A-Za-z0-9+/=]+", "", page.read_text())  # pictures may hold any letters by chance
     assert "baseline" in text
     assert "http" not in text.replace("http://www.w3.org", "")
     # An extended study keeps what it has; training images that trials share are rendered once.
