@@ -11,6 +11,7 @@ import click
 
 from mitodata.command_line import run
 from mitogen.cli.datasets import fetch_real, import_real, info, validate
+from mitogen.cli.explore import explore
 from mitogen.cli.export import export
 from mitogen.cli.match import match
 from mitogen.cli.options import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         "mitogen preview train.h5 -o train.png                        look at some of them",
         "mitogen gap train.h5 real.h5                                 how it differs from real tissue",
         "mitogen match real.h5 -o matched.toml                        a recipe that looks like real images",
+        "mitogen explore                                              turn knobs and watch the image, in a browser",
         "mitogen recipe explain KNOB                                  what can be changed",
     ),
 )
@@ -180,7 +182,7 @@ def gallery(
     click.echo(f"gallery in {page}")
 
 
-for _command in (info, validate, import_real, fetch_real, export, match, recipes):
+for _command in (explore, info, validate, import_real, fetch_real, export, match, recipes):
     cli.add_command(_command)
 
 

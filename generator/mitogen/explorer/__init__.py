@@ -1,0 +1,1 @@
+"""The knob explorer: a page in the browser on which the image follows the slider (`mitogen explore`)."""

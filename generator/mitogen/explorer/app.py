@@ -1,0 +1,160 @@
+"""The server behind the page. Every answer is a pure function of its address; nothing is stored and no file is served.
+
+    /                the page; its own query is read by the page alone
+    /image           PNG of a view
+    /describe        JSON of a view: kind, numbers, commands
+    /look            JSON of a view: grey histogram, spectrum and label-free statistics
+    /next            JSON: the next image of a kind of tissue
+    /recipe.toml     the recipe of a view
+
+Bad input is answered by 400 and one line.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from mitodata.errors import MitoError
+from mitodata.sample import Sample
+from mitogen.explorer.knob_table import describe_recipes, describe_view
+from mitogen.explorer.look import describe_look
+from mitogen.explorer.recipes import Recipes, next_of_kind
+from mitogen.explorer.render_queue import BusyError, RenderQueue
+from mitogen.explorer.view import View, ViewError, read_view
+from mitogen.gallery.pictures import grey, outlined, painted, png
+from mitogen.rendering.job import RenderError
+from mitogen.tissue.compartments import class_names
+
+HOSTS = ("127.0.0.1", "localhost")
+"""Names by which the page may be asked for: another name is a foreign page that tries to reach this server."""
+
+_PARTS = {
+    "index.html": "text/html",
+    "explorer.css": "text/css",
+    **{f"{name}.js": "text/javascript" for name in ("explorer", "address", "curves", "knobs", "latest")},
+}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """Answers requests.
+
+    Attributes:
+        recipes: what may be looked at.
+        queue: what renders it.
+    """
+
+    recipes: Recipes
+    queue: RenderQueue
+
+    async def start(self, request: Request) -> Response:
+        """All recipes and knobs."""
+        return _json(await run_in_threadpool(lambda: self._start))
+
+    async def image(self, request: Request) -> Response:
+        """The picture of a view."""
+        view, sample = await self._sample(request)
+        return Response(await run_in_threadpool(_picture, sample, view.layer), headers=_HEADERS, media_type="image/png")
+
+    async def look(self, request: Request) -> Response:
+        """What a view looks like in numbers."""
+        _, sample = await self._sample(request)
+        return _json(await run_in_threadpool(describe_look, [sample.raw[0]]))
+
+    async def describe(self, request: Request) -> Response:
+        """What belongs to a view beside the picture."""
+        return _json(describe_view(self.recipes, _view(request)))
+
+    async def next(self, request: Request) -> Response:
+        """The number of the next image of a kind."""
+        pairs = request.query_params.multi_items()
+        kinds = [value for name, value in pairs if name == "kind"]
+        if len(kinds) != 1:
+            raise ViewError(f"got {len(kinds)} kinds; expected kind=NAME")
+        view = read_view((name, value) for name, value in pairs if name != "kind")
+        return _json({"index": next_of_kind(self.recipes.recipe(view), view, kinds[0])})
+
+    async def recipe(self, request: Request) -> Response:
+        """The recipe of a view, to be saved."""
+        headers = {**_HEADERS, "Content-Disposition": 'attachment; filename="recipe.toml"'}
+        return PlainTextResponse(self.recipes.toml(_view(request)), headers=headers, media_type="application/toml")
+
+    @cached_property
+    def _start(self) -> dict[str, Any]:
+        return describe_recipes(self.recipes)
+
+    async def _sample(self, request: Request) -> tuple[View, Sample]:
+        view = _view(request)
+        return view, await self.queue.sample(self.recipes.recipe(view), view)
+
+
+def make_app(explorer: Explorer, hosts: tuple[str, ...] = HOSTS) -> Starlette:
+    """Make the server's application.
+
+    Args:
+        explorer: what answers.
+        hosts: names by which it may be asked; "*" is any.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        explorer.queue.warm_up()
+        yield
+
+    routes = [Route(f"/{name}", _part(name, kind)) for name, kind in _PARTS.items()]
+    routes += [Route("/", _part("index.html", "text/html"))]
+    for name in ("start", "image", "look", "describe", "next"):
+        routes += [Route(f"/{name}", getattr(explorer, name))]
+    return Starlette(
+        routes=[*routes, Route("/recipe.toml", explorer.recipe)],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+        exception_handlers={MitoError: _say},
+        lifespan=lifespan,
+    )
+
+
+def _view(request: Request) -> View:
+    return read_view(request.query_params.multi_items())
+
+
+def _picture(sample: Sample, layer: str) -> bytes:
+    """Encode a section as PNG, with a layer on it; a plain one is grey, byte for byte what a file would hold."""
+    picture = grey(sample.raw[0], sample.raw.shape[:0:-1])
+    if layer == "outlines" and sample.label is not None and sample.mask is not None:
+        return png(outlined(picture, sample.label[0], sample.mask[0]))
+    if layer == "compartments" and sample.compartment is not None:
+        return png(painted(picture, sample.compartment[0], class_names()))
+    return png(picture.convert("L"))
+
+
+def _json(value: object) -> Response:
+    return JSONResponse(value, headers=_HEADERS)
+
+
+async def _say(request: Request, error: Exception) -> Response:
+    """Answer with the line of an error, and whose it is: the sender's, ours, or nobody's."""
+    status = {BusyError: 503, RenderError: 500}.get(type(error), 400)
+    return PlainTextResponse(" ".join(str(error).split()), status, headers=_HEADERS)
+
+
+def _part(name: str, kind: str) -> Callable[[Request], Response]:
+    """One of the files of the page, read once."""
+    body = (files("mitogen.explorer") / "page" / name).read_bytes()
+    return lambda request: Response(body, headers=_HEADERS, media_type=kind)
