@@ -5,6 +5,7 @@ import { drawHistogram, drawSpectrum, fillTable } from "./curves.js";
 import { Panel, short } from "./knobs.js";
 import { Latest } from "./latest.js";
 
+const ABOVE_PX = 220;  // what stands above and below a picture
 const SIZES = [128, 256, 384, 512, 768, 1024];
 const $ = (id) => document.getElementById(id);
 
@@ -101,9 +102,11 @@ function complain(line) {
 
 async function showPicture(figure, blob, size) {
   const picture = figure.querySelector("img");
-  const before = picture.src, room = figure.clientWidth;
+  const before = picture.src, room = Math.min(figure.clientWidth, innerHeight - ABOVE_PX);
   picture.src = URL.createObjectURL(blob);
-  picture.style.width = `${size * Math.max(1, Math.min(3, Math.floor(room / size)))}px`;
+  const scale = Math.max(1, room / size);
+  picture.style.width = `${Math.round(size * (scale >= 2 ? Math.floor(scale) : scale))}px`;
+  picture.style.imageRendering = scale >= 2 ? "pixelated" : "auto";
   await picture.decode();
   if (before.startsWith("blob:")) URL.revokeObjectURL(before);
 }
@@ -114,7 +117,7 @@ function fill(select, options) {
 
 function showState() {
   const recipe = recipes.get(state.recipe);
-  if (recipe && recipe.scene !== scene) panel.build(scenes[scene = recipe.scene]);
+  if (recipe && recipe.scene !== scene) panel.build(scenes[scene = recipe.scene], Object.keys(state.changes));
   fill($("kind"), [["", "any"], ...(recipe?.kinds ?? []).map(({ name, share }) => [name, `${name} (${short(100 * share)} %)`])]);
   const kept = state.other ? [["+", `B: ${nameOf(state.other)}`]] : [];
   fill($("other"), [["", "nothing"], ...kept, ["=", "A as it is now"], ...[...recipes.keys()].map((name) => [name, name])]);
