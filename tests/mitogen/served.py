@@ -13,6 +13,7 @@ from here import Here
 from starlette.applications import Starlette
 
 from mitogen.explorer.app import Explorer, make_app
+from mitogen.explorer.own_images import OwnImages
 from mitogen.explorer.recipes import Recipes
 from mitogen.explorer.render_queue import RenderQueue
 from mitogen.explorer.serving import listen
@@ -43,9 +44,11 @@ class Site:
                 return Answer(error.code, error.read(), dict(error.headers))
 
 
-def make(recipes: Recipes | None = None, renderer: Renderer = render_image) -> Starlette:
+def make(
+    recipes: Recipes | None = None, own_images: OwnImages | None = None, renderer: Renderer = render_image
+) -> Starlette:
     """The application, which renders in this process."""
-    return make_app(Explorer(recipes or Recipes(), RenderQueue(Here(renderer, 1))))
+    return make_app(Explorer(recipes or Recipes(), RenderQueue(Here(renderer, 1)), own_images))
 
 
 @contextmanager

@@ -15,7 +15,10 @@ from PIL import Image
 from program import Program
 from served import Site, make, served
 
-from mitodata.hdf5.dataset import Dataset
+from mitodata import Sample
+from mitodata.hdf5.dataset import Dataset, Provenance
+from mitodata.hdf5.writer import write_dataset
+from mitogen.explorer.own_images import read_own
 from mitogen.explorer.recipes import Recipes
 from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.rendering.image import render
@@ -195,6 +198,27 @@ def test_what_cannot_be_rendered_is_said_and_the_rest_goes_on(monkeypatch: pytes
         assert (answer.status, answer.text.count("\n")) == (500, 0)
         assert "image 5: ValueError: no room for a nucleus" in answer.text
         assert site.get("/image?index=4&size=16").status == 200
+
+
+def test_own_images_stand_beside_it_and_their_labels_stay_closed(tmp_path: Path, site: Site) -> None:
+    assert "--image FILE.h5" in site.get("/own").text
+    assert json.loads(site.get("/start").text)["own"] is None
+    rng = np.random.default_rng(0)
+    samples = [Sample(rng.integers(0, 256, (3, 40, 60), np.uint8), (30.0, 6.0, 6.0)) for _ in range(2)]
+    write_dataset(tmp_path / "real.h5", samples, Provenance(source="test"))
+    own = read_own(tmp_path / "real.h5")
+    with served(make(own_images=own)) as beside:
+        said = json.loads(beside.get("/start").text)["own"]
+        assert said == {"name": "real.h5", "pixel_nm": 6.0, "count": 6}
+        for number, crop in enumerate(own.crops):
+            shown = pixels(beside.get(f"/own?number={number}").body)
+            np.testing.assert_array_equal(shown, crop)
+            assert any((shown == section[:, 10:50]).all() for sample in samples for section in sample.raw)
+        look = json.loads(beside.get("/own-look").text)
+        assert len(look["histogram"]) == 256
+        for number in ("6", "-1", "x"):
+            answer = beside.get(f"/own?number={number}")
+            assert (answer.status, "from 0 to 5" in answer.text) == (400, True)
 
 
 def test_an_image_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
