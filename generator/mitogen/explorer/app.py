@@ -1,4 +1,4 @@
-"""The server behind the page. Every answer is a pure function of its address; nothing is stored and no file is served.
+"""The server behind the page. Every answer is a pure function of its address; nothing is stored, no path is opened.
 
     /                the page; its own query is read by the page alone
     /image           PNG of a view
@@ -6,6 +6,8 @@
     /look            JSON of a view: grey histogram, spectrum and label-free statistics
     /next            JSON: the next image of a kind of tissue
     /recipe.toml     the recipe of a view
+    /own             PNG of a crop of the user's own images, if a file was named at the start
+    /own-look        JSON of all its crops, as /look
 
 Bad input is answered by 400 and one line.
 """
@@ -17,6 +19,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -29,6 +32,7 @@ from mitodata.errors import MitoError
 from mitodata.sample import Sample
 from mitogen.explorer.knob_table import describe_recipes, describe_view
 from mitogen.explorer.look import describe_look
+from mitogen.explorer.own_images import OwnImages
 from mitogen.explorer.recipes import Recipes, next_of_kind
 from mitogen.explorer.render_queue import BusyError, RenderQueue
 from mitogen.explorer.view import View, ViewError, read_view
@@ -59,10 +63,12 @@ class Explorer:
     Attributes:
         recipes: what may be looked at.
         queue: what renders it.
+        own_images: what is shown beside it.
     """
 
     recipes: Recipes
     queue: RenderQueue
+    own_images: OwnImages | None = None
 
     async def start(self, request: Request) -> Response:
         """All recipes and knobs."""
@@ -96,9 +102,26 @@ class Explorer:
         headers = {**_HEADERS, "Content-Disposition": 'attachment; filename="recipe.toml"'}
         return PlainTextResponse(self.recipes.toml(_view(request)), headers=headers, media_type="application/toml")
 
+    async def own(self, request: Request) -> Response:
+        """A crop of the user's own images."""
+        crop = self._own().crop(request.query_params.get("number", "0"))
+        return Response(png(Image.fromarray(crop)), headers=_HEADERS, media_type="image/png")
+
+    async def own_look(self, request: Request) -> Response:
+        """What they look like in numbers."""
+        own = self._own()
+        return _json(await run_in_threadpool(lambda: own.look))
+
+    def _own(self) -> OwnImages:
+        if self.own_images is None:
+            raise ViewError("no images of your own; start with mitogen explore --image FILE.h5")
+        return self.own_images
+
     @cached_property
     def _start(self) -> dict[str, Any]:
-        return describe_recipes(self.recipes)
+        own = self.own_images
+        shown = {"name": own.name, "pixel_nm": own.pixel_nm, "count": len(own.crops)} if own else None
+        return {**describe_recipes(self.recipes), "own": shown}
 
     async def _sample(self, request: Request) -> tuple[View, Sample]:
         view = _view(request)
@@ -120,10 +143,10 @@ def make_app(explorer: Explorer, hosts: tuple[str, ...] = HOSTS) -> Starlette:
 
     routes = [Route(f"/{name}", _part(name, kind)) for name, kind in _PARTS.items()]
     routes += [Route("/", _part("index.html", "text/html"))]
-    for name in ("start", "image", "look", "describe", "next"):
+    for name in ("start", "image", "look", "describe", "next", "own"):
         routes += [Route(f"/{name}", getattr(explorer, name))]
     return Starlette(
-        routes=[*routes, Route("/recipe.toml", explorer.recipe)],
+        routes=[*routes, Route("/recipe.toml", explorer.recipe), Route("/own-look", explorer.own_look)],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
         exception_handlers={MitoError: _say},
         lifespan=lifespan,
@@ -150,7 +173,8 @@ def _json(value: object) -> Response:
 
 async def _say(request: Request, error: Exception) -> Response:
     """Answer with the line of an error, and whose it is: the sender's, ours, or nobody's."""
-    status = {BusyError: 503, RenderError: 500}.get(type(error), 400)
+    statuses: dict[type[Exception], int] = {BusyError: 503, RenderError: 500}
+    status = statuses.get(type(error), 400)
     return PlainTextResponse(" ".join(str(error).split()), status, headers=_HEADERS)
 
 

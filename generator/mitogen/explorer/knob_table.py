@@ -37,15 +37,15 @@ def describe_recipes(recipes: Recipes) -> Json:
 
 
 def describe_view(recipes: Recipes, view: View) -> Json:
-    """What belongs to one image: its kind, its numbers, what its recipe draws, and the commands that render it.
+    """What belongs to one image: its kind, its numbers, what its recipe draws unchanged, and commands that render it.
 
     Raises:
         ViewError: there is no such recipe.
         RecipeError: a knob or its value is not possible.
     """
-    recipe = recipes.recipe(view)
+    recipe, base = recipes.recipe(view), recipes.base(view.recipe)
     kind = kind_of(recipe, view)
-    values: Mapping[str, Distribution] = {**recipe.values, **(find_kind(recipe.kinds, kind).values if kind else {})}
+    values: Mapping[str, Distribution] = {**base.values, **(find_kind(base.kinds, kind).values if kind else {})}
     numbers = draw(recipe, view.seed, view.index)
     return {
         "kind": kind,

@@ -7,6 +7,7 @@ import uvicorn
 
 from mitodata.errors import MitoError
 from mitogen.explorer.app import HOSTS, Explorer, make_app
+from mitogen.explorer.own_images import OwnImages
 from mitogen.explorer.recipes import Recipes
 from mitogen.explorer.render_queue import RenderQueue
 from mitogen.rendering.job import render_image
@@ -20,11 +21,12 @@ class ServeError(MitoError):
     """The page cannot be served at this address."""
 
 
-def serve(recipes: Recipes, host: str, port: int, ready: Callable[[str], None]) -> None:
+def serve(recipes: Recipes, own_images: OwnImages | None, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve the page; rendering takes one process a core.
 
     Args:
         recipes: what may be looked at.
+        own_images: what is shown beside it.
         host: address to listen at.
         port: its port, 0 for any that is free.
         ready: gets the address of the page as soon as it answers.
@@ -35,7 +37,7 @@ def serve(recipes: Recipes, host: str, port: int, ready: Callable[[str], None]) 
     """
     with listen(host, port) as listening, Workers(render_image, "auto") as workers:
         hosts = ("*",) if host in _EVERYWHERE else (*HOSTS, host)
-        app = make_app(Explorer(recipes, RenderQueue(workers)), hosts)
+        app = make_app(Explorer(recipes, RenderQueue(workers), own_images), hosts)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=_SECONDS_TO_FINISH, ws="none"
         )

@@ -5,12 +5,13 @@ import { drawHistogram, drawSpectrum, fillTable } from "./curves.js";
 import { Panel, short } from "./knobs.js";
 import { Latest } from "./latest.js";
 
+const ABOVE_PX = 220;  // what stands above and below a picture
 const SIZES = [128, 256, 384, 512, 768, 1024];
 const $ = (id) => document.getElementById(id);
 
 let state = read(location.search);
 let moving = false;
-let recipes = new Map(), scenes = {}, real = null, scene = null;
+let recipes = new Map(), scenes = {}, own = null, crop = 0, scene = null;
 const described = { a: null, b: null }, looks = {};
 const panel = new Panel($("knobs"), turn);
 
@@ -19,7 +20,7 @@ const panel = new Panel($("knobs"), turn);
 const pictures = {}, texts = {}, numbers = {};
 for (const side of ["a", "b"]) {
   pictures[side] = new Latest(async (response, address) => {
-    await showPicture($(`figure-${side}`), await response.blob(), Number(state.size));
+    await showPicture($(`figure-${side}`), await response.blob());
     document.body.dataset[`shown${side.toUpperCase()}`] = address;
     complain("");
   }, complain);
@@ -33,6 +34,12 @@ for (const side of ["a", "b"]) {
   }, complain);
 }
 
+numbers.real = new Latest(async (response) => {
+  looks.real = await response.json();
+  showLooks();
+}, complain);
+pictures.real = new Latest(async (response) => showPicture($("figure-real"), await response.blob()), complain);
+
 function sideOf(side) {
   const chosen = side === "a" ? state : state.other;
   const painted = recipes.get(chosen.recipe)?.compartments ?? true;
@@ -45,6 +52,7 @@ function refresh() {
     texts[side].want(`/describe?${sideOf(side)}`);
     if ($("look").open) numbers[side].want(`/look?${sideOf(side)}`);
   }
+  if (own && $("look").open && !looks.real) numbers.real.want("/own-look");
   showState();
 }
 
@@ -99,12 +107,15 @@ function complain(line) {
   $("problem").hidden = !line;
 }
 
-async function showPicture(figure, blob, size) {
+async function showPicture(figure, blob) {
   const picture = figure.querySelector("img");
-  const before = picture.src, room = figure.clientWidth;
+  const before = picture.src, room = Math.min(figure.clientWidth, innerHeight - ABOVE_PX);
   picture.src = URL.createObjectURL(blob);
-  picture.style.width = `${size * Math.max(1, Math.min(3, Math.floor(room / size)))}px`;
   await picture.decode();
+  const size = picture.naturalWidth;
+  const scale = Math.max(1, room / size);
+  picture.style.width = `${Math.round(size * (scale >= 2 ? Math.floor(scale) : scale))}px`;
+  picture.style.imageRendering = scale >= 2 ? "pixelated" : "auto";
   if (before.startsWith("blob:")) URL.revokeObjectURL(before);
 }
 
@@ -114,7 +125,7 @@ function fill(select, options) {
 
 function showState() {
   const recipe = recipes.get(state.recipe);
-  if (recipe && recipe.scene !== scene) panel.build(scenes[scene = recipe.scene]);
+  if (recipe && recipe.scene !== scene) panel.build(scenes[scene = recipe.scene], Object.keys(state.changes));
   fill($("kind"), [["", "any"], ...(recipe?.kinds ?? []).map(({ name, share }) => [name, `${name} (${short(100 * share)} %)`])]);
   const kept = state.other ? [["+", `B: ${nameOf(state.other)}`]] : [];
   fill($("other"), [["", "nothing"], ...kept, ["=", "A as it is now"], ...[...recipes.keys()].map((name) => [name, name])]);
@@ -160,6 +171,15 @@ function showLooks() {
   fillTable($("statistics"), list);
 }
 
+function showOwn() {
+  if (!own) return;
+  $("figure-real").hidden = false;
+  const bold = document.createElement("b");
+  bold.textContent = own.name;
+  $("figure-real").querySelector("figcaption").replaceChildren(bold, ` crop ${crop + 1} of ${own.count}, ${short(own.pixel_nm)} nm a pixel; click for the next`);
+  pictures.real.want(`/own?number=${crop}`);
+}
+
 // --- the start ---------------------------------------------------------------------------------------------------
 
 function listen() {
@@ -179,6 +199,10 @@ function listen() {
   $("as-dataset").addEventListener("change", showTexts);
   $("copy").addEventListener("click", copy);
   $("look").addEventListener("toggle", refresh);
+  $("figure-real").addEventListener("click", () => {
+    crop = (crop + 1) % own.count;
+    showOwn();
+  });
   addEventListener("popstate", () => { state = read(location.search); refresh(); });
 }
 
@@ -192,9 +216,11 @@ async function start() {
   const given = await (await fetch("/start")).json();
   recipes = new Map(given.recipes.map((recipe) => [recipe.name, recipe]));
   scenes = given.scenes;
+  own = given.own;
   fill($("recipe"), [...recipes.keys()].map((name) => [name, name]));
   fill($("size"), [...new Set([...SIZES, Number(state.size)])].sort((a, b) => a - b).map((size) => [size, `${size} px`]));
   listen();
+  showOwn();
   refresh();
 }
 

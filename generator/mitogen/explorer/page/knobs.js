@@ -27,8 +27,9 @@ export class Panel {
     Object.assign(this, { root, turn, rows: new Map(), words: [], changedOnly: false, open: new Set() });
   }
 
-  // Make the rows for the knobs of a scene.
-  build(knobs) {
+  // Make the rows for the knobs of a scene; sections of those that are changed are open.
+  build(knobs, changed) {
+    for (const name of changed) this.open.add(name.split(".")[0]);
     this.root.replaceChildren();
     this.rows.clear();
     const sections = new Map();
