@@ -7,7 +7,7 @@ that at the other. Nothing is chosen here: the constants of `mitoseg.inference.s
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from math import log2
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from mitoseg.inference.postprocess import find_pieces
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.scale import estimate_scale
 from pipeline import run_program
-from steps import write_page, write_text
+from steps import write_page
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,6 @@ def main() -> None:
         for group in tqdm(groups, desc=path.stem, disable=None):
             for factor in arguments.shrink:
                 outcomes.append(measure(model, path.stem, [section.shrunk(factor) for section in group]))
-    write_text(arguments.output.with_suffix(".csv"), table(outcomes))
     write_page(arguments.output, page(outcomes, arguments))
 
 
@@ -134,16 +133,6 @@ def score(model: Model, section: Section, pixel_nm: float) -> float:
     return float((found & truth).sum() / max((known & (found | truth)).sum(), 1))
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """All outcomes as CSV."""
-    lines = [",".join(field.name for field in fields(Outcome))]
-    lines += [
-        ",".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in asdict(each).values())
-        for each in outcomes
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def page(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
     """The results as Markdown."""
     rows = []
@@ -151,26 +140,36 @@ def page(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
         mine = [each for each in outcomes if each.images == name]
         found = [each for each in mine if each.estimate_nm]
         off = [each.octaves for each in found] or [np.nan]
-        near = np.mean([each.estimate_nm > 0 and abs(each.octaves) <= 0.5 for each in mine])
-        held = np.mean([each.low_nm / 2**0.25 <= each.pixel_nm <= each.high_nm * 2**0.25 for each in mine])
+        held = [each.low_nm / 2**0.25 <= each.pixel_nm <= each.high_nm * 2**0.25 for each in mine]
+        before, after = (np.mean([getattr(each, which) for each in mine]) for which in ("iou", "iou_estimated"))
         rows.append(
             f"| {name} | {len(mine)} | {len(mine) - len(found)} | {np.median(off):+.2f} | {np.median(np.abs(off)):.2f} "
-            f"| {near:.0%} | {held:.0%} | {np.mean([each.iou for each in mine]):.3f} "
-            f"| {np.mean([each.iou_estimated for each in mine]):.3f} |"
+            f"| {sum(held)} | {before:.3f} | {after:.3f} |"
         )
+    groups = [
+        f"| {each.images} | {each.pixel_nm:.3g} | {each.estimate_nm:.3g} | {each.low_nm:.2g} to {each.high_nm:.2g} "
+        f"| {each.iou:.3f} | {each.iou_estimated:.3f} |"
+        for each in outcomes
+    ]
+    shrunk = " and ".join(f"{factor:g}" for factor in arguments.shrink if factor != 1)
     return "\n".join(
         [
             "# The pixel size of images that state none",
             "",
-            f"Groups of up to {arguments.together} sections were given without their pixel size, as they are and with "
-            f"pixels {' and '.join(f'{factor:g}' for factor in arguments.shrink if factor != 1)} times as long. An "
-            "octave is a factor of two. The last two columns are the mean foreground IoU at the true and at the "
-            "estimated size. Written by `benchmarks/scale_estimate.py`, which leaves each estimate in a CSV file.",
+            f"Groups of up to {arguments.together} sections were given to the model `{Path(arguments.model).name}` "
+            f"without their pixel size: as they are, and shrunk {shrunk} times. An octave is a factor of two. IoU is "
+            "the mean over sections. Written by `benchmarks/scale_estimate.py`.",
             "",
-            "| images | groups | nothing found | error, octaves, median | size of error, median | within half an "
-            "octave | true size named as likely | IoU, true size | IoU, estimate |",
-            "|---|---|---|---|---|---|---|---|---|",
+            "| images | groups | nothing found | error, octaves | its size | true size named as likely "
+            "| IoU, true size | IoU, estimate |",
+            "|---|---|---|---|---|---|---|---|",
             *rows,
+            "",
+            "Errors are medians over groups; below 0 the estimate is too small. Each group:",
+            "",
+            "| images | true size, nm | estimate, nm | likely, nm | IoU, true size | IoU, estimate |",
+            "|---|---|---|---|---|---|",
+            *groups,
             "",
             conditions(0),
             "",
