@@ -182,8 +182,8 @@ class Session:
         steps, all_steps = self._plan_steps(rendered)
         expected = expected_iou(now, self.reviewed.mitochondria)
         progress.report(
-            f"training: expect IoU {expected:.2f} or so, from what {self.reviewed.mitochondria} profiles brought where "
-            f"it was measured; {all_steps} steps. Ctrl-C keeps what is there"
+            f"training: expect IoU {expected:.2f} or so, a guess from {self.reviewed.mitochondria} profiles; "
+            f"{all_steps} steps. Ctrl-C keeps what is there"
         )
         found: list[dict[int, Probabilities]] = [{} for _ in STAGES]
         for number, fold in enumerate(folds):
