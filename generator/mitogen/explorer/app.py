@@ -140,6 +140,7 @@ def make_app(explorer: Explorer, hosts: tuple[str, ...] = HOSTS) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         explorer.queue.warm_up()
         yield
+        explorer.queue.close()
 
     routes = [Route(f"/{name}", _part(name, kind)) for name, kind in _PARTS.items()]
     routes += [Route("/", _part("index.html", "text/html"))]

@@ -76,6 +76,11 @@ class RenderQueue:
         except BrokenProcessPool as error:
             raise RenderError("a process that renders has ended; start mitogen explore again") from error
 
+    def close(self) -> None:
+        """Give up what is still wanted, so that nobody waits for it when the program ends."""
+        for wanted in list(self._wanted.values()):
+            wanted.cancel()
+
     def _submit(self, recipe: Recipe, view: View) -> "Future[Sample]":
         try:
             return self._pool.submit(render_view, recipe, view)

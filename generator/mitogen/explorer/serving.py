@@ -1,5 +1,6 @@
 """Serving the page until Ctrl-C."""
 
+import multiprocessing
 import socket
 from collections.abc import Callable
 
@@ -43,7 +44,11 @@ def serve(recipes: Recipes, own_images: OwnImages | None, host: str, port: int, 
         )
         name = f"[{host}]" if ":" in host else host
         ready(f"http://{name}:{listening.getsockname()[1]}/")
-        uvicorn.Server(config).run(sockets=[listening])
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            for process in multiprocessing.active_children():  # nobody wants what they are rendering
+                process.terminate()
 
 
 def listen(host: str, port: int) -> socket.socket:

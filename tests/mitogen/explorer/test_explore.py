@@ -33,19 +33,26 @@ def test_bad_recipes_are_one_line(run: Program, tmp_path: Path) -> None:
     assert "ends in .toml" in run.fails("explore", "--recipe", "mine.txt")
 
 
+ONE_CORE = (
+    "from mitogen.cli.main import main; from mitogen.rendering import process_pool; process_pool.cores = lambda: 1; "
+)
+
+
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from mitogen.cli.main import main; main()"]
-    command += ["explore", "--port", "0", "--set", "cells.gap_nm=30"]
+    command = [sys.executable, "-c", f"{ONE_CORE}main()", "explore", "--port", "0", "--set", "cells.gap_nm=30"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[0]
-        assert address.startswith("http://127.0.0.1:")
-        assert address.endswith("/?recipe=mito&cells.gap_nm=30")
-        with urlopen(address, timeout=60) as page:
-            assert b"mitogen explore" in page.read()
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output, errors) == (130, "", "stopped\n")
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().split()[0]
+            assert address.startswith("http://127.0.0.1:")
+            assert address.endswith("/?recipe=mito&cells.gap_nm=30")
+            with urlopen(address, timeout=120) as page:
+                assert b"mitogen explore" in page.read()
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert (process.returncode, output, errors.strip()) == (130, "", "stopped")
