@@ -82,7 +82,7 @@ def test_marked_parts_are_seen_across_each_axis(model: Model) -> None:
 
 
 def test_looks_of_a_volume_are_those_of_predict_across_all_axes(model: Model) -> None:
-    raw = np.random.default_rng(0).normal(130, 30, (40, 48, 56)).clip(0, 255)
+    raw = np.random.default_rng(0).normal(130, 30, (32, 34, 40)).clip(0, 255)
     raw = ndimage.gaussian_filter(raw, 1).astype(np.uint8)
     sample = Sample(raw, (8.0, 8.0, 8.0))
     assert looks_of(model, raw.shape, sample.voxel_size_nm) == 3
