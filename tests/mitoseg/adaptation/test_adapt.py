@@ -122,7 +122,7 @@ def test_a_model_that_finds_nothing_says_so_and_leaves_nothing(
 def test_a_volume_is_looked_at_across_all_axes_and_time_is_kept(
     run: Path, tmp_path: Path, draw: Callable[..., Sample]
 ) -> None:
-    tifffile.imwrite(tmp_path / "volume.tif", draw(7, (40, 48, 48)).raw, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "volume.tif", draw(7, (32, 40, 40)).raw, photometric="minisblack")
     result = adapt(
         tmp_path / "volume.tif",
         tmp_path / "run",

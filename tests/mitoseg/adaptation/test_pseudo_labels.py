@@ -44,11 +44,11 @@ def test_a_sure_section_vouches_for_its_neighbours() -> None:
     assert (mark(mean, 0.3).mask[0] == 1).sum() == 16
 
 
-def test_the_threshold_of_a_student_lies_midway_between_what_its_teacher_was_sure_of() -> None:
+def test_the_threshold_of_a_student_is_the_lowest_at_which_it_marks_what_its_teacher_was_sure_of() -> None:
     rng = np.random.default_rng(0)
     mask = np.repeat(np.array([0, IGNORE, 1], np.uint8), 1000)
     student = np.concatenate([rng.uniform(low, low + 0.2, 1000) for low in (0.1, 0.4, 0.6)]).astype(np.float32)
-    assert agreed_threshold(count_probabilities(student, mask)) == pytest.approx(0.45, abs=0.02)
+    assert agreed_threshold(count_probabilities(student, mask)) == pytest.approx(0.3, abs=0.01)
 
 
 def test_marks_are_kept_in_a_file_that_anything_reads(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_marked_parts_are_seen_across_each_axis(model: Model) -> None:
 
 
 def test_looks_of_a_volume_are_those_of_predict_across_all_axes(model: Model) -> None:
-    raw = np.random.default_rng(0).normal(130, 30, (40, 48, 56)).clip(0, 255)
+    raw = np.random.default_rng(0).normal(130, 30, (32, 34, 40)).clip(0, 255)
     raw = ndimage.gaussian_filter(raw, 1).astype(np.uint8)
     sample = Sample(raw, (8.0, 8.0, 8.0))
     assert looks_of(model, raw.shape, sample.voxel_size_nm) == 3
