@@ -140,7 +140,7 @@ def page(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
         mine = [each for each in outcomes if each.images == name]
         found = [each for each in mine if each.estimate_nm]
         off = [each.octaves for each in found] or [np.nan]
-        held = [each.low_nm / 2**0.25 <= each.pixel_nm <= each.high_nm * 2**0.25 for each in mine]
+        held = [each.low_nm <= each.pixel_nm <= each.high_nm for each in mine]
         before, after = (np.mean([getattr(each, which) for each in mine]) for which in ("iou", "iou_estimated"))
         rows.append(
             f"| {name} | {len(mine)} | {len(mine) - len(found)} | {np.median(off):+.2f} | {np.median(np.abs(off)):.2f} "

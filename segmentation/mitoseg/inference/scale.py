@@ -1,7 +1,7 @@
-"""The pixel size of sections that state none: that at which the network is surest, and finds things of a usual width.
+"""The pixel size of sections that state none: that at which the network finds most, and surely, and of a usual width.
 
-A section is shown to the network as if its pixels were 4, 5.7, 8 ... 32 nm long. At a wrong size the network is less
-sure of what it finds, and what it finds is not as wide as mitochondria are.
+A section is shown to the network as if its pixels were 4, 5.7, 8 ... 32 nm long. At a wrong size the network finds
+less and is less sure of it, and what it finds is not as wide as mitochondria are.
 benchmarks/scale_estimate.py measures how far off the estimate is, and what that costs.
 """
 
@@ -41,15 +41,16 @@ WORKING_PX = 512
 PLACES = 32
 """Places in an image, at most, among which those for crops are chosen."""
 
-USUAL_WIDTH_NM = 280.0
+USUAL_WIDTH_NM = 220.0
 WIDTH_SPREAD = 0.8
-"""Usual width of a mitochondrion, and the standard deviation of its logarithm; wide, as found pieces may be ragged."""
+"""Usual width of what is found, and the standard deviation of its logarithm. Large, because pieces may be ragged, and
+touching mitochondria are one piece."""
 
 LEAST_FOUND = 0.002
 """Share of the pixels that must be found at some size, or nothing is estimated."""
 
 CERTAINTY_WEIGHT = 2.0
-"""How much the logarithm of certainty counts, against that of a normal distribution of widths."""
+"""How much the logarithm of certainty counts, against those of the share found and of the distribution of widths."""
 
 STEEPNESS = 4.0
 """How much likelier a size is whose score is higher by one: by a factor of exp(4)."""
@@ -66,7 +67,8 @@ class Look:
         pixel_nm: the length.
         found: share of the pixels that are foreground.
         certainty: mean probability, of each pixel weighted by itself: 1 where the network says yes or no of all.
-        width_nm: median width of the foreground, by area; 0 where there is none.
+        width_nm: width of the foreground: four times the mean distance of its pixels to its edge, as in a ribbon; of
+            a disc that is two thirds of the diameter. 0 where there is none.
     """
 
     pixel_nm: float
@@ -80,7 +82,7 @@ class Look:
         if not self.found:
             return -np.inf
         unusual = log(self.width_nm / USUAL_WIDTH_NM) / WIDTH_SPREAD
-        return CERTAINTY_WEIGHT * log(self.certainty) - unusual**2 / 2
+        return log(self.found) + CERTAINTY_WEIGHT * log(self.certainty) - unusual**2 / 2
 
 
 @dataclass(frozen=True)
@@ -122,22 +124,16 @@ def estimate_scale(model: Model, crops: Sequence[NDArray[np.uint8]]) -> Scale:
 
 def look(model: Model, crops: Sequence[NDArray[np.uint8]], pixel_nm: float) -> Look:
     """See what is found in crops if their pixels are so long."""
-    pixels, found, total, squares = 0, 0, 0.0, 0.0
+    pixels, found, total, squares, depth = 0, 0, 0.0, 0.0, 0.0
     threshold = model.decoding.at(pixel_nm).threshold
-    widths: list[NDArray[np.float64]] = []
-    areas: list[NDArray[np.intp]] = []
     for crop in crops:
         seen = _middle(crop, int(WORKING_PX * model.config.working_voxel_nm / pixel_nm))
         probability = predict_maps(model, seen[None], (pixel_nm, pixel_nm, pixel_nm))[0, 0]
         mask = probability >= threshold
         pixels, found = pixels + mask.size, found + int(mask.sum())
         total, squares = total + float(probability.sum()), squares + float((probability**2).sum())
-        pieces, count = ndimage.label(mask)
-        inscribed = ndimage.maximum(ndimage.distance_transform_edt(mask), pieces, np.arange(1, count + 1))
-        widths.append(2 * pixel_nm * np.asarray(inscribed, np.float64).reshape(-1))
-        areas.append(np.bincount(pieces.ravel(), minlength=count + 1)[1:])
-    width_nm = _median(np.concatenate(widths), np.concatenate(areas))
-    return Look(pixel_nm, found / pixels, squares / max(total, 1e-6), width_nm)
+        depth += float(ndimage.distance_transform_edt(mask).sum())
+    return Look(pixel_nm, found / pixels, squares / max(total, 1e-6), 4 * pixel_nm * depth / max(found, 1))
 
 
 def choose_scale(looks: Sequence[Look]) -> Scale:
@@ -158,7 +154,10 @@ def choose_scale(looks: Sequence[Look]) -> Scale:
     while likely[low : high + 1].sum() < LIKELY:
         below, above = (likely[low - 1] if low else -1.0), (likely[high + 1] if high + 1 < len(likely) else -1.0)
         low, high = (low - 1, high) if below > above else (low, high + 1)
-    return Scale(exp(middle), min(looks[low].pixel_nm, exp(middle)), max(looks[high].pixel_nm, exp(middle)))
+    # Each size stands for those up to half way to the next.
+    half = 2**0.25
+    low_nm, high_nm = looks[low].pixel_nm / half, looks[high].pixel_nm * half
+    return Scale(min(max(exp(middle), low_nm), high_nm), low_nm, high_nm)
 
 
 class PixelSizes:
@@ -238,12 +237,3 @@ def _middle(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """The middle of a crop, `side` px long at most."""
     y, x = (max(0, (length - side) // 2) for length in crop.shape)
     return crop[y : y + side, x : x + side]
-
-
-def _median(values: NDArray[np.float64], weights: NDArray[np.intp]) -> float:
-    """Weighted median; 0 of nothing."""
-    if not len(values):
-        return 0.0
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
