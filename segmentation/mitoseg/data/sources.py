@@ -99,7 +99,10 @@ def open_data(training: Sequence[Path], validation: Sequence[Path], val_fraction
         split = split_sections(files, val_fraction, config.seed)
     single = list(single_sections(split.training))
     if not files.any_foreground(single):
-        raise DataError(f"{training[0]}: no foreground in {len(single)} training sections; expected some to learn from")
+        beside = "" if validation else " beside what is held out; or give --val FILE"
+        raise DataError(
+            f"{training[0]}: no foreground in {len(single)} training sections; expected some to learn from{beside}"
+        )
     all_held_out = list(single_sections(split.held_out))
     held_out, last = _spread(held_out_files, all_held_out, config)
     patches = Patches(files, split.training if config.dimensions == 3 else single, config)

@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
-from mitoseg.data import SectionFiles, Slab, single_sections, split_sections, spread_with_foreground
+from mitoseg.config.settings import FitConfig
+from mitoseg.data import SectionFiles, Slab, open_data, single_sections, split_sections, spread_with_foreground
 
 
 def noise(shape: tuple[int, int, int], seed: int) -> Sample:
@@ -130,3 +131,19 @@ def test_of_many_sections_one_with_foreground_is_looked_at(make_file: Callable[.
     assert files.any_foreground(chosen)
     full = SectionFiles([make_file(*(noise((1, 8, 8), number) for number in range(20)))])
     assert [section.sample for section in spread_with_foreground(full, full.sections(), 4)] == [0, 6, 13, 19]
+
+
+def test_what_to_do_is_said_where_only_one_image_has_foreground(
+    make_file: Callable[..., Path], tiny: FitConfig
+) -> None:
+    path = make_file(*(empty_but(1, {0} if number == 3 else (), number) for number in range(4)))
+    said = set()
+    for seed in range(8):
+        with pytest.raises(DataError) as caught:
+            open_data([path], [], 0.25, tiny.model_copy(update={"seed": seed}))
+        said.add(str(caught.value).removeprefix(f"{path}: "))
+    assert said == {
+        "no foreground in 3 training sections; expected some to learn from beside what is held out; or give --val FILE",
+        "no foreground in 1 validation sections, so no threshold can be chosen; give --val FILE with some, or a larger "
+        "--val-fraction",
+    }
