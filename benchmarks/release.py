@@ -21,6 +21,7 @@ from steps import Step, Steps, write_page, write_text
 
 FOLDER = Path("runs/release")
 NAME = "mito-1"
+RECIPE = "mito-scales"
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,12 @@ def main() -> None:
 def train(steps: Steps, folder: Path, stages: Sequence[Stage]) -> Step:
     """Render and fit, stage by stage; the last fit."""
     seed, images = VALIDATION
-    validation = render(folder / "val.h5", images, seed, compartments=True)
+    validation = render(folder / "val.h5", images, seed, RECIPE, compartments=True)
     steps.run(validation)
     rendered: list[Step] = []
     fitted = validation
     for place, stage in enumerate(stages, start=1):
-        rendered.append(render(folder / f"train{place}.h5", stage.images, stage.seed, compartments=True))
+        rendered.append(render(folder / f"train{place}.h5", stage.images, stage.seed, RECIPE, compartments=True))
         steps.run(rendered[-1])
         fitted = fit_stage(folder / f"run{place}", rendered, validation, stage, fitted)
         steps.run(fitted)
@@ -122,7 +123,7 @@ def card_of(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> d
     ]
     return {
         "learned_from": [
-            f"{stage.images} images of the recipe mito, seed {stage.seed}" for stage in STAGES[: len(runs)]
+            f"{stage.images} images of the recipe {RECIPE}, seed {stage.seed}" for stage in STAGES[: len(runs)]
         ],
         "network": "our 2D U-Net base, 3.1 million weights",
         "seeds": [stage.seed for stage in STAGES[: len(runs)]],
@@ -160,8 +161,8 @@ def page(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> str:
     lines = [
         f"# The released model `{NAME}`",
         "",
-        "Learned from rendered images of the recipe `mito` only. No real image was learned from, and thresholds were",
-        "chosen on rendered images. Each stage goes on from the weights of the one before. Written by",
+        f"Learned from rendered images of the recipe `{RECIPE}` only. No real image was learned from, and thresholds",
+        "were chosen on rendered images. Each stage goes on from the weights of the one before. Written by",
         "`benchmarks/release.py`.",
         "",
         "| stage | new images | seed | steps of 8 patches | minutes | validation IoU |",
