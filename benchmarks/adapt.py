@@ -12,12 +12,12 @@ import torch
 
 from machine import conditions
 from mitodata.hdf5.dataset import Dataset
-from mitoseg.adaptation.adapt import adapt
-from mitoseg.adaptation.record import PAGE, Record, model_path, read_record
 from mitoseg.data.rendered import spare_cores
 from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.orthoplanes import AXES, choose_axes
+from mitoseg.transfer.adaptation.adapt import adapt
+from mitoseg.transfer.adaptation.record import PAGE, Record, model_path, read_record
 
 
 def main() -> None:

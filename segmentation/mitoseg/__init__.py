@@ -15,20 +15,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mitoseg.adaptation.adapt import adapt
     from mitoseg.evaluation.scoring import evaluate
-    from mitoseg.finetuning.finetune import finetune
     from mitoseg.inference.model import Model, load_model
     from mitoseg.inference.segment import segment
     from mitoseg.training.fit import fit
+    from mitoseg.transfer.adaptation.adapt import adapt
+    from mitoseg.transfer.finetuning.finetune import finetune
 
 __all__ = ["Model", "adapt", "evaluate", "finetune", "fit", "load_model", "segment"]
 
 _HOMES = {
     "Model": "mitoseg.inference.model",
-    "adapt": "mitoseg.adaptation.adapt",
+    "adapt": "mitoseg.transfer.adaptation.adapt",
     "evaluate": "mitoseg.evaluation.scoring",
-    "finetune": "mitoseg.finetuning.finetune",
+    "finetune": "mitoseg.transfer.finetuning.finetune",
     "fit": "mitoseg.training.fit",
     "load_model": "mitoseg.inference.model",
     "segment": "mitoseg.inference.segment",

@@ -60,8 +60,8 @@ def adapt(
     It looks at each place from several sides, learns from what it is sure of and leaves the rest open; half of what it
     learns from is rendered. The result is a run, with a page of before and after. No label is ever read.
     """
-    from mitoseg.adaptation.adapt import adapt as adapt_model
     from mitoseg.data.rendered import spare_cores
+    from mitoseg.transfer.adaptation.adapt import adapt as adapt_model
 
     settings["outline_nm"] = outline
     changed = {name for name, value in settings.items() if value not in (None, False)} - {"square", "invert"}

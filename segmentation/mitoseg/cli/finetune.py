@@ -68,8 +68,8 @@ def finetune(
     then the last layers, then all, as far as it helps on regions that are left out.
     """
     from mitodata import RunError
-    from mitoseg.finetuning.finetune import finetune as learn
-    from mitoseg.finetuning.finetune import resume_finetune
+    from mitoseg.transfer.finetuning.finetune import finetune as learn
+    from mitoseg.transfer.finetuning.finetune import resume_finetune
 
     if resume:
         if labels:

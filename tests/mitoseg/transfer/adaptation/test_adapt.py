@@ -12,13 +12,13 @@ from program import Program
 
 from mitodata import RunError, Sample
 from mitoseg import adapt
-from mitoseg.adaptation.adapt import AdaptResult
-from mitoseg.adaptation.record import read_record
 from mitoseg.inference.model import load_model
 from mitoseg.inference.segment import segment
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.report.provenance import write_card
 from mitoseg.training.refinement import Refiner
+from mitoseg.transfer.adaptation.adapt import AdaptResult
+from mitoseg.transfer.adaptation.record import read_record
 
 SETTINGS: dict[str, Any] = {"steps": 2, "rounds": 2, "recipe": "epfl"}
 
@@ -96,7 +96,7 @@ def test_a_stopped_adaptation_goes_on_as_if_it_had_not_been(
 def test_a_round_that_drifts_is_not_taken(
     images: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mitoseg.adaptation.rounds.objection", lambda *_: "looks agree less")
+    monkeypatch.setattr("mitoseg.transfer.adaptation.rounds.objection", lambda *_: "looks agree less")
     lines: list[str] = []
     result = adapt(images, tmp_path / "run", run, report=lines.append, **SETTINGS)
     assert (result.record.kept, result.record.steps) == (0, (2,))
@@ -109,7 +109,7 @@ def test_a_round_that_drifts_is_not_taken(
 def test_a_model_that_finds_nothing_says_so_and_leaves_nothing(
     images: Path, run: Path, tmp_path: Path, mitoseg: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mitoseg.adaptation.guard.LEAST_FOUND", 0.9)
+    monkeypatch.setattr("mitoseg.transfer.adaptation.guard.LEAST_FOUND", 0.9)
     arguments = (images, "--from", run, "-o", tmp_path / "out", "--steps", 2, "--recipe", "epfl")
     code, _, errors = mitoseg("adapt", *arguments)
     line = errors.splitlines()[-1]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mitoseg.finetuning.crossvalidation import choose_decoding, score_as_is
-from mitoseg.finetuning.expectation import expected_iou
-from mitoseg.finetuning.habit import measure_habit
-from mitoseg.finetuning.regions import LabelledSection, Reviewed
 from mitoseg.inference.postprocess import Decoding
+from mitoseg.transfer.finetuning.crossvalidation import choose_decoding, score_as_is
+from mitoseg.transfer.finetuning.expectation import expected_iou
+from mitoseg.transfer.finetuning.habit import measure_habit
+from mitoseg.transfer.finetuning.regions import LabelledSection, Reviewed
 
 VOXEL_NM = (50.0, 4.0, 4.0)
 CENTRES = ((50, 50), (60, 150), (140, 60), (150, 150))

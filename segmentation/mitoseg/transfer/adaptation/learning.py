@@ -11,10 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import Sample
-from mitoseg.adaptation.plan import AdaptPlan
-from mitoseg.adaptation.pseudo_labels import MarkedSections
-from mitoseg.adaptation.record import STATE
-from mitoseg.adaptation.views import looks_of
 from mitoseg.config.settings import FitConfig
 from mitoseg.data import Patches, RenderedPatches, make_loader, read_batches, single_sections
 from mitoseg.inference.model import Model
@@ -23,6 +19,10 @@ from mitoseg.io.process import stop_politely
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.training.monitor import Progress
 from mitoseg.training.refinement import Refiner, refining
+from mitoseg.transfer.adaptation.plan import AdaptPlan
+from mitoseg.transfer.adaptation.pseudo_labels import MarkedSections
+from mitoseg.transfer.adaptation.record import STATE
+from mitoseg.transfer.adaptation.views import looks_of
 
 SAVE_EVERY_S = 120.0
 """Seconds between two saves."""

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import IGNORE
-from mitoseg.finetuning.regions import LabelledSection, Reviewed
 from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.io.process import Stop
 from mitoseg.metrics import ConfusionCounts, ProbabilityCounts, confusion, count_probabilities, scores
 from mitoseg.training.threshold_selection import best_rule
+from mitoseg.transfer.finetuning.regions import LabelledSection, Reviewed
 
 STEPS = 100
 """Thresholds tried are 1/STEPS, 2/STEPS, ... below 1."""

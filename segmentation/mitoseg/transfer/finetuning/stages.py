@@ -11,11 +11,11 @@ from torch import nn
 
 from mitodata import RunError
 from mitoseg.config.settings import FitConfig
-from mitoseg.finetuning.patches import MarkedPatches, RenderedPool
 from mitoseg.inference.model import Model
 from mitoseg.io.process import Stop
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.training.refinement import Refiner, refining
+from mitoseg.transfer.finetuning.patches import MarkedPatches, RenderedPool
 
 HEAD = 0.02
 """The head are the last layers, with at most this share of all weights (at least the last one)."""

@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 from mitodata import RunError, Sample
 from mitodata.files import write_atomic
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
-from mitoseg.adaptation.guard import Judgement, objection, refusal
-from mitoseg.adaptation.learning import Lesson, learn_round
-from mitoseg.adaptation.pseudo_labels import Marks, agreed_threshold, mark, read_masks, write_marks
-from mitoseg.adaptation.record import (
+from mitoseg.data import favour_alike, resolve_recipe
+from mitoseg.inference.model import Model
+from mitoseg.inference.postprocess import PEAK
+from mitoseg.metrics import count_probabilities
+from mitoseg.training.run_folder import write_settings
+from mitoseg.training.start import Start
+from mitoseg.transfer.adaptation.guard import Judgement, objection, refusal
+from mitoseg.transfer.adaptation.learning import Lesson, learn_round
+from mitoseg.transfer.adaptation.pseudo_labels import Marks, agreed_threshold, mark, read_masks, write_marks
+from mitoseg.transfer.adaptation.record import (
     BLOCKS,
     STATE,
     Record,
@@ -26,14 +32,8 @@ from mitoseg.adaptation.record import (
     read_model,
     write_model,
 )
-from mitoseg.adaptation.sampling import sample_blocks
-from mitoseg.adaptation.views import look_around
-from mitoseg.data import favour_alike, resolve_recipe
-from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import PEAK
-from mitoseg.metrics import count_probabilities
-from mitoseg.training.run_folder import write_settings
-from mitoseg.training.start import Start
+from mitoseg.transfer.adaptation.sampling import sample_blocks
+from mitoseg.transfer.adaptation.views import look_around
 
 SHOWN = 6
 """Sections on the page."""

@@ -15,8 +15,8 @@ from mitodata.readers.hdf5 import SUFFIXES
 from mitoseg.config.settings import FitConfig
 from mitoseg.data import Patches, RenderedPatches, SectionFiles, resolve_recipe
 from mitoseg.data.patches import make_window, window_px
-from mitoseg.finetuning.regions import LabelledSection
 from mitoseg.networks.normalisation import GreyScale, measure_grey, working_shape
+from mitoseg.transfer.finetuning.regions import LabelledSection
 
 FOREGROUND = 0.5
 """Share of patches around foreground; the others lie anywhere in what is known."""

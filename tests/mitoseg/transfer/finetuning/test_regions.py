@@ -10,10 +10,10 @@ import torch
 
 from mitodata import IGNORE, DataError, Sample
 from mitoseg.config.settings import FitConfig
-from mitoseg.finetuning import regions
-from mitoseg.finetuning.patches import MarkedPatches
-from mitoseg.finetuning.regions import read_reviewed
 from mitoseg.training.refinement import refining
+from mitoseg.transfer.finetuning import regions
+from mitoseg.transfer.finetuning.patches import MarkedPatches
+from mitoseg.transfer.finetuning.regions import read_reviewed
 
 
 def reviewed_in(sample: Sample, *windows: tuple[slice, slice]) -> Sample:

@@ -17,16 +17,16 @@ import mitoseg as front_door
 from mitodata import RunError, Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.evaluation.scoring import evaluate
-from mitoseg.finetuning.crossvalidation import predict_reviewed
-from mitoseg.finetuning.finetune import FinetuneResult, finetune, resume_finetune
-from mitoseg.finetuning.patches import MarkedPatches, RenderedPool
-from mitoseg.finetuning.regions import read_reviewed
-from mitoseg.finetuning.stages import STAGES, Training, head_names
 from mitoseg.inference.model import Model, load_model
 from mitoseg.io.process import Stop
 from mitoseg.networks.unet import build_model
 from mitoseg.report.provenance import write_card
 from mitoseg.training.refinement import Refiner
+from mitoseg.transfer.finetuning.crossvalidation import predict_reviewed
+from mitoseg.transfer.finetuning.finetune import FinetuneResult, finetune, resume_finetune
+from mitoseg.transfer.finetuning.patches import MarkedPatches, RenderedPool
+from mitoseg.transfer.finetuning.regions import read_reviewed
+from mitoseg.transfer.finetuning.stages import STAGES, Training, head_names
 
 
 def other_tissue(sample: Sample) -> Sample:

@@ -9,10 +9,10 @@ import torch
 
 from mitodata import RunError
 from mitodata.files import write_atomic
-from mitoseg.adaptation.guard import Judgement
-from mitoseg.adaptation.plan import AdaptPlan
 from mitoseg.inference.model import Model, load_model
 from mitoseg.networks.checkpoint import save_checkpoint
+from mitoseg.transfer.adaptation.guard import Judgement
+from mitoseg.transfer.adaptation.plan import AdaptPlan
 
 RECORD = "adapting.json"
 BLOCKS = "blocks.h5"

@@ -8,10 +8,6 @@ from typing import Any
 
 from mitodata import MitoError, RunError, WriteError
 from mitodata.files import remove_unfinished
-from mitoseg.adaptation.page import write_page
-from mitoseg.adaptation.plan import AdaptPlan
-from mitoseg.adaptation.record import FILES, Record, model_path, read_record, write_model
-from mitoseg.adaptation.rounds import Rounds
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.data import resolve_recipe
 from mitoseg.inference.model import Model, load_model, open_model
@@ -19,6 +15,10 @@ from mitoseg.io.image_list import expand
 from mitoseg.io.process import LOCK
 from mitoseg.training.distributed import ALONE
 from mitoseg.training.run_folder import claim_folder, write_environment
+from mitoseg.transfer.adaptation.page import write_page
+from mitoseg.transfer.adaptation.plan import AdaptPlan
+from mitoseg.transfer.adaptation.record import FILES, Record, model_path, read_record, write_model
+from mitoseg.transfer.adaptation.rounds import Rounds
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from mitodata.readers.grey_levels import Levels, Rows, measure_levels
 from mitodata.readers.inputs import open_images
 from mitodata.readers.source import Found, Source, source_levels
 from mitodata.readers.voxel_size import choose_voxel_size
-from mitoseg.adaptation.plan import AdaptPlan
-from mitoseg.adaptation.views import looks_of
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AXES, DEEP
 from mitoseg.networks.normalisation import resample, resample_volume, working_shape
 from mitoseg.networks.targets import FLAT
+from mitoseg.transfer.adaptation.plan import AdaptPlan
+from mitoseg.transfer.adaptation.views import looks_of
 
 MOST_IMAGES = 1024
 """Files that are opened to choose from, picked at random where there are more."""

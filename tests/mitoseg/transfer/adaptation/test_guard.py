@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from mitoseg.adaptation.guard import Judgement, objection, refusal
+from mitoseg.transfer.adaptation.guard import Judgement, objection, refusal
 
 START = Judgement(threshold=0.3, found=0.05, agreement=0.6, seconds=1.0)
 

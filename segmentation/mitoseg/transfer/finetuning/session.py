@@ -8,7 +8,13 @@ from pathlib import Path
 
 from mitodata.files import write_atomic
 from mitoseg.config.settings import FitConfig
-from mitoseg.finetuning.crossvalidation import (
+from mitoseg.inference.model import Model
+from mitoseg.inference.postprocess import Decoding
+from mitoseg.io.process import Stop
+from mitoseg.networks.checkpoint import save_checkpoint
+from mitoseg.training.monitor import Progress
+from mitoseg.training.refinement import Refiner, refining
+from mitoseg.transfer.finetuning.crossvalidation import (
     Outcome,
     Probabilities,
     choose_decoding,
@@ -16,18 +22,12 @@ from mitoseg.finetuning.crossvalidation import (
     score_as_is,
     stitch,
 )
-from mitoseg.finetuning.expectation import expected_iou
-from mitoseg.finetuning.habit import measure_habit
-from mitoseg.finetuning.pages import draw_before_and_after
-from mitoseg.finetuning.patches import MarkedPatches, RenderedPool
-from mitoseg.finetuning.regions import Reviewed
-from mitoseg.finetuning.stages import STAGES, Training
-from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import Decoding
-from mitoseg.io.process import Stop
-from mitoseg.networks.checkpoint import save_checkpoint
-from mitoseg.training.monitor import Progress
-from mitoseg.training.refinement import Refiner, refining
+from mitoseg.transfer.finetuning.expectation import expected_iou
+from mitoseg.transfer.finetuning.habit import measure_habit
+from mitoseg.transfer.finetuning.pages import draw_before_and_after
+from mitoseg.transfer.finetuning.patches import MarkedPatches, RenderedPool
+from mitoseg.transfer.finetuning.regions import Reviewed
+from mitoseg.transfer.finetuning.stages import STAGES, Training
 
 LABELS = "labels.h5"
 """File of a run that holds the labels which it learns from."""

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import IGNORE
-from mitoseg.finetuning.crossvalidation import Probabilities, find_foreground
-from mitoseg.finetuning.regions import LabelledSection
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.panels import Panel, draw_sheet, png
 from mitoseg.metrics import caption, confusion
+from mitoseg.transfer.finetuning.crossvalidation import Probabilities, find_foreground
+from mitoseg.transfer.finetuning.regions import LabelledSection
 
 SHOWN = 4
 """Sections that are shown, at most."""

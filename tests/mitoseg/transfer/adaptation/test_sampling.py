@@ -10,9 +10,9 @@ import tifffile
 import zarr
 
 from mitodata import DataError, RunError, Sample
-from mitoseg.adaptation.plan import AdaptPlan
-from mitoseg.adaptation.sampling import sample_blocks
 from mitoseg.inference.model import Model, load_model
+from mitoseg.transfer.adaptation.plan import AdaptPlan
+from mitoseg.transfer.adaptation.sampling import sample_blocks
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_of_a_large_volume_parts_are_read_and_nothing_else(
     stored = np.random.default_rng(0).integers(0, 2**16, (64, 256, 256)).astype(np.uint16)
     array = zarr.create_array(store=tmp_path / "large.zarr", shape=stored.shape, chunks=(16, 32, 32), dtype="u2")
     array[:] = stored
-    monkeypatch.setattr("mitoseg.adaptation.plan.LOOKS", 3 * 3 * 64**3)
+    monkeypatch.setattr("mitoseg.transfer.adaptation.plan.LOOKS", 3 * 3 * 64**3)
     for name, value in {"MEASURED_VOXELS": 1, "WINDOWS": 8, "WINDOW_PX": 64}.items():
-        monkeypatch.setattr(f"mitoseg.adaptation.sampling.{name}", value)
+        monkeypatch.setattr(f"mitoseg.transfer.adaptation.sampling.{name}", value)
     read: list[int] = []
     get = zarr.Array.__getitem__
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from mitodata import Sample
 from mitodata.files import write_atomic
-from mitoseg.adaptation.record import PAGE, Record, looks_path
 from mitoseg.io.panels import draw_scale_bar, fit_picture, heat, overlay
 from mitoseg.report.page import embed, software
+from mitoseg.transfer.adaptation.record import PAGE, Record, looks_path
 
 HEIGHT_PX = 360
 
@@ -30,7 +30,7 @@ def write_page(run: Path, record: Record, blocks: Sequence[Sample]) -> Path:
     Raises:
         DataError: it cannot be written.
     """
-    loaders = [PackageLoader("mitoseg.adaptation"), PackageLoader("mitoseg.report")]
+    loaders = [PackageLoader("mitoseg.transfer.adaptation"), PackageLoader("mitoseg.report")]
     environment = Environment(
         loader=ChoiceLoader(loaders), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
     )

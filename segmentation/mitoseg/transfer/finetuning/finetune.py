@@ -9,16 +9,16 @@ from typing import Any, TypedDict, Unpack
 from mitodata import RunError, VoxelSize
 from mitodata.files import remove_unfinished
 from mitoseg.config.files import Paths, as_paths
-from mitoseg.finetuning.labels import LabelFiles, write_labels
-from mitoseg.finetuning.patches import RenderedPool
-from mitoseg.finetuning.regions import read_reviewed
-from mitoseg.finetuning.session import LABELS, FinetuneResult, Goal, Session
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.postprocess import FARTHEST_NM
 from mitoseg.io.process import LOCK, alone_in, stop_politely
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.run_folder import read_settings, write_environment, write_settings
 from mitoseg.training.start import Start, read_start
+from mitoseg.transfer.finetuning.labels import LabelFiles, write_labels
+from mitoseg.transfer.finetuning.patches import RenderedPool
+from mitoseg.transfer.finetuning.regions import read_reviewed
+from mitoseg.transfer.finetuning.session import LABELS, FinetuneResult, Goal, Session
 
 RECIPE = "mito"
 """What is rendered beside the labels."""

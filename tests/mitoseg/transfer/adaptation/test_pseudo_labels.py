@@ -5,12 +5,12 @@ import pytest
 from scipy import ndimage
 
 from mitodata import IGNORE, Sample
-from mitoseg.adaptation.pseudo_labels import MarkedSections, agreed_threshold, mark, read_masks, write_marks
-from mitoseg.adaptation.views import look_around, looks_of
 from mitoseg.data import Patches, single_sections
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.metrics import count_probabilities
+from mitoseg.transfer.adaptation.pseudo_labels import MarkedSections, agreed_threshold, mark, read_masks, write_marks
+from mitoseg.transfer.adaptation.views import look_around, looks_of
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset
-from mitoseg.finetuning.labels import LabelFiles, write_labels
+from mitoseg.transfer.finetuning.labels import LabelFiles, write_labels
 
 NM = (50.0, 8.0, 8.0)
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import IGNORE
-from mitoseg.finetuning.regions import LabelledSection
 from mitoseg.inference.postprocess import Decoding, face_distance, find_pieces
 from mitoseg.metrics import Matches, count_overlaps, match_instances
+from mitoseg.transfer.finetuning.regions import LabelledSection
 
 MATCHED_IOU = 0.4
 """IoU from which on a label and a piece are the same mitochondrion: their outlines can be compared."""
