@@ -19,7 +19,9 @@ def test_a_run_becomes_a_file_that_is_taken_as_a_run_is(
     assert "- Network: tiny, " in shown
     assert "- Licence: MIT\n" in shown
     results = ("--outputs", "mask", "-o", tmp_path / "masks")
-    assert "fresh-0000_mask.tif" in mitoseg("predict", fresh_discs, "--model", file, *results)[1]
+    code, output, errors = mitoseg("predict", fresh_discs, "--model", file, *results)
+    assert (code, errors) == (0, "")
+    assert "fresh-0000_mask.tif" in output
     assert "IoU" in mitoseg("evaluate", file, fresh_discs, "-o", tmp_path / "report", "--every", "3")[1]
     page = (tmp_path / "report" / "index.html").read_text()
     assert "discs.h5" in page
