@@ -112,7 +112,7 @@ def _counting(
         if not told and say is not None and spent_s > LONG_S and done < total:
             told = True
             minutes = spent_s / done * (total - done) / 60
-            say(f"{done} of {total} windows took {spent_s:.0f} s; about {minutes:.0f} more minutes")
+            say(f"{done} of {total} windows took {spent_s:.0f} s; about {minutes:.0f} min more")
         return found
 
     return predict_and_count

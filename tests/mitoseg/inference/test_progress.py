@@ -62,4 +62,4 @@ def test_how_long_it_will_take_is_said_once(model: Model, monkeypatch: pytest.Mo
     for _ in range(4):
         predict(torch.zeros(2, 1, 4, 4))
     # 4 windows in 40 s: 12 more take 2 minutes.
-    assert said == ["4 of 16 windows took 40 s; about 2 more minutes"]
+    assert said == ["4 of 16 windows took 40 s; about 2 min more"]
