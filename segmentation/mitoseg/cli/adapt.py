@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mitodata.command_line import Measure
-from mitoseg.cli.options import FILES, INVERT, OUTLINE
+from mitoseg.cli.options import FILES, INVERT, OUTLINE, image_options
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -30,24 +30,7 @@ EXAMPLES = (
 @click.option("--steps", type=click.IntRange(min=1), help="Instead: training steps a round.")
 @click.option("--rounds", type=click.IntRange(min=1), help="How often it labels and learns. [default: 2]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of what is sampled and rendered. [default: 0]")
-@click.option(
-    "--voxel-size",
-    "voxel_size_nm",
-    type=(float, float, float),
-    metavar="Z Y X",
-    help="In nm; wins over what files say.",
-)
-@click.option(
-    "--non-square-pixels",
-    "square",
-    flag_value=False,
-    default=True,
-    help="Believe a voxel size whose pixels are not square.",
-)
-@click.option(
-    "--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number."
-)
-@click.option("--as-2d", is_flag=True, help="Take each section of a stack as an image of its own, not as a volume.")
+@image_options()
 @click.option("--recipe", metavar="NAME", help="What is rendered beside them: a preset or FILE.toml. [default: mito]")
 @OUTLINE
 @INVERT

@@ -18,14 +18,14 @@ AXES = click.option(
     "--axes",
     default="auto",
     show_default=True,
-    help="Slices that a 2D network sees of a volume: across z, or with zyx across each axis, averaged; three times as "
-    "slow. auto is zyx where voxels are about as long as wide and there are enough slices.",
+    help="Slices that a 2D network sees of a volume: across z, or with zyx across each axis, averaged; slower "
+    "and better. auto is zyx where voxels are about as long as wide and there are enough slices.",
 )
 
 THRESHOLD = click.option(
     "--threshold",
     type=Measure(0, 1),
-    help="Probability from which on a pixel can be foreground. [default: the one chosen for sections as thick]",
+    help="Probability from which on a pixel can be foreground. [default: that of the model]",
 )
 PEAK = click.option(
     "--peak",
@@ -48,6 +48,44 @@ INVERT = click.option(
     show_default=True,
     help="Take the negative of images: auto where membranes are surely lighter than cytoplasm, and says so.",
 )
+
+
+def image_options(without: str = "") -> Callable[[Command], Command]:
+    """Options that say how images are to be read: voxel_size_nm, square, dataset, as_2d.
+
+    Args:
+        without: what becomes of images that state no voxel size where none is given.
+    """
+    voxel_size = "In nm; wins over what files say."
+    options = (
+        click.option(
+            "--voxel-size",
+            "voxel_size_nm",
+            type=(float, float, float),
+            metavar="Z Y X",
+            help=f"{voxel_size} {without}".strip(),
+        ),
+        click.option(
+            "--non-square-pixels",
+            "square",
+            flag_value=False,
+            default=True,
+            help="Believe a voxel size whose pixels are not square.",
+        ),
+        click.option(
+            "--dataset",
+            metavar="PATH",
+            help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number.",
+        ),
+        click.option("--as-2d", is_flag=True, help="Take each section of a stack as an image of its own."),
+    )
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def _take_older_name(context: click.Context, _: click.Parameter, text: str | None) -> None:

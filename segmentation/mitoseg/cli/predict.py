@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, PEAK, THRESHOLD, tta_option
+from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, PEAK, THRESHOLD, image_options, tta_option
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -36,24 +36,7 @@ EXAMPLES = (
     show_default=True,
     help="Version of OME-Zarr, for --format zarr; 0.4 for programs that cannot read Zarr 3.",
 )
-@click.option(
-    "--voxel-size",
-    "voxel_size_nm",
-    type=(float, float, float),
-    metavar="Z Y X",
-    help="In nm; wins over what files say. Without it, the pixel size of sections that state none is estimated.",
-)
-@click.option(
-    "--non-square-pixels",
-    "square",
-    flag_value=False,
-    default=True,
-    help="Believe a voxel size whose pixels are not square.",
-)
-@click.option(
-    "--dataset", metavar="PATH", help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number."
-)
-@click.option("--as-2d", is_flag=True, help="Segment each section of a stack as an image of its own, not as a volume.")
+@image_options("Without it, the pixel size of sections that state none is estimated.")
 @THRESHOLD
 @PEAK
 @OUTLINE
