@@ -87,7 +87,7 @@ def predict_source(
                 maps[part] = found
         else:
             # Slices across y or x of the file itself would unpack all of it again and again.
-            working = grid.bring(tissue.normalised, store)
+            working = grid.bring(tissue.normalised, store, source.packed)
             found_there = store.array("found", (maps.shape[0], *shape), np.float32, cubes=True)
             for plane in planes:
                 for part, found in _look_along(model, plane, predict, working):

@@ -8,8 +8,10 @@ from mitoseg.inference.working_grid import WorkingGrid
 from mitoseg.io.scratch import InMemory
 
 
-def there_and_back(volume: NDArray[np.float32], grid: WorkingGrid) -> NDArray[np.float32]:
-    working = grid.bring(volume.__getitem__, InMemory())
+def there_and_back(
+    volume: NDArray[np.float32], grid: WorkingGrid, packed: tuple[int, int] = (1, 1)
+) -> NDArray[np.float32]:
+    working = grid.bring(volume.__getitem__, InMemory(), packed)
     maps = np.zeros((1, *volume.shape), np.float32)
     grid.take_back(np.asarray(working)[None], maps)
     return maps[0]
@@ -46,3 +48,34 @@ def test_what_is_found_lies_where_it_was(voxel_size_nm: tuple[float, float, floa
 def test_a_constant_volume_stays_constant() -> None:
     volume = np.full((10, 33, 21), 0.75, np.float32)
     assert np.allclose(there_and_back(volume, WorkingGrid.of(volume.shape, (4, 7, 3), 10)), 0.75)
+
+
+@pytest.mark.parametrize("packed", [(1, 1), (4, 1), (1, 16), (64, 33)])
+def test_strips_give_what_whole_sections_give(packed: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = np.random.default_rng(1).random((11, 70, 40), np.float32)
+    grid = WorkingGrid.of(volume.shape, (5, 4, 6), 10)
+    whole = there_and_back(volume, grid)
+    monkeypatch.setattr("mitodata.readers.axes.STRIP_PX", 40 * 8)
+    monkeypatch.setattr("mitoseg.inference.working_grid.CHUNK_ROWS", 16)
+    assert np.allclose(there_and_back(volume, grid, packed), whole, atol=1e-6)
+
+
+def test_no_more_is_read_at_a_time_than_a_strip_and_what_is_packed_is_read_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mitodata.readers.axes.STRIP_PX", 40 * 4 * 20)
+    volume = np.zeros((12, 400, 40), np.float32)
+    parts: list[tuple[slice, ...]] = []
+
+    def read(part: tuple[slice, ...]) -> NDArray[np.float32]:
+        parts.append(part)
+        return volume[part]
+
+    WorkingGrid.of(volume.shape, (5, 5, 5), 10).bring(read, InMemory(), (4, 1))
+    assert max(part[1].stop - part[1].start for part in parts) <= 24
+    assert {part[0].stop - part[0].start for part in parts} == {4}
+    seen = np.zeros(volume.shape, int)
+    for part in parts:
+        seen[part] += 1
+    assert seen.min() >= 1
+    assert seen.mean() < 1.7, "neighbouring slabs and strips share little"
