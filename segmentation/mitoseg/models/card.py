@@ -4,12 +4,16 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mitodata import RunError
 from mitodata.errors import did_you_mean
+
+WIDTH = 120
+"""Longest line of a card."""
 
 
 class Score(BaseModel):
@@ -48,7 +52,8 @@ class Card(BaseModel):
         """The card as Markdown: facts, scores, limits."""
         lines = [f"# {self.name or 'A model'}", ""]
         lines += [self.description, ""] if self.description else []
-        lines += [f"- {name}: {value}" for name, value in self._facts() if value]
+        for name, value in self._facts():
+            lines += wrap(f"- {name}: {value}", WIDTH, subsequent_indent="  ", break_long_words=False) if value else []
         if self.scores:
             lines += ["", "## Scores", "", *_table(self.scores)]
         if self.limits:
