@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from format_traits import Size, Trait, sizes, traits
+from format_sizes import Size, sizes
+from format_traits import Trait, traits
 from mitodata import DataError, VoxelSize
 from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_to_file
