@@ -25,7 +25,7 @@ from mitodata.hdf5.opening import DAMAGE, brief, first_line, one_line, open_file
 from mitodata.sample import label_problem, voxel_size_problem
 
 _DTYPES = {"raw": ("uint8",), "label": ("uint16", "uint32"), "mask": ("uint8",), "compartment": ("uint8",)}
-_TEXTS = ("source", "recipe", "software", "licence", "citation", "instances")
+_TEXTS = ("source", "recipe", "software", "licence", "citation", "instances", "shard")
 _WHOLE = [["raw"], ["raw", "label", "mask"], ["raw", "compartment"], list(IMAGES)]
 
 

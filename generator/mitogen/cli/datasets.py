@@ -22,6 +22,8 @@ def info(file: Path) -> None:
 
 def _readable(key: str, value: object) -> Iterator[str]:
     """Write one entry of a description for people: nothing that is empty, nothing that runs over pages."""
+    if key == "shard":  # `source` says it in words
+        return
     if key == "classes" and isinstance(value, dict):
         value = ", ".join(f"{number} {name}" for number, name in value.items())
     if isinstance(value, dict):
