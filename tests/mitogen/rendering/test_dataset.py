@@ -15,9 +15,9 @@ import pytest
 from mitodata import DataError
 from mitodata.hdf5.dataset import Dataset, software, write_dataset
 from mitogen.recipe.recipe import Recipe, load_recipe, parse_recipe
+from mitogen.rendering.batches import Batches
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job, Renderer, RenderError, job_of, spell
-from mitogen.rendering.batches import Batches
 from mitogen.tissue.compartments import class_names
 
 STANDIN = Path(__file__).parents[1] / "standin"
