@@ -32,6 +32,10 @@ VISIBLE_S = 90.0
 """Seconds within which what one machine wrote is seen by another: NFS remembers for up to 60 s what it saw before."""
 
 
+_UNREADABLE = ("deserialization of the task graph", "Can't get attribute")
+"""What errors say where a machine has another program, or none."""
+
+
 class ClusterError(MitoError):
     """There is no such cluster, it is gone, or its workers cannot do the work."""
 
@@ -107,7 +111,7 @@ class ClusterWorkers(Generic[W]):
             return ClusterError(
                 f"--scheduler {self._address}: the scheduler is gone, or gave the work up; start it again"
             )
-        if isinstance(error, (ImportError, AttributeError, RuntimeError)):
+        if isinstance(error, ImportError) or any(sign in str(error) for sign in _UNREADABLE):
             cause = error.__cause__ or error
             return ClusterError(
                 f"a worker cannot run this program ({type(cause).__name__}: {str(cause).partition(chr(10))[0]}); "

@@ -111,9 +111,16 @@ def test_what_goes_wrong_with_a_cluster_is_one_line(address: str) -> None:
             (distributed.scheduler.KilledWorker("a", None, 3), "killed again and again at the same work"),
             (CancelledError(), "the scheduler is gone"),
             (distributed.comm.CommClosedError("in <TCP>"), "the scheduler is gone"),
+            (
+                ModuleNotFoundError("No module named 'mitogen'"),
+                r"cannot run this program \(ModuleNotFoundError: No mod",
+            ),
+            (RuntimeError("Error during deserialization of the task graph. This"), "same version of mitogen-em"),
         ):
             with pytest.raises(ClusterError, match=said):
                 raise workers._explained(error)
+        ours = RuntimeError("out of memory")
+        assert workers._explained(ours) is ours
 
 
 def test_machines_differ_in_the_first_package_that_differs() -> None:
@@ -142,7 +149,4 @@ def test_killed_workers_cost_nothing_but_time(tmp_path: Path, standin: ModuleTyp
                 killed += 1
         rendering.join(120)
     assert killed == 2
-    assert (tmp_path / "a.h5").read_bytes() != b""
-    with Dataset(tmp_path / "a.h5") as found, Dataset(tmp_path / "whole.h5") as expected:
-        assert [sample.raw.tobytes() for sample in found] == [sample.raw.tobytes() for sample in expected]
-    assert whole
+    assert (tmp_path / "a.h5").read_bytes() == whole
