@@ -102,7 +102,7 @@ class ClusterWorkers(Generic[W]):
 
     def _explained(self, error: BaseException) -> BaseException:
         """Say in one line what went wrong with the cluster; what went wrong with the work stays as it is."""
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
 
         if isinstance(error, KilledWorker):

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from mitodata.files import source_hash
@@ -33,6 +34,7 @@ def machine() -> str:
     return socket.gethostname()
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
