@@ -134,7 +134,7 @@ def _spelled(shape: tuple[int, int, int]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _samples(files: Sequence[_File], bar: Progress) -> Iterator[Sample]:
+def _samples(files: Sequence[_File], bar: Progress) -> Generator[Sample, None, None]:
     for file in files:
         with Dataset(file.path, cache_bytes=0) as dataset:
             for sample in dataset:
