@@ -1,6 +1,6 @@
 """Shards of one dataset, rendered on several machines, put together into the file that one machine would have made."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
