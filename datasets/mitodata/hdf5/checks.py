@@ -1,6 +1,6 @@
 """What a dataset file holds, and whether it keeps its promises."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from mitodata.hdf5.opening import DAMAGE, brief, first_line, one_line, open_file
 from mitodata.sample import label_problem, voxel_size_problem
 
 _DTYPES = {"raw": ("uint8",), "label": ("uint16", "uint32"), "mask": ("uint8",), "compartment": ("uint8",)}
-_TEXTS = ("source", "recipe", "software", "licence", "citation", "instances")
+_TEXTS = ("source", "recipe", "software", "licence", "citation", "instances", "shard")
 _WHOLE = [["raw"], ["raw", "label", "mask"], ["raw", "compartment"], list(IMAGES)]
 
 
@@ -67,10 +67,18 @@ def describe(path: str | Path) -> dict[str, object]:
         }
 
 
-def validate(path: str | Path) -> list[str]:
+GOES_ON = ""
+"""No problem, only a sign that the check goes on."""
+
+
+def validate(path: str | Path, alive: Callable[[], object] = lambda: None) -> list[str]:
     """Check a dataset file: schema, dtypes, shapes, params, and that every mask voxel has an instance and vice versa.
 
-    Reads all of it, a chunk at a time.
+    Reads all of it, a chunk at a time. Damage can make HDF5 itself hang or crash: `mitodata.hdf5.patience` survives it.
+
+    Args:
+        path: the file.
+        alive: is called again and again while the check goes on.
 
     Returns:
         One line a problem; empty if there is none. A file that cannot be opened is one problem.
@@ -81,14 +89,20 @@ def validate(path: str | Path) -> list[str]:
         return [str(error)]
     with file:
         parts = (("attributes", _attribute_problems(file)), ("names", _name_problems(file)), ("file", _problems(file)))
-        return [problem for where, part in parts for problem in _guarded(where, part)]
+        found = []
+        for where, part in parts:
+            alive()
+            for problem in _guarded(where, part):
+                alive()
+                found += [] if problem is GOES_ON else [problem]
+        return found
 
 
 def _guarded(where: str, problems: Iterator[str]) -> Iterator[str]:
     """Pass problems on; what damage raises on the way is one more."""
     try:
         yield from problems
-    except DAMAGE as error:
+    except (*DAMAGE, MemoryError) as error:
         yield f"{where}: damaged, cannot be read ({first_line(error)})"
 
 
@@ -159,6 +173,7 @@ def _table_problems(file: h5py.File, count: int) -> Iterator[str]:
         yield f"params: {table.dtype} of shape {table.shape}; expected float64 of shape ({count}, {len(columns)})"
         return
     for block in _blocks(table):
+        yield GOES_ON
         for row, column in np.argwhere(~np.isfinite(table[block])):
             yield f"params: {columns[block[1].start + column]} of sample {block[0].start + row} is not finite"
 
@@ -205,6 +220,7 @@ def _voxel_problems(images: dict[str, h5py.Dataset], where: str, stacked: bool) 
     reported = set()
     classes = read_classes(images["compartment"]) if "compartment" in images else {}
     for block in _blocks(images["raw"]):
+        yield GOES_ON
         sample = block[0].start if stacked else 0
         if sample in reported:
             continue
@@ -213,7 +229,7 @@ def _voxel_problems(images: dict[str, h5py.Dataset], where: str, stacked: bool) 
             problem = label_problem(voxels["label"], voxels["mask"]) if "mask" in voxels else ""
             if "compartment" in voxels and not problem:
                 problem = _class_problem(voxels["compartment"], classes)
-        except DAMAGE:
+        except (*DAMAGE, MemoryError):
             problem = "damaged, cannot be read"
         if problem:
             reported.add(sample)

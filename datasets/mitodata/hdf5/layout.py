@@ -53,6 +53,7 @@ class Provenance:
         citation: what to cite.
         instances: how instance numbers were made, such as "rendered" or "connected components in 3D".
         classes: names of the values of `compartment`; empty where no sample has one.
+        shard: of which part of which dataset the file is, as JSON; empty if it is no part.
     """
 
     source: str = ""
@@ -63,6 +64,7 @@ class Provenance:
     citation: str = ""
     instances: str = ""
     classes: Mapping[int, str] = field(default_factory=dict)
+    shard: str = ""
 
 
 def chunk_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -89,6 +91,8 @@ def write_provenance(file: h5py.File, provenance: Provenance) -> None:
     file.attrs["software"] = storable(provenance.software or software())
     if provenance.seed is not None:
         file.attrs["seed"] = provenance.seed
+    if provenance.shard:
+        file.attrs["shard"] = storable(provenance.shard)
 
 
 def storable(text: str) -> str:
@@ -98,7 +102,7 @@ def storable(text: str) -> str:
 
 def read_provenance(file: h5py.File) -> Provenance:
     """Read the root attributes; those that are missing are empty."""
-    texts = ("source", "recipe", "software", "licence", "citation", "instances")
+    texts = ("source", "recipe", "software", "licence", "citation", "instances", "shard")
     seed = file.attrs.get("seed")
     return Provenance(
         **{name: str(file.attrs.get(name, "")) for name in texts},

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from mitodata.command_line import Measure
 from mitogen.cli.options import FILE, FOLDER, OUTPUT, examples, shortened, whole_number
 
 
@@ -22,6 +23,8 @@ def info(file: Path) -> None:
 
 def _readable(key: str, value: object) -> Iterator[str]:
     """Write one entry of a description for people: nothing that is empty, nothing that runs over pages."""
+    if key == "shard":  # `source` says it in words
+        return
     if key == "classes" and isinstance(value, dict):
         value = ", ".join(f"{number} {name}" for number, name in value.items())
     if isinstance(value, dict):
@@ -42,12 +45,20 @@ def _short(item: object) -> str:
 
 @click.command()
 @click.argument("file", type=FILE, metavar="FILE.h5")
-def validate(file: Path) -> None:
+@click.option(
+    "--timeout",
+    "seconds",
+    type=Measure(min=0.1, max=1e6),
+    default=60,
+    metavar="S",
+    help="Give up after S s without progress.",
+)
+def validate(file: Path, seconds: float) -> None:
     """Check a dataset: layout, types, and that labels and mask agree. Exit code 2 if something is wrong."""
     from mitodata.errors import DataError
-    from mitodata.hdf5.dataset import validate
+    from mitodata.hdf5.patience import validate_patiently
 
-    problems = validate(file)
+    problems = validate_patiently(file, seconds)
     for problem in problems:
         click.echo(problem)
     if problems:

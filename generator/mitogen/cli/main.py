@@ -3,7 +3,6 @@
 Everything heavy is imported inside a command, so that `--help` answers at once.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,12 +23,12 @@ from mitogen.cli.options import (
     SMALLEST_PX,
     chosen_recipe,
     examples,
-    images,
     job_options,
     recipe_options,
     workers,
 )
 from mitogen.cli.recipe import recipes
+from mitogen.cli.render import merge, render
 
 if TYPE_CHECKING:
     from mitogen.rendering.job import Job
@@ -49,46 +48,6 @@ if TYPE_CHECKING:
 @click.version_option(package_name="mitogen-em", prog_name="mitogen")
 def cli() -> None:
     """Render electron-microscopy images of tissue with labels, and handle datasets."""
-
-
-@cli.command(
-    epilog=examples(
-        "mitogen render --n 1000 --labels compartments -o train.h5",
-        "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.volume_fraction=0.2 -o dense.h5",
-        "mitogen render --shape 64 256 256 --voxel-size 5 5 5 -o volume.h5",
-        "mitogen render --like train.h5 --only 417 -o one.h5    one image again, byte for byte",
-    )
-)
-@click.option("-n", "--n", type=COUNT, help="Number of images.  [default: 1000, of volumes 1]")
-@click.option(
-    "--only", callback=images, metavar="N[,N:N]", help="Only these images: 417, or 417,420:430 (without 430)."
-)
-@click.option("--like", type=FILE, metavar="FILE.h5", help="Recipe, seed, size and labels of a rendered file.")
-@job_options
-@click.option("--workers", callback=workers, default="auto", metavar="N", help="Processes; auto is one a core.")
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
-def render(
-    job: "Job",
-    n: int | None,
-    only: Sequence[int] | None,
-    workers: int | Literal["auto"],
-    output: Path,
-    overwrite: bool,
-) -> None:
-    """Render images with labels into one HDF5 file.
-
-    The bytes depend on the recipe, the size and the seed, not on the number of workers. After Ctrl-C or a crash the
-    same command continues where it stopped.
-    """
-    from mitogen.rendering.dataset import render_dataset
-
-    if n is not None and only is not None:
-        raise click.UsageError("got --n and --only; expected one of them")
-    kind, default = ("image", 1000) if job.shape[0] == 1 else ("volume", 1)
-    chosen = range(n or default) if only is None else only
-    render_dataset(job, output, chosen, workers, overwrite=overwrite)
-    click.echo(f"{len(chosen)} {kind}{'' if len(chosen) == 1 else 's'} in {output}")
 
 
 @cli.command(
@@ -182,7 +141,7 @@ def gallery(
     click.echo(f"gallery in {page}")
 
 
-for _command in (explore, info, validate, import_real, fetch_real, export, match, recipes):
+for _command in (render, merge, explore, info, validate, import_real, fetch_real, export, match, recipes):
     cli.add_command(_command)
 
 

@@ -13,6 +13,7 @@ from mitodata.command_line import Measure
 if TYPE_CHECKING:
     from mitogen.recipe.recipe import Recipe
     from mitogen.rendering.job import Job
+    from mitogen.rendering.shard import Shard
 
 
 class Place(click.Path):
@@ -226,3 +227,15 @@ def workers(ctx: click.Context, param: click.Parameter, value: str) -> int | Lit
             f"{shortened(value)}; expected auto or a number of at least 1, and at most {_MOST_WORKERS}"
         )
     return count
+
+
+def shard(ctx: click.Context, param: click.Parameter, value: str | None) -> "Shard | None":
+    """Read `I/N`: the Ith of N shards."""
+    if value is None:
+        return None
+    number, of = map(whole_number, value.partition("/")[::2])
+    if number is None or of is None or not 1 <= number <= of:
+        raise click.BadParameter(f"{shortened(value)}; expected I/N, the Ith of N shards, from 1/N to N/N")
+    from mitogen.rendering.shard import Shard
+
+    return Shard(number, of)

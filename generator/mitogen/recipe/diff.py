@@ -19,6 +19,11 @@ def list_differences(a: Recipe, b: Recipe) -> str:
     return "\n".join((*_aligned(differing), *_count_own(a, b), *_count_own(b, a))) or "no differences"
 
 
+def first_difference(a: Recipe, b: Recipe) -> Row:
+    """Return the first row in which two recipes differ; one of empty texts if they do not."""
+    return next((row for row in _rows(a, b) if row[1] != row[2]), ("", "", ""))
+
+
 def _rows(a: Recipe, b: Recipe) -> Iterator[Row]:
     """Everything that both recipes say, whether it differs or not."""
     yield "scene", a.scene, b.scene

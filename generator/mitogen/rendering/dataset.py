@@ -1,11 +1,10 @@
-"""Many samples: local processes render shards, which are put together in order into one file.
+"""Many samples: workers render batches, which are put together in order into one file.
 
-The file does not depend on the number of workers, nor on whether the run was stopped and continued: an image depends
-only on the recipe, the seed, its index and the shape. Shards lie in `PATH.parts/` under their final name only once they
-are whole, and go when the file is complete. Memory does not grow with the number of images.
+The file does not depend on the number of workers, on where they are, nor on whether the run was stopped and continued:
+an image depends only on the recipe, the seed, its index and the shape. Batches lie in `PATH.parts/` under their final
+name only once they are whole, and go when the file is complete. Memory does not grow with the number of images.
 """
 
-import shutil
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -13,26 +12,29 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Literal
+from secrets import token_hex
 
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import write_dataset
 from mitodata.sample import Sample
+from mitogen.rendering.batches import NOTE, Batches
+from mitogen.rendering.cluster import ClusterError, ClusterWorkers, here, wait_for
 from mitogen.rendering.job import Job, RenderError, is_first, spell
 from mitogen.rendering.process_pool import Workers, go_on
 from mitogen.rendering.progress import Progress
-from mitogen.rendering.shards import Shards
+from mitogen.rendering.shard import Shard
 
-# Enough that nobody waits for a slow shard, few enough that memory and the queue stay small.
-_SHARDS_AHEAD = 4
+# Enough that nobody waits for a slow batch, few enough that memory and the queue stay small.
+_BATCHES_AHEAD = 4
 
 
 def render_dataset(
     job: Job,
     path: Path,
     images: int | Sequence[int],
-    workers: int | Literal["auto"] = "auto",
+    workers: int | str = "auto",
     *,
+    shard: Shard | None = None,
     overwrite: bool = False,
     progress: bool = True,
 ) -> None:
@@ -42,41 +44,48 @@ def render_dataset(
 
     Args:
         job: what to render: recipe, seed, shape.
-        path: the HDF5 file to write; shards lie in `PATH.parts/` beside it until it is complete.
+        path: the HDF5 file to write; batches lie in `PATH.parts/` beside it until it is complete.
         images: how many, from number 0 on, >= 1; or the numbers of the images, ascending.
-        workers: number of processes, or "auto" for one a core; each works with one thread.
-        overwrite: replace an existing file, and drop shards of a different job.
+        workers: number of processes, or "auto" for one a core; each works with one thread. Or the address of a Dask
+            cluster, such as "tcp://node7:8786", whose workers see the folder of `path` under the same name.
+        shard: render only this part of the images, for `mitogen.rendering.merging.merge_shards`.
+        overwrite: replace an existing file, and drop batches of a different job.
         progress: show a bar, or lines where stderr is no terminal.
 
     Raises:
-        DataError: `path` exists, or its shards come from other settings, and `overwrite` is off.
+        DataError: `path` exists, or its batches come from other settings, and `overwrite` is off.
         RenderError: the arguments are impossible, an image failed, a worker died or the disk is full.
-        OSError: the folder for the shards cannot be made.
+        ClusterError: there is no such cluster, it is gone, or it runs another version.
+        OSError: the folder for the batches cannot be made.
         KeyboardInterrupt: stopped by Ctrl-C; its message says what is kept.
     """
     images = range(images) if isinstance(images, int) else images
     _check_numbers(images)
-    if workers != "auto" and workers < 1:
+    if isinstance(workers, int) and workers < 1:
         raise RenderError(f"workers {workers}: expected 1 or more")
+    provenance = job.provenance(images) if shard is None else shard.provenance(job, images)
+    images = images if shard is None else shard.cut(images)
     path = Path(path)
     if path.exists() and not (overwrite and path.is_file()):
         raise DataError(f"{path}: exists already; choose another name" + (" or overwrite it" * path.is_file()))
-    shards = Shards(path.with_name(path.name + ".parts"), images, job.shape)
+    batches = Batches(path.with_name(path.name + ".parts"), images, job.shape)
     only = {} if is_first(images) else {"only": spell(images)}
-    shards.claim({"fingerprint": job.fingerprint(), "seed": job.seed, "shape": list(job.shape), **only}, overwrite)
+    batches.claim({"fingerprint": job.fingerprint(), "seed": job.seed, "shape": list(job.shape), **only}, overwrite)
     try:
         with (
-            Progress("image" if job.shape[0] == 1 else "volume", len(images), shards.images_done(), progress) as bar,
-            closing(_in_order(job, shards, workers, bar)) as samples,
+            Progress("image" if job.shape[0] == 1 else "volume", len(images), batches.images_done(), progress) as bar,
+            closing(_in_order(job, batches, workers, bar)) as samples,
         ):
-            write_dataset(path, samples, job.provenance(images), overwrite=overwrite)
+            write_dataset(path, samples, provenance, overwrite=overwrite)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; {shards.state()}") from None
+        raise KeyboardInterrupt(f"stopped; {batches.state()}") from None
     except BrokenProcessPool as error:
-        raise RenderError(f"a worker was killed, perhaps for want of memory; {shards.state()}") from error
-    except DataError as error:  # a shard or the file could not be written
-        raise RenderError(f"{error}; {shards.state()}") from error
-    shutil.rmtree(shards.folder)
+        raise RenderError(f"a worker was killed, perhaps for want of memory; {batches.state()}") from error
+    except ClusterError as error:
+        raise ClusterError(f"{error}; {batches.state()}") from error
+    except DataError as error:  # a batch or the file could not be written
+        raise RenderError(f"{error}; {batches.state()}") from error
+    batches.remove()
 
 
 def _check_numbers(images: Sequence[int]) -> None:
@@ -92,22 +101,43 @@ def _check_numbers(images: Sequence[int]) -> None:
         raise RenderError("numbers of images: expected none below 0, each above the one before it")
 
 
-def _in_order(job: Job, shards: Shards, count: int | Literal["auto"], bar: Progress) -> Generator[Sample, None, None]:
-    """Yield every image in order, while workers render the shards that are missing, only so many ahead of it."""
-    missing = shards.missing()
+def _in_order(job: Job, batches: Batches, count: int | str, bar: Progress) -> Generator[Sample, None, None]:
+    """Yield every image in order, while workers render the batches that are missing, only so many ahead of it."""
+    missing = batches.missing()
     ahead: dict[range, Future[None]] = {}
-    with Workers(job, count) as workers:
-        for places in shards.ranges():
-            for later in islice(missing, _SHARDS_AHEAD * workers.count - len(ahead)):
-                ahead[later] = workers.submit(_render_shard, shards.path(later), shards.at(later))
+    with _workers(job, count) as workers:
+        elsewhere = isinstance(workers, ClusterWorkers)
+        render_batch = _render_batch_elsewhere if elsewhere else _render_batch
+        for places in batches.ranges():
+            for later in islice(missing, _BATCHES_AHEAD * workers.count - len(ahead)):
+                ahead[later] = workers.submit(render_batch, batches.path(later).absolute(), batches.at(later))
             if places in ahead:
                 ahead.pop(places).result()
+                if elsewhere:
+                    wait_for(batches.path(places))
                 bar.advance(len(places))
-            yield from shards.read(places)
+            yield from batches.read(places)
 
 
-def _render_shard(job: Job, path: Path, images: Sequence[int]) -> None:
+def _workers(job: Job, count: int | str) -> "Workers[Job] | ClusterWorkers[Job]":
+    if isinstance(count, int) or count == "auto":
+        return Workers(job, "auto" if count == "auto" else int(count))
+    return ClusterWorkers(job, count)
+
+
+def _render_batch(job: Job, path: Path, images: Sequence[int]) -> None:
     write_dataset(path, job.samples(_while_wanted(images)), job.provenance(images), overwrite=True)
+
+
+def _render_batch_elsewhere(job: Job, path: Path, images: Sequence[int]) -> None:
+    """Render a batch on a worker of a cluster: one that was given up for lost may still be writing the same batch."""
+    try:
+        wait_for(path.parent / NOTE)
+        draft = path.with_name(f"{path.name}.{token_hex(4)}")
+        _render_batch(job, draft, images)
+        draft.replace(path)
+    except (ClusterError, DataError, OSError) as error:
+        raise ClusterError(f"{here()}: {error}") from error
 
 
 def _while_wanted(indices: Iterable[int]) -> Iterator[int]:

@@ -77,7 +77,7 @@ class Job:
             yield sample
 
     def fingerprint(self) -> str:
-        """Hash what the bytes depend on, including mitogen's own code: shards of another job must not be mixed in."""
+        """Hash what the bytes depend on, including mitogen's own code: images of another job must not be mixed in."""
         renderer = f"{self.renderer.__module__}.{self.renderer.__qualname__}"
         settings = [
             self.recipe.to_toml(),

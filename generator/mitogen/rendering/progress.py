@@ -21,7 +21,7 @@ def say(text: str) -> None:
 class Progress:
     """Counts what is done and shows it; if stderr is closed or full, without showing it."""
 
-    def __init__(self, unit: str, total: int, done: int = 0, visible: bool = True) -> None:
+    def __init__(self, unit: str, total: int, done: int = 0, visible: bool = True, verb: str = "rendered") -> None:
         """Start counting.
 
         Args:
@@ -29,13 +29,14 @@ class Progress:
             total: how many there are.
             done: how many of them are done already.
             visible: whether to show anything.
+            verb: what is done with them, in the past.
         """
         terminal = sys.stderr is not None and sys.stderr.isatty()
         self._bar = tqdm(disable=True)
         with suppress(OSError):
             self._bar = tqdm(total=total, initial=done, unit=unit, disable=not (visible and terminal))
         self._lines = visible and not terminal
-        self._unit, self._done, self._total, self._first = unit, done, total, done
+        self._unit, self._verb, self._done, self._total, self._first = unit, verb, done, total, done
         self._start = self._last = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -53,5 +54,5 @@ class Progress:
         now = time.monotonic()
         if self._lines and (now - self._last > _SECONDS_BETWEEN_LINES or self._done == self._total):
             rate = (self._done - self._first) / max(now - self._start, 1e-9)
-            say(f"rendered {self._done} of {self._total} {self._unit}s, {rate:.1f} a second")
+            say(f"{self._verb} {self._done} of {self._total} {self._unit}s, {rate:.1f} a second")
             self._last = now

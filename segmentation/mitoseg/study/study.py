@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from tqdm import tqdm
 
 from mitodata.errors import MitoError, RunError
+from mitogen.rendering.cluster import ClusterWorkers
 from mitogen.rendering.process_pool import Workers, cores
 from mitoseg.evaluation.metric_table import HEADLINE
 from mitoseg.io.process import alone_in
@@ -105,21 +106,10 @@ def cluster(address: str) -> Iterator[Submit]:
     """The workers of a Dask cluster; they need the same program and see the study's folder under the same path.
 
     Raises:
-        RunError: Dask is not installed, or nobody answers.
+        ClusterError: Dask is not installed, or nobody answers.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise RunError("--scheduler needs Dask; install it with: pip install 'mitogen-em[dask]'") from error
-    try:
-        client = Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise RunError(
-            f"--scheduler {address}: no answer; expected the address that `dask scheduler` prints"
-        ) from error
-    with client:
-        executor = client.get_executor(pure=False)
-        yield lambda function, *arguments: executor.submit(function, 1, *arguments)
+    with ClusterWorkers(1, address) as workers:
+        yield workers.submit
 
 
 def _work(

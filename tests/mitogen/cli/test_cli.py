@@ -249,3 +249,17 @@ def test_every_command_explains_itself(run: Program) -> None:
 
 def test_version(run: Program) -> None:
     assert run("--version")[1].startswith("mitogen, version ")
+
+
+@HERE
+def test_shards_by_command_are_merged_to_the_whole_file(run: Program, tmp_path: Path) -> None:
+    settings = ("-n", "3", "--preset", "blobs", "--size", "32", "--workers", "1")
+    assert run("render", *settings, "-o", "whole.h5")[0] == 0
+    assert run("render", *settings, "--shard", "1/2", "-o", "1.h5")[:2] == (0, "1 image in 1.h5\n")
+    assert "shard 2 of 2 is missing" in run.fails("merge", "1.h5", "-o", "merged.h5")
+    assert run("render", *settings, "--shard", "2/2", "-o", "2.h5")[:2] == (0, "2 images in 2.h5\n")
+    assert run("merge", "2.h5", "1.h5", "-o", "merged.h5")[:2] == (0, "3 images in merged.h5\n")
+    assert (tmp_path / "merged.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert "source: mitogen render --shard 2/2\n" in run("info", "2.h5")[1]
+    for text in ("0/2", "3/2", "2", "a/b", "1/2/3", "1/"):
+        assert "expected I/N" in run.fails("render", "--shard", text, "-o", "a.h5")

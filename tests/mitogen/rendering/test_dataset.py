@@ -15,14 +15,14 @@ import pytest
 from mitodata import DataError
 from mitodata.hdf5.dataset import Dataset, software, write_dataset
 from mitogen.recipe.recipe import Recipe, load_recipe, parse_recipe
+from mitogen.rendering.batches import Batches
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job, Renderer, RenderError, job_of, spell
-from mitogen.rendering.shards import Shards
 from mitogen.tissue.compartments import class_names
 
 STANDIN = Path(__file__).parents[1] / "standin"
 RECIPE = Recipe()
-SHAPE = (1, 256, 256)  # 8 images a shard
+SHAPE = (1, 256, 256)  # 8 images a batch
 N = 64
 # Workers are tested elsewhere: each takes half a second to start.
 HERE = pytest.mark.usefixtures("no_processes")
@@ -131,8 +131,8 @@ def start(path: Path) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    shards = Shards(path.with_name(path.name + ".parts"), range(N), SHAPE)
-    wait_until(lambda: shards.images_done() > 0 or process.poll() is not None)
+    batches = Batches(path.with_name(path.name + ".parts"), range(N), SHAPE)
+    wait_until(lambda: batches.images_done() > 0 or process.poll() is not None)
     assert process.poll() is None, process.communicate()
     return process
 
@@ -165,7 +165,7 @@ def test_a_killed_run_leaves_no_orphans_and_continues_to_the_same_file(tmp_path:
     process.communicate()
     wait_until(lambda: group_is_gone(process.pid))
     assert not path.exists()
-    assert 0 < Shards(path.with_name("a.h5.parts"), range(N), SHAPE).images_done() < N
+    assert 0 < Batches(path.with_name("a.h5.parts"), range(N), SHAPE).images_done() < N
     make(path, N, 2, "slow")  # the same command, in this process
     assert path.read_bytes() == unbroken
 
@@ -208,7 +208,7 @@ def test_single_images_are_the_same_as_in_the_whole_file(tmp_path: Path, images:
 
 
 @HERE
-def test_shards_of_other_images_are_refused(tmp_path: Path) -> None:
+def test_batches_of_other_images_are_refused(tmp_path: Path) -> None:
     job = Job(RECIPE, 3, SHAPE, renderer=standin("failing_late"))
     with pytest.raises(RenderError):
         render_dataset(job, tmp_path / "a.h5", range(4, 40), 1, progress=False)
@@ -217,7 +217,7 @@ def test_shards_of_other_images_are_refused(tmp_path: Path) -> None:
             render_dataset(job, tmp_path / "a.h5", images, 1, progress=False)
     with pytest.raises(RenderError, match="image 16"):
         render_dataset(job, tmp_path / "a.h5", range(4, 40), 1, progress=False)
-    assert Shards(tmp_path / "a.h5.parts", range(4, 40), SHAPE).images_done() == 8
+    assert Batches(tmp_path / "a.h5.parts", range(4, 40), SHAPE).images_done() == 8
 
 
 @HERE
@@ -228,16 +228,16 @@ def test_a_job_is_found_again_in_its_file(tmp_path: Path) -> None:
 
 
 @HERE
-def test_finished_shards_are_not_made_again(tmp_path: Path) -> None:
+def test_finished_batches_are_not_made_again(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    shards = Shards(tmp_path / "a.h5.parts", range(40), SHAPE)
+    batches = Batches(tmp_path / "a.h5.parts", range(40), SHAPE)
     for _ in range(2):
         with pytest.raises(RenderError):
             make(path, 40, 1, "failing_late")
-        assert shards.images_done() == 16
-        # A mark that a second rendering of this shard would wipe out.
-        made = shards.path(range(8)).stat().st_mtime_ns
-        os.utime(shards.path(range(8)), ns=(1, 1))
+        assert batches.images_done() == 16
+        # A mark that a second rendering of this batch would wipe out.
+        made = batches.path(range(8)).stat().st_mtime_ns
+        os.utime(batches.path(range(8)), ns=(1, 1))
     assert made == 1
 
 
@@ -250,8 +250,8 @@ def _wipe(path: Path) -> None:
 
 
 def _shorten(path: Path) -> None:
-    with Dataset(path) as shard:
-        samples, provenance = list(shard)[1:], shard.provenance
+    with Dataset(path) as batch:
+        samples, provenance = list(batch)[1:], batch.provenance
     write_dataset(path, samples, provenance, overwrite=True)
 
 
@@ -266,16 +266,16 @@ def _scratch(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_cut, _wipe, _shorten, _scratch])
 @HERE
-def test_damaged_shards_are_made_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_damaged_batches_are_made_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     whole = make(tmp_path / "whole.h5", 24, 1).read_bytes()
     path = tmp_path / "a.h5"
     with pytest.raises(RenderError):
         make(path, 24, 1, "failing_late")
-    shards = Shards(tmp_path / "a.h5.parts", range(24), SHAPE)
-    note = json.loads((shards.folder / "job.json").read_text())
+    batches = Batches(tmp_path / "a.h5.parts", range(24), SHAPE)
+    note = json.loads((batches.folder / "job.json").read_text())
     note["fingerprint"] = Job(RECIPE, 3, SHAPE, renderer=standin("quick")).fingerprint()
-    (shards.folder / "job.json").write_text(json.dumps(note))
-    damage(shards.path(range(8)))
+    (batches.folder / "job.json").write_text(json.dumps(note))
+    damage(batches.path(range(8)))
     if damage is _scratch:
         with pytest.raises(RenderError, match="the same command continues"):
             make(path, 24, 1)
@@ -283,7 +283,7 @@ def test_damaged_shards_are_made_again(tmp_path: Path, damage: Callable[[Path], 
 
 
 @HERE
-def test_shards_of_other_settings_are_refused_or_dropped(tmp_path: Path) -> None:
+def test_batches_of_other_settings_are_refused_or_dropped(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with pytest.raises(RenderError):
         make(path, 40, 1, "failing_late")

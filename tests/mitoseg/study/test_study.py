@@ -18,6 +18,7 @@ from study_file import BASE, names
 
 from mitodata.errors import RunError
 from mitodata.hdf5.dataset import Dataset
+from mitogen.rendering.cluster import ClusterError
 from mitoseg.evaluation.metric_table import COLUMNS
 from mitoseg.io.process import LOCK, alone_in
 from mitoseg.study import study as study_module
@@ -279,5 +280,5 @@ def test_a_dask_cluster_does_the_work(study: Callable[..., Study]) -> None:
 @pytest.mark.slow
 def test_a_cluster_that_does_not_answer() -> None:
     pytest.importorskip("distributed", reason="Dask is optional")
-    with pytest.raises(RunError, match="no answer"), cluster("tcp://127.0.0.1:1"):
+    with pytest.raises(ClusterError, match="no answer"), cluster("tcp://127.0.0.1:1"):
         pass

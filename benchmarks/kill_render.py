@@ -1,0 +1,297 @@
+"""Kill workers, jobs and the scheduler at random moments of a render, and see whether a byte of the result changes.
+
+Each scenario must end with the bytes of an unbroken run on one machine, or in one line that says what to do.
+"""
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from distributed import LocalCluster
+
+from machine import conditions
+from mitodata.errors import MitoError
+from mitogen.recipe.recipe import load_recipe
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job
+from mitogen.rendering.merging import merge_shards
+from steps import write_page
+
+PRESET, SHAPE = "blobs", (1, 256, 256)
+SHARDS = 3
+STOPS = (signal.SIGKILL, signal.SIGTERM)
+
+
+@dataclass
+class Tally:
+    """What came of a scenario.
+
+    Attributes:
+        name: of the scenario.
+        events: how many kills, or other mishaps, there were.
+        same: whether the file is, byte for byte, that of an unbroken run.
+        lines: what was said, where a line is what must come of it.
+        problems: what must not be.
+    """
+
+    name: str
+    events: int = 0
+    same: bool = False
+    lines: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is rendered, and how often something is killed.
+
+    Attributes:
+        folder: for all files.
+        images: how many are rendered.
+        kills: how many in each scenario.
+        workers: of the cluster.
+        longest_s: of the life of what is killed, once it works.
+        rng: decides when and what.
+    """
+
+    folder: Path
+    images: int
+    kills: int
+    workers: int
+    longest_s: float
+    rng: random.Random
+
+    @property
+    def job(self) -> Job:
+        """What is rendered."""
+        return Job(load_recipe(PRESET), 0, SHAPE)
+
+    def command(self, output: Path, *more: str) -> list[str]:
+        """A command that renders the same."""
+        program = "import sys; sys.argv[0] = 'mitogen'; from mitogen.cli.main import main; main()"
+        job = ["--preset", PRESET, "--size", str(SHAPE[2]), "-n", str(self.images), "--workers", "1"]
+        return [sys.executable, "-c", program, "render", *job, "-o", str(output), *more]
+
+
+def started(command: Sequence[str]) -> "subprocess.Popen[str]":
+    """Start a command whose last words can be read."""
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def last_line(process: "subprocess.Popen[str]") -> str:
+    """Wait for the end of a command, and return the last line that it said."""
+    _, said = process.communicate()
+    if "Traceback" in said:
+        return "Traceback: " + said.strip().splitlines()[-1]
+    return (said.strip().splitlines() or [""])[-1]
+
+
+def finish(tally: Tally, output: Path, whole: Path) -> Tally:
+    """Compare what came of it, and look for what was left lying about."""
+    tally.same = output.exists() and output.read_bytes() == whole.read_bytes()
+    left = [path.name for path in output.parent.glob(f".{output.name}*")] + [
+        path.name for path in output.parent.glob(f"{output.name}.parts")
+    ]
+    tally.problems += [f"{name} was left" for name in left]
+    return tally
+
+
+def workers_killed(trial: Trial, whole: Path) -> Tally:
+    """Workers of a cluster are killed; their nannies start others."""
+    tally, output = Tally("a worker of a Dask cluster is killed"), trial.folder / "cluster.h5"
+    failures: list[str] = []
+
+    def render(address: str) -> None:
+        while not output.exists():  # one batch may be hit four times, which Dask does not forgive: the command goes on
+            try:
+                render_dataset(trial.job, output, trial.images, address, progress=False)
+            except MitoError as error:
+                failures.append(str(error))
+
+    with LocalCluster(
+        n_workers=trial.workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        rendering = threading.Thread(target=render, args=(cluster.scheduler_address,), daemon=True)
+        rendering.start()
+        while rendering.is_alive() and tally.events < trial.kills:
+            time.sleep(trial.rng.uniform(0, trial.longest_s))
+            nanny = trial.rng.choice(list(cluster.workers.values()))
+            with suppress(AttributeError, OSError):  # just being started
+                nanny.process.process.kill()
+                tally.events += 1
+        rendering.join()
+    tally.lines = failures
+    return finish(tally, output, whole)
+
+
+def shards_killed(trial: Trial, whole: Path) -> Tally:
+    """Jobs that render shards are killed or told to stop, and started again."""
+    tally = Tally("a job of `--shard` is killed (SIGKILL) or stopped (SIGTERM)")
+    paths = [trial.folder / f"shard-{number}.h5" for number in range(1, SHARDS + 1)]
+    for number, path in enumerate(paths, 1):
+        command = trial.command(path, "--shard", f"{number}/{SHARDS}")
+        for _ in range(-(-trial.kills // SHARDS)):
+            process = started(command)
+            wait_until(lambda process=process, path=path: at_work(path) or process.poll() is not None)
+            time.sleep(trial.rng.uniform(0, trial.longest_s))
+            stop = trial.rng.choice(STOPS)
+            process.send_signal(stop)
+            line = last_line(process)
+            if process.returncode in (-signal.SIGKILL, 130):
+                tally.events += 1
+            elif process.returncode or "Traceback" in line:
+                tally.problems.append(f"{stop.name}: exit code {process.returncode}: {line}")
+            if process.returncode == 130 and "the same command continues" not in line:
+                tally.problems.append(line)
+            if path.exists():
+                break
+        if not path.exists() and (line := last_line(process := started(command))) and process.returncode:
+            tally.problems.append(line)
+    output = trial.folder / "merged.h5"
+    merge_shards(paths, output, progress=False)
+    return finish(tally, output, whole)
+
+
+def two_jobs(trial: Trial, whole: Path) -> Tally:
+    """Two jobs render the same file at the same time."""
+    tally, output = Tally("two jobs render one file"), trial.folder / "twice.h5"
+    processes = [started(trial.command(output)) for _ in range(2)]
+    lines = [last_line(process) for process in processes]
+    tally.events = 1
+    for process, line in zip(processes, lines, strict=True):
+        if process.returncode:
+            tally.lines.append(line)
+            tally.problems += [] if process.returncode == 2 and line.startswith("Error: ") else [line]
+    if not output.exists():
+        tally.problems.append("neither finished")
+    return finish(tally, output, whole)
+
+
+def scheduler_killed(trial: Trial, whole: Path) -> Tally:
+    """The scheduler is killed; another one is started, and the command given again."""
+    tally, output = Tally("the scheduler is killed, and started again"), trial.folder / "scheduler.h5"
+    with dask(trial.folder) as (address, scheduler):
+        process = started(trial.command(output, "--scheduler", address))
+        wait_until(lambda: at_work(output) or process.poll() is not None)
+        scheduler.kill()
+        tally.events = 1
+        line = last_line(process)
+        tally.lines.append(line)
+        if process.returncode != 2 or not line.startswith("Error: "):
+            tally.problems.append(line)
+    with dask(trial.folder) as (address, _):
+        process = started(trial.command(output, "--scheduler", address))
+        line = last_line(process)
+        if process.returncode:
+            tally.problems.append(line)
+    return finish(tally, output, whole)
+
+
+@contextmanager
+def dask(folder: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
+    """A scheduler and a worker, as a user would start them."""
+    note = folder / "scheduler.json"
+    note.unlink(missing_ok=True)
+    run = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
+    scheduler = subprocess.Popen([*run, "--scheduler-file", str(note)], stderr=subprocess.DEVNULL)
+    wait_until(note.exists)
+    run = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    worker = subprocess.Popen([*run, "--scheduler-file", str(note)], stderr=subprocess.DEVNULL, cwd=folder)
+    address = note.read_text().partition('"address": "')[2].partition('"')[0]
+    try:
+        yield address, scheduler
+    finally:
+        for process in (worker, scheduler):
+            process.kill()
+            process.wait()
+
+
+def at_work(output: Path) -> bool:
+    """Whether a first batch is there."""
+    return any(output.with_name(output.name + ".parts").glob("[0-9]*.h5"))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 1800) -> None:
+    """Wait for something to happen."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit("waited in vain")
+        time.sleep(0.02)
+
+
+SCENARIOS = {
+    "workers": workers_killed,
+    "shards": shards_killed,
+    "twice": two_jobs,
+    "scheduler": scheduler_killed,
+}
+
+
+def page(tallies: Sequence[Tally], arguments: argparse.Namespace, minutes: float) -> str:
+    """Write down what came of it."""
+    rows = [
+        f"| {tally.name} | {tally.events} | {'yes' if tally.same else 'no'} | {len(tally.problems)} |"
+        for tally in tallies
+    ]
+    lines = [f"- {tally.name}: `{line}`" for tally in tallies for line in dict.fromkeys(tally.lines)]
+    return "\n".join(
+        [
+            "# Renders that are killed\n",
+            f"Written by `python benchmarks/kill_render.py`: {arguments.images} images of the preset `{PRESET}`, "
+            f"{SHAPE[1]} x {SHAPE[2]} px, are rendered while something is killed, within {arguments.longest:g} s after "
+            "it started to work. Then the same command is given again where it did not end by itself. The result is "
+            "compared with an unbroken run of one process. A problem is a traceback, an exit code that is not honest, "
+            "or a file left behind.\n",
+            "| what happens | how often | same bytes | problems |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            *(["What was said, once each (folders shortened):\n", *lines, ""] if lines else []),
+            f"It took {minutes:.0f} min on a cluster of {arguments.workers} workers. {conditions(arguments.seed)}",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Kill, compare, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--longest", type=float, default=2.0, help="longest life, s")
+    parser.add_argument("--only", choices=SCENARIOS, help="only this scenario; writes no page")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=Path("docs/results/kill-render.md"))
+    arguments = parser.parse_args()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        rng = random.Random(arguments.seed)
+        folder = Path(name)
+        trial = Trial(folder, arguments.images, arguments.kills, arguments.workers, arguments.longest, rng)
+        whole = folder / "whole.h5"
+        render_dataset(trial.job, whole, arguments.images, 1, progress=False)
+        tallies = []
+        for scenario, run in SCENARIOS.items():
+            if arguments.only in (None, scenario):
+                tallies.append(run(trial, whole))
+                print(tallies[-1], flush=True)
+        for tally in tallies:
+            tally.lines = [line.replace(f"{folder}/", "") for line in tally.lines]
+    if arguments.only is None:
+        write_page(arguments.output, page(tallies, arguments, (time.monotonic() - begun) / 60))
+    sys.exit(any(tally.problems or not tally.same for tally in tallies))
+
+
+if __name__ == "__main__":
+    main()

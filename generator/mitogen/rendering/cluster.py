@@ -1,0 +1,157 @@
+"""The workers of a Dask cluster, in the place of processes of this machine.
+
+They need the same program, and see the folders that are written to under the same path.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from mitodata.errors import MitoError
+from mitogen.rendering.versions import difference, machine, versions
+
+P = ParamSpec("P")
+T = TypeVar("T")
+W = TypeVar("W")
+
+_ANSWER_S = 10.0
+"""Seconds within which a scheduler answers."""
+
+_COUNTED_EVERY_S = 5.0
+"""Seconds after which workers are counted again: they come and go."""
+
+_FEWEST = 16
+"""Workers that are taken for granted: an adaptive cluster starts some when there is work for them."""
+
+VISIBLE_S = 90.0
+"""Seconds within which what one machine wrote is seen by another: NFS remembers for up to 60 s what it saw before."""
+
+
+_UNREADABLE = ("deserialization of the task graph", "Can't get attribute")
+"""What errors say where a machine has another program, or none."""
+
+
+class ClusterError(MitoError):
+    """There is no such cluster, it is gone, or its workers cannot do the work."""
+
+
+class ClusterWorkers(Generic[W]):
+    """All workers of a cluster; leaving it gives back what they have not begun.
+
+    with ClusterWorkers(job, "tcp://node7:8786") as workers:
+        futures = [workers.submit(function, argument) for argument in arguments]    # function(job, argument)
+    """
+
+    def __init__(self, task: W, address: str) -> None:
+        """Connect.
+
+        Args:
+            task: what every call gets as its first argument.
+            address: of the scheduler, as `dask scheduler` prints it.
+
+        Raises:
+            ClusterError: Dask is not installed, or nobody answers.
+        """
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ClusterError("--scheduler needs Dask; install it with: pip install 'mitogen-em[dask]'") from error
+        try:
+            self._client = Client(address, timeout=_ANSWER_S, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise ClusterError(
+                f"--scheduler {address}: no answer; expected the address that `dask scheduler` prints"
+            ) from error
+        self._executor = self._client.get_executor(pure=False)
+        self._task, self._address, self._versions = task, address, versions()
+        self._count, self._counted = _FEWEST, -_COUNTED_EVERY_S
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._executor.shutdown(wait=False)
+        self._client.close()
+
+    @property
+    def count(self) -> int:
+        """How many calls can run at the same time, at least `_FEWEST`."""
+        if time.monotonic() - self._counted > _COUNTED_EVERY_S:
+            self._counted = time.monotonic()
+            self._count = max(_FEWEST, sum(self._client.nthreads().values()))
+        return self._count
+
+    def submit(self, function: Callable[Concatenate[W, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Let a worker call a function; it, its arguments and what it returns must be picklable."""
+        result: Future[T] = Future()
+
+        def hand_on(done: "Future[T]") -> None:
+            try:
+                result.set_result(done.result())
+            except BaseException as error:
+                result.set_exception(self._explained(error))
+
+        call = self._executor.submit(_call, self._versions, function, self._task, *args, **kwargs)
+        call.add_done_callback(hand_on)
+        return result
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """Say in one line what went wrong with the cluster; what went wrong with the work stays as it is."""
+        from distributed.comm.core import CommClosedError
+        from distributed.scheduler import KilledWorker
+
+        if isinstance(error, KilledWorker):
+            return ClusterError("workers were killed again and again at the same work, perhaps for want of memory")
+        if isinstance(error, (CancelledError, CommClosedError, TimeoutError)):
+            return ClusterError(
+                f"--scheduler {self._address}: the scheduler is gone, or gave the work up; start it again"
+            )
+        if isinstance(error, ImportError) or any(sign in str(error) for sign in _UNREADABLE):
+            cause = error.__cause__ or error
+            return ClusterError(
+                f"a worker cannot run this program ({type(cause).__name__}: {str(cause).partition(chr(10))[0]}); "
+                "expected the same version of mitogen-em on every machine"
+            )
+        return error
+
+
+def _call(expected: Mapping[str, str], function: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Call a function on a worker, if that runs the same program.
+
+    Raises:
+        ClusterError: it runs another one.
+    """
+    if changed := difference(versions(), expected):
+        raise ClusterError(f"{here()} has {changed}; expected the same on every machine")
+    return function(*args, **kwargs)
+
+
+def here() -> str:
+    """Name of this worker and its machine."""
+    from distributed import get_worker
+
+    return f"worker {get_worker().address} on {machine()}"
+
+
+def wait_for(path: Path) -> None:
+    """Wait until this machine sees a file that another one has written.
+
+    Raises:
+        ClusterError: it is not seen.
+    """
+    pause_s, deadline = 0.01, time.monotonic() + VISIBLE_S
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                f"{path}: not seen on {machine()} {VISIBLE_S:.0f} s after another machine wrote it; expected the same "
+                "folder under the same path on every machine"
+            )
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, 2.0)
+        with suppress(OSError):
+            os.listdir(path.parent)  # makes NFS look again

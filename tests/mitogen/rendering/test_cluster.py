@@ -1,0 +1,152 @@
+"""A Dask cluster renders the bytes that this machine renders, and what is wrong with one is said in a line."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from mitodata.hdf5.dataset import Dataset
+from mitogen.recipe.recipe import Recipe
+from mitogen.rendering import cluster
+from mitogen.rendering.batches import NOTE
+from mitogen.rendering.cluster import ClusterError, ClusterWorkers, wait_for
+from mitogen.rendering.dataset import render_dataset
+from mitogen.rendering.job import Job, RenderError
+from mitogen.rendering.shard import Shard
+from mitogen.rendering.versions import CODE, difference, versions
+
+distributed = pytest.importorskip("distributed", reason="Dask is optional")
+
+STANDIN = Path(__file__).parents[1] / "standin"
+SHAPE = (1, 256, 256)  # 8 images a batch
+N = 20
+
+
+@pytest.fixture(autouse=True)
+def standin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(STANDIN)
+    import standin
+
+    return standin
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A cluster in this process, with as little as makes one."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+    ) as local:
+        yield local.scheduler_address
+
+
+def render(path: Path, workers: int | str, standin: ModuleType, renderer: str = "quick") -> Path:
+    job = Job(Recipe(), 3, SHAPE, renderer=getattr(standin, renderer))
+    render_dataset(job, path, N, workers, progress=False)
+    return path
+
+
+@pytest.mark.usefixtures("no_processes")
+def test_a_cluster_renders_the_same_bytes(
+    tmp_path: Path, address: str, standin: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # workers have a working folder of their own
+    here, there = render(Path("here.h5"), 1, standin), render(Path("there.h5"), address, standin)
+    assert there.read_bytes() == here.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here.h5", "there.h5"]
+    render_dataset(Job(Recipe(), 3, SHAPE, renderer=standin.quick), Path("s.h5"), N, address, shard=Shard(2, 2))
+    with Dataset("s.h5") as shard, Dataset("here.h5") as whole:
+        assert [sample.raw.tobytes() for sample in shard] == [whole[number].raw.tobytes() for number in range(10, N)]
+
+
+def test_a_failing_image_is_named(tmp_path: Path, address: str, standin: ModuleType) -> None:
+    with pytest.raises(RenderError, match=r"^image 5: ValueError: no room for a nucleus; to make it again alone"):
+        render(tmp_path / "a.h5", address, standin, "failing")
+
+
+def test_a_worker_of_another_version_is_refused_by_name(
+    tmp_path: Path, address: str, standin: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "versions", lambda: {"mitogen-em": "0.0.1", CODE: "0"})  # what is expected
+    with ClusterWorkers(1, address) as workers:
+        monkeypatch.undo()
+        with pytest.raises(
+            ClusterError, match=r"^worker inproc://.* on .* has mitogen-em .* instead of 0\.0\.1"
+        ) as got:
+            workers.submit(max, 2).result()
+    assert "\n" not in str(got.value)
+
+
+def test_a_worker_without_the_folder_says_so(
+    tmp_path: Path, address: str, standin: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "VISIBLE_S", 0.1)
+    monkeypatch.setattr("mitogen.rendering.dataset.NOTE", "elsewhere.json")
+    with pytest.raises(ClusterError, match=r"^worker .*elsewhere\.json: not seen on .* 0 of 20 images are kept"):
+        render(tmp_path / "a.h5", address, standin)
+
+
+def test_a_file_that_is_seen_late_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = tmp_path / NOTE
+    threading.Timer(0.1, late.touch).start()
+    wait_for(late)
+    monkeypatch.setattr(cluster, "VISIBLE_S", 0.05)
+    with pytest.raises(ClusterError, match="expected the same folder under the same path on every machine"):
+        wait_for(tmp_path / "never")
+
+
+def test_a_cluster_that_does_not_answer(tmp_path: Path, standin: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_ANSWER_S", 0.2)
+    with pytest.raises(ClusterError, match=r"--scheduler tcp://127\.0\.0\.1:1: no answer; expected the address"):
+        render(tmp_path / "a.h5", "tcp://127.0.0.1:1", standin)
+
+
+def test_what_goes_wrong_with_a_cluster_is_one_line(address: str) -> None:
+    with ClusterWorkers(None, address) as workers:
+        for error, said in (
+            (distributed.scheduler.KilledWorker("a", None, 3), "killed again and again at the same work"),
+            (CancelledError(), "the scheduler is gone"),
+            (distributed.comm.CommClosedError("in <TCP>"), "the scheduler is gone"),
+            (
+                ModuleNotFoundError("No module named 'mitogen'"),
+                r"cannot run this program \(ModuleNotFoundError: No mod",
+            ),
+            (RuntimeError("Error during deserialization of the task graph. This"), "same version of mitogen-em"),
+        ):
+            with pytest.raises(ClusterError, match=said):
+                raise workers._explained(error)
+        ours = RuntimeError("out of memory")
+        assert workers._explained(ours) is ours
+
+
+def test_machines_differ_in_the_first_package_that_differs() -> None:
+    ours = versions()
+    assert not difference(ours, ours)
+    assert difference({**ours, "numpy": "1.0"}, ours) == f"numpy 1.0 instead of {ours['numpy']}"
+    assert difference({**ours, CODE: "0"}, ours) == f"mitogen-em (code) 0 instead of {ours[CODE]}"
+    assert difference({}, ours) == f"mitogen-em none instead of {ours['mitogen-em']}"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_processes")
+def test_killed_workers_cost_nothing_but_time(tmp_path: Path, standin: ModuleType) -> None:
+    whole = render(tmp_path / "whole.h5", 1, standin).read_bytes()
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as local:
+        rendering = threading.Thread(
+            target=render, args=(tmp_path / "a.h5", local.scheduler_address, standin, "slow"), daemon=True
+        )
+        rendering.start()
+        killed = 0
+        while rendering.is_alive() and killed < 2:
+            time.sleep(0.3)
+            pids = [nanny.pid for nanny in local.workers.values() if nanny.pid]
+            if pids:
+                os.kill(pids[killed % len(pids)], 9)
+                killed += 1
+        rendering.join(120)
+    assert killed == 2
+    assert (tmp_path / "a.h5").read_bytes() == whole
