@@ -17,9 +17,11 @@ FOUND, WRONG, MISSED = (60, 190, 90), (255, 90, 180), (60, 130, 255)
 NAMED = 3
 """Compartments that are named, of those in which most of the missed or wrongly found pixels lie."""
 
+_LEAST = 0.01  # of these pixels: what holds less is not named
 _STRENGTH = 0.45
 _SMALLEST_PX = 16  # a smaller profile of a mitochondrion is not counted
-_HEAT = ((0.0, (0, 0, 0)), (0.35, (190, 30, 60)), (0.7, (250, 190, 60)), (1.0, (255, 255, 255)))
+_STOPS = (0.0, 0.35, 0.7, 1.0)
+_HEAT = np.array([(0, 0, 0), (190, 30, 60), (250, 190, 60), (255, 255, 255)])  # colours of these probabilities
 
 Pixels = NDArray[np.bool_]
 
@@ -61,9 +63,8 @@ def paint_errors(sample: Sample, found: Found) -> Image.Image:
 
 def paint_probability(sample: Sample, found: Found) -> Image.Image:
     """Colour what a model says: black for 0 over red and yellow to white for 1, the true outlines in green."""
-    at, colours = zip(*_HEAT, strict=True)
     probability = found.probability.astype(np.float32)
-    picture = np.stack([np.interp(probability, at, channel) for channel in zip(*colours, strict=True)], -1)
+    picture = np.stack([np.interp(probability, _STOPS, channel) for channel in _HEAT.T], -1)
     labels = _labels(sample)
     edge = (minimum_filter(labels, 3) != maximum_filter(labels, 3)) & (labels > 0)
     picture[edge] = FOUND
@@ -78,7 +79,8 @@ def _truth(sample: Sample) -> tuple[Pixels, Pixels]:
 
 def _labels(sample: Sample) -> NDArray[np.integer]:
     assert sample.label is not None
-    return sample.label[0]
+    labels: NDArray[np.integer] = sample.label[0]
+    return labels
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -89,6 +91,6 @@ def _where(sample: Sample, pixels: Pixels) -> list[tuple[str, float]]:
     """The compartments in which most of some pixels lie, each with its share of them."""
     if sample.compartment is None or not pixels.any():
         return []
-    counts = np.bincount(sample.compartment[0][pixels])
-    names, most = class_names(), np.argsort(-counts)[:NAMED]
-    return [(names[int(number)], float(counts[number] / counts.sum())) for number in most if counts[number]]
+    shares = np.bincount(sample.compartment[0][pixels]) / np.count_nonzero(pixels)
+    names, most = class_names(), np.argsort(-shares)[:NAMED]
+    return [(names[int(number)], float(shares[number])) for number in most if shares[number] >= _LEAST]

@@ -55,7 +55,7 @@ probe.found = [...document.querySelectorAll(".knob")].filter((row) => row.offset
 $("other").value = "vnc";
 $("other").dispatchEvent(new Event("change"));
 $("look").open = true;
-await until(() => document.body.dataset.shownB && document.querySelectorAll("#histogram polyline").length === 2);
+await until(() => document.body.dataset.shownB && document.querySelectorAll("#histogram polyline").length >= 2);
 probe.rows = $("statistics").rows.length;
 probe.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 history.back();
@@ -112,7 +112,7 @@ def test_the_picture_follows_the_slider(run: Program, tmp_path: Path, width: int
     assert not probe["waiting"]
     if width == 1280:
         knob, change, *_ = probe["step"]
-        assert change.endswith(f"→ {probe['stepped']}"), knob
+        assert f"→ {probe['stepped']} " in change, knob
         assert probe["forgotten"] == 0
     Path("saved.toml").write_text(probe["recipe"])
     assert run("render", "--recipe", "saved.toml", "--seed", "3", "--size", "64", "--only", "2", "-o", "a.h5")[0] == 0

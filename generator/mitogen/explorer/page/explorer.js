@@ -18,7 +18,8 @@ let recipes = new Map(), scenes = {}, own = null, crop = 0, scene = null, asked 
 const described = { a: null, b: null }, looks = {};
 const panel = new Panel($("knobs"), turn);
 const nearer = new Nearer(
-  { button: $("look-nearer"), line: $("nearer-line"), table: $("steps") }, (name, text) => turn(name, text, true), complain,
+  { button: $("look-nearer"), line: $("nearer-line"), table: $("steps") },
+  { turn: (name, text) => turn(name, text, true), fail: complain, unitOf: (name) => panel.rows.get(name)?.knob.unit ?? "" },
 );
 
 // --- the server --------------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 // The knobs that would bring the image nearer to the user's own, each with a button that turns it.
 
-import { short } from "./knobs.js";
+import { short, units } from "./knobs.js";
 
 export class Nearer {
-  // `elements` are the button, a line and a table; `turn(name, text)` sets a knob, `fail` gets one line.
-  constructor({ button, line, table }, turn, fail) {
-    Object.assign(this, { button, line, table, turn, fail, query: null, running: null });
+  // `elements` are the button, a line and a table; `turn(name, text)` sets a knob, `fail` gets one line, `unitOf(name)`
+  // gives the unit of a knob.
+  constructor({ button, line, table }, { turn, fail, unitOf }) {
+    Object.assign(this, { button, line, table, turn, fail, unitOf, query: null, running: null });
   }
 
   // What was found holds for one image only: forget it when another is seen.
@@ -51,7 +52,7 @@ export class Nearer {
     button.addEventListener("click", () => this.turn(knob, short(after)));
     const unit = because.unit ? ` ${because.unit}` : "";
     const why = `${because.title}: ${brief(because.before)} → ${brief(because.after)}, yours ${brief(because.real)}${unit}`;
-    for (const text of [knob, `${short(before)} → ${short(after)}`, `distance ${distance.toFixed(2)}`, why]) {
+    for (const text of [knob, `${short(before)} → ${short(after)} ${units(this.unitOf(knob))}`, `distance ${distance.toFixed(2)}`, why]) {
       row.insertCell().textContent = text;
     }
     row.insertCell().append(button);

@@ -46,7 +46,7 @@ function caption(figure, { model, iou, precision, recall, mitochondria, found, m
     [["b", model], ["", iou === null ? " nothing to find, and nothing found" : ` IoU ${share(iou)}, precision ${share(precision)}, recall ${share(recall)}`]],
     LEGENDS[figure.dataset.how].flatMap(([name, text]) => [[`i.${name}`, ""], ["", `${text} `]]),
   ];
-  if (mitochondria) lines.push([["", `${found} of ${mitochondria} mitochondria found, each by more than half.`]]);
+  if (mitochondria) lines.push([["", `${found} of ${mitochondria} mitochondria found (over half of each).`]]);
   if (missed.length) lines.push([["", `Missed: ${places(missed)}.`]]);
   if (wrong.length) lines.push([["", `Wrongly found: ${places(wrong)}.`]]);
   figure.querySelector("figcaption").replaceChildren(...lines.map((parts) => {
