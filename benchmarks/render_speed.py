@@ -2,7 +2,8 @@
 
 Steady state: the same command is timed for a few and for many images, and the difference in images divided by the
 difference in time, so that start-up (imports, loading of compiled kernels) does not count and writing the file does.
-Run it on a machine that does nothing else.
+Then every preset is measured in one process (`preset_speed.py`). Run it on a machine that does nothing else; it takes
+about five minutes on two cores.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 from machine import conditions
 from mitodata.errors import RunError
 from pipeline import run_program
+from preset_speed import preset_rows
 from steps import BIN, write_page
 
 IMAGES = {256: 400, 512: 120, 1024: 32}
@@ -38,8 +40,12 @@ def main() -> None:
         cells = " | ".join(f"{rate:.2f}" for rate in rates)
         rows.append(f"| {size} x {size} | {cells} | {rates[-1] / rates[0]:.2f} |")
         print(rows[-1], flush=True)
+    presets = []
+    for row in preset_rows(seed=arguments.seed):
+        presets.append(row)
+        print(row, flush=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_page(arguments.output, page(arguments.preset, rows, arguments.seed))
+    write_page(arguments.output, page(arguments.preset, rows, presets, arguments.seed))
     print(arguments.output)
 
 
@@ -65,7 +71,7 @@ def seconds(options: tuple[str, ...], workers: int, n: int) -> float:
         return time.monotonic() - began
 
 
-def page(preset: str, rows: list[str], seed: int) -> str:
+def page(preset: str, rows: list[str], presets: list[str], seed: int) -> str:
     """The results as Markdown."""
     return "\n".join(
         (
@@ -75,6 +81,14 @@ def page(preset: str, rows: list[str], seed: int) -> str:
             "counted. Written by `benchmarks/render_speed.py`.",
             "",
             *rows,
+            "",
+            "## Every preset",
+            "",
+            "One process with one thread, a file of 64 images, of 16, and of 2 volumes. Processor time is that of the",
+            "process alone. The first row is the only other procedural generator of EM images with code, on one core",
+            "of a machine like this one.",
+            "",
+            *presets,
             "",
             conditions(seed),
             "",

@@ -16,6 +16,7 @@ from mitogen.explorer.app import Explorer, make_app
 from mitogen.explorer.own_images import OwnImages
 from mitogen.explorer.recipes import Recipes
 from mitogen.explorer.render_queue import RenderQueue
+from mitogen.explorer.segmenter import SegmenterQueue
 from mitogen.explorer.serving import listen
 from mitogen.rendering.job import Renderer, render_image
 
@@ -45,10 +46,13 @@ class Site:
 
 
 def make(
-    recipes: Recipes | None = None, own_images: OwnImages | None = None, renderer: Renderer = render_image
+    recipes: Recipes | None = None,
+    own_images: OwnImages | None = None,
+    renderer: Renderer = render_image,
+    segmenter: SegmenterQueue | None = None,
 ) -> Starlette:
     """The application, which renders in this process."""
-    return make_app(Explorer(recipes or Recipes(), RenderQueue(Here(renderer, 1)), own_images))
+    return make_app(Explorer(recipes or Recipes(), RenderQueue(Here(renderer, 1)), own_images, segmenter))
 
 
 @contextmanager

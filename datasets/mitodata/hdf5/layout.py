@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import h5py
@@ -263,6 +264,7 @@ def _classes(file: h5py.File) -> dict[int, str]:
     return next(map(read_classes, maps), {})
 
 
+@cache  # it is written into every file, and looked up among all that is installed
 def software() -> str:
     """Name and version of this program."""
     try:

@@ -15,14 +15,22 @@ from mitogen.cli.options import FILE, chosen_recipe, examples, recipe_options
         "mitogen explore --preset vnc --port 8000",
         "mitogen explore --recipe mine.toml --set section.pixel_nm=6",
         "mitogen explore --image real.h5       beside crops of your images (mitogen import images ... -o real.h5)",
+        "mitogen explore --model runs/first    where does my model fail?",
     )
 )
 @recipe_options
 @click.option("--image", type=FILE, metavar="FILE.h5", help="Show crops of your own images beside it.")
+@click.option("--model", metavar="MODEL", help="Ask this model of mitoseg about it; the newest released one if none.")
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Listen here; only this machine can reach it.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="And at this port; 0 is any that is free.")
 def explore(
-    preset: str | None, file: Path | None, overrides: tuple[str, ...], image: Path | None, host: str, port: int
+    preset: str | None,
+    file: Path | None,
+    overrides: tuple[str, ...],
+    image: Path | None,
+    model: str | None,
+    host: str,
+    port: int,
 ) -> None:
     """Serve a page in the browser on which the image follows the slider of a knob.
 
@@ -32,6 +40,7 @@ def explore(
     try:
         from mitogen.explorer.own_images import read_own
         from mitogen.explorer.recipes import Recipes
+        from mitogen.explorer.segmenter import find_plugin
         from mitogen.explorer.serving import serve
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -45,4 +54,5 @@ def explore(
     name = file.name if file else preset or "mito"
     start = urlencode({"recipe": name, **{knob: recipe.values[knob].text() for knob in changed}})
     recipes, own_images = Recipes.of(*([file] if file else [])), read_own(image) if image else None
-    serve(recipes, own_images, host, port, lambda page: click.echo(f"{page}?{start}    Ctrl-C ends it"))
+    plugin = find_plugin(model)
+    serve(recipes, own_images, plugin, host, port, lambda page: click.echo(f"{page}?{start}    Ctrl-C ends it"))

@@ -1,23 +1,18 @@
 """What images look like in numbers, for the curves and the table of the page; labels play no part."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from mitogen.gap.appearance import Image, appearance_of
+from mitogen.gap.appearance import Appearance
 from mitogen.gap.comparison import STATISTICS
 
 
-def describe_look(images: Sequence[Image]) -> dict[str, Any]:
-    """Measure (Y, X) uint8 images.
+def describe_look(look: Appearance) -> dict[str, Any]:
+    """Put in numbers what images look like.
 
     Returns:
         `histogram`, share of the pixels of each of 256 grey levels; `frequency` in cycles per pixel and `power` in
         grey levels^2 px^2; and `values`, one entry a statistic with name, title, unit, and value or None.
-
-    Raises:
-        DataError: there is none, or one is smaller than 16 x 16 pixels.
     """
-    look = appearance_of(images)
     values = look.values()
     return {
         "histogram": (look.histogram / look.histogram.sum()).tolist(),

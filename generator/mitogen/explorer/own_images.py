@@ -11,7 +11,7 @@ from mitodata.errors import DataError
 from mitodata.hdf5.unlabelled import Unlabelled
 from mitogen.explorer.look import describe_look
 from mitogen.explorer.view import SMALLEST_PX, ViewError
-from mitogen.gap.appearance import Image
+from mitogen.gap.appearance import Appearance, Image, appearance_of
 from mitogen.gap.sections import Sampling, read_sections, smallest_section_px
 
 CROPS = 12
@@ -35,9 +35,14 @@ class OwnImages:
     crops: tuple[Image, ...] = field(repr=False)
 
     @cached_property
+    def appearance(self) -> Appearance:
+        """What all crops together look like."""
+        return appearance_of(self.crops)
+
+    @cached_property
     def look(self) -> dict[str, Any]:
         """What all crops together look like in numbers; see `describe_look`."""
-        return describe_look(self.crops)
+        return describe_look(self.appearance)
 
     def crop(self, number: str) -> Image:
         """The crop of this number.

@@ -2,7 +2,8 @@
 
 import multiprocessing
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -11,6 +12,7 @@ from mitogen.explorer.app import HOSTS, Explorer, make_app
 from mitogen.explorer.own_images import OwnImages
 from mitogen.explorer.recipes import Recipes
 from mitogen.explorer.render_queue import RenderQueue
+from mitogen.explorer.segmenter import Plugin, SegmenterQueue, model_name
 from mitogen.rendering.job import render_image
 from mitogen.rendering.process_pool import Workers
 
@@ -22,23 +24,32 @@ class ServeError(MitoError):
     """The page cannot be served at this address."""
 
 
-def serve(recipes: Recipes, own_images: OwnImages | None, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve the page; rendering takes one process a core.
+def serve(
+    recipes: Recipes,
+    own_images: OwnImages | None,
+    plugin: Plugin | None,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve the page; rendering takes one process a core, the model another one when it is first asked.
 
     Args:
         recipes: what may be looked at.
         own_images: what is shown beside it.
+        plugin: the model that is asked about it; one that was chosen is loaded before the page is served.
         host: address to listen at.
         port: its port, 0 for any that is free.
         ready: gets the address of the page as soon as it answers.
 
     Raises:
         ServeError: host or port cannot be had.
+        MitoError: the model that was chosen is none.
         KeyboardInterrupt: the user stopped it.
     """
-    with listen(host, port) as listening, Workers(render_image, "auto") as workers:
+    with listen(host, port) as listening, Workers(render_image, "auto") as workers, _asking(plugin) as segmenter:
         hosts = ("*",) if host in _EVERYWHERE else (*HOSTS, host)
-        app = make_app(Explorer(recipes, RenderQueue(workers), own_images), hosts)
+        app = make_app(Explorer(recipes, RenderQueue(workers), own_images, segmenter), hosts)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=_SECONDS_TO_FINISH, ws="none"
         )
@@ -49,6 +60,18 @@ def serve(recipes: Recipes, own_images: OwnImages | None, host: str, port: int, 
         finally:
             for process in multiprocessing.active_children():  # nobody wants what they are rendering
                 process.terminate()
+
+
+@contextmanager
+def _asking(plugin: Plugin | None) -> Iterator[SegmenterQueue | None]:
+    """What asks the model, if there is one, in a process that starts when it is first needed."""
+    if plugin is None:
+        yield None
+        return
+    with Workers(plugin, 1) as pool:
+        if plugin.model is not None:
+            pool.submit(model_name).result()
+        yield SegmenterQueue(pool)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -52,6 +52,11 @@ class Range:
         low, high = max(low, self.knob.low), min(high, self.knob.high)
         return LogUniform(low, high) if self.by_factors else Uniform(low, high)
 
+    def aside(self, value: float, share: float) -> tuple[float, float]:
+        """Go down and up from a value by `share` of the range, within what is allowed."""
+        low, high = self._around(value, value, share)
+        return max(_rounded(low), self.knob.low), min(_rounded(high), self.knob.high)
+
     def _around(self, low: float, high: float, share: float) -> tuple[float, float]:
         if self.by_factors:
             factor = (self.high / self.low) ** share

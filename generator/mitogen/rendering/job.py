@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -59,6 +60,11 @@ class Job:
         if self.compartments and self.recipe.scene not in WITH_COMPARTMENTS:
             raise RenderError(f"the scene {self.recipe.scene} has no compartments; expected labels of instances only")
 
+    @cached_property
+    def _recipe_text(self) -> str:
+        """The whole recipe; every shard says it."""
+        return self.recipe.to_toml()
+
     def samples(self, indices: Iterable[int]) -> Iterator[Sample]:
         """Render one image after the other, each when it is asked for.
 
@@ -80,7 +86,7 @@ class Job:
         """Hash what the bytes depend on, including mitogen's own code: images of another job must not be mixed in."""
         renderer = f"{self.renderer.__module__}.{self.renderer.__qualname__}"
         settings = [
-            self.recipe.to_toml(),
+            self._recipe_text,
             self.seed,
             self.shape,
             self.compartments,
@@ -95,7 +101,7 @@ class Job:
         only = "" if is_first(images) else f" --only {spell(images)}"
         return Provenance(
             source=f"mitogen render{only}",
-            recipe=self.recipe.to_toml(),
+            recipe=self._recipe_text,
             seed=self.seed,
             instances="rendered",
             classes=class_names() if self.compartments else {},

@@ -10,10 +10,12 @@ from base64 import b64decode
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 import pytest
+from here import Here
 from PIL import Image
 from program import Program
 from served import make, served
@@ -21,6 +23,8 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from mitodata.hdf5.dataset import Dataset
+from mitogen.explorer.own_images import OwnImages
+from mitogen.explorer.segmenter import Plugin, SegmenterQueue
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -51,13 +55,29 @@ probe.found = [...document.querySelectorAll(".knob")].filter((row) => row.offset
 $("other").value = "vnc";
 $("other").dispatchEvent(new Event("change"));
 $("look").open = true;
-await until(() => document.body.dataset.shownB && document.querySelectorAll("#histogram polyline").length === 2);
+await until(() => document.body.dataset.shownB && document.querySelectorAll("#histogram polyline").length >= 2);
 probe.rows = $("statistics").rows.length;
 probe.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 history.back();
 await until(() => !location.search.includes("other="));
 history.back();
 await until(() => shown() === before && number() === own);
+$("model").value = "errors";
+$("model").dispatchEvent(new Event("change"));
+const asked = $("model-a");
+await until(() => asked.dataset.shown && asked.querySelector("b"));
+probe.model = { asked: asked.dataset.shown, caption: asked.textContent, size: asked.querySelector("img").naturalWidth };
+probe.waiting = asked.classList.contains("waiting");
+if (!$("nearer").hidden) {
+  $("look").open = true;
+  $("look-nearer").click();
+  await until(() => $("steps").rows.length);
+  probe.step = [...$("steps").rows[0].cells].map((cell) => cell.textContent);
+  $("steps").rows[0].querySelector("button").click();
+  probe.stepped = new URLSearchParams(location.search).get(probe.step[0]);
+  probe.forgotten = $("steps").rows.length;
+}
+probe.wide = Math.max(probe.wide, document.documentElement.scrollWidth - document.documentElement.clientWidth);
 probe.requests = performance.getEntriesByType("resource").map((entry) => entry.name);
 probe.problems = problems;
 document.body.dataset.probe = JSON.stringify(probe);
@@ -69,7 +89,9 @@ document.body.dataset.probe = JSON.stringify(probe);
 @pytest.mark.parametrize("width", [1280, 800])
 def test_the_picture_follows_the_slider(run: Program, tmp_path: Path, width: int) -> None:
     page = (files("mitogen.explorer") / "page" / "index.html").read_text(encoding="utf-8")
-    app = make()
+    # The real model is asked by tests of mitoseg; this one takes no time.
+    own = OwnImages("real.h5", 8.0, (np.full((64, 64), 240, np.uint8),)) if width == 1280 else None
+    app = make(own_images=own, segmenter=SegmenterQueue(Here(Plugin("segmenters:load"), 1)))
     app.router.routes.append(Route("/probe", lambda request: HTMLResponse(page.replace("</body>", PROBE))))
     start = {"recipe": "em3d", "seed": "3", "index": "2", "size": "64", "layer": "plain"}
     with served(app) as site:
@@ -84,13 +106,21 @@ def test_the_picture_follows_the_slider(run: Program, tmp_path: Path, width: int
     assert "cristae.spacing_nm" in probe["found"]
     assert all(name.startswith(("cristae.", "mitochondria.")) for name in probe["found"])
     assert probe["rows"] > 10
+    assert probe["model"]["asked"].startswith("/errors?recipe=em3d&")
+    assert probe["model"]["size"] == 64
+    assert "dark IoU 0." in probe["model"]["caption"]
+    assert not probe["waiting"]
+    if width == 1280:
+        knob, change, *_ = probe["step"]
+        assert f"→ {probe['stepped']} " in change, knob
+        assert probe["forgotten"] == 0
     Path("saved.toml").write_text(probe["recipe"])
     assert run("render", "--recipe", "saved.toml", "--seed", "3", "--size", "64", "--only", "2", "-o", "a.h5")[0] == 0
     with Dataset(Path("a.h5")) as dataset, Image.open(BytesIO(b64decode(probe["png"]))) as picture:
         np.testing.assert_array_equal(np.array(picture), dataset[0].raw[0])
 
 
-def look_at(address: str, tmp_path: Path, width: int) -> dict[str, str]:
+def look_at(address: str, tmp_path: Path, width: int) -> dict[str, Any]:
     """What the probe finds."""
     command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     command += [f"--window-size={width},900", "--virtual-time-budget=60000", "--dump-dom", address]
@@ -98,5 +128,5 @@ def look_at(address: str, tmp_path: Path, width: int) -> dict[str, str]:
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=True).stdout
     match = re.search(r'data-probe="([^"]*)"', shown)
     assert match, shown  # else the probe did not come to its end
-    found: dict[str, str] = json.loads(html.unescape(match[1]))
+    found: dict[str, Any] = json.loads(html.unescape(match[1]))
     return found

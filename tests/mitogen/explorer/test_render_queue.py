@@ -11,7 +11,8 @@ import pytest
 
 from mitodata import Sample
 from mitogen.explorer import render_queue
-from mitogen.explorer.render_queue import BusyError, RenderQueue
+from mitogen.explorer.bounded_queue import BusyError
+from mitogen.explorer.render_queue import RenderQueue
 from mitogen.explorer.view import View
 from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.job import RenderError

@@ -1,8 +1,10 @@
 // What is seen, and the address that says so.
 
-const OWN = ["recipe", "seed", "index", "size", "layer", "kind", "other"];
+const OWN = ["recipe", "seed", "index", "size", "layer", "kind", "model", "other"];
 
-export const START = { recipe: "mito", seed: "0", index: "0", size: "256", layer: "plain", kind: "", changes: {}, other: null };
+export const START = {
+  recipe: "mito", seed: "0", index: "0", size: "256", layer: "plain", kind: "", model: "", changes: {}, other: null,
+};
 
 // The state that an address stands for. Knobs are the names with a dot.
 export function read(search) {
@@ -30,6 +32,7 @@ export function query(state, side = state) {
 export function write(state) {
   const pairs = new URLSearchParams(query(state));
   if (state.kind) pairs.set("kind", state.kind);
+  if (state.model) pairs.set("model", state.model);
   if (state.other) pairs.set("other", new URLSearchParams({ recipe: state.other.recipe, ...state.other.changes }));
   return `?${pairs}`;
 }

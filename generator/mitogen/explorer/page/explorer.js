@@ -4,20 +4,27 @@ import { query, read, write } from "./address.js";
 import { drawHistogram, drawSpectrum, fillTable } from "./curves.js";
 import { Panel, short } from "./knobs.js";
 import { Latest } from "./latest.js";
+import { Nearer } from "./nearer.js";
+import { Verdict } from "./verdict.js";
 
 const ABOVE_PX = 220;  // what stands above and below a picture
+const NO_MODEL = "No model is installed that could say what it finds: pip install mitogen-em";
 const SIZES = [128, 256, 384, 512, 768, 1024];
 const $ = (id) => document.getElementById(id);
 
 let state = read(location.search);
 let moving = false;
-let recipes = new Map(), scenes = {}, own = null, crop = 0, scene = null;
+let recipes = new Map(), scenes = {}, own = null, crop = 0, scene = null, asked = false;
 const described = { a: null, b: null }, looks = {};
 const panel = new Panel($("knobs"), turn);
+const nearer = new Nearer(
+  { button: $("look-nearer"), line: $("nearer-line"), table: $("steps") },
+  { turn: (name, text) => turn(name, text, true), fail: complain, unitOf: (name) => panel.rows.get(name)?.knob.unit ?? "" },
+);
 
 // --- the server --------------------------------------------------------------------------------------------------
 
-const pictures = {}, texts = {}, numbers = {};
+const pictures = {}, texts = {}, numbers = {}, verdicts = {};
 for (const side of ["a", "b"]) {
   pictures[side] = new Latest(async (response, address) => {
     await showPicture($(`figure-${side}`), await response.blob());
@@ -32,6 +39,7 @@ for (const side of ["a", "b"]) {
     looks[side] = await response.json();
     showLooks();
   }, complain);
+  verdicts[side] = new Verdict($(`model-${side}`), showPicture, complain);
 }
 
 numbers.real = new Latest(async (response) => {
@@ -41,9 +49,15 @@ numbers.real = new Latest(async (response) => {
 pictures.real = new Latest(async (response) => showPicture($("figure-real"), await response.blob()), complain);
 
 function sideOf(side) {
-  const chosen = side === "a" ? state : state.other;
+  const chosen = (side === "a" ? state : state.other) ?? state;
   const painted = recipes.get(chosen.recipe)?.compartments ?? true;
   return query(state.layer === "compartments" && !painted ? { ...state, layer: "outlines" } : state, chosen);
+}
+
+// Whether the model is asked about a side: it is wanted, installed, and there are mitochondria to look for.
+function asks(side) {
+  const chosen = side === "a" ? state : state.other;
+  return Boolean(asked && state.model && chosen && recipes.get(chosen.recipe)?.compartments);
 }
 
 function refresh() {
@@ -52,6 +66,8 @@ function refresh() {
     texts[side].want(`/describe?${sideOf(side)}`);
     if ($("look").open) numbers[side].want(`/look?${sideOf(side)}`);
   }
+  for (const side of ["a", "b"]) verdicts[side].want(asks(side) ? state.model : "", sideOf(side));
+  nearer.forget(sideOf("a"));
   if (own && $("look").open && !looks.real) numbers.real.want("/own-look");
   showState();
 }
@@ -129,10 +145,13 @@ function showState() {
   fill($("kind"), [["", "any"], ...(recipe?.kinds ?? []).map(({ name, share }) => [name, `${name} (${short(100 * share)} %)`])]);
   const kept = state.other ? [["+", `B: ${nameOf(state.other)}`]] : [];
   fill($("other"), [["", "nothing"], ...kept, ["=", "A as it is now"], ...[...recipes.keys()].map((name) => [name, name])]);
-  for (const name of ["recipe", "kind", "seed", "index", "size", "layer"]) $(name).value = state[name];
+  for (const name of ["recipe", "kind", "seed", "index", "size", "layer", "model"]) $(name).value = state[name];
   $("other").value = state.other ? "+" : "";
   $("layer").querySelector("[value=compartments]").disabled = recipe ? !recipe.compartments : false;
   $("description").textContent = recipe?.description ?? "";
+  $("model").disabled = !asked;
+  $("no-model").hidden = !state.model || asks("a");
+  $("no-model").textContent = asked ? "The model looks for mitochondria; this scene has none." : NO_MODEL;
   $("swap").hidden = $("figure-b").hidden = !state.other;
   $("changed-count").textContent = Object.keys(state.changes).length;
   $("save").href = `/recipe.toml?${sideOf("a")}`;
@@ -173,7 +192,7 @@ function showLooks() {
 
 function showOwn() {
   if (!own) return;
-  $("figure-real").hidden = false;
+  $("figure-real").hidden = $("nearer").hidden = false;
   const bold = document.createElement("b");
   bold.textContent = own.name;
   $("figure-real").querySelector("figcaption").replaceChildren(bold, ` crop ${crop + 1} of ${own.count}, ${short(own.pixel_nm)} nm a pixel; click for the next`);
@@ -183,7 +202,7 @@ function showOwn() {
 // --- the start ---------------------------------------------------------------------------------------------------
 
 function listen() {
-  for (const name of ["size", "layer"]) $(name).addEventListener("change", (event) => change({ [name]: event.target.value }));
+  for (const name of ["size", "layer", "model"]) $(name).addEventListener("change", (event) => change({ [name]: event.target.value }));
   for (const name of ["seed", "index"]) $(name).addEventListener("change", (event) => change({ [name]: event.target.value.trim() }));
   $("recipe").addEventListener("change", (event) => toRecipe(event.target.value));
   $("kind").addEventListener("change", (event) => toKind(event.target.value, state.index));
@@ -199,6 +218,7 @@ function listen() {
   $("as-dataset").addEventListener("change", showTexts);
   $("copy").addEventListener("click", copy);
   $("look").addEventListener("toggle", refresh);
+  $("look-nearer").addEventListener("click", () => nearer.look(sideOf("a")));
   $("figure-real").addEventListener("click", () => {
     crop = (crop + 1) % own.count;
     showOwn();
@@ -217,6 +237,8 @@ async function start() {
   recipes = new Map(given.recipes.map((recipe) => [recipe.name, recipe]));
   scenes = given.scenes;
   own = given.own;
+  asked = given.model;
+  if (!asked) $("model").title = NO_MODEL;
   fill($("recipe"), [...recipes.keys()].map((name) => [name, name]));
   fill($("size"), [...new Set([...SIZES, Number(state.size)])].sort((a, b) => a - b).map((size) => [size, `${size} px`]));
   listen();

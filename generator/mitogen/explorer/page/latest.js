@@ -1,6 +1,7 @@
 // One request at a time; of those that come meanwhile only the last one is made.
 
 const PAUSE_MS = 300;  // before a busy server is asked again
+const REST_MS = 400;  // after which the hand rests
 
 export class Latest {
   // `show` gets the response and its address; `fail` gets one line.
@@ -33,5 +34,18 @@ export class Latest {
       }
     }
     this.running = false;
+  }
+}
+
+// The same for what takes long: a request is made once nothing else was wanted for a while.
+export class Rested extends Latest {
+  want(address) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => super.want(address), REST_MS);
+  }
+
+  cancel() {
+    clearTimeout(this.timer);
+    this.next = null;
   }
 }
