@@ -109,7 +109,6 @@ def describe(model: Portable) -> dict[str, Any]:
     tags = ["mitochondria", "electron-microscopy", "segmentation", "semantic-segmentation", "pytorch"]
     return {
         "type": "model",
-        "format_version": "0.5",
         "name": named if len(named) >= 5 else f"mitochondria {named}",
         "description": card.description or "Finds mitochondria in electron micrographs.",
         "authors": [{"name": name} for name in AUTHORS],
@@ -220,6 +219,8 @@ def _packed(root: Path, tree: dict[str, Any]) -> bytes:
     spec, core = need("bioimageio.spec", "mitoseg export"), need("bioimageio.core", "mitoseg export")
     for name in ("bioimageio.spec", "bioimageio.core"):
         need("loguru", "mitoseg export").logger.disable(name)
+    version = need("bioimageio.spec.model.v0_5", "mitoseg export").ModelDescr.implemented_format_version
+    tree = {**tree, "format_version": version}
     described = spec.build_description(tree, context=spec.ValidationContext(root=root, file_name="bioimageio.yaml"))
     if isinstance(described, spec.InvalidDescr):
         raise RunError(f"the zoo refuses the package: {_problem(described.validation_summary)}; nothing was written")
