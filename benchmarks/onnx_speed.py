@@ -122,8 +122,8 @@ def page(ours: Model, speeds: list[Speed], found: list[Agreement]) -> str:
     lines = [
         "# ONNX beside torch",
         "",
-        f"`{ours.name}` as an ONNX file, computed by onnxruntime, beside its weights, computed by torch. Both saw the same",
-        "windows in turn. Written by `benchmarks/onnx_speed.py`.",
+        f"`{ours.name}` as an ONNX file, computed by onnxruntime, beside its weights, computed by torch.",
+        "Both saw the same windows in turn. Written by `benchmarks/onnx_speed.py`.",
         "",
         "| threads | torch, ms a window | ONNX, ms a window | ONNX / torch |",
         "|---|---|---|---|",

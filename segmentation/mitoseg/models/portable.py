@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -159,19 +160,19 @@ def make_onnx(model: Portable) -> tuple[bytes, float]:
     traced, example = _trace(model)
     spatial = dict(enumerate(model.axes, start=2)) if model.units else {}
     free = {0: "batch", **spatial}
-    buffer = io.BytesIO()
-    with _refused(model, "ONNX"):
+    with _refused(model, "ONNX"), TemporaryDirectory() as folder:
+        file = Path(folder) / "graph.onnx"
         torch.onnx.export(
             traced,
             (example,),
-            buffer,
+            file,
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_axes={INPUT: free, OUTPUT: free},
             opset_version=OPSET,
             dynamo=False,
         )
-        graph = onnx.load_from_string(buffer.getvalue())
+        graph = onnx.load(file)
         onnx.checker.check_model(graph)
         packed = Packed(model.config.model_dump(), model.decoding, {}, model.card)
         content = pack_onnx(_plain(graph), packed, model.texts())
@@ -238,9 +239,8 @@ def _trace(model: Portable) -> tuple[torch.jit.ScriptModule, Tensor]:
     sides = tuple(unit * 2 for unit in model.units) if model.units else model.patch
     example = torch.zeros(2, 1, *sides)
     with _refused(model, "a trace"), torch.no_grad():
-        traced: torch.jit.ScriptModule = torch.jit.trace(
-            MapNetwork(model.network, model.config).eval(), example, check_trace=False
-        )
+        traced = torch.jit.trace(MapNetwork(model.network, model.config).eval(), example, check_trace=False)
+    assert isinstance(traced, torch.jit.ScriptModule)
     return traced, example
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from packaging.version import Version
 from PIL import Image
 from skimage.filters import apply_hysteresis_threshold
 
@@ -29,6 +31,9 @@ CLIP = 5.0
 EPSILON = 1e-6
 """What the zoo adds to a standard deviation."""
 
+TOO_NEW, REPAIRED = Version("2.14"), Version("0.5.14")
+"""From this version of pydantic on, versions of bioimageio.spec before the other fail to write any package."""
+
 RED = np.array([230, 60, 40], np.float32)
 
 CITED = (
@@ -46,13 +51,19 @@ neither, stands in the package's README."""
 
 
 def check_extra() -> None:
-    """See whether what makes and tests packages is installed, before the work is done.
+    """See whether what makes and tests packages is installed and works, before the work is done.
 
     Raises:
-        RunError: it is not.
+        RunError: it is not, or it does not.
     """
     for library in ("onnx", "onnxruntime", "bioimageio.core"):
         need(library, "mitoseg export to bioimage.io")
+    pydantic, spec = version("pydantic"), version("bioimageio.spec")
+    if Version(pydantic) >= TOO_NEW and Version(spec) < REPAIRED:
+        raise RunError(
+            f"mitoseg export to bioimage.io: bioimageio.spec {spec} does not work with pydantic {pydantic}; install an "
+            f"older one: pip install 'pydantic<{TOO_NEW}'"
+        )
 
 
 def example_shape(model: Portable) -> tuple[int, int, int]:
@@ -154,6 +165,7 @@ def _input(model: Portable, space: Sequence[tuple[str, int, int]]) -> dict[str, 
         "preprocessing": [
             {"id": "zero_mean_unit_variance", "kwargs": {"axes": ["channel", "y", "x"], "eps": EPSILON}},
             {"id": "clip", "kwargs": {"min": -CLIP, "max": CLIP}},
+            {"id": "ensure_dtype", "kwargs": {"dtype": "float32"}},  # else the zoo goes back to that of the image
         ],
     }
 
@@ -219,8 +231,8 @@ def _packed(root: Path, tree: dict[str, Any]) -> bytes:
     spec, core = need("bioimageio.spec", "mitoseg export"), need("bioimageio.core", "mitoseg export")
     for name in ("bioimageio.spec", "bioimageio.core"):
         need("loguru", "mitoseg export").logger.disable(name)
-    version = need("bioimageio.spec.model.v0_5", "mitoseg export").ModelDescr.implemented_format_version
-    tree = {**tree, "format_version": version}
+    newest = need("bioimageio.spec.model.v0_5", "mitoseg export").ModelDescr.implemented_format_version
+    tree = {**tree, "format_version": newest}
     described = spec.build_description(tree, context=spec.ValidationContext(root=root, file_name="bioimageio.yaml"))
     if isinstance(described, spec.InvalidDescr):
         raise RunError(f"the zoo refuses the package: {_problem(described.validation_summary)}; nothing was written")

@@ -14,10 +14,20 @@ from PIL import Image
 
 from mitodata import RunError
 from mitoseg.models import zoo_package
-from mitoseg.models.zoo_package import describe, example_shape, write_package
+from mitoseg.models.zoo_package import check_extra, describe, example_shape, write_package
 
 # The zoo's libraries use what their own dependencies have deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def zoo() -> Any:
+    """The zoo's library; a test is skipped where it is missing, or does not work with what is installed."""
+    core = pytest.importorskip("bioimageio.core")
+    try:
+        check_extra()
+    except RunError as error:
+        pytest.skip(str(error))
+    return core
 
 
 def noise(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -40,7 +50,7 @@ def test_a_package_describes_what_goes_in_and_out() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [(), ("dimensions=3", "patch_z_px=16", "patch_px=32", "target=instance")])
 def test_a_package_passes_the_test_of_the_zoo(settings: tuple[str, ...], tmp_path: Path) -> None:
-    core = pytest.importorskip("bioimageio.core")
+    core = zoo()
     model, path = make_portable(*settings), tmp_path / "tiny.zip"
     assert write_package(path, model, noise(example_shape(model))) <= 1e-4
     for weights in ("torchscript", "onnx"):
@@ -57,7 +67,7 @@ def test_a_package_passes_the_test_of_the_zoo(settings: tuple[str, ...], tmp_pat
 
 @pytest.mark.slow
 def test_a_package_that_the_zoo_refuses_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("bioimageio.core")
+    zoo()
     model = make_portable(card=CARD.model_copy(update={"licence": "mine alone"}))
     image = noise(example_shape(model))
     with pytest.raises(RunError, match=r"the zoo refuses the package: .*license.*; nothing was written") as caught:
@@ -68,3 +78,10 @@ def test_a_package_that_the_zoo_refuses_is_not_written(tmp_path: Path, monkeypat
     with pytest.raises(RunError, match=r"the package fails the zoo's test: .*; nothing was written"):
         write_package(tmp_path / "a.zip", make_portable(), image)
     assert not list(tmp_path.iterdir())
+
+
+def test_libraries_that_do_not_go_together_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo_package, "need", lambda *_: None)
+    monkeypatch.setattr(zoo_package, "version", {"pydantic": "2.14.3", "bioimageio.spec": "0.5.12.0"}.__getitem__)
+    with pytest.raises(RunError, match=r"does not work with pydantic 2\.14\.3; install an older one: pip install"):
+        check_extra()
