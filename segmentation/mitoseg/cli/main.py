@@ -5,6 +5,7 @@ import click
 from mitodata.command_line import run
 from mitoseg.cli.adapt import adapt
 from mitoseg.cli.evaluate import evaluate
+from mitoseg.cli.export import export
 from mitoseg.cli.finetune import finetune
 from mitoseg.cli.fit import fit
 from mitoseg.cli.models import models
@@ -26,7 +27,7 @@ def cli() -> None:
     """Train U-Nets on labelled tissue, score them, and segment images with them."""
 
 
-for _command in (fit, adapt, finetune, tune, evaluate, predict, models, study):
+for _command in (fit, adapt, finetune, tune, evaluate, predict, models, export, study):
     cli.add_command(_command)
 
 

@@ -10,6 +10,7 @@ EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg models list\n"
     "mitoseg models show mito-1\n"
+    "mitoseg models card mito-1 -o README.md\n"
     "mitoseg models export runs/first -o mine.safetensors --name mine --card card.toml\n"
 )
 
@@ -46,6 +47,28 @@ def show(model: Path | None) -> None:
 
 
 @models.command()
+@click.argument("model", type=FILES, required=False)
+@click.option("-o", "--output", "path", type=FILES, metavar="README.md", help="The new file. [default: the screen]")
+def card(model: Path | None, path: Path | None) -> None:
+    """Write the card of MODEL as the Hugging Face hub takes it. Without MODEL, of the newest release."""
+    from mitodata.files import check_replaceable, write_atomic
+    from mitoseg.inference.model import load_model
+    from mitoseg.models.hub_card import hub_card, is_hub_card
+    from mitoseg.report.provenance import write_card
+
+    if path is not None:
+        check_replaceable(path, is_hub_card, "a model card")
+    loaded = load_model(model, "cpu")
+    known = write_card(loaded, {})
+    text = hub_card(known.model_copy(update={"name": known.name or Path(loaded.name).stem}), loaded.config)
+    if path is None:
+        click.echo(text, nl=False)
+        return
+    write_atomic(path, text.encode())
+    click.echo(path)
+
+
+@models.command()
 @click.argument("model", type=FILES)
 @click.option("-o", "--output", "path", required=True, type=FILES, metavar="FILE.safetensors", help="The new file.")
 @click.option("--name", help="Name of the model. [default: that of the file]")
@@ -59,7 +82,8 @@ def show(model: Path | None) -> None:
 def export(model: Path, path: Path, name: str | None, card_file: Path | None) -> None:
     """Write MODEL as one file: weights in half precision, thresholds and card (safetensors).
 
-    What a run says of itself is filled in: network, steps, commit, command. CARD.toml adds to that, and wins.
+    What a run says of itself is filled in: network, steps, commit, command. CARD.toml adds to that, and wins. For other
+    programs see mitoseg export.
     """
     from mitoseg.inference.model import load_model
     from mitoseg.models.card import read_card

@@ -27,6 +27,9 @@ TRAINING, VALIDATION = 0, 1
 SMALLEST_PX = 16
 """Images are rendered at least this large."""
 
+EXAMPLE = "mito"
+"""Preset of images that show what a model does."""
+
 
 class RenderedPatches(TorchDataset[Tensor]):
     """An endless sequence of images that no two patches share: patch k is made of image k of a recipe."""
@@ -127,3 +130,15 @@ def dataset_seed(seed: int, which: int) -> int:
     """Seed of a dataset of a run, far from the small numbers that files to test on are rendered with."""
     state = np.random.SeedSequence(seed, spawn_key=(10, which)).generate_state(1, np.uint64)
     return int(state[0] >> 1)
+
+
+def render_example(config: FitConfig, shape: tuple[int, int, int]) -> Sample:
+    """Render an image of `shape` (z, y, x) in px of the working grid, the same whenever it is asked for.
+
+    Raises:
+        MitoError: the generator cannot render pixels as large as those of the working grid.
+    """
+    overrides = [f"section.pixel_nm={config.working_voxel_nm:g}"]
+    if config.dimensions == 3:
+        overrides.append(f"section.spacing_nm={config.working_slice_nm or config.working_voxel_nm:g}")
+    return render_image(open_recipe(EXAMPLE, overrides), 0, 0, shape, compartments=False)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from mitodata import RunError
 from mitoseg.config.settings import FitConfig, parse_stored
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.models.card import Card
+from mitoseg.models.onnx_file import is_onnx, load_onnx
 from mitoseg.models.registry import Release, find_model
 from mitoseg.models.weights_file import Packed, is_weights_file, load_weights
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.networks.device import memory_format, pick_device
+from mitoseg.networks.onnx_network import OnnxNetwork
 from mitoseg.networks.targets import to_maps
 from mitoseg.networks.unet import build_model
 
@@ -30,7 +33,7 @@ class Model:
     """A trained network with all that is needed to use it.
 
     Attributes:
-        network: in evaluation mode, on its device.
+        network: in evaluation mode, on its device; of an ONNX file, one that gives maps.
         config: the settings it was trained with.
         decoding: how its maps become foreground and instances, chosen on the validation set.
         name: where it came from.
@@ -55,7 +58,7 @@ class Model:
     @property
     def device(self) -> torch.device:
         """Where the network is."""
-        return next(self.network.parameters()).device
+        return next(chain(self.network.parameters(), self.network.buffers())).device
 
     @torch.inference_mode()
     def predict_windows(self, windows: Tensor) -> Tensor:
@@ -69,7 +72,9 @@ class Model:
         """
         flat = self.config.dimensions == 2
         images = (windows[:, :, 0] if flat else windows).contiguous(memory_format=memory_format(self.config))
-        maps = to_maps(self.network(images), self.config.target, outer_membrane=self.config.outer_membrane)
+        maps: Tensor = self.network(images)
+        if not isinstance(self.network, OnnxNetwork):
+            maps = to_maps(maps, self.config.target, outer_membrane=self.config.outer_membrane)
         return maps[:, :, None] if flat else maps
 
     def with_decoding(
@@ -86,12 +91,28 @@ class Model:
         changed = changed if peak is None else replace(changed, peak=peak)
         return replace(self, decoding=changed if outline_nm is None else replace(changed, outline_nm=outline_nm))
 
+    def check_weights(self) -> None:
+        """See whether there are weights, to learn with or to write.
+
+        Raises:
+            RunError: there are none: it is an ONNX file.
+        """
+        if isinstance(self.network, OnnxNetwork):
+            raise RunError(
+                f"{self.name}: an ONNX file can segment images, but its weights cannot be changed or written; expected "
+                "the run or model that it was exported from"
+            )
+
     def packed(self, card: Card | None = None) -> Packed:
         """What `mitoseg.models.weights_file.save_weights` writes of it.
 
         Args:
             card: what is known of it; None keeps its own.
+
+        Raises:
+            RunError: as `check_weights`.
         """
+        self.check_weights()
         settings = self.config.model_copy(update={"device": "auto"}).model_dump()
         return Packed(settings, asdict(self.decoding), self.network.state_dict(), card or self.card)
 
@@ -100,14 +121,17 @@ def load_model(model: Path | str | None = None, device: str = "auto") -> Model:
     """Load the averaged weights and the thresholds of a run, or a model in one file.
 
     Args:
-        model: a run's folder (its `last.pt` is taken), a checkpoint, a file made by `mitoseg models export`, or the
-            name of a released model; a path that exists wins over a name. None takes the newest released model.
-        device: "auto", "cpu" or "cuda".
+        model: a run's folder (its `last.pt` is taken), a checkpoint, a file made by `mitoseg models export`, an ONNX
+            file made by `mitoseg export`, or the name of a released model; a path that exists wins over a name. None
+            takes the newest released model.
+        device: "auto", "cpu" or "cuda"; ONNX files are always on the processor.
 
     Raises:
         RunError: there is no such model, or its file is damaged or of another version.
     """
     found = find_model(model)
+    if isinstance(found, Path) and is_onnx(found):
+        return _load_onnx(found)
     target = pick_device(device)
     content, card, where = _read(found, target)
     try:
@@ -124,6 +148,21 @@ def load_model(model: Path | str | None = None, device: str = "auto") -> Model:
         ) from error
     name = found.name if isinstance(found, Release) else str(model)
     return Model(network.eval(), config, decoding, name, card)
+
+
+def _load_onnx(path: Path) -> Model:
+    """Load an ONNX file.
+
+    Raises:
+        RunError: as `load_onnx`.
+    """
+    packed, network = load_onnx(path)
+    try:
+        config = parse_stored(dict(packed.config), str(path)).model_copy(update={"device": "cpu"})
+        decoding = Decoding.from_checkpoint({"decoding": packed.decoding})
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: its thresholds make no sense; made by another version: export it again") from error
+    return Model(network.eval(), config, decoding, str(path), packed.card)
 
 
 def open_model(model: Model | Path | str | None) -> Model:

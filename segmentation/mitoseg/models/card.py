@@ -52,13 +52,20 @@ class Card(BaseModel):
         """The card as Markdown: facts, scores, limits."""
         lines = [f"# {self.name or 'A model'}", ""]
         lines += [self.description, ""] if self.description else []
-        for name, value in self._facts():
-            lines += wrap(f"- {name}: {value}", WIDTH, subsequent_indent="  ", break_long_words=False) if value else []
+        lines += self.facts()
         if self.scores:
-            lines += ["", "## Scores", "", *_table(self.scores)]
+            lines += ["", "## Scores", "", *score_table(self.scores)]
         if self.limits:
             lines += ["", "## Limits", "", *(f"- {limit}" for limit in self.limits)]
         return "\n".join(lines) + "\n"
+
+    def facts(self, without: Sequence[str] = ()) -> list[str]:
+        """What is known beside scores and limits, as lines of a Markdown list; `without` some, by name."""
+        lines: list[str] = []
+        for name, value in self._facts():
+            if value and name not in without:
+                lines += wrap(f"- {name}: {value}", WIDTH, subsequent_indent="  ", break_long_words=False)
+        return lines
 
     def _facts(self) -> list[tuple[str, str]]:
         return [
@@ -113,7 +120,7 @@ def parse_card(tree: object, where: str) -> Card:
         raise RunError(f"{where}: {place}: {message[0].lower()}{message[1:]}") from error
 
 
-def _table(scores: Sequence[Score]) -> list[str]:
+def score_table(scores: Sequence[Score]) -> list[str]:
     """Scores as a Markdown table, without the columns that are empty."""
     columns = {
         "images": [score.images for score in scores],

@@ -90,8 +90,8 @@ def find_model(model: Path | str | None = None) -> Path | Release:
     """What a user means by a model: a file or a folder that exists, else a released model of this name.
 
     Args:
-        model: the folder of a run, a checkpoint, a file made by `mitoseg models export`, or a name; None for the
-            newest release.
+        model: the folder of a run, a checkpoint, a file made by `mitoseg models export` or `mitoseg export`, or a name;
+            None for the newest release.
 
     Returns:
         A checkpoint or a model's file; or the release.
@@ -144,4 +144,4 @@ def _is_model(path: Path) -> bool:
     """Whether a path is the folder of a run, a checkpoint or a model's file, or no path but a released model."""
     if path.is_dir():
         return any((path / name).is_file() for name in ("last.pt", "config.json"))
-    return path.suffix in (".pt", ".safetensors") if path.exists() else find_release(str(path)) is not None
+    return path.suffix in (".pt", ".safetensors", ".onnx") if path.exists() else find_release(str(path)) is not None

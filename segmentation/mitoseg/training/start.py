@@ -53,9 +53,10 @@ def choose_start(model: Path | str) -> tuple[Start, FitConfig]:
         What is written down of it, and its settings.
 
     Raises:
-        RunError: as `load_model`.
+        RunError: as `load_model`; or the model is an ONNX file.
     """
     loaded = load_model(model, "cpu")
+    loaded.check_weights()
     place = Path(model)
     return Start(str(place.resolve() if place.exists() else model), loaded.fingerprint), loaded.config
 

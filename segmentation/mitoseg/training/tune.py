@@ -39,6 +39,7 @@ def tune_model(model: Path | str, data: Sequence[Path], path: Path) -> Validatio
     check_place(path)
     folder = Path(model)
     loaded = load_model(model)
+    loaded.check_weights()
     _check_data(data, read_settings(folder)["training"] if folder.is_dir() else ())
     outcome, _ = _choose(loaded, data)
     save_weights(path, replace(loaded, decoding=outcome.decoding).packed())

@@ -150,6 +150,7 @@ def _begun(
     plan = AdaptPlan(images=tuple(str(path.resolve()) for path in expand(paths)), **_chosen(settings))
     resolve_recipe(plan.recipe)
     model = open_model(start)
+    model.check_weights()
     return Record(plan, model.name or "the model"), model
 
 

@@ -147,6 +147,7 @@ def _goal(options: dict[str, Any]) -> Goal:
 
 
 def _check_model(model: Model) -> Model:
+    model.check_weights()
     if model.config.dimensions == 3:
         raise RunError(f"{model.name}: is a network of volumes; finetune takes 2D networks: fit this one (mitoseg fit)")
     return model
