@@ -126,10 +126,10 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
 def import_real(source: str, path: Path, output: Path, **options: Any) -> None:
     """Turn real images into a dataset file.
 
-    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (your images with masks), dsb2018, hdf5, or images (a folder, a
-    TIFF stack, HDF5 file or OME-Zarr without masks); PATH is the folder or file. For pairs, MASKS is the folder or file
-    of the masks if they do not lie with the images. Masks may hold instances, as numbers; where they do not, instances
-    are connected components.
+    SOURCE is auto, epfl, vnc, kasthuri, mitoem, mitoverse, pairs (your images with masks), dsb2018, hdf5, or images (a
+    folder, a TIFF stack, HDF5, DM3, DM4, MRC or NIfTI file, or OME-Zarr, without masks); PATH is the folder or file.
+    For pairs, MASKS is the folder or file of the masks if they do not lie with the images. Masks may hold instances, as
+    numbers; where they do not, instances are connected components.
     """
     from mitodata.errors import DataError
     from mitodata.importers import import_to_file
