@@ -98,7 +98,7 @@ def _annotations(section: Section) -> Iterator[dict[str, Any]]:
         yield _annotation(section.unknown, box, crowd=True)
 
 
-def _annotation(inside: NDArray[np.bool_], box: tuple[slice, slice], *, crowd: bool) -> dict[str, Any]:
+def _annotation(inside: NDArray[np.bool_], box: tuple[slice, ...], *, crowd: bool) -> dict[str, Any]:
     y, x = box
     return {
         "segmentation": {"size": list(inside.shape), "counts": encode_runs(inside)},

@@ -17,20 +17,17 @@ from mitodata.importers.annotations.numbers import whole_numbers
 from mitodata.importers.components import Labels, as_labels
 from mitodata.importers.folders import subfolders
 from mitodata.importers.importer import Importer, Options
+from mitodata.importers.packed import section_reader
 from mitodata.importers.stack import Stack
 from mitodata.readers.axes import Arranged, Pixels, arrange
 from mitodata.readers.damage import readable
 from mitodata.readers.ome_zarr import is_zarr
-from mitodata.readers.source import packed_together
 from mitodata.readers.voxel_size import UNKNOWN, Edges, edge_nm
 from mitodata.sample import IGNORE
 
 _EXPECTS = "VOLUME.zarr with the arrays img and mito, or folders of them"
 
 _DEPTH = 3  # data repository / data / dataset / volume
-
-_SLAB_BYTES = 2**28
-"""What is unpacked at a time, at most: sections that are packed together are read together."""
 
 _log = logging.getLogger("mitodata")
 
@@ -61,7 +58,7 @@ def _stack(path: Path) -> Stack:
     for name, view in views.items():
         if view.shape != views["img"].shape:
             raise DataError(f"{path}: {name} has shape {view.shape}, img {views['img'].shape}; expected the same")
-    sections = {name: _reader(view, path / name) for name, view in views.items()}
+    sections = {name: section_reader(view, path / name) for name, view in views.items()}
     depth, name = views["img"].shape[0], _name(facts, path)
     if "mask" in views:
         _log.warning("%s: has a mask of what is to be left out; what is not 0 there is taken as unknown", path)
@@ -74,25 +71,6 @@ def _stack(path: Path) -> Stack:
         one_image=True,
         edges_nm=_edges(facts, path),
     )
-
-
-def _reader(view: Arranged, where: Path) -> Callable[[int], Pixels]:
-    """A function that reads section z, and keeps those that were unpacked with it."""
-    depth, height, width = view.shape
-    most = max(1, _SLAB_BYTES // (height * width * view.dtype.itemsize))
-    step = min(packed_together(view)[0], most)
-    kept: dict[int, Pixels] = {}
-
-    def section(z: int) -> Pixels:
-        start = z // step * step
-        if start not in kept:
-            kept.clear()
-            with readable(where, "Zarr", f"section {z}: "):
-                part = slice(start, min(start + step, depth)), slice(0, height), slice(0, width)
-                kept[start] = np.asarray(view[part])
-        return kept[start][z - start]
-
-    return section
 
 
 def _label(read: Callable[[int], Pixels], view: Arranged, path: Path) -> Callable[[int], Labels]:
