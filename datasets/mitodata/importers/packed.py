@@ -32,6 +32,6 @@ def section_reader(array: Array, where: Path) -> Callable[[int], Pixels]:
             with readable(where, "Zarr", f"section {z}: "):
                 part = slice(start, min(start + step, depth)), slice(0, height), slice(0, width)
                 kept[start] = np.asarray(array[part])
-        return kept[start][z - start]
+        return np.asarray(kept[start][z - start])
 
     return section

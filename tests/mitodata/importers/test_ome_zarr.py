@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zarr
 from numpy.typing import NDArray
-from ome_zarr_models import v04, v05
+from ome_zarr_models import v05
 
 from mitodata import DataError
 from mitodata.hdf5.dataset import Dataset
@@ -48,13 +48,10 @@ def test_what_predict_writes_comes_back_with_its_labels(version: Version, tmp_pa
         np.testing.assert_array_equal(dataset[0].mask, INSTANCES > 0)
 
 
-@pytest.mark.parametrize(("version", "models"), [("0.4", v04), ("0.5", v05)])
-def test_its_groups_are_what_ome_zarr_models_takes(version: Version, models: object, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.zarr", version, instances=INSTANCES)
-    # Of 0.4 the library cannot check an image together with its labels: one of its models is not finished.
-    image = write(tmp_path / "image.zarr", version) if version == "0.4" else path
-    for group, module, kind in ((image, "image", "Image"), (path / "labels/instances", "image_label", "ImageLabel")):
-        model = getattr(getattr(models, module), kind)
+def test_its_groups_are_what_ome_zarr_models_takes(tmp_path: Path) -> None:
+    # Of 0.4 the library's models of whole groups are not finished; tests/mitoseg/io checks the attributes of both.
+    path = write(tmp_path / "a.zarr", instances=INSTANCES)
+    for group, model in ((path, v05.image.Image), (path / "labels/instances", v05.image_label.ImageLabel)):
         model.from_zarr(zarr.open_group(group, mode="r"))  # raises where arrays and metadata do not agree
 
 

@@ -96,7 +96,7 @@ def _label_names(path: Path, within: str | None) -> Iterator[str]:
         group = root[within] if within else root
         if not isinstance(group, zarr.Group) or "labels" not in group:
             return
-        listed = group["labels"].attrs.asdict()
+        listed: Any = group["labels"].attrs.asdict()
         names = listed.get("ome", listed).get("labels", [])
     yield from (str(name) for name in names)
 
