@@ -33,6 +33,8 @@ _log = logging.getLogger("mitodata")
 
 
 def _find(path: Path, _: Options) -> list[Stack]:
+    if not path.exists():
+        raise DataError(f"{path}: no such folder; expected {_EXPECTS}")
     found = list(_volumes(path, _DEPTH))
     if not found:
         raise DataError(f"{path}: not found in there: {_EXPECTS}")

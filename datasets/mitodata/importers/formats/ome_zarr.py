@@ -30,6 +30,9 @@ _EXPECTS = "an OME-Zarr whose group labels holds label images"
 
 
 def _find(path: Path, options: Options) -> list[Stack]:
+    if not is_zarr(path):
+        missing = "not found in there" if path.exists() else "no such folder; expected"
+        raise DataError(f"{path}: {missing}: {_EXPECTS}")
     images = list(open_zarr(path, options.raw))
     names = list(_label_names(path, options.raw))
     label, mask = options.label, options.mask
