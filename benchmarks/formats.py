@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from format_sizes import Size, sizes
-from format_traits import Trait, traits
+import format_sizes
+import format_traits
+import format_volumes
+from format_sizes import Size
+from format_traits import Trait
 from mitodata import DataError, VoxelSize
 from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_to_file
@@ -41,8 +44,9 @@ by [one rule](../decisions/0012-one-grey-scale.md).
 
 SIZES = """## Voxel sizes
 
-`--voxel-size Z Y X` wins over what a file says. Only OME, ImageJ, HDF5 attributes and OME-Zarr are believed, each axis
-in its own unit; other resolutions are those of printing. Pixels that differ by more than 5 % are refused unless
+`--voxel-size Z Y X` wins over what a file says. OME, ImageJ, HDF5 attributes, OME-Zarr, DM, MRC and NIfTI are
+believed, each axis in its own unit; other resolutions are those of printing. What nobody set is not believed: 1
+Angstrom in MRC, 1 mm in NIfTI. Pixels that differ by more than 5 % are refused unless
 `--non-square-pixels` confirms them.
 """
 
@@ -64,8 +68,12 @@ def measure_all(folder: Path) -> str:
         (folder / str(number)).mkdir()
         return folder / str(number)
 
-    rows = [measure(trait, fresh(number)) for number, trait in enumerate(traits())]
-    return page(rows, [measure_size(size, fresh(1000 + number)) for number, size in enumerate(sizes())])
+    traits, sizes = (
+        chain(format_traits.traits(), format_volumes.traits()),
+        chain(format_sizes.sizes(), format_volumes.sizes()),
+    )
+    rows = [measure(trait, fresh(number)) for number, trait in enumerate(traits)]
+    return page(rows, [measure_size(size, fresh(1000 + number)) for number, size in enumerate(sizes)])
 
 
 def measure(trait: Trait, folder: Path) -> Row:

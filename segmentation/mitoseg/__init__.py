@@ -9,12 +9,14 @@ The front door; each name is imported when it is first used:
     paths = mitoseg.segment(model, "stack.tif", "masks", voxel_size_nm=(5, 5, 5), outputs="mask,instances")
     (result,) = mitoseg.evaluate(model, "labelled.h5")
     print(result.measured["iou"].mean)
+    image, mask = mitoseg.SampleDataset("train.h5")[0]                     # a torch Dataset
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mitoseg.data.torch_dataset import SampleDataset
     from mitoseg.evaluation.scoring import evaluate
     from mitoseg.inference.model import Model, load_model
     from mitoseg.inference.segment import segment
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
     from mitoseg.transfer.adaptation.adapt import adapt
     from mitoseg.transfer.finetuning.finetune import finetune
 
-__all__ = ["Model", "adapt", "evaluate", "finetune", "fit", "load_model", "segment"]
+__all__ = ["Model", "SampleDataset", "adapt", "evaluate", "finetune", "fit", "load_model", "segment"]
 
 _HOMES = {
     "Model": "mitoseg.inference.model",
+    "SampleDataset": "mitoseg.data.torch_dataset",
     "adapt": "mitoseg.transfer.adaptation.adapt",
     "evaluate": "mitoseg.evaluation.scoring",
     "finetune": "mitoseg.transfer.finetuning.finetune",

@@ -52,6 +52,8 @@ def test_importing_is_quick_and_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert {*mitoseg.__all__} <= {*dir(mitoseg)}
-    assert {*mitoseg.__all__} == {"Model", "adapt", "evaluate", "finetune", "fit", "load_model", "segment"}
+    assert {*mitoseg.__all__} == {
+        *("Model", "SampleDataset", "adapt", "evaluate", "finetune", "fit", "load_model", "segment"),
+    }
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         mitoseg.__getattr__("nothing")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mitodata.errors import DataError
 from mitodata.readers.names import is_hidden
+from mitodata.readers.volumes.marks import VOLUMES
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+SUFFIXES = frozenset({*VOLUMES, ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 _DEPTH = 3  # folder to fetch into / archive / its one folder / stack1
 
@@ -54,7 +55,9 @@ def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]
         DataError: the folder is missing, unreadable, or holds no such file.
     """
     try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and not is_hidden(path)]
+        files = [
+            path for path in folder.iterdir() if path.name.lower().endswith(tuple(suffixes)) and not is_hidden(path)
+        ]
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}; expected a folder of images") from error
     if not files:

@@ -7,7 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.readers.names import spell
+from mitodata.readers.names import spell, stem
 
 _IMAGE_WORDS = frozenset({"image", "images", "img", "imgs", "im", "raw", "em", "input", "original"})
 _MASK_WORDS = frozenset(
@@ -114,11 +114,11 @@ def _check_twins(files: Sequence[Path], key: _Namer, what: str) -> None:
 
 def _words(path: Path) -> list[str]:
     """The words and numbers of a name, in small letters."""
-    return re.findall(r"\d+|[^\W\d_]+", spell(path.stem).casefold())
+    return re.findall(r"\d+|[^\W\d_]+", spell(stem(path)).casefold())
 
 
 def _stem(path: Path) -> Key:
-    return (spell(path.stem),)
+    return (spell(stem(path)),)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,15 @@ from mitodata.importers.formats.epfl import EPFL
 from mitodata.importers.formats.hdf5 import HDF5
 from mitodata.importers.formats.kasthuri import KASTHURI
 from mitodata.importers.formats.mitoem import MITOEM
+from mitodata.importers.formats.mitoverse import MITOVERSE
+from mitodata.importers.formats.ome_zarr import OME_ZARR
 from mitodata.importers.formats.pairs import PAIRS
 from mitodata.importers.formats.vnc import VNC
 from mitodata.importers.importer import Importer
 
 IMPORTERS: dict[str, Importer] = {
-    importer.name: importer for importer in (EPFL, VNC, KASTHURI, MITOEM, DSB2018, PAIRS, HDF5, IMAGES)
+    importer.name: importer
+    for importer in (EPFL, VNC, KASTHURI, MITOEM, MITOVERSE, OME_ZARR, DSB2018, PAIRS, HDF5, IMAGES)
 }
 """Every format by name, in the order in which `recognise` tries them: the particular before the general."""
 

@@ -100,13 +100,14 @@ class Arranged:
         return int(found.get("z", 1)), int(found["y"]), int(found["x"])
 
 
-def arrange(array: Array, axes: str, where: str) -> Iterator[Arranged]:
+def arrange(array: Array, axes: str, where: str, show: Callable[[Pixels], Pixels] = np.asarray) -> Iterator[Arranged]:
     """See an array as one volume or section, or as one for each place on its axis t.
 
     Args:
         array: of a dimension a letter of `axes`.
         axes: one letter a dimension, such as "tzyxc"; empty where the file does not say.
         where: named in errors.
+        show: see `Arranged`.
 
     Raises:
         DataError: there are several channels, or axes that are not those of images; or the shape looks like that of
@@ -127,7 +128,7 @@ def arrange(array: Array, axes: str, where: str) -> Iterator[Arranged]:
             what = f"{length} channels" if axis in "cs" else f"an axis {axis!r} of {length}"
             raise DataError(f"{expected}, one channel: got {what}; save the one that is meant alone")
     for place in range(lengths.get("t", 1)):
-        yield Arranged(array, axes, places={"t": place})
+        yield Arranged(array, axes, places={"t": place}, show=show)
 
 
 def _guess(shape: tuple[int, ...], where: str) -> str:

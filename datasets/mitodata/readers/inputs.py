@@ -11,6 +11,7 @@ from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
 from mitodata.readers.grey_levels import to_grey
 from mitodata.readers.source import Found, Shown, Source, source_levels
+from mitodata.readers.volumes.marks import VOLUMES, volume_kind
 from mitodata.readers.voxel_size import choose_voxel_size
 from mitodata.sample import VoxelSize
 
@@ -18,17 +19,19 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 TIFF = (".tif", ".tiff")
 HDF5 = (".h5", ".hdf5", ".hdf")
 ZARR = (".zarr",)
-KINDS = PICTURES + TIFF + HDF5 + ZARR
+KINDS = PICTURES + TIFF + HDF5 + ZARR + VOLUMES
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_START_BYTES = 1024
 
 
 def open_images(path: Path, dataset: str | None = None, shown: Shown = Shown.GREY) -> Iterator[Found]:
     """Open what a file holds, by its content and not by its name: one image or volume after the other.
 
     Args:
-        path: a picture, a TIFF (single or stack), an HDF5 file, or a Zarr.
-        dataset: path within an HDF5 file that is not of our format or within a Zarr, or number of an image in a TIFF.
+        path: a picture, a TIFF (single or stack), an HDF5 file, a Zarr, or a DM, MRC or NIfTI file.
+        dataset: path within an HDF5 file that is not of our format or within a Zarr, or number of an image in a TIFF or
+            a DM file.
         shown: what becomes of the pixels.
 
     Raises:
@@ -42,13 +45,32 @@ def open_images(path: Path, dataset: str | None = None, shown: Shown = Shown.GRE
         from mitodata.readers.hdf5 import open_hdf5_images
 
         return open_hdf5_images(path, dataset)
-    if _start(path) in _TIFF_STARTS:
-        from mitodata.readers.tiff import open_tiff
+    start = _start(path)
+    if start[:4] in _TIFF_STARTS:
+        from mitodata.readers.rasters.tiff import open_tiff
 
         return open_tiff(path, dataset, shown)
-    from mitodata.readers.pictures import open_picture
+    volume = volume_kind(start, path.name)
+    if volume == "dm":
+        from mitodata.readers.volumes.dm import open_dm
+
+        return open_dm(path, dataset)
+    if volume == "mrc":
+        from mitodata.readers.volumes.mrc import open_mrc
+
+        return open_mrc(path, shown)
+    if volume == "nifti":
+        from mitodata.readers.volumes.nifti import open_nifti
+
+        return open_nifti(path)
+    from mitodata.readers.rasters.pictures import open_picture
 
     return open_picture(path, shown)
+
+
+def has_known_name(path: Path) -> bool:
+    """Whether the name of a file or folder ends as that of some kind of image does."""
+    return path.name.lower().endswith(KINDS)
 
 
 def open_sources(
@@ -106,7 +128,7 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
 
 def one_a_set(paths: Iterable[Path]) -> list[Path]:
     """Keep of the files of an OME-TIFF in several files only the first: any one stands for all."""
-    from mitodata.readers.tiff import files_of_set
+    from mitodata.readers.rasters.tiff import files_of_set
 
     kept: list[Path] = []
     covered: set[Path] = set()
@@ -122,7 +144,7 @@ def one_a_set(paths: Iterable[Path]) -> list[Path]:
 def _start(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            return stream.read(4)
+            return stream.read(_START_BYTES)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:

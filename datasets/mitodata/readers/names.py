@@ -16,6 +16,12 @@ def is_hidden(path: Path) -> bool:
     return path.name.startswith(".") or is_system_file(path)
 
 
+def stem(path: Path) -> str:
+    """The name of a file without its ending, also without both of .nii.gz."""
+    packed = path.suffix.lower() == ".gz"
+    return Path(path.stem).stem if packed and path.stem.lower().endswith(".nii") else path.stem
+
+
 def spell(name: str) -> str:
     """Spell a name in one way: a letter with an accent is two characters on macOS (NFD), one elsewhere (NFC)."""
     return unicodedata.normalize("NFC", name)

@@ -25,8 +25,8 @@ _UNITS_NM = {
     **dict.fromkeys(("m", "meter", "metre"), 1e9),
 }
 
-_PRINTED_NM = 20_000.0
-"""Pixels this long, 1,270 dots an inch, are those of a printer: EM has none."""
+PRINTED_NM = 20_000.0
+"""Pixels this long, 1,270 dots an inch, are those of a printer, or of medicine: EM has none."""
 
 _log = logging.getLogger("mitodata")
 
@@ -92,7 +92,7 @@ def _stated(where: Path | str, depth: int, stated: Edges) -> VoxelSize:
     z, y, x = stated
     if y is None or x is None:
         raise DataError(f"{where}: carries no voxel size; give it in nm with --voxel-size Z Y X")
-    if max(y, x) >= _PRINTED_NM:
+    if max(y, x) >= PRINTED_NM:
         raise DataError(
             f"{where}: says that pixels are {y / 1000:g} um long ({25.4e6 / y:.0f} dots an inch), as for printing; "
             "give the voxel size in nm with --voxel-size Z Y X"

@@ -109,14 +109,18 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
 @click.option("--as-volume/--as-2d", default=None, help="One volume a stack, or one image a section.")
 @click.option("--sections", callback=_section_range, metavar="A:B", help="Only sections A up to B (not with it).")
 @click.option("--split", metavar="NAME", help="Only train, test or val, of data that comes in parts.")
-@click.option("--raw", metavar="DATASET", help="For hdf5 and images: where the images are in the file.")
-@click.option("--mask", metavar="DATASET", help="For hdf5: where the masks are.")
-@click.option("--label", metavar="DATASET", help="For hdf5: where the instances are.")
+@click.option("--raw", metavar="DATASET", help="For hdf5, ome-zarr and images: where the images are in the file.")
+@click.option(
+    "--mask", metavar="DATASET", help="For hdf5: where the masks are. For ome-zarr: the label image that is a mask."
+)
+@click.option(
+    "--label", metavar="DATASET", help="For hdf5: where the instances are. For ome-zarr: the label image of instances."
+)
 @click.option(
     "--mask-values",
     metavar="WHICH",
-    help="What values in masks mean, for pairs and hdf5: instances, any (all are foreground), or the foreground's: "
-    "1 or 100,200 or 128-255 or #ff0000; for labelme its labels.",
+    help="What values in masks mean, for pairs, hdf5 and ome-zarr: instances, any (all are foreground), or the "
+    "foreground's: 1 or 100,200 or 128-255 or #ff0000; for labelme its labels.",
 )
 @click.option("--unknown", metavar="VALUE[,VALUE]", help="Values in masks at which no truth is known.")
 @click.option(
@@ -126,10 +130,10 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
 def import_real(source: str, path: Path, output: Path, **options: Any) -> None:
     """Turn real images into a dataset file.
 
-    SOURCE is auto, epfl, vnc, kasthuri, mitoem, pairs (your images with masks), dsb2018, hdf5, or images (a folder, a
-    TIFF stack, HDF5 file or OME-Zarr without masks); PATH is the folder or file. For pairs, MASKS is the folder or file
-    of the masks if they do not lie with the images. Masks may hold instances, as numbers; where they do not, instances
-    are connected components.
+    SOURCE is auto, epfl, vnc, kasthuri, mitoem, mitoverse, ome-zarr (with labels), pairs (your images with masks),
+    dsb2018, hdf5, or images (a folder, a TIFF stack, HDF5, DM3, DM4, MRC or NIfTI file, or OME-Zarr, without masks);
+    PATH is the folder or file. For pairs, MASKS is the folder or file of the masks if they do not lie with the images.
+    Masks may hold instances, as numbers; where they do not, instances are connected components.
     """
     from mitodata.errors import DataError
     from mitodata.importers import import_to_file

@@ -1,29 +1,71 @@
-"""`mitogen export`: one image of a dataset file as plain arrays."""
+"""`mitogen export`: a dataset file as other programs want it."""
 
 from pathlib import Path
 
 import click
 
-from mitogen.cli.options import FILE, OUTPUT, examples
+from mitogen.cli.options import FILE, FOLDER, OUTPUT, examples
 
 
 @click.command(
     epilog=examples(
-        "mitogen export volume.h5 -o plain.h5             datasets raw, label and mask, (Z, Y, X) each",
-        "mitogen export volumes.h5 --volume 3 -o a.tif    a.tif, a_label.tif, a_mask.tif",
+        "mitogen export volume.h5 -o plain.h5                  datasets raw, label and mask, (Z, Y, X) each",
+        "mitogen export volumes.h5 --volume 3 -o a.tif         a.tif, a_label.tif, a_mask.tif",
+        "mitogen export train.h5 --format coco -o coco         images/*.png and annotations.json",
+        "mitogen export train.h5 --format instances -o folder  a folder an image, a PNG an instance",
+        "mitogen export volumes.h5 --format mitoverse -o root  data/volumes/vol0.zarr with img and mito",
     )
 )
 @click.argument("file", type=FILE, metavar="FILE.h5")
-@click.option("--volume", "number", type=click.IntRange(min=0), metavar="N", help="Which one, from 0 on.")
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE", help="An .h5 or a .tif to write.")
-@click.option("--overwrite", is_flag=True, help="Replace existing files.")
-def export(file: Path, number: int | None, output: Path, overwrite: bool) -> None:
-    """Write one volume of a dataset as arrays (Z, Y, X), for programs that expect no leading axis.
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["arrays", "coco", "instances", "mitoverse"]),
+    default="arrays",
+    help="arrays is one image alone, the others are folders of all images with their labels.",
+)
+@click.option("--volume", "number", type=click.IntRange(min=0), metavar="N", help="Of arrays: which one, from 0 on.")
+@click.option("--category", metavar="NAME", help="Of coco: what instances are called.  [default: mitochondrion]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="PATH",
+    help="Of arrays an .h5 or a .tif to write, else a folder.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing files, or a folder written before.")
+@click.pass_context
+def export(
+    context: click.Context,
+    file: Path,
+    kind: str,
+    number: int | None,
+    category: str | None,
+    output: Path,
+    overwrite: bool,
+) -> None:
+    """Write a dataset for programs that do not read dataset files.
 
-    Dataset files hold (N, Z, Y, X), also where N is 1. An .h5 gets one dataset an array; of a TIFF the labels get files
-    of their own beside it. The voxel size goes along.
+    As arrays it is one image or volume (Z, Y, X), without the leading axis that dataset files have. An .h5 gets one
+    dataset an array; of a TIFF the labels get files of their own beside it. The voxel size goes along.
+
+    As coco it is one PNG a section and one JSON of all instances, run-length encoded. As instances it has the layout of
+    the Data Science Bowl 2018. As mitoverse it is one Zarr a volume.
     """
-    from mitodata.export import export_sample
+    from mitodata import export
 
-    for path in export_sample(file, output, number, overwrite=overwrite):
+    output = (OUTPUT if kind == "arrays" else FOLDER).convert(output, None, context)
+    for name, given, owner in (("--volume", number, "arrays"), ("--category", category, "coco")):
+        if given is not None and kind != owner:
+            raise click.UsageError(f"got {name} with --format {kind}; it is for {owner}")
+    if kind == "arrays":
+        written = export.export_sample(file, output, number, overwrite=overwrite)
+    elif kind == "coco":
+        written = export.export_coco(file, output, category or export.CATEGORY, overwrite=overwrite)
+    elif kind == "instances":
+        written = export.export_instances(file, output, overwrite=overwrite)
+    else:
+        written = export.export_mitoverse(file, output, overwrite=overwrite)
+    for path in written:
         click.echo(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from mitodata.command_line import run
+from mitogen.cli.card import card
 from mitogen.cli.datasets import fetch_real, import_real, info, validate
 from mitogen.cli.explore import explore
 from mitogen.cli.export import export
@@ -141,7 +142,7 @@ def gallery(
     click.echo(f"gallery in {page}")
 
 
-for _command in (render, merge, explore, info, validate, import_real, fetch_real, export, match, recipes):
+for _command in (render, merge, explore, info, validate, card, import_real, fetch_real, export, match, recipes):
     cli.add_command(_command)
 
 

@@ -75,7 +75,7 @@ def image_options(without: str = "") -> Callable[[Command], Command]:
         click.option(
             "--dataset",
             metavar="PATH",
-            help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF, a number.",
+            help="Images within foreign HDF5 files or Zarr groups; of several in a TIFF or DM file, a number.",
         ),
         click.option("--as-2d", is_flag=True, help="Take each section of a stack as an image of its own."),
     )

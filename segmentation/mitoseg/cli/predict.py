@@ -54,7 +54,7 @@ def predict(
     outline: float | None,
     **settings: Any,
 ) -> None:
-    """Segment IMAGES: pictures, TIFF, HDF5, OME-Zarr, and folders of them, of any size.
+    """Segment IMAGES: pictures, TIFF, HDF5, OME-Zarr, DM3, DM4, MRC, NIfTI, and folders of them, of any size.
 
     A run that stands before the images is the model as well: mitoseg predict runs/first stack.tif -o masks.
     """

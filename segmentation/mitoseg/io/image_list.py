@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mitodata import DataError
-from mitodata.readers.inputs import KINDS, one_a_set
-from mitodata.readers.names import is_hidden, is_system_file, spell
+from mitodata.readers.inputs import KINDS, has_known_name, one_a_set
+from mitodata.readers.names import is_hidden, is_system_file, spell, stem
 from mitodata.readers.ome_zarr import is_zarr
 
 RESULTS = (
@@ -34,7 +34,7 @@ def expand(paths: Sequence[Path]) -> list[Path]:
         else:
             raise DataError(f"{path}: not found; expected an image file or a folder of images")
     for path in found:
-        if path.suffix.lower() not in KINDS and not is_zarr(path):
+        if not has_known_name(path) and not is_zarr(path):
             raise DataError(f"{path}: unknown kind of file; expected one of {', '.join(KINDS)}")
     if paths and not named:
         raise DataError(f"{paths[0]}: was made by the system, is no image; expected one of {', '.join(KINDS)}")
@@ -43,7 +43,7 @@ def expand(paths: Sequence[Path]) -> list[Path]:
 
 def _images_in(folder: Path) -> list[Path]:
     """The images in a folder, without results of earlier runs."""
-    inside = sorted(each for each in folder.iterdir() if each.suffix.lower() in KINDS and not is_hidden(each))
+    inside = sorted(each for each in folder.iterdir() if has_known_name(each) and not is_hidden(each))
     images = [each for each in inside if not each.name.endswith(RESULTS)]
     if inside and not images:
         raise DataError(
@@ -59,10 +59,10 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     """Short names for files: without folder and ending, in one spelling, numbered where that is not unique."""
     names: list[str] = []
     for path in paths:
-        stem = spell(path.stem).removesuffix(".ome")
-        name, number = stem, 2
+        plain = spell(stem(path)).removesuffix(".ome")
+        name, number = plain, 2
         while name in names:
-            name = f"{stem}-{number}"
+            name = f"{plain}-{number}"
             number += 1
         names.append(name)
     return names

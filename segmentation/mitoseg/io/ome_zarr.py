@@ -25,6 +25,10 @@ Version = Literal["0.4", "0.5"]
 ZARR_FORMATS: Mapping[Version, Literal[2, 3]] = {"0.4": 2, "0.5": 3}
 
 
+BACKGROUND: Mapping[str, Any] = {"label-value": 0, "rgba": [0, 0, 0, 0]}
+"""Nothing hides the image; viewers choose the colours of the others. Readers want the list to be there."""
+
+
 def image_attributes(
     name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]], version: Version = "0.5"
 ) -> dict[str, Any]:
@@ -51,7 +55,7 @@ def label_attributes(
     """Attributes of the group of a label image that lies in `labels` of the image it belongs to."""
     attributes = image_attributes(name, voxel_size_nm, levels, version)
     content = attributes if version == "0.4" else attributes["ome"]
-    content["image-label"] = {"version": version, "source": {"image": "../../"}}
+    content["image-label"] = {"version": version, "colors": [BACKGROUND], "source": {"image": "../../"}}
     return attributes
 
 

@@ -16,8 +16,8 @@ from mitodata import DataError
 from mitodata.hdf5 import filters
 from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_to_file
-from mitodata.readers import pictures
 from mitodata.readers.inputs import one_a_set, open_images, open_sources, read_grey
+from mitodata.readers.rasters import pictures
 from mitoseg.io.image_list import expand
 
 SIZE = (40.0, 8.0, 8.0)

@@ -13,7 +13,7 @@ from PIL import Image
 from mitodata import DataError
 from mitodata.importers.masks import read_mask
 from mitodata.readers.inputs import open_images, read_grey, read_pixels
-from mitodata.readers.photometric import apply_photometric
+from mitodata.readers.rasters.photometric import apply_photometric
 from mitodata.readers.source import Shown
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5

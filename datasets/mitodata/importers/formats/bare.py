@@ -6,11 +6,14 @@ from mitodata.errors import DataError
 from mitodata.importers.folders import image_files
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.stack import Stack
-from mitodata.readers.inputs import KINDS, one_a_set, open_images, read_pixels
+from mitodata.readers.inputs import has_known_name, one_a_set, open_images, read_pixels
+from mitodata.readers.names import stem
 from mitodata.readers.ome_zarr import is_zarr
 from mitodata.readers.source import Found
 
-_EXPECTS = "a folder of PNG, JPG, TIFF or BMP files, or one TIFF, HDF5 file or OME-Zarr, without masks"
+_EXPECTS = (
+    "a folder of PNG, JPG, TIFF or BMP files, or one TIFF, HDF5, DM3, DM4, MRC or NIfTI file or OME-Zarr, without masks"
+)
 
 
 def _find(path: Path, options: Options) -> list[Stack]:
@@ -21,13 +24,13 @@ def _find(path: Path, options: Options) -> list[Stack]:
         path = files[0]
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; expected {_EXPECTS}")
-    if path.suffix.lower() not in KINDS and not is_zarr(path):
+    if not has_known_name(path) and not is_zarr(path):
         raise DataError(f"{path}: unknown kind of file; expected {_EXPECTS}")
     return [_stack(found) for found in open_images(path, options.raw)]
 
 
 def _stack(found: Found) -> Stack:
-    name, depth = f"{found.path.stem}{found.suffix}", found.array.shape[0]
+    name, depth = f"{stem(found.path)}{found.suffix}", found.array.shape[0]
     return Stack(
         name=name,
         sections=[f"{name} {z}" for z in range(depth)] if depth > 1 or found.suffix else [found.path.name],

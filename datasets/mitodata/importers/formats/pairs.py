@@ -15,13 +15,25 @@ from mitodata.importers.pairing import Pair, core, is_mask, pair, unpaired
 from mitodata.importers.stack import Stack
 from mitodata.readers.axes import Pixels
 from mitodata.readers.inputs import TIFF, one_a_set, open_images, read_pixels
-from mitodata.readers.names import spell
+from mitodata.readers.names import spell, stem
+from mitodata.readers.volumes.marks import VOLUMES
 from mitodata.readers.voxel_size import UNKNOWN, Edges
 
-_IMAGES = frozenset({"images", "image", "imgs", "img", "raw", "em", "inputs", "input", "jpegimages"})
+_IMAGES = frozenset({"images", "image", "imgs", "img", "raw", "em", "inputs", "input", "jpegimages", "imagestr"})
 _MASKS = frozenset(
     {
-        *("masks", "mask", "labels", "label", "annotations", "annotation", "gt", "groundtruth", "ground_truth"),
+        *(
+            "masks",
+            "mask",
+            "labels",
+            "label",
+            "labelstr",
+            "annotations",
+            "annotation",
+            "gt",
+            "groundtruth",
+            "ground_truth",
+        ),
         *("instances", "instance", "segmentation", "segmentations", "seg", "targets", "target", "mitochondria", "mito"),
         *("segmentationobject", "segmentationobjectpng", "segmentationclass", "segmentationclasspng"),
     }
@@ -109,7 +121,7 @@ def _side_by_side(folder: Path) -> tuple[list[Path], list[Path]]:
     except DataError:
         return [], []
     images = [file for file in files if file.suffix.lower() != _SHAPES and not is_mask(file)]
-    stems = {spell(image.stem) for image in images}
+    stems = {spell(stem(image)) for image in images}
     shapes = [file for file in files if file.suffix.lower() == _SHAPES and spell(file.stem) in stems]
     return images, [*(file for file in files if file.suffix.lower() != _SHAPES and is_mask(file)), *shapes]
 
@@ -161,7 +173,7 @@ class _Deep:
     @classmethod
     def open(cls, image: Path, mask: Path) -> "_Deep | None":
         """Open them; None where both hold one section, or one of them cannot be read: then reading it says why."""
-        if not {image.suffix.lower(), mask.suffix.lower()} & {*TIFF}:
+        if not any(file.name.lower().endswith(TIFF + VOLUMES) for file in (image, mask)):
             return None
         try:
             found, numbers = next(open_images(image)), NumberStack(mask)
@@ -174,7 +186,7 @@ class _Deep:
 
     def stack(self, truth: Truth) -> Stack:
         """The stack of its sections."""
-        name = spell(self.image.stem)
+        name = spell(stem(self.image))
         return Stack(
             name=name,
             sections=[f"{name} {z}" for z in range(self.depth)],

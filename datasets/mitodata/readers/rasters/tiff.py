@@ -16,7 +16,7 @@ from mitodata.errors import DataError
 from mitodata.readers.axes import Arranged, Pixels
 from mitodata.readers.damage import heard, readable
 from mitodata.readers.grey_levels import luminance
-from mitodata.readers.photometric import apply_photometric, check_photometric
+from mitodata.readers.rasters.photometric import apply_photometric, check_photometric
 from mitodata.readers.source import Found, Shown
 from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
 

@@ -1,0 +1,1 @@
+"""Volumes as microscopes and reconstruction programs write them: Gatan DM, MRC, NIfTI."""
