@@ -15,7 +15,7 @@ class Dark:
     def segment(
         self, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        return raw < 90, 1 - raw.astype(np.float32) / 255
+        return raw < 90, 1 - raw.astype(np.float32) / np.float32(255)
 
 
 class Broken(Dark):

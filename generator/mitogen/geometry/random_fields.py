@@ -88,13 +88,9 @@ class Waves:
         A field that is smooth on the scale of the pixels is summed on every `step`-th of them, at least eight to its
         mean wavelength, and interpolated in between (Catmull and Rom, Computer Aided Geometric Design, 1974).
         """
-        mean_k = np.sqrt(np.mean(np.sum(self.k[:, 1:] ** 2, axis=1)))
-        step = _step(mean_k, y_nm, x_nm)
-        amplitude = np.full(len(self.k), np.sqrt(2.0 / len(self.k)))
-        start = self.k[:, 0] * z_nm + self.phase
-        along_y, along_x = _knots(y_nm, step), _knots(x_nm, step)
-        coarse = _sum_waves(self.k, start, amplitude, along_y, along_x)
-        return coarse if step == 1 else _interpolate(coarse, step, len(y_nm), len(x_nm))
+        # np.mean and np.sum would take longer than a small section.
+        mean_k = float(np.sqrt(np.add.reduce(np.add.reduce(np.square(self.k[:, 1:]), axis=1)) / len(self.k)))
+        return _on_section(self.k, self.phase, float(z_nm), y_nm, x_nm, _step(mean_k, y_nm, x_nm))
 
     def rise_on_section(self, z_nm: float, y_nm: FloatArray, x_nm: FloatArray) -> FloatArray:
         """Change (Y, X) float32 per nm of height at these pixels of the section at `z_nm`."""
@@ -112,7 +108,7 @@ class Waves:
 def random_waves(rng: np.random.Generator, wavelength_nm: float, *, count: int = 24, spread: float = 0.35) -> Waves:
     """Draw an isotropic field; the logarithms of its wavelengths scatter by `spread` around that of `wavelength_nm`."""
     direction = rng.standard_normal((count, 3))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    direction /= np.sqrt(np.add.reduce(np.square(direction), axis=1, keepdims=True))
     length = wavelength_nm * np.exp(spread * rng.standard_normal(count))
     return Waves(direction * (2 * np.pi / length)[:, None], rng.uniform(0, 2 * np.pi, count))
 
@@ -131,17 +127,38 @@ def grain(rng: np.random.Generator, shape: tuple[int, int], correlation_px: floa
 
 def _step(mean_k: float, y_nm: FloatArray, x_nm: FloatArray) -> int:
     """Every how many pixels a field with this mean wave number in rad/nm must be known."""
-    pixel_nm = max(float(axis[1] - axis[0]) if len(axis) > 1 else 0.0 for axis in (y_nm, x_nm))
+    pixel_nm = max(_pixel_nm(y_nm), _pixel_nm(x_nm))
     samples = 2 * np.pi / (mean_k * pixel_nm) if mean_k * pixel_nm > 0 else 1.0
     return int(min(max(samples / 8, 1), 32))
 
 
+def _pixel_nm(axis_nm: FloatArray) -> float:
+    """Distance of pixels; 0 if there is only one."""
+    return float(axis_nm[1] - axis_nm[0]) if len(axis_nm) > 1 else 0.0
+
+
+@compiled
+def _on_section(
+    k: NDArray[np.float64], phase: NDArray[np.float64], z_nm: float, y_nm: FloatArray, x_nm: FloatArray, step: int
+) -> FloatArray:  # fmt: skip
+    """Sum waves of equal amplitude on every `step`-th pixel (see `Waves.on_section`) and interpolate, (Y, X)."""
+    start, amplitude = np.empty(len(k)), np.full(len(k), np.sqrt(2.0 / len(k)))
+    for wave in range(len(k)):
+        start[wave] = k[wave, 0] * z_nm + phase[wave]
+    coarse = _sum_waves(k, start, amplitude, _knots(y_nm, step), _knots(x_nm, step))
+    return coarse if step == 1 else _interpolate(coarse, step, y_nm.size, x_nm.size)
+
+
+@compiled
 def _knots(axis_nm: FloatArray, step: int) -> NDArray[np.float64]:
     """Positions in nm of every `step`-th pixel, with one before the first and enough after the last."""
     if step == 1:
         return axis_nm.astype(np.float64)
-    pixel = float(axis_nm[1] - axis_nm[0]) if len(axis_nm) > 1 else 1.0
-    return (float(axis_nm[0]) + pixel * step * (np.arange((len(axis_nm) - 1) // step + 4) - 1.0)).astype(np.float64)
+    pixel = np.float64(axis_nm[1] - axis_nm[0]) if axis_nm.size > 1 else 1.0
+    knots = np.empty((axis_nm.size - 1) // step + 4)
+    for knot in range(knots.size):
+        knots[knot] = np.float64(axis_nm[0]) + pixel * step * (knot - 1.0)
+    return knots
 
 
 @compiled

@@ -10,6 +10,7 @@ Errors are one line: where, got, expected.
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from os.path import realpath
@@ -22,7 +23,7 @@ from mitogen.recipe.catalogue import DEFAULT_SCENE, SCENES, Scenes, unknown_knob
 from mitogen.recipe.distributions import Distribution
 from mitogen.recipe.kinds import Kind, Tissue, check_kinds, find_kind, leave_out, parse_kinds, pick_kind
 from mitogen.recipe.knob import Knob
-from mitogen.recipe.rng import uniform
+from mitogen.recipe.rng import uniform, uniforms
 
 PRESETS = files("mitogen.recipe") / "presets"
 _SHOWN = 100  # characters of what cannot be read
@@ -205,7 +206,14 @@ def draw(recipe: Recipe, seed: int, index: int) -> dict[str, float]:
     """
     kind = pick_kind(recipe.kinds, uniform(seed, index, "kind")) if recipe.kinds else None
     values = {**recipe.values, **kind.values} if kind else recipe.values
-    return {name: value.ppf(uniform(seed, index, f"knob:{name}")) for name, value in values.items()}
+    places = uniforms(seed, index, _stages(tuple(values)))
+    return {name: value.ppf(place) for (name, value), place in zip(values.items(), places, strict=True)}
+
+
+@lru_cache(maxsize=16)
+def _stages(knobs: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the streams of knobs."""
+    return tuple(f"knob:{name}" for name in knobs)
 
 
 def _check_scene(name: str, scenes: Scenes, where: str = "") -> None:

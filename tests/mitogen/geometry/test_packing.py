@@ -93,3 +93,12 @@ def test_a_frame_leads_back_to_the_points_it_came_from():
     pixels = np.stack(np.meshgrid([120.0], grid.y_nm, grid.x_nm, indexing="ij"), axis=-1).reshape(-1, 3)
     on_section = np.stack([place.ravel() for place in frame.on_section(grid, 120.0)], axis=1)
     np.testing.assert_allclose(on_section, frame.at(pixels), atol=8.0)
+
+
+def test_bends_of_three_fields_at_once_are_those_of_each():
+    rng = np.random.default_rng(4)
+    bend = bend_of(rng, 3000.0, 100.0, 200.0)
+    for count in (0, 1, 2, 5, 64, 301):
+        points = rng.uniform(-4000, 4000, (count, 3))
+        each = np.stack([waves.at(points) for waves in bend.fields], axis=1)
+        np.testing.assert_array_equal(bend.at(points), bend.amplitude_nm * each)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mitogen.recipe.rng import stream, uniform
+from mitogen.recipe.rng import stream, uniform, uniforms
 
 PINNED_WORDS = [2345731726, 1484910889, 2190018679]
 PINNED_UNIFORM = 0.9534720308532044
@@ -26,3 +26,9 @@ def test_uniform_lies_inside_and_fills_the_interval() -> None:
     assert 0 < u.min() < 0.005
     assert 0.995 < u.max() < 1
     assert abs(u.mean() - 0.5) < 0.02
+
+
+def test_many_uniforms_at_once_are_those_of_each() -> None:
+    stages = tuple(f"knob:a.{number}" for number in range(200))
+    for seed, index in ((0, 0), (1, 2), (2**63 - 1, 10**9 - 1)):
+        assert uniforms(seed, index, stages) == [uniform(seed, index, stage) for stage in stages]
