@@ -47,6 +47,7 @@ class Wishes:
         tta: orientations that are averaged: 1, 4 or 8.
         threshold: 0-1.
         peak: 0-1.
+        invert: "auto", "on" or "off": whether the image is a negative.
     """
 
     voxel_size_nm: VoxelSize | None = None
@@ -54,6 +55,7 @@ class Wishes:
     tta: int = 1
     threshold: float | None = None
     peak: float | None = None
+    invert: str = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +138,7 @@ def segment_picture(picture: Picture, model: str | None, wishes: Wishes, watch: 
                 voxel_size_nm=wishes.voxel_size_nm,
                 as_2d=wishes.as_2d and picture.shape[0] > 1,
                 tta=wishes.tta,
+                invert=wishes.invert,
                 format="h5",
                 memory=MEMORY,
             )

@@ -244,4 +244,4 @@ def parse_voxel_size(text: str) -> VoxelSize | None:
 
 def voxel_size_text(voxel_size_nm: VoxelSize | None) -> str:
     """A voxel size as `parse_voxel_size` reads it."""
-    return "" if voxel_size_nm is None else " ".join(f"{edge:.4g}" for edge in voxel_size_nm)
+    return "" if voxel_size_nm is None else " ".join(f"{edge:.6g}" for edge in voxel_size_nm)

@@ -233,18 +233,42 @@ def _halves(
 ) -> NDArray[np.integer]:
     """Parts of an object, 1 and 2, around two of its voxels; 0 where it reaches neither, and outside.
 
+    Each voxel climbs to the nearest height of its half first: from a rim, a flood would cross the neck before it rises.
+    Where both climb to the same height there is no neck, and each part is what lies nearer to its voxel.
+
     Args:
         inside: (Z, Y, X), False all around.
         seeds: the voxels.
         voxel_size_nm: (z, y, x) in nm.
     """
     flat = inside.shape[0] == 3  # one section between two rims
-    body = inside[1:2] if flat else inside
+    body = inside[1] if flat else inside
     sampling = voxel_size_nm[1:] if flat else voxel_size_nm
-    depth_nm = ndimage.distance_transform_edt(body[0] if flat else body, sampling=sampling)
-    depth_nm = ndimage.gaussian_filter(depth_nm, SMOOTH_VOXELS)
-    markers = np.zeros(inside.shape, np.int32)
-    for number, seed in enumerate(seeds, start=1):
-        markers[seed] = number
-    found = watershed(-(depth_nm[None] if flat else depth_nm), markers[1:2] if flat else markers, mask=body)
-    return np.pad(found, ((1, 1), (0, 0), (0, 0))) if flat else np.asarray(found)
+    own = [seed[1:] if flat else seed for seed in seeds]
+    depth_nm = ndimage.gaussian_filter(ndimage.distance_transform_edt(body, sampling=sampling), SMOOTH_VOXELS)
+    depth_nm[~body] = -1.0
+    tops = [_climb(depth_nm, seed) for seed in own]
+    heights = -depth_nm
+    if tops[0] == tops[1]:
+        tops, places = own, np.indices(body.shape)
+        away = [
+            sum(((axis - at) * edge) ** 2 for axis, at, edge in zip(places, seed, sampling, strict=True))
+            for seed in own
+        ]
+        heights = np.minimum(*away)
+    markers = np.zeros(body.shape, np.int32)
+    markers[tops[0]], markers[tops[1]] = 1, 2
+    found = np.asarray(watershed(heights, markers, mask=body))
+    return np.pad(found[None], ((1, 1), (0, 0), (0, 0))) if flat else found
+
+
+def _climb(heights: NDArray[np.float64], start: tuple[int, ...]) -> tuple[int, ...]:
+    """The voxel at the end of the steepest way up."""
+    at = start
+    while True:
+        near = tuple(slice(max(place - 1, 0), place + 2) for place in at)
+        best = np.unravel_index(int(np.argmax(heights[near])), heights[near].shape)
+        up = tuple(piece.start + int(step) for piece, step in zip(near, best, strict=True))
+        if heights[up] <= heights[at]:
+            return at
+        at = up

@@ -29,7 +29,9 @@ class AdaptPanel(Panel):
         self.image, self.model, self.region = ImageChoice(self.viewer), ModelChoice(), RegionChoice(self.viewer)
         self.run, self.minutes = RunChoice("adapted"), minutes_field()
         for name, field in (
-            ("image", self.image),
+            ("image", self.image.layers),
+            ("voxel size", self.image.size),
+            ("", self.image.apart),
             ("start from", self.model),
             ("region", self.region),
             ("time", self.minutes),

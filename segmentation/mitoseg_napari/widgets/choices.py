@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
@@ -35,6 +36,7 @@ class LayerChoice(QComboBox):
         self._viewer, self._kind, self._what, self._optional = viewer, kind, what, optional
         self._picked = False
         self._now: Layer | None = None
+        self._heard: WeakSet[Layer] = WeakSet()
         self.setMinimumContentsLength(12)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.activated.connect(self._pick)
@@ -67,6 +69,10 @@ class LayerChoice(QComboBox):
                 self._picked = True
                 self.setCurrentIndex(index)
 
+    def keep(self) -> None:
+        """Stay with the layer that is chosen, whatever is added."""
+        self._picked = self.found is not None
+
     def refresh(self, _event: object = None) -> None:
         """List the layers that there are."""
         before = self.found
@@ -77,7 +83,9 @@ class LayerChoice(QComboBox):
             self.addItem("(none)", None)
         for layer in layers:
             self.addItem(layer.name, layer)
-            layer.events.name.connect(self._rename)
+            if layer not in self._heard:
+                self._heard.add(layer)
+                listen(self, layer.events.name, self._rename)
         kept = self._picked and any(layer is before for layer in layers)
         chosen = before if kept else self._likely(layers)
         for index in range(self.count()):
@@ -147,22 +155,16 @@ class ModelChoice(QWidget):
             self.box.setCurrentText(folder)
 
 
-class ImageChoice(QWidget):
-    """An image layer, its voxel size, and whether its sections are images of their own."""
+class ImageChoice:
+    """An image layer, its voxel size, and whether its sections are images of their own: three fields of a form."""
 
-    def __init__(self, viewer: Any, *, with_apart: bool = True) -> None:
-        super().__init__()
+    def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self.layers = LayerChoice(viewer, Image, "image layer")
         self.size = QLineEdit()
         self.size.setPlaceholderText("z y x in nm")
         self.size.setToolTip("Voxel size in nm: z, y, x. Of single sections z is the thickness")
         self.apart = QCheckBox("sections are unrelated images")
-        self.apart.setVisible(with_apart)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for field in (self.layers, self.size, self.apart):
-            column.addWidget(field)
         self.layers.changed.connect(self._fill)
         self._fill()
 

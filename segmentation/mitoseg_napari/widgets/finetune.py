@@ -41,7 +41,9 @@ class FinetunePanel(Panel):
         self.known.currentIndexChanged.connect(lambda index: self.hint.setText(HINTS[index]))
         self.run, self.minutes = RunChoice("finetuned"), minutes_field()
         for name, field in (
-            ("image", self.image),
+            ("image", self.image.layers),
+            ("voxel size", self.image.size),
+            ("", self.image.apart),
             ("labels", self.labels),
             ("known is", self.known),
             ("", self.hint),

@@ -64,7 +64,9 @@ class MeasurePanel(Panel):
         self.column_choice = QComboBox()
         self.table: Table = {}
         self._layer: Any = None
-        self.form.addRow("image", self.image)
+        self.form.addRow("image", self.image.layers)
+        self.form.addRow("voxel size", self.image.size)
+        self.form.addRow("", self.image.apart)
         self.form.addRow("labels", self.labels)
         self.button = self.add_button("Measure", self.measure)
         self.save_button = self.add_button("Save CSV ...", self.save)
@@ -74,6 +76,7 @@ class MeasurePanel(Panel):
         self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
         self.view.setModel(self._sorted)
         self.view.setSortingEnabled(True)
+        self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.clicked.connect(self._show_row)
         self.view.setMinimumHeight(180)

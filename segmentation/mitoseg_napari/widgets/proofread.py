@@ -192,6 +192,7 @@ class ProofreadPanel(Panel):
                 self.start(lambda _watch: np.array(layer.data), lambda data: self._load(layer, data))
                 raise DataError(f"{layer.name}: lies in a file; it is being read into memory, then try again")
             self._take()
+        self.labels.keep()
         return self._reader()
 
     def _load(self, layer: Any, data: NDArray[np.integer]) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from napari.layers import Image
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox
 
 from mitodata.readers.axes import Part
@@ -23,15 +22,21 @@ class SegmentPanel(Panel):
         self.tta = QComboBox()
         self.tta.addItems(["1", "4", "8"])
         self.tta.setToolTip("Orientations of the image that are averaged: a little better, as many times as slow")
+        self.contrast = QComboBox()
+        for text, value in (("tell by itself", "auto"), ("membranes are dark", "off"), ("membranes are light", "on")):
+            self.contrast.addItem(text, value)
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0.0, 0.99)
         self.threshold.setSingleStep(0.05)
         self.threshold.setSpecialValueText("as the model says")
         self.threshold.setToolTip("Probability from which on a voxel is foreground")
         for name, field in (
-            ("image", self.image),
+            ("image", self.image.layers),
+            ("voxel size", self.image.size),
+            ("", self.image.apart),
             ("model", self.model),
             ("region", self.region),
+            ("contrast", self.contrast),
             ("views", self.tta),
             ("threshold", self.threshold),
         ):
@@ -52,8 +57,10 @@ class SegmentPanel(Panel):
             as_2d=picture.apart,
             tta=int(self.tta.currentText()),
             threshold=self.threshold.value() or None,
+            invert=self.contrast.currentData(),
         )
         placed = place(layer, picture, part)
+        self.image.layers.keep()
         model = self.model.model
         self.start(
             lambda watch: segment_picture(picture.cut(part), model, wishes, watch),
@@ -83,13 +90,6 @@ class SegmentPanel(Panel):
             **placed,
         )
         self.viewer.layers.selection.active = labels
-        self._choose(picture.name)
         estimated = "" if self.image.size.text() else f", pixel size estimated as {voxel_size_text(size)} nm (z y x)"
         objects = f"{found.count} objects" if found.count else "nothing found"
         self.say(f"{picture.name}: {objects} by {found.model}{estimated}")
-
-    def _choose(self, name: str) -> None:
-        """Go on with the same image: that of probabilities is an image as well."""
-        for layer in self.viewer.layers:
-            if layer.name == name and isinstance(layer, Image):
-                self.image.layers.choose(layer)
