@@ -11,7 +11,7 @@ from scipy import ndimage
 from mitodata import IGNORE, DataError, Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers.axes import Part
-from mitoseg_napari.pictures import LayerLike, Picture, part_of
+from mitoseg_napari.pictures import LayerLike, Picture, cover
 
 BACKGROUND = 1
 """What is painted with this number is no mitochondrion."""
@@ -57,9 +57,8 @@ def collect(
     Raises:
         DataError: the labels do not lie on the image, nothing is painted, or only one of mitochondria and background.
     """
-    part = part_of(labels, image)
-    data = np.asarray(labels.data[picture.index] if picture.index else labels.data)
-    values: NDArray[np.integer] = data[np.newaxis] if picture.flat else data
+    part, data = cover(labels, image, picture)
+    values: NDArray[np.integer] = np.array(data)  # they may be painted on while they are learned from
     reviewed: NDArray[np.bool_] | None = None
     if all_reviewed:
         reviewed = np.ones(values.shape, bool)

@@ -200,27 +200,55 @@ def part_of(labels: LayerLike, image: LayerLike) -> Part:
     Raises:
         DataError: they have other dimensions or voxels, or the labels reach beyond the image.
     """
-    wanted = f"expected labels on the voxels of {image.name}"
+    pieces = _pieces(labels, image)
+    z, y, x = [slice(0, 1), *pieces][-3:]
+    return z, y, x
+
+
+def cover(labels: LayerLike, image: LayerLike, picture: Picture) -> tuple[Part, Any]:
+    """Which part of a picture a layer covers, and what it holds there.
+
+    Args:
+        labels: a layer of labels or of probabilities.
+        image: what the picture is of.
+        picture: from `open_picture`.
+
+    Returns:
+        The part; and an array of its shape (Z, Y, X), in memory only if that of the layer is.
+
+    Raises:
+        DataError: they do not fit, or the labels are those of another image in a row of several.
+    """
+    pieces = _pieces(labels, image)
+    z, y, x = [slice(0, 1), *pieces][-3:]
+    index = []
+    for at, piece in zip(picture.index, pieces, strict=False):
+        if not piece.start <= at < piece.stop:
+            raise DataError(f"{labels.name}: holds nothing of the image that is shown; move to where it lies")
+        index.append(at - piece.start)
+    data = labels.data[tuple(index)]
+    return (z, y, x), data[np.newaxis] if picture.flat else data
+
+
+def _pieces(labels: LayerLike, image: LayerLike) -> list[slice]:
+    """Which part of an image a layer covers, in all its dimensions."""
+    wanted = f"expected a layer on the voxels of {image.name}"
     if labels.ndim != image.ndim:
         raise DataError(f"{labels.name}: has {labels.ndim} dimensions, {image.name} has {image.ndim}; {wanted}")
     scale = np.asarray(image.scale, float)
     if not np.allclose(labels.scale, scale, rtol=1e-3) or list(map(str, labels.units)) != list(map(str, image.units)):
         raise DataError(f"{labels.name}: its voxels have another size than those of {image.name}; {wanted}")
     shift = (np.asarray(labels.translate) - np.asarray(image.translate)) / scale
-    start = np.round(shift).astype(int)
-    lengths = image.data[0].shape if getattr(image, "multiscale", False) else image.data.shape
-    whole = [
-        (int(first), int(first + n), int(n), int(m))
-        for first, n, m in zip(start, labels.data.shape, lengths[: image.ndim], strict=True)
-    ]
-    if np.abs(shift - start).max() > ALIGNED or any(first < 0 or last > room for first, last, _, room in whole):
+    start = np.round(shift).astype(int).tolist()
+    room = (image.data[0].shape if getattr(image, "multiscale", False) else image.data.shape)[: image.ndim]
+    pieces = [slice(first, first + length) for first, length in zip(start, labels.data.shape, strict=True)]
+    beyond = any(piece.start < 0 or piece.stop > length for piece, length in zip(pieces, room, strict=True))
+    if beyond or np.abs(shift - np.round(shift)).max() > ALIGNED:
         raise DataError(
-            f"{labels.name}: {' x '.join(map(str, labels.data.shape))} voxels from {tuple(start.tolist())} on do not "
-            f"lie on {image.name} of {' x '.join(map(str, lengths[: image.ndim]))}; {wanted}"
+            f"{labels.name}: {' x '.join(map(str, labels.data.shape))} voxels from {tuple(start)} on do not lie on "
+            f"{image.name} of {' x '.join(map(str, room))}; {wanted}"
         )
-    pieces = [slice(first, last) for first, last, _, _ in whole]
-    z, y, x = [slice(0, 1), *pieces][-3:] if image.ndim == 2 else pieces[-3:]
-    return z, y, x
+    return pieces
 
 
 def parse_voxel_size(text: str) -> VoxelSize | None:

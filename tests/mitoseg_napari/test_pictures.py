@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from mitodata import DataError
-from mitoseg_napari.pictures import OURS, open_picture, parse_voxel_size, part_of, place, shaped, voxel_size_text
+from mitoseg_napari.pictures import (
+    OURS,
+    cover,
+    open_picture,
+    parse_voxel_size,
+    part_of,
+    place,
+    shaped,
+    voxel_size_text,
+)
 from mitoseg_napari.writer import Given
 
 Make = Callable[..., Given]
@@ -72,6 +81,16 @@ def test_a_result_lies_where_its_region_lies(layer: Make) -> None:
     assert part_of(labels, image) == part
 
 
+def test_of_a_row_of_volumes_labels_belong_to_the_one_on_which_they_lie(layer: Make) -> None:
+    image = layer(np.zeros((3, 4, 20, 30), np.uint8), scale=(1, 8, 8, 8))
+    labels = layer(np.full((1, 4, 20, 30), 7), "second", scale=(1, 8, 8, 8), translate=(1, 0, 0, 0))
+    part, found = cover(labels, image, open_picture(image, (1, 0, 0, 0)))
+    assert part == (slice(0, 4), slice(0, 20), slice(0, 30))
+    assert found.shape == (4, 20, 30)
+    with pytest.raises(DataError, match="second: holds nothing of the image that is shown"):
+        cover(labels, image, open_picture(image, (2, 0, 0, 0)))
+
+
 @pytest.mark.parametrize(
     ("shape", "keywords"),
     [
@@ -87,7 +106,7 @@ def test_labels_that_fit_no_image_are_refused_in_one_line(
     layer: Make, shape: tuple[int, ...], keywords: dict[str, object]
 ) -> None:
     image, labels = layer(np.zeros((6, 20, 30), np.uint8)), layer(np.zeros(shape, np.uint8), "labels", **keywords)
-    with pytest.raises(DataError, match=r"labels: .*expected labels on the voxels of stack"):
+    with pytest.raises(DataError, match=r"labels: .*expected a layer on the voxels of stack"):
         part_of(labels, image)
 
 

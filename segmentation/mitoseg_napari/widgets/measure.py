@@ -17,7 +17,7 @@ from mitoseg.inference.measure import Table, table_text
 from mitoseg.io.process import Watch, heed_stop
 from mitoseg_napari.jobs import heard
 from mitoseg_napari.measurements import histogram, measure_labels
-from mitoseg_napari.pictures import part_of
+from mitoseg_napari.pictures import cover
 from mitoseg_napari.widgets.choices import ImageChoice, LayerChoice
 from mitoseg_napari.widgets.panel import Panel
 
@@ -95,16 +95,14 @@ class MeasurePanel(Panel):
         """
         layer, size_nm = self.image.layer, self.image.needed_size()
         labels, picture = self.labels.layer, self.image.picture()
-        part = part_of(labels, layer)
-        data = labels.data[picture.index] if picture.index else labels.data
+        part, data = cover(labels, layer, picture)
         self._layer = labels
 
         def work(watch: Watch) -> Table:
             with heard(watch):
                 watch.tell("measuring", None)
-                numbers = np.asarray(data)[np.newaxis] if picture.flat else np.asarray(data)
                 seen = picture.cut(part).grey()
-                return measure_labels(numbers, seen, size_nm, apart=picture.apart, heed=heed_stop)
+                return measure_labels(np.asarray(data), seen, size_nm, apart=picture.apart, heed=heed_stop)
 
         self.start(work, self._fill)
 

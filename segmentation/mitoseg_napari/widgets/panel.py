@@ -55,6 +55,7 @@ class Panel(QWidget):
         self.viewer = viewer
         self.work: Any = None
         self._watch: Watch | None = None
+        self._gone = False
         self.form, self.buttons = QFormLayout(), QHBoxLayout()
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -100,7 +101,7 @@ class Panel(QWidget):
         if self.work is not None:
             show_info("still at work; cancel it, or wait")
             return
-        watch = Watch(self.told.emit)
+        watch = Watch(lambda line, share: None if self._gone else self.told.emit(line, share))
         self._watch = watch
         self.cancel.setEnabled(True)
         self.bar.setRange(0, 0)
@@ -113,6 +114,8 @@ class Panel(QWidget):
                 return None, error
 
         def returned(outcome: tuple[T, MitoError | None]) -> None:
+            if self._gone:
+                return
             result, error = outcome
             self._end("" if error is None else str(error))
             if isinstance(error, Stopped):
@@ -125,7 +128,7 @@ class Panel(QWidget):
 
         self.work = create_worker(guarded)
         self.work.returned.connect(returned)
-        self.work.errored.connect(lambda _error: self._end("failed; the viewer says why"))
+        self.work.errored.connect(lambda _error: self._gone or self._end("failed; the viewer says why"))
         self.work.start()
 
     def stop(self) -> None:
@@ -159,6 +162,7 @@ def _stopper(panel: Panel) -> Callable[..., None]:
     held = panel.__dict__
 
     def stop(*_: object) -> None:
+        held["_gone"] = True
         watch = held.get("_watch")
         if watch is not None:
             watch.stop.requested = True

@@ -188,7 +188,7 @@ class ProofreadPanel(Panel):
         """
         layer = self.labels.layer
         if self.reader is None:
-            if not isinstance(layer.data, np.ndarray):
+            if not _in_hand(layer):
                 self.start(lambda _watch: np.array(layer.data), lambda data: self._load(layer, data))
                 raise DataError(f"{layer.name}: lies in a file; it is being read into memory, then try again")
             self._take()
@@ -210,12 +210,12 @@ class ProofreadPanel(Panel):
                 self._bind(layer)
                 self._choose_probability(layer)
         self.reader = self.queue = self._first = None
-        if layer is None or not isinstance(layer.data, np.ndarray) or layer.data.ndim < 2:
+        if layer is None or not _in_hand(layer) or layer.data.ndim < 2:
             return
         if np.prod(layer.data.shape[:-3]) > 1:
             self.say(f"{layer.name}: holds several volumes; proofread takes one at a time")
             return
-        labels = layer.data.reshape(layer.data.shape[-3:]) if layer.data.ndim > 3 else layer.data
+        labels = layer.data[(0,) * max(layer.data.ndim - 3, 0)]  # a view: edits go into the layer
         apart = bool(noted(layer).get("apart"))
         size_nm = voxel_size_of(layer, apart) or tuple(np.abs(np.concatenate([[1.0], layer.scale])[-3:]).tolist())
         self.reader = Proofreader(labels if labels.ndim == 3 else labels[np.newaxis], size_nm, apart=apart)
@@ -273,6 +273,11 @@ class ProofreadPanel(Panel):
             if self.viewer.dims.ndisplay != 2:
                 raise DataError("the view is in 3D; turn it to 2D to edit")
             self.click(voxel_at(layer, event.position))
+
+
+def _in_hand(layer: Any) -> bool:
+    """Whether the labels of a layer are in memory, and may be changed."""
+    return isinstance(layer.data, np.ndarray) and bool(layer.data.flags.writeable)
 
 
 def voxel_at(layer: Any, position: Sequence[float]) -> Point:
