@@ -46,7 +46,7 @@ class Session:
             manager.register(PluginManifest.from_file(Path(str(files("mitoseg_napari"))) / "napari.yaml"))
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(*WINDOW_PX)
-        self.viewer.scale_bar.visible = True
+        self.viewer.canvas.overlays.scale_bar.visible = True
         self.longest_s = 0.0
         self._pictures = pictures
 
@@ -204,7 +204,7 @@ def _finetune(
     widget.run.field.setText(str(folder / "finetuned"))
     for layer in session.viewer.layers[1:]:
         layer.visible = layer is widget.labels.layer
-    session.viewer.camera.zoom *= 1.4
+    session.viewer.scene.camera.zoom *= 1.4
     widget.button.click()
     return session.wait(widget).replace(str(folder), "")
 

@@ -168,4 +168,5 @@ def go_to(viewer: Any, layer: Any, centre: list[float]) -> None:
     place = np.concatenate([start[: max(layer.ndim - 3, 0)], centre[-min(layer.ndim, 3) :]])
     world = layer.data_to_world(place)
     viewer.dims.set_point(range(viewer.dims.ndim - len(world), viewer.dims.ndim), world)
-    viewer.camera.center = tuple(world[-3:]) if len(world) > 2 else (0.0, *world)
+    camera = getattr(viewer, "scene", viewer).camera  # it moved in napari 0.9
+    camera.center = tuple(world[-3:]) if len(world) > 2 else (0.0, *world)
