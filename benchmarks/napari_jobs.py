@@ -27,6 +27,7 @@ from qtpy.QtWidgets import QApplication
 from mitodata.readers.inputs import read_grey
 from mitoseg.inference.measure import table_text
 from mitoseg_napari import samples
+from mitoseg_napari.pictures import voxel_size_of, voxel_size_text
 
 PLUGIN = "mitogen-em"
 WINDOW_PX = (1240, 760)
@@ -91,7 +92,9 @@ def paint(truth: NDArray[np.integer], box: tuple[slice, slice]) -> NDArray[np.ui
 @click.option("--voxel-size", default="", help="z y x in nm.")
 @click.option("--labels", type=click.Path(path_type=Path), help="Mask of the image, a part of which is painted.")
 @click.option("--side", type=int, default=384, show_default=True, help="Side of what is adapted to and painted, px.")
-@click.option("--minutes", type=float, default=2.0, show_default=True, help="Of adapting, and of fine-tuning.")
+@click.option(
+    "--minutes", type=float, default=2.0, show_default=True, help="Of adapting, and of fine-tuning; 0 only shows them."
+)
 @click.option("--pictures", type=click.Path(path_type=Path, file_okay=False), help="Folder for pictures.")
 @click.option("--only", multiple=True, help="Some of the jobs.")
 def main(
@@ -109,7 +112,7 @@ def main(
     session = Session(pictures)
     truth = _open(session, image, labels)
     if not voxel_size:
-        voxel_size = " ".join(map(str, (50.0, *session.viewer.layers[0].scale)))
+        voxel_size = voxel_size_text(voxel_size_of(session.viewer.layers[0]))
     with tempfile.TemporaryDirectory() as folder:
         jobs: dict[str, Callable[[], str]] = {
             "segment": lambda: _segment(session, voxel_size),
@@ -125,7 +128,8 @@ def main(
             began = time.monotonic()
             line = job()
             click.echo(f"| {name} | {line} | {time.monotonic() - began:.0f} | {session.longest_s:.1f} |")
-            session.picture(name.replace("-", ""))
+            if name not in ("fine-tune", "adapt"):  # shown as they begin
+                session.picture(name)
 
 
 def _open(session: Session, image: Path | None, labels: Path | None) -> NDArray[np.integer]:
@@ -200,11 +204,14 @@ def _finetune(
     widget.paint_button.click()
     box = _middle(truth.shape, side)
     widget.labels.layer.data = paint(truth, box)
-    widget.minutes.setValue(minutes)
-    widget.run.field.setText(str(folder / "finetuned"))
+    widget.minutes.setValue(minutes or 15.0)
+    widget.run.field.setText(str(folder / "finetuned") if minutes else "~/mitoseg-runs/brain-finetuned")
     for layer in session.viewer.layers[1:]:
         layer.visible = layer is widget.labels.layer
     session.viewer.scene.camera.zoom *= 1.4
+    session.picture("finetune")
+    if not minutes:
+        return "shown"
     widget.button.click()
     return session.wait(widget).replace(str(folder), "")
 
@@ -224,8 +231,11 @@ def _adapt(session: Session, voxel_size: str, side: int, minutes: float, folder:
     widget.image.layers.choose(layer)
     widget.image.size.setText(voxel_size)
     widget.region.where.setCurrentIndex(2)
-    widget.minutes.setValue(minutes)
-    widget.run.field.setText(str(folder / "adapted"))
+    widget.minutes.setValue(minutes or 15.0)
+    widget.run.field.setText(str(folder / "adapted") if minutes else "~/mitoseg-runs/brain-adapted")
+    session.picture("adapt")
+    if not minutes:
+        return "shown"
     widget.button.click()
     return session.wait(widget).replace(str(folder), "")
 

@@ -21,6 +21,10 @@ from mitoseg_napari.pictures import cover
 from mitoseg_napari.widgets.choices import ImageChoice, LayerChoice
 from mitoseg_napari.widgets.panel import Panel
 
+ROW_PX = 22
+BARS, INK = "#00897b", "#8a8d93"
+"""Colours that can be read on dark and on light ground."""
+
 DEFAULTS = ("volume_nm3", "area_nm2")
 """Columns whose histogram is shown first."""
 
@@ -80,8 +84,11 @@ class MeasurePanel(Panel):
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.clicked.connect(self._show_row)
         self.view.setMinimumHeight(180)
-        self.figure = Figure(figsize=(3.2, 2.2), layout="constrained")
+        self.view.verticalHeader().hide()
+        self.view.verticalHeader().setDefaultSectionSize(ROW_PX)
+        self.figure = Figure(figsize=(3.2, 2.2), layout="constrained", facecolor="none")
         self.canvas = FigureCanvasQTAgg(self.figure)
+        self.canvas.setStyleSheet("background: transparent")
         self.canvas.setMinimumHeight(180)
         self.column_choice.currentTextChanged.connect(self._draw)
         for place, widget in enumerate((self.view, self.column_choice, self.canvas)):
@@ -143,10 +150,13 @@ class MeasurePanel(Panel):
         counts, edges = histogram(self.table[name])
         self.figure.clear()
         axes = self.figure.add_subplot()
-        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color="#00897b", edgecolor="white", linewidth=0.5)
-        axes.set_xlabel(name)
-        axes.set_ylabel("objects")
+        axes.set_facecolor("none")
+        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BARS, edgecolor=INK, linewidth=0.5)
+        axes.set_xlabel(name, color=INK)
+        axes.set_ylabel("objects", color=INK)
+        axes.tick_params(colors=INK)
         axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["bottom", "left"]].set_color(INK)
         self.canvas.draw_idle()
 
     def _show_row(self, index: QModelIndex) -> None:

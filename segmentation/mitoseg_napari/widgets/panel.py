@@ -58,7 +58,7 @@ class Panel(QWidget):
         self._gone = False
         self.form, self.buttons = QFormLayout(), QHBoxLayout()
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
         self.bar, self.line = QProgressBar(), QLabel("")
         self.bar.setRange(0, STEPS)
         self.bar.setTextVisible(False)

@@ -27,6 +27,11 @@ HINTS = {
     DELETE: "Click an object.",
 }
 
+RING, RING_PX = 1.2, 12
+"""Diameter of the ring around a doubt: so many times the length of its box, and so many pixels more."""
+
+RING_WIDTH_PX = 2
+
 STILL_PX = 4
 """A mouse that moves by less between press and release clicks; else it drags the view."""
 
@@ -49,6 +54,7 @@ class ProofreadPanel(Panel):
         self.queue: Queue | None = None
         self.tool = LOOK
         self._layer: Any = None
+        self._mark: Any = None
         self._first: Point | None = None
         self._modes = QButtonGroup(self)
         tools = QGridLayout()
@@ -158,8 +164,32 @@ class ProofreadPanel(Panel):
         if doubt.number:
             self._layer.selected_label = doubt.number
         go_to(self.viewer, self._layer, [float(at) for at in doubt.at])
+        self._ring(doubt)
         what = f"object {doubt.number}" if doubt.number else "no object here; missed?"
         self.say(f"{self.queue.place} of {len(self.queue)}: {what} (doubt {doubt.bits:.2f} of 1)")
+
+    def _ring(self, doubt: Doubt) -> None:
+        """Draw a ring around what is shown, in a layer of its own."""
+        layer = self._layer
+        middle = [(piece.start + piece.stop - 1) / 2 for piece in doubt.box]
+        place = np.array([0.0] * max(layer.ndim - 3, 0) + [float(doubt.at[0]), *middle[1:]])[-layer.ndim :]
+        size = RING * max(piece.stop - piece.start for piece in doubt.box[1:]) + RING_PX
+        if self._mark is not None and self._mark in self.viewer.layers:
+            self.viewer.layers.remove(self._mark)
+        self._mark = self.viewer.add_points(
+            [place],
+            size=size,
+            name="doubt",
+            face_color="transparent",
+            border_color="yellow",
+            border_width=RING_WIDTH_PX,
+            border_width_is_relative=False,
+            opacity=1.0,
+            scale=layer.scale,
+            translate=layer.translate,
+            units=layer.units,
+        )
+        self.viewer.layers.selection.active = layer
 
     def accept(self) -> None:
         """Make an object of the place that is shown.
