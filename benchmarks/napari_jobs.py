@@ -30,8 +30,8 @@ from mitoseg_napari import samples
 from mitoseg_napari.pictures import voxel_size_of, voxel_size_text
 
 PLUGIN = "mitogen-em"
-WINDOW_PX = (1240, 760)
-COLOURS = 160
+WINDOW_PX = (1120, 700)
+COLOURS = 64
 """Colours of a picture, so that it stays small."""
 
 DOUBTS = 3
@@ -208,7 +208,9 @@ def _finetune(
     widget.run.field.setText(str(folder / "finetuned") if minutes else "~/mitoseg-runs/brain-finetuned")
     for layer in session.viewer.layers[1:]:
         layer.visible = layer is widget.labels.layer
-    session.viewer.scene.camera.zoom *= 1.4
+    widget.labels.layer.opacity = 0.4
+    session.viewer.reset_view()
+    session.viewer.scene.camera.zoom *= 1.3
     session.picture("finetune")
     if not minutes:
         return "shown"
@@ -233,6 +235,7 @@ def _adapt(session: Session, voxel_size: str, side: int, minutes: float, folder:
     widget.region.where.setCurrentIndex(2)
     widget.minutes.setValue(minutes or 15.0)
     widget.run.field.setText(str(folder / "adapted") if minutes else "~/mitoseg-runs/brain-adapted")
+    session.viewer.reset_view()
     session.picture("adapt")
     if not minutes:
         return "shown"

@@ -1,13 +1,14 @@
 """Fields of forms: a layer, a model, a voxel size, a region, a folder."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 import numpy as np
-from napari.layers import Image, Labels, Layer, Shapes
-from qtpy.QtCore import Signal
+from napari.layers import Image, Layer, Shapes
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from mitodata import DataError, VoxelSize
@@ -194,7 +195,7 @@ class ImageChoice:
         """
         layer = self.layer
         picture = open_picture(layer, step_in(self._viewer, layer), apart=self.apart.isChecked())
-        return Picture(picture.name, picture.array, self.voxel_size_nm, picture.apart, picture.index, picture.flat)
+        return replace(picture, voxel_size_nm=self.voxel_size_nm)
 
     def needed_size(self) -> VoxelSize:
         """The voxel size.
@@ -228,7 +229,8 @@ class RegionChoice(QWidget):
         self._viewer = viewer
         self.where = QComboBox()
         self.where.addItems(["all", "in view", "inside a rectangle"])
-        self.where.setItemData(2, "Draw a rectangle in a Shapes layer; the selected one is taken, else the last", 3)
+        hint = "Draw a rectangle in a Shapes layer; the selected one is taken, else the last"
+        self.where.setItemData(2, hint, Qt.ItemDataRole.ToolTipRole)
         self.section = QCheckBox("this section only")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -332,6 +334,3 @@ class RunChoice(QWidget):
 
 def _ender(end: Callable[[], None]) -> Callable[..., None]:
     return lambda *_: end()
-
-
-__all__ = ["ImageChoice", "Labels", "LayerChoice", "ModelChoice", "RegionChoice", "RunChoice"]

@@ -1,5 +1,6 @@
 """Fine-tune: let a model learn from painted labels; unpainted is unknown."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QComboBox, QLabel
 
 from mitodata.readers.axes import Part
+from mitoseg.io.process import Watch
 from mitoseg_napari.jobs import finetune_on
 from mitoseg_napari.models import KNOWN
 from mitoseg_napari.painted import BACKGROUND, collect
@@ -66,10 +68,8 @@ class FinetunePanel(Panel):
         """
         layer, picture = self.image.layer, self.image.picture()
         shape = np.shape(layer.data[0] if layer.multiscale else layer.data)[: layer.ndim]
-        start = (slice(0, 1), slice(0, 1), slice(0, 1))
-        placed = place(
-            layer, Picture(picture.name, picture.array, None, index=(0,) * len(picture.index), flat=picture.flat), start
-        )
+        corner = (slice(0, 1), slice(0, 1), slice(0, 1))
+        placed = place(layer, replace(picture, index=(0,) * len(picture.index)), corner)
         labels = self.viewer.add_labels(np.zeros(shape, np.uint8), name=f"{layer.name} painted", **placed)
         labels.selected_label = BACKGROUND + 1
         labels.mode = "paint"
@@ -79,20 +79,23 @@ class FinetunePanel(Panel):
         """Start, or go on with what was stopped.
 
         Raises:
-            DataError: image or labels are missing or do not fit, nothing is painted, or there is no voxel size.
+            DataError: image or labels are missing, or there is no voxel size.
         """
         layer, labels = self.image.layer, self.labels.layer
         self.image.needed_size()
         picture, how = self.image.picture(), self.known.currentIndex()
         parts = self._rectangles(picture) if how == INSIDE else None
-        painted = collect(picture, layer, labels, parts, all_reviewed=how == ALL)
         run, model, minutes = self.run.folder, self.model.model, self.minutes.value()
+
+        def work(watch: Watch) -> str:
+            painted = collect(picture, layer, labels, parts, all_reviewed=how == ALL)
+            return finetune_on(painted, run, model, minutes, watch)
 
         def done(line: str) -> None:
             KNOWN.add(run)
             self.say(f"{line}. Choose it as model to segment with it")
 
-        self.start(lambda watch: finetune_on(painted, run, model, minutes, watch), done)
+        self.start(work, done)
 
     def _rectangles(self, picture: Picture) -> list[Part]:
         """Reviewed parts: in the section that is shown."""

@@ -128,7 +128,7 @@ class Panel(QWidget):
 
         self.work = create_worker(guarded)
         self.work.returned.connect(returned)
-        self.work.errored.connect(lambda _error: self._gone or self._end("failed; the viewer says why"))
+        self.work.errored.connect(self._fail)
         self.work.start()
 
     def stop(self) -> None:
@@ -149,6 +149,11 @@ class Panel(QWidget):
             self.bar.setValue(round(STEPS * min(max(share, 0.0), 1.0)))
         if self._watch is not None and not self._watch.stop.requested:
             self.line.setText(line)
+
+    def _fail(self, _error: object) -> None:
+        """The work raised what is no error of ours: napari shows it."""
+        if not self._gone:
+            self._end("failed; the viewer says why")
 
     def _end(self, line: str) -> None:
         self.work, self._watch = None, None

@@ -215,6 +215,7 @@ def test_labels_are_painted_and_learned_from(
     labels = viewer.layers["discs painted"]
     assert labels.mode == "paint"
     widget.button.click()
+    wait(widget)
     assert said() == ["discs painted: no mitochondrion is painted; expected some, with a number above 1"]
     labels.data[:40, :40], labels.data[12:28, 16:32] = 1, 2
     widget.button.click()
