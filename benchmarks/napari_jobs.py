@@ -31,7 +31,7 @@ from mitoseg_napari.pictures import voxel_size_of, voxel_size_text
 
 PLUGIN = "mitogen-em"
 WINDOW_PX = (1120, 700)
-COLOURS = 64
+COLOURS = 192
 """Colours of a picture, so that it stays small."""
 
 DOUBTS = 3
@@ -176,6 +176,7 @@ def _proofread(session: Session) -> str:
     same = "as before" if np.array_equal(layer.data, before) else "NOT AS BEFORE"
     widget.use("split")
     widget.move(-1)
+    session.viewer.scene.camera.zoom *= 2.2
     return f"{ranked}; {'; '.join(lines)}; three times undo: {same}"
 
 
@@ -186,6 +187,7 @@ def _measure(session: Session, voxel_size: str) -> str:
     widget.button.click()
     line = session.wait(widget)
     rows = table_text(widget.table).splitlines()
+    session.viewer.reset_view()
     widget._show_row(widget.view.model().index(len(rows) // 2, 0))
     return f"{line}, {len(rows[0].split(','))} columns"
 
