@@ -24,6 +24,7 @@ from mitoseg.inference.orthoplanes import (
 )
 from mitoseg.inference.sliding_window import average_tta, stream_tile
 from mitoseg.inference.working_grid import WorkingGrid
+from mitoseg.io.process import heed_stop, tell
 from mitoseg.io.scratch import InMemory, Store, StoredArray
 from mitoseg.io.tissue import Tissue
 from mitoseg.networks.targets import map_channels
@@ -100,14 +101,16 @@ def predict_source(
 def _counting(
     predict: Predictor, total: int, count: Callable[[int], object], say: Callable[[str], object] | None
 ) -> Predictor:
-    """Count the windows that are predicted, and say once how long it will take if that is long."""
+    """Count the windows that are predicted, for who watches too, and say once how long it takes if that is long."""
     started, done, told = monotonic(), 0, say is None
 
     def predict_and_count(windows: Tensor) -> Tensor:
         nonlocal done, told
+        heed_stop()
         found = predict(windows)
         done += len(windows)
         count(len(windows))
+        tell(f"{done} of {total} windows", done / total)
         spent_s = monotonic() - started
         if not told and say is not None and spent_s > LONG_S and done < total:
             told = True

@@ -1,10 +1,12 @@
-"""One process at a time works in a folder: two would replace each other's files."""
+"""Who else has a say in a call: another process in its folder, whoever stops it, and whoever watches it."""
 
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -55,10 +57,58 @@ class Stop:
     since = 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """Somebody beside the thread of a call, as a window is: hears how far the call is, and may stop it.
+
+    Attributes:
+        tell: is told a line of text, and which share (0-1) of the work at hand is done; None where that is not known.
+        stop: set `stop.requested`, and the call ends at the next window or step, after saving what can be saved.
+    """
+
+    tell: Callable[[str, float | None], object] = lambda _line, _share: None
+    stop: Stop = field(default_factory=Stop)
+
+
+_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Let somebody watch the calls in this block, which are those of this thread."""
+    token = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
+def tell(line: str, share: float | None = None) -> None:
+    """Tell who watches, if somebody does; arguments as of `Watch.tell`."""
+    watch = _WATCH.get()
+    if watch is not None:
+        watch.tell(line, share)
+
+
+def heed_stop() -> None:
+    """End here if who watches asks for it.
+
+    Raises:
+        KeyboardInterrupt: they do.
+    """
+    watch = _WATCH.get()
+    if watch is not None and watch.stop.requested:
+        raise KeyboardInterrupt
+
+
 @contextmanager
 def stop_politely() -> Iterator[Stop]:
-    """Turn the first Ctrl-C or SIGTERM into a request: the step at hand is finished and saved. A later one raises."""
-    stop = Stop()
+    """Turn the first Ctrl-C or SIGTERM into a request: the step at hand is finished and saved. A later one raises.
+
+    Beside the main thread, where no signal comes, the request is that of who watches.
+    """
+    watch = _WATCH.get()
+    stop = watch.stop if watch else Stop()
 
     def request(number: int, frame: FrameType | None) -> None:
         if not stop.requested:

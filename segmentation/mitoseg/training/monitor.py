@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from mitoseg.io.process import tell
 from mitoseg.training.run_folder import Row
 
 LINE_EVERY_S = 60.0
@@ -20,7 +21,10 @@ LINE_EVERY_S = 60.0
 
 
 class Progress:
-    """Shows on stderr what share of a budget is used up, loss, score of the last validation, images/s and time left."""
+    """Shows on stderr what share of a budget is used up, loss, score of the last validation, images/s and time left.
+
+    Who watches (`mitoseg.io.process.Watch`) is told the same.
+    """
 
     def __init__(self, title: str, *, silent: bool = False) -> None:
         self.silent = silent
@@ -54,6 +58,7 @@ class Progress:
         score = "" if self.score is None else f"validation IoU {self.score:.3f}, "
         rate = self.images / max(now - self.started, 1e-9)
         text = f"loss {self.loss:.3f}, {score}{rate:.1f} images/s, {self._left(used)}"
+        tell(text, used)
         if self.terminal:
             self.bar.n = min(used, 1.0)
             self.bar.set_postfix_str(text)
@@ -63,6 +68,7 @@ class Progress:
 
     def report(self, line: str) -> None:
         """Print a line that stays."""
+        tell(line)
         if self.terminal:
             self.bar.write(line, file=sys.stderr)
         elif not self.silent:

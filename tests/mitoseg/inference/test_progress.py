@@ -14,6 +14,7 @@ from mitoseg.inference import orthoplanes, predictor, tiling
 from mitoseg.inference.model import Model, Predictor
 from mitoseg.inference.predictor import predict_source
 from mitoseg.inference.tiling import Tile, Windows
+from mitoseg.io.process import Watch, watched
 from mitoseg.io.scratch import InMemory
 
 
@@ -63,3 +64,16 @@ def test_how_long_it_will_take_is_said_once(model: Model, monkeypatch: pytest.Mo
         predict(torch.zeros(2, 1, 4, 4))
     # 4 windows in 40 s: 12 more take 2 minutes.
     assert said == ["4 of 16 windows took 40 s; about 2 min more"]
+
+
+def test_who_watches_hears_of_every_window_and_can_stop(model: Model) -> None:
+    told: list[float] = []
+    watch = Watch(lambda _line, share: told.append(share or 0.0))
+    with watched(watch):
+        predict_source(model, source(5, 90, 40), InMemory())
+    assert told == sorted(told)
+    assert told[-1] == 1
+    watch.stop.requested = True
+    with watched(watch), pytest.raises(KeyboardInterrupt):
+        predict_source(model, source(5, 90, 40), InMemory())
+    predict_source(model, source(1, 30, 40), InMemory())  # nobody watches any more
