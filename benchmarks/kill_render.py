@@ -4,6 +4,7 @@ Each scenario must end with the bytes of an unbroken run on one machine, or in o
 """
 
 import argparse
+import os
 import random
 import signal
 import subprocess
@@ -125,9 +126,10 @@ def workers_killed(trial: Trial, whole: Path) -> Tally:
         while rendering.is_alive() and tally.events < trial.kills:
             time.sleep(trial.rng.uniform(0, trial.longest_s))
             nanny = trial.rng.choice(list(cluster.workers.values()))
-            with suppress(AttributeError, OSError):  # just being started
-                nanny.process.process.kill()
-                tally.events += 1
+            if nanny.pid and at_work(output):  # else there is nothing to lose
+                with suppress(ProcessLookupError):
+                    os.kill(nanny.pid, signal.SIGKILL)
+                    tally.events += 1
         rendering.join()
     tally.lines = failures
     return finish(tally, output, whole)

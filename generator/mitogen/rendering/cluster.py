@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from mitodata.errors import MitoError
+from mitogen.rendering.progress import say
 from mitogen.rendering.versions import difference, machine, versions
 
 P = ParamSpec("P")
@@ -67,6 +68,8 @@ class ClusterWorkers(Generic[W]):
             raise ClusterError(
                 f"--scheduler {address}: no answer; expected the address that `dask scheduler` prints"
             ) from error
+        if not self._client.nthreads():
+            say(f"{address}: has no workers yet; waiting for some")
         self._executor = self._client.get_executor(pure=False)
         self._task, self._address, self._versions = task, address, versions()
         self._count, self._counted = _FEWEST, -_COUNTED_EVERY_S
