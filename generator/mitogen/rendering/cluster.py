@@ -6,7 +6,7 @@ They need the same program, and see the folders that are written to under the sa
 import os
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,9 @@ _ANSWER_S = 10.0
 
 _COUNTED_EVERY_S = 5.0
 """Seconds after which workers are counted again: they come and go."""
+
+_SILENT_S = 15.0
+"""Seconds after which it is said that there are no workers."""
 
 _FEWEST = 16
 """Workers that are taken for granted: an adaptive cluster starts some when there is work for them."""
@@ -68,8 +71,6 @@ class ClusterWorkers(Generic[W]):
             raise ClusterError(
                 f"--scheduler {address}: no answer; expected the address that `dask scheduler` prints"
             ) from error
-        if not self._client.nthreads():
-            say(f"{address}: has no workers yet; waiting for some")
         self._executor = self._client.get_executor(pure=False)
         self._task, self._address, self._versions = task, address, versions()
         self._count, self._counted = _FEWEST, -_COUNTED_EVERY_S
@@ -102,6 +103,17 @@ class ClusterWorkers(Generic[W]):
         call = self._executor.submit(_call, self._versions, function, self._task, *args, **kwargs)
         call.add_done_callback(hand_on)
         return result
+
+    def result(self, future: "Future[T]") -> T:
+        """Wait for the result of a call; say so if there is nobody to do it.
+
+        Raises:
+            ClusterError: the cluster is gone, or cannot do it; what the call raises passes through.
+        """
+        while not wait([future], _SILENT_S).done:
+            if not self._client.nthreads():
+                say(f"{self._address}: has no workers; waiting for some")
+        return future.result()
 
     def _explained(self, error: BaseException) -> BaseException:
         """Say in one line what went wrong with the cluster; what went wrong with the work stays as it is."""

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from types import ModuleType
 
@@ -97,6 +97,18 @@ def test_a_file_that_is_seen_late_is_waited_for(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(cluster, "VISIBLE_S", 0.05)
     with pytest.raises(ClusterError, match="expected the same folder under the same path on every machine"):
         wait_for(tmp_path / "never")
+
+
+def test_a_cluster_without_workers_says_that_it_waits(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster, "_SILENT_S", 0.01)
+    with ClusterWorkers(1, address) as workers:
+        monkeypatch.setattr(workers._client, "nthreads", dict)
+        later: Future[int] = Future()
+        threading.Timer(0.1, later.set_result, [7]).start()
+        assert workers.result(later) == 7
+    assert f"{address}: has no workers; waiting for some\n" in capsys.readouterr().err
 
 
 def test_a_cluster_that_does_not_answer(tmp_path: Path, standin: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
