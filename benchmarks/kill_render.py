@@ -4,6 +4,7 @@ Each scenario must end with the bytes of an unbroken run on one machine, or in o
 """
 
 import argparse
+import json
 import random
 import signal
 import subprocess
@@ -12,11 +13,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from distributed import LocalCluster
 
 from machine import conditions
 from mitodata.errors import MitoError
@@ -106,7 +105,7 @@ def finish(tally: Tally, output: Path, whole: Path) -> Tally:
 
 
 def workers_killed(trial: Trial, whole: Path) -> Tally:
-    """Workers of a cluster are killed; their nannies start others."""
+    """Workers of a cluster are killed, and others started in their place."""
     tally, output = Tally("a worker of a Dask cluster is killed"), trial.folder / "cluster.h5"
     failures: list[str] = []
 
@@ -117,16 +116,16 @@ def workers_killed(trial: Trial, whole: Path) -> Tally:
             except MitoError as error:
                 failures.append(str(error))
 
-    with LocalCluster(
-        n_workers=trial.workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as cluster:
-        rendering = threading.Thread(target=render, args=(cluster.scheduler_address,), daemon=True)
+    with dask(trial.folder, trial.workers) as cluster:
+        rendering = threading.Thread(target=render, args=(cluster.address,), daemon=True)
         rendering.start()
         while rendering.is_alive() and tally.events < trial.kills:
             time.sleep(trial.rng.uniform(0, trial.longest_s))
-            nanny = trial.rng.choice(list(cluster.workers.values()))
-            with suppress(AttributeError, OSError):  # just being started
-                nanny.process.process.kill()
+            if at_work(output):  # else there is nothing to lose
+                place = trial.rng.randrange(trial.workers)
+                cluster.workers[place].kill()
+                cluster.workers[place].wait()
+                cluster.workers[place] = cluster.start_worker()
                 tally.events += 1
         rendering.join()
     tally.lines = failures
@@ -179,38 +178,63 @@ def two_jobs(trial: Trial, whole: Path) -> Tally:
 def scheduler_killed(trial: Trial, whole: Path) -> Tally:
     """The scheduler is killed; another one is started, and the command given again."""
     tally, output = Tally("the scheduler is killed, and started again"), trial.folder / "scheduler.h5"
-    with dask(trial.folder) as (address, scheduler):
-        process = started(trial.command(output, "--scheduler", address))
+    with dask(trial.folder, 1) as cluster:
+        process = started(trial.command(output, "--scheduler", cluster.address))
         wait_until(lambda: at_work(output) or process.poll() is not None)
-        scheduler.kill()
+        cluster.scheduler.kill()
         tally.events = 1
         line = last_line(process)
         tally.lines.append(line)
         if process.returncode != 2 or not line.startswith("Error: "):
             tally.problems.append(line)
-    with dask(trial.folder) as (address, _):
-        process = started(trial.command(output, "--scheduler", address))
+    with dask(trial.folder, 1) as cluster:
+        process = started(trial.command(output, "--scheduler", cluster.address))
         line = last_line(process)
         if process.returncode:
             tally.problems.append(line)
     return finish(tally, output, whole)
 
 
+@dataclass
+class Cluster:
+    """A Dask cluster on this machine, as a user would start it.
+
+    Attributes:
+        note: the file in which the scheduler says where it is.
+        scheduler: its process.
+        workers: processes of one thread.
+    """
+
+    note: Path
+    scheduler: "subprocess.Popen[bytes]"
+    workers: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """Of the scheduler."""
+        return str(json.loads(self.note.read_text())["address"])
+
+    def start_worker(self) -> "subprocess.Popen[bytes]":
+        """Start another worker."""
+        run = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        run += ["--scheduler-file", str(self.note)]
+        return subprocess.Popen(run, stderr=subprocess.DEVNULL, cwd=self.note.parent)
+
+
 @contextmanager
-def dask(folder: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
-    """A scheduler and a worker, as a user would start them."""
+def dask(folder: Path, workers: int) -> Iterator[Cluster]:
+    """A cluster that is gone at the end of the block."""
     note = folder / "scheduler.json"
     note.unlink(missing_ok=True)
     run = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
     scheduler = subprocess.Popen([*run, "--scheduler-file", str(note)], stderr=subprocess.DEVNULL)
     wait_until(note.exists)
-    run = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    worker = subprocess.Popen([*run, "--scheduler-file", str(note)], stderr=subprocess.DEVNULL, cwd=folder)
-    address = note.read_text().partition('"address": "')[2].partition('"')[0]
+    cluster = Cluster(note, scheduler)
     try:
-        yield address, scheduler
+        cluster.workers = [cluster.start_worker() for _ in range(workers)]
+        yield cluster
     finally:
-        for process in (worker, scheduler):
+        for process in (*cluster.workers, scheduler):
             process.kill()
             process.wait()
 

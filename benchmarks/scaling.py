@@ -104,7 +104,7 @@ def measure_task() -> float:
     from distributed import LocalCluster
 
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
         ClusterWorkers(0, cluster.scheduler_address) as workers,
     ):
         workers.submit(max, 1).result()

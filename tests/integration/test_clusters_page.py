@@ -22,7 +22,9 @@ def programs(tmp_path: Path) -> dict[str, str]:
     folder.mkdir()
     for name in ("mitogen", "mitoseg"):
         script = folder / name
-        script.write_text(f"#!{sys.executable}\nfrom {name}.cli.main import main\n\nmain()\n")
+        script.write_text(
+            f'#!{sys.executable}\nfrom {name}.cli.main import main\n\nif __name__ == "__main__":\n    main()\n'
+        )
         script.chmod(0o755)
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path)}
 

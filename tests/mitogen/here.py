@@ -26,3 +26,6 @@ class Here:
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def result(self, future: "Future[object]") -> object:
+        return future.result()

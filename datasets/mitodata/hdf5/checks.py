@@ -102,6 +102,8 @@ def _guarded(where: str, problems: Iterator[str]) -> Iterator[str]:
     """Pass problems on; what damage raises on the way is one more."""
     try:
         yield from problems
+    except DataError as error:
+        yield f"{where}: {error}"
     except (*DAMAGE, MemoryError) as error:
         yield f"{where}: damaged, cannot be read ({first_line(error)})"
 

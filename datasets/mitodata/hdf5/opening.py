@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from mitodata.errors import DataError
+from mitodata.hdf5.heaps import stuck_heap
 from mitodata.hdf5.layout import FORMAT_NAME, SCHEMA_VERSION
 from mitodata.locks import has_no_locks, known_without_locks
 
@@ -126,6 +127,9 @@ def open_hdf5(path: Path, hint: str = "", cache_bytes: int = CHUNK_CACHE_BYTES) 
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if not h5py.is_hdf5(path):
         raise DataError(f"{path}: {_what(start)}{hint}")
+    heap = stuck_heap(path)
+    if heap is not None:
+        raise DataError(f"{path}: damaged HDF5 (texts at byte {heap}); copy or render it again")
     try:
         return _open(path, cache_bytes)
     except DAMAGE as error:

@@ -34,7 +34,9 @@ def open_hdf5_images(path: Path, dataset: str | None = None) -> Iterator[Found]:
     """
     # Parts are read once, in the order in which they lie in the file: a cache of chunks would only cost memory.
     file = open_hdf5(path, cache_bytes=2**20)
-    if dataset is None and file.attrs.get("format") == FORMAT_NAME:
+    with one_line(path, kind="HDF5"):
+        said = file.attrs.get("format")
+    if dataset is None and isinstance(said, str) and said == FORMAT_NAME:
         open_file(path).close()
         yield from _samples(file, path)
         return

@@ -5,14 +5,15 @@ They need the same program, and see the folders that are written to under the sa
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from mitodata.errors import MitoError
+from mitogen.rendering.progress import say
 from mitogen.rendering.versions import difference, machine, versions
 
 P = ParamSpec("P")
@@ -24,6 +25,9 @@ _ANSWER_S = 10.0
 
 _COUNTED_EVERY_S = 5.0
 """Seconds after which workers are counted again: they come and go."""
+
+_SILENT_S = 15.0
+"""Seconds after which it is said that there are no workers."""
 
 _FEWEST = 16
 """Workers that are taken for granted: an adaptive cluster starts some when there is work for them."""
@@ -75,16 +79,38 @@ class ClusterWorkers(Generic[W]):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self._executor.shutdown(wait=False)
-        self._client.close()
+        with suppress(OSError, TimeoutError):  # the scheduler may be gone
+            self._client.close()
 
     @property
     def count(self) -> int:
         """How many calls can run at the same time, at least `_FEWEST`."""
         if time.monotonic() - self._counted > _COUNTED_EVERY_S:
             self._counted = time.monotonic()
-            self._count = max(_FEWEST, sum(self._client.nthreads().values()))
+            self._count = max(_FEWEST, self._threads())
         return self._count
+
+    def _threads(self) -> int:
+        """How many threads all workers have.
+
+        Raises:
+            ClusterError: the scheduler is gone.
+        """
+        with self._connected():
+            return sum(self._client.nthreads().values())
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Ask the scheduler something in this block; say in one line if it is gone."""
+        from distributed.client import ClosedClientError
+
+        try:
+            yield
+        except (ClosedClientError, OSError, TimeoutError, AttributeError, CancelledError) as error:
+            raise self._gone() from error  # a closed client has lost some of its attributes
+
+    def _gone(self) -> ClusterError:
+        return ClusterError(f"--scheduler {self._address}: the scheduler is gone, or gave the work up; start it again")
 
     def submit(self, function: Callable[Concatenate[W, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Let a worker call a function; it, its arguments and what it returns must be picklable."""
@@ -96,9 +122,21 @@ class ClusterWorkers(Generic[W]):
             except BaseException as error:
                 result.set_exception(self._explained(error))
 
-        call = self._executor.submit(_call, self._versions, function, self._task, *args, **kwargs)
+        with self._connected():
+            call = self._executor.submit(_call, self._versions, function, self._task, *args, **kwargs)
         call.add_done_callback(hand_on)
         return result
+
+    def result(self, future: "Future[T]") -> T:
+        """Wait for the result of a call; say so if there is nobody to do it.
+
+        Raises:
+            ClusterError: the cluster is gone, or cannot do it; what the call raises passes through.
+        """
+        while not wait([future], _SILENT_S).done:
+            if not self._threads():
+                say(f"{self._address}: has no workers; waiting for some")
+        return future.result()
 
     def _explained(self, error: BaseException) -> BaseException:
         """Say in one line what went wrong with the cluster; what went wrong with the work stays as it is."""
@@ -108,9 +146,7 @@ class ClusterWorkers(Generic[W]):
         if isinstance(error, KilledWorker):
             return ClusterError("workers were killed again and again at the same work, perhaps for want of memory")
         if isinstance(error, (CancelledError, CommClosedError, TimeoutError)):
-            return ClusterError(
-                f"--scheduler {self._address}: the scheduler is gone, or gave the work up; start it again"
-            )
+            return self._gone()
         if isinstance(error, ImportError) or any(sign in str(error) for sign in _UNREADABLE):
             cause = error.__cause__ or error
             return ClusterError(

@@ -112,7 +112,7 @@ def _in_order(job: Job, batches: Batches, count: int | str, bar: Progress) -> Ge
             for later in islice(missing, _BATCHES_AHEAD * workers.count - len(ahead)):
                 ahead[later] = workers.submit(render_batch, batches.path(later).absolute(), batches.at(later))
             if places in ahead:
-                ahead.pop(places).result()
+                workers.result(ahead.pop(places))
                 if elsewhere:
                     wait_for(batches.path(places))
                 bar.advance(len(places))

@@ -63,6 +63,10 @@ class Workers(Generic[W]):
         with _environment(_ONE_THREAD), _interrupt_blocked():
             return self._pool.submit(partial(_call, function), *args, **kwargs)
 
+    def result(self, future: "Future[T]") -> T:
+        """Wait for the result of a call."""
+        return future.result()
+
 
 class _Told:
     """What a worker process was told when it started."""

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from types import ModuleType
 
@@ -39,7 +39,7 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def address() -> Iterator[str]:
     """A cluster in this process, with as little as makes one."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=50
     ) as local:
         yield local.scheduler_address
 
@@ -99,10 +99,45 @@ def test_a_file_that_is_seen_late_is_waited_for(tmp_path: Path, monkeypatch: pyt
         wait_for(tmp_path / "never")
 
 
+def test_a_cluster_without_workers_says_that_it_waits(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster, "_SILENT_S", 0.01)
+    with ClusterWorkers(1, address) as workers:
+        monkeypatch.setattr(workers._client, "nthreads", dict)
+        later: Future[int] = Future()
+        threading.Timer(0.1, later.set_result, [7]).start()
+        assert workers.result(later) == 7
+    assert f"{address}: has no workers; waiting for some\n" in capsys.readouterr().err
+
+
 def test_a_cluster_that_does_not_answer(tmp_path: Path, standin: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_ANSWER_S", 0.2)
     with pytest.raises(ClusterError, match=r"--scheduler tcp://127\.0\.0\.1:1: no answer; expected the address"):
         render(tmp_path / "a.h5", "tcp://127.0.0.1:1", standin)
+
+
+def test_a_scheduler_that_goes_away_is_one_line(
+    tmp_path: Path, standin: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_SILENT_S", 0.1)
+    monkeypatch.setattr(cluster, "_ANSWER_S", 1.0)
+    parts = tmp_path / "a.h5.parts"
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=50
+    ) as local:
+
+        def close_soon() -> None:
+            while not list(parts.glob("[0-9]*.h5")):
+                time.sleep(0.01)
+            local.close()
+
+        threading.Thread(target=close_soon, daemon=True).start()
+        with pytest.raises(
+            ClusterError, match=r"the scheduler is gone, .* of 20 images are kept in .*continues$"
+        ) as got:
+            render(tmp_path / "a.h5", local.scheduler_address, standin, "slow")
+    assert "\n" not in str(got.value)
 
 
 def test_what_goes_wrong_with_a_cluster_is_one_line(address: str) -> None:
@@ -135,7 +170,7 @@ def test_machines_differ_in_the_first_package_that_differs() -> None:
 @pytest.mark.usefixtures("no_processes")
 def test_killed_workers_cost_nothing_but_time(tmp_path: Path, standin: ModuleType) -> None:
     whole = render(tmp_path / "whole.h5", 1, standin).read_bytes()
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as local:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as local:
         rendering = threading.Thread(
             target=render, args=(tmp_path / "a.h5", local.scheduler_address, standin, "slow"), daemon=True
         )

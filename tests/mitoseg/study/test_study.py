@@ -270,7 +270,7 @@ def test_a_dask_cluster_does_the_work(study: Callable[..., Study]) -> None:
     distributed = pytest.importorskip("distributed", reason="Dask is optional")
     opened = study('design = "one-at-a-time"\nseeds = [0]\n[factors]\nimages = [4]')
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as one,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as one,
         cluster(one.scheduler_address) as submit,
     ):
         assert not run_trials(opened.trials, opened.folder, submit)

@@ -73,7 +73,7 @@ def read_shapes(path: Path) -> Shapes:
     try:
         size = int(table["imageHeight"]), int(table["imageWidth"])
         shapes = tuple(_shape(entry, f"{path}: shape {number}") for number, entry in enumerate(table["shapes"]))
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as error:
         raise DataError(f"{expected} ({type(error).__name__}: {error})") from error
     return Shapes(path, size, shapes)
 
