@@ -121,7 +121,7 @@ def write_package(path: Path, model: Portable, image: NDArray[np.uint8]) -> floa
 
 
 def describe(model: Portable) -> dict[str, Any]:
-    """Say what the zoo wants to know of a model, as its file bioimageio.yaml does."""
+    """Say what the zoo wants to know of a model, as the package's YAML does."""
     card, config = model.card, model.config
     space = [*zip(("z", "y", "x")[-config.dimensions :], model.patch, model.units or model.patch, strict=True)]
     kind = f"{config.dimensions}D U-Net" if model.units else config.network
