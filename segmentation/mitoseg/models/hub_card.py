@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 from mitoseg.config.settings import FitConfig
-from mitoseg.models.card import Card, Score, score_table
+from mitoseg.models.card import WIDTH, Card, Score, score_table
 
 TITLE = "MitoGen & MitoSeg: procedural electron microscopy of mitochondria, and segmentation trained on it"
 AUTHORS = ("The MitoGen & MitoSeg authors",)
@@ -41,7 +42,7 @@ def hub_text(card: Card, config: FitConfig) -> str:
         "Validation": _scores(card),
         "Limits": [f"- {limit}" for limit in card.limits] or ["Not recorded. Look at the masks before you count."],
         "Training": card.facts(without=("Learned from",)),
-        "Citation": [f"{'; '.join(AUTHORS)}. {TITLE}.", "Cite the data sets that you use it on as well."],
+        "Citation": [*wrap(f"{'; '.join(AUTHORS)}. {TITLE}.", WIDTH), "Cite the data sets that you use it on as well."],
     }
     lines = [f"# {card.name}", "", card.description or "Finds mitochondria in electron micrographs.", ""]
     for title, content in sections.items():

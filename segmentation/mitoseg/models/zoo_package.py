@@ -31,6 +31,15 @@ CLIP = 5.0
 EPSILON = 1e-6
 """What the zoo adds to a standard deviation."""
 
+IN_THE_ZOO = """
+## In the programs of the zoo
+
+Bring images to the pixel size of the input axes first. Programs of the zoo subtract the mean of a section and divide by
+its standard deviation, `mitoseg predict` takes the median and the distance from the 5th to the 95th percentile over
+3.29: probabilities differ a little. The output is a probability; the thresholds that make masks of it are in the
+configuration, under `mitoseg`.
+"""
+
 TOO_NEW, REPAIRED = Version("2.14"), Version("0.5.14")
 """From this version of pydantic on, versions of bioimageio.spec before the other fail to write any package."""
 
@@ -102,7 +111,7 @@ def write_package(path: Path, model: Portable, image: NDArray[np.uint8]) -> floa
         root = Path(folder)
         (root / "weights.onnx").write_bytes(onnx)
         (root / "weights.pt").write_bytes(script)
-        (root / "README.md").write_text(hub_text(model.card, model.config), encoding="utf-8")
+        (root / "README.md").write_text(hub_text(model.card, model.config) + IN_THE_ZOO, encoding="utf-8")
         (root / "cover.png").write_bytes(_cover(image, maps, model.decoding))
         np.save(root / "test_input.npy", seen)
         np.save(root / "test_output.npy", maps)
@@ -112,7 +121,7 @@ def write_package(path: Path, model: Portable, image: NDArray[np.uint8]) -> floa
 
 
 def describe(model: Portable) -> dict[str, Any]:
-    """Say what the zoo wants to know of a model, as its file bioimageio.yaml does."""
+    """Say what the zoo wants to know of a model, as the package's YAML does."""
     card, config = model.card, model.config
     space = [*zip(("z", "y", "x")[-config.dimensions :], model.patch, model.units or model.patch, strict=True)]
     kind = f"{config.dimensions}D U-Net" if model.units else config.network

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset
 from mitogen.recipe.recipe import parse_recipe
 from mitoseg.config.settings import FitConfig
-from mitoseg.data import RenderedPatches, make_loader, resolve_recipe
-from mitoseg.data.rendered import dataset_seed, rendered_shape
+from mitoseg.data import RenderedPatches, make_loader, rendered, resolve_recipe
+from mitoseg.data.rendered import dataset_seed, render_example, rendered_shape
 from mitoseg.training.fit import fit, resume_settings
 from mitoseg.training.trainer import FitPlan, train
 
@@ -63,3 +65,20 @@ def test_a_run_on_a_recipe_goes_on_from_its_folder(recipe: str, small: FitConfig
     assert (again, sources.recipe) == (config, recipe)
     longer = again.model_copy(update={"steps": 6})
     assert train(run, FitPlan(longer, sources), resume=True).steps == 6
+
+
+def test_an_example_is_the_same_each_time_and_has_something_to_find(
+    monkeypatch: pytest.MonkeyPatch, small: FitConfig
+) -> None:
+    shares = [0.0, 0.02, 0.5, 0.1]
+
+    def render(_: object, seed: int, index: int, shape: tuple[int, int, int], compartments: bool) -> Sample:
+        mask = np.zeros(shape, np.uint8)
+        mask.ravel()[: round(shares[index] * mask.size)] = 1
+        return Sample(np.full(shape, index, np.uint8), (5.0, 8.0, 8.0), mask.astype(np.uint16), mask)
+
+    monkeypatch.setattr(rendered, "render_image", render)
+    config = small.model_copy(update={"working_voxel_nm": 8.0})
+    assert render_example(config, (1, 20, 20)).raw[0, 0, 0] == 2
+    monkeypatch.setattr(rendered, "EXAMPLES", 2)
+    assert render_example(config, (1, 20, 20)).raw[0, 0, 0] == 1
