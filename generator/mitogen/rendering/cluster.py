@@ -3,11 +3,12 @@
 They need the same program, and see the folders that are written to under the same path.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
@@ -25,6 +26,9 @@ _ANSWER_S = 10.0
 
 _COUNTED_EVERY_S = 5.0
 """Seconds after which workers are counted again: they come and go."""
+
+_LOGGERS = ("distributed", "distributed.client", "distributed.core", "tornado.application", "asyncio")
+"""What Dask logs with in the process of a client."""
 
 _SILENT_S = 15.0
 """Seconds after which it is said that there are no workers."""
@@ -71,6 +75,8 @@ class ClusterWorkers(Generic[W]):
             raise ClusterError(
                 f"--scheduler {address}: no answer; expected the address that `dask scheduler` prints"
             ) from error
+        self._silence = ExitStack()
+        self._silence.enter_context(_silent())
         self._executor = self._client.get_executor(pure=False)
         self._task, self._address, self._versions = task, address, versions()
         self._count, self._counted = _FEWEST, -_COUNTED_EVERY_S
@@ -81,6 +87,7 @@ class ClusterWorkers(Generic[W]):
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         with suppress(OSError, TimeoutError):  # the scheduler may be gone
             self._client.close()
+        self._silence.close()
 
     @property
     def count(self) -> int:
@@ -145,7 +152,8 @@ class ClusterWorkers(Generic[W]):
 
         if isinstance(error, KilledWorker):
             return ClusterError("workers were killed again and again at the same work, perhaps for want of memory")
-        if isinstance(error, (CancelledError, CommClosedError, TimeoutError)):
+        lost = self._client.status != "running" and not isinstance(error, MitoError)  # Dask then raises many things
+        if lost or isinstance(error, (CancelledError, CommClosedError, TimeoutError)):
             return self._gone()
         if isinstance(error, ImportError) or any(sign in str(error) for sign in _UNREADABLE):
             cause = error.__cause__ or error
@@ -154,6 +162,20 @@ class ClusterWorkers(Generic[W]):
                 "expected the same version of mitogen-em on every machine"
             )
         return error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Let Dask log nothing: when a scheduler goes away it writes tracebacks, and we say it in a line."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _call(expected: Mapping[str, str], function: Callable[..., T], *args: object, **kwargs: object) -> T:

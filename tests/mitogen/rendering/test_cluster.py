@@ -123,20 +123,20 @@ def test_a_scheduler_that_goes_away_is_one_line(
     monkeypatch.setattr(cluster, "_SILENT_S", 0.1)
     monkeypatch.setattr(cluster, "_ANSWER_S", 1.0)
     parts = tmp_path / "a.h5.parts"
-    with distributed.LocalCluster(
+    local = distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=50
-    ) as local:
+    )
 
-        def close_soon() -> None:
-            while not list(parts.glob("[0-9]*.h5")):
-                time.sleep(0.01)
-            local.close()
+    def close_soon() -> None:
+        while not list(parts.glob("[0-9]*.h5")):
+            time.sleep(0.01)
+        local.close()
 
-        threading.Thread(target=close_soon, daemon=True).start()
-        with pytest.raises(
-            ClusterError, match=r"the scheduler is gone, .* of 20 images are kept in .*continues$"
-        ) as got:
-            render(tmp_path / "a.h5", local.scheduler_address, standin, "slow")
+    closing = threading.Thread(target=close_soon, daemon=True)
+    closing.start()
+    with pytest.raises(ClusterError, match=r"the scheduler is gone, .* of 20 images are kept in .*continues$") as got:
+        render(tmp_path / "a.h5", local.scheduler_address, standin, "slow")
+    closing.join()
     assert "\n" not in str(got.value)
 
 
