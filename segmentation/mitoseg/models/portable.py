@@ -190,7 +190,7 @@ def make_torchscript(model: Portable) -> tuple[bytes, float]:
     about = {"config": model.config.model_dump(), "decoding": dict(model.decoding), "card": model.card.model_dump()}
     buffer = io.BytesIO()
     with _refused(model, "TorchScript"):
-        extra = {"mitoseg.json": json.dumps(about, sort_keys=True), "texts.json": json.dumps(model.texts())}
+        extra = {"settings.json": json.dumps(about, sort_keys=True), "texts.json": json.dumps(model.texts())}
         torch.jit.save(traced, buffer, _extra_files=extra)
         buffer.seek(0)
         loaded = torch.jit.load(buffer, map_location="cpu")
