@@ -27,8 +27,8 @@ from mitoseg_napari.painted import Painted, write_painted
 from mitoseg_napari.pictures import Picture
 from mitoseg_napari.reader import lazy
 
-MEMORY = "2G"
-"""What a prediction may take; larger volumes are cut."""
+MEMORY_BYTES = 2 * 2**30
+"""What a prediction may take beside what the viewer holds already; larger volumes are cut."""
 
 _KEPT = {np.dtype(kind) for kind in ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")}
 
@@ -124,6 +124,8 @@ def segment_picture(picture: Picture, model: str | None, wishes: Wishes, watch: 
         MitoError: as `mitoseg.segment`.
         Stopped: the user did not want to wait.
     """
+    from mitoseg.networks.memory import resident_bytes
+
     with heard(watch), TemporaryDirectory(prefix="mitoseg-") as folder:
         watch.tell("reading the image", None)
         image = stage(picture, Path(folder))
@@ -140,7 +142,7 @@ def segment_picture(picture: Picture, model: str | None, wishes: Wishes, watch: 
                 tta=wishes.tta,
                 invert=wishes.invert,
                 format="h5",
-                memory=MEMORY,
+                memory=str(resident_bytes() + MEMORY_BYTES),
             )
             if path.suffix == ".h5"
         )

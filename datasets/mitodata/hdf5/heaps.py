@@ -4,6 +4,7 @@ A heap is a row of objects, each behind a header with its size. An object that e
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, section III.E.
 """
 
+import os
 from pathlib import Path
 
 _START = b"GCOL\x01\0\0\0"
@@ -26,7 +27,7 @@ def stuck_heap(path: Path) -> int | None:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        content = file.read(_SCANNED_BYTES)
+        content = file.read(min(os.fstat(file.fileno()).st_size, _SCANNED_BYTES))
     place = content.find(_START)
     while place >= 0:
         if _is_stuck(content, place):
