@@ -44,11 +44,16 @@ def test_a_sure_section_vouches_for_its_neighbours() -> None:
     assert (mark(mean, 0.3).mask[0] == 1).sum() == 16
 
 
-def test_the_threshold_of_a_student_is_the_lowest_at_which_it_marks_what_its_teacher_was_sure_of() -> None:
+@pytest.mark.parametrize(
+    ("lows", "expected"), [((0.1, 0.4, 0.6), 0.5), ((0.5, 0.6, 0.75), 0.7), ((0.0, 0.1, 0.3), 0.3)]
+)
+def test_the_threshold_of_a_student_is_that_nearest_to_a_half_that_marks_what_its_teacher_was_sure_of(
+    lows: tuple[float, ...], expected: float
+) -> None:
     rng = np.random.default_rng(0)
     mask = np.repeat(np.array([0, IGNORE, 1], np.uint8), 1000)
-    student = np.concatenate([rng.uniform(low, low + 0.2, 1000) for low in (0.1, 0.4, 0.6)]).astype(np.float32)
-    assert agreed_threshold(count_probabilities(student, mask)) == pytest.approx(0.3, abs=0.01)
+    student = np.concatenate([rng.uniform(low, low + 0.2, 1000) for low in lows]).astype(np.float32)
+    assert agreed_threshold(count_probabilities(student, mask)) == pytest.approx(expected, abs=0.011)
 
 
 def test_marks_are_kept_in_a_file_that_anything_reads(tmp_path: Path) -> None:
