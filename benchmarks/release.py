@@ -180,7 +180,7 @@ def page(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> str:
     ]
     rows = [
         f"| {name} | {views} | {one['images']} | {between(one['thresholds'])} | "
-        + " | ".join(f"{number(one[metric]['mean'])} +- {number(one[metric]['std'])}" for metric in METRICS)
+        + " | ".join(spread(one[metric], one["images"]) for metric in METRICS)
         + " |"
         for views, known in metrics.items()
         for name, one in known.items()
@@ -205,6 +205,12 @@ def page(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def spread(measured: Mapping[str, float], images: int) -> str:
+    """Mean and standard deviation; a single image has no spread."""
+    mean = number(measured["mean"])
+    return mean if images == 1 else f"{mean} +- {number(measured['std'])}"
 
 
 if __name__ == "__main__":

@@ -118,5 +118,5 @@ def cells(row: str) -> list[str]:
 
 
 def scores(row: str) -> list[str]:
-    """Cells of a row with a mean and a standard deviation, in order."""
-    return [cell for cell in cells(row) if re.fullmatch(r"\.\d+ \+- \.\d+", cell)]
+    """Cells of a row with a mean and, of several images, a standard deviation, in order; a threshold has two digits."""
+    return [cell for cell in cells(row) if re.fullmatch(r"\.\d{3}( \+- \.\d{3})?", cell)]
