@@ -3,7 +3,7 @@
 mitogen knows no learning. A package that has a model registers a loader as entry point of `GROUP`:
 
     [project.entry-points."mitogen.segmenters"]
-    mitoseg = "mitoseg.inference.segmenter:load_segmenter"
+    mitoseg = "mitoseg.evaluation.segmenter:load_segmenter"
 
 It takes the name or path of a model, or None for its own choice, and returns a `Segmenter`.
 """

@@ -168,7 +168,7 @@ def test_the_model_of_mitoseg_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint(name, value, GROUP) for name, value in project["entry-points"][GROUP].items()]
     monkeypatch.setattr(segmenter, "entry_points", lambda group: points if group == GROUP else ())
     plugin = find_plugin("runs/first")
-    assert plugin == Plugin("mitoseg.inference.segmenter:load_segmenter", "runs/first")
+    assert plugin == Plugin("mitoseg.evaluation.segmenter:load_segmenter", "runs/first")
     with pytest.raises(RunError, match="runs/first: not found"):
         model_name(plugin)
 

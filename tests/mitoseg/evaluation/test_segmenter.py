@@ -10,7 +10,7 @@ import tifffile
 
 from mitodata import DataError, Sample
 from mitoseg.inference.segment import segment
-from mitoseg.inference.segmenter import Segmenter, load_segmenter
+from mitoseg.evaluation.segmenter import Segmenter, load_segmenter
 
 
 def test_it_finds_what_a_prediction_finds(
