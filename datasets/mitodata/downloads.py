@@ -2,6 +2,7 @@
 
 import time
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -240,8 +241,8 @@ def _unpack(archive: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as file, beside(target) as draft:
             file.extractall(draft)
-    # zipfile says NotImplementedError of a compression or an encryption that it does not know.
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    # A RuntimeError of zipfile's: the archive is encrypted, or packed in a way that zipfile does not know.
+    except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error) as error:
         raise DataError(f"{archive}: is not a ZIP archive that can be read ({error})") from error
 
 

@@ -162,6 +162,19 @@ def test_no_zip_and_no_folder(tmp_path: Path, server: Server) -> None:
         fetch(source_of(server), tmp_path / "file")
 
 
+@pytest.mark.parametrize(("flags", "method"), [(1, 0), (0, 99)])
+def test_a_zip_that_needs_a_password_or_an_unknown_method(
+    tmp_path: Path, server: Server, flags: int, method: int
+) -> None:
+    content = bytearray(server.content)
+    entry = content.index(b"PK\x01\x02")
+    content[6:10] = content[entry + 8 : entry + 12] = bytes([flags, 0, method, 0])
+    server.content = bytes(content)
+    with pytest.raises(DataError, match=r"master\.zip: is not a ZIP archive that can be read \("):
+        fetch(source_of(server), tmp_path)
+    assert not (tmp_path / "master").exists()
+
+
 def test_unpacking_that_was_stopped_is_done_again(tmp_path: Path, server: Server) -> None:
     (tmp_path / ".master.partial/truth-master").mkdir(parents=True)
     fetch(source_of(server), tmp_path)

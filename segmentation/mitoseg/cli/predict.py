@@ -21,7 +21,8 @@ EXAMPLES = (
     "--model",
     "name",
     metavar="MODEL",
-    help="Folder of a run, checkpoint, file of `mitoseg models export`, or name of a released model. "
+    help="Folder of a run, checkpoint, file of `mitoseg models export`, ONNX file of `mitoseg export`, or name of a "
+    "released model. "
     "[default: the newest released model]",
 )
 @click.option("-o", "--output", "folder", required=True, type=FILES, help="Folder of the results; made if missing.")

@@ -32,15 +32,13 @@ def alone_in(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another process works there, or the folder cannot be written.
     """
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(folder / LOCK, fallback_to_soft=False)  # a soft lock would outlive a process that is killed
     try:
         lock.acquire(blocking=False)
     except Timeout as error:
         raise RunError(
             f"{folder}: another process is at work here; wait for it or stop it, or choose another folder"
         ) from error
-    except NotImplementedError:  # what filelock raises where the file system has no locks
-        pass
     except OSError as error:
         if not has_no_locks(error, folder):
             raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error

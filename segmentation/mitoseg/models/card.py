@@ -121,12 +121,15 @@ def parse_card(tree: object, where: str) -> Card:
 
 
 def score_table(scores: Sequence[Score]) -> list[str]:
-    """Scores as a Markdown table, without the columns that are empty."""
+    """Scores as a Markdown table, without the columns that are empty.
+
+    A standard deviation of 0 is that of a single image, and says nothing.
+    """
     columns = {
         "images": [score.images for score in scores],
         "views": [score.views for score in scores],
         "IoU": [f"{score.iou:.3f}" for score in scores],
-        "std": ["" if score.std is None else f"{score.std:.3f}" for score in scores],
+        "std": [f"{score.std:.3f}" if score.std else "" for score in scores],
         "note": [score.note for score in scores],
     }
     columns = {name: cells for name, cells in columns.items() if any(cells)}

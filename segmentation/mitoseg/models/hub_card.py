@@ -15,6 +15,9 @@ AUTHORS = ("The MitoGen & MitoSeg authors",)
 
 TAGS = ("mitochondria", "electron-microscopy", "segmentation", "biology", "synthetic-data", "mitoseg")
 
+LIBRARY = "mitoseg"
+"""By this name the hub knows what uses the model, and we know our cards."""
+
 _FENCE = "---\n"
 
 
@@ -30,8 +33,10 @@ def hub_card(card: Card, config: FitConfig) -> str:
 
 
 def is_hub_card(content: bytes) -> bool:
-    """Whether a file begins as such a card does."""
-    return content.startswith(_FENCE.encode())
+    """Whether a file begins as such a card of a model of ours does; other pages begin with lines of dashes, too."""
+    fence, ours = _FENCE.encode(), json.dumps(LIBRARY).encode()
+    before, _, rest = content.partition(fence)
+    return not before and ours in rest.partition(fence)[0]
 
 
 def hub_text(card: Card, config: FitConfig) -> str:
@@ -54,7 +59,7 @@ def _head(card: Card, config: FitConfig) -> dict[str, Any]:
     """What the hub reads: licence, tags, and scores that it can list."""
     known: dict[str, Any] = {
         **_licence(card.licence),
-        "library_name": "mitoseg",
+        "library_name": LIBRARY,
         "pipeline_tag": "image-segmentation",
         "tags": [*TAGS, f"unet-{config.dimensions}d"],
     }

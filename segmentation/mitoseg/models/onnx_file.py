@@ -9,6 +9,7 @@ from typing import Any
 from mitodata import RunError
 from mitoseg.models.card import parse_card
 from mitoseg.models.weights_file import Packed
+from mitoseg.networks.checkpoint import read_bytes
 from mitoseg.networks.extras import need
 from mitoseg.networks.onnx_network import OnnxNetwork
 
@@ -18,8 +19,11 @@ VERSION = 1
 SUFFIX = ".onnx"
 """By which such a file is known: ONNX has no first bytes of its own."""
 
+CHANGED = "damaged, or changed since it was made; copy it again, or export it again: mitoseg export"
+
 _KEY = "mitoseg"
-"""Where all that we read lies in the metadata; the other texts there are for people and other programs."""
+"""Where all that we read lies in the metadata, at the end of the file; the other texts there are for people and other
+programs."""
 
 
 def is_onnx(path: Path) -> bool:
@@ -58,20 +62,19 @@ def load_onnx(path: Path) -> tuple[Packed, OnnxNetwork]:
         RunError: the file is missing, cannot be read, is damaged or was changed, is of another version, or is something
             else; or onnxruntime is missing.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise RunError(f"{path}: not found; expected a model, made by mitoseg export") from error
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
+    content = read_bytes(path, "a model, made by mitoseg export")
     try:
         network = OnnxNetwork(content)
-        head = json.loads(network.metadata.get(_KEY, "{}"))
+        text = network.metadata.get(_KEY, "{}")
+        head = json.loads(text)
     except RunError:
         raise
     except Exception as error:  # onnxruntime has many of its own, and no base
         raise RunError(f"{path}: damaged, or no ONNX file; copy it again, or export it again") from error
-    return _unpack(path, content, head), network
+    packed = _unpack(path, content, head)
+    if not content.endswith(text.encode()):  # protocol buffers may go on, and what follows wins
+        raise RunError(f"{path}: {CHANGED}")
+    return packed, network
 
 
 def _unpack(path: Path, content: bytes, head: object) -> Packed:
@@ -90,9 +93,7 @@ def _unpack(path: Path, content: bytes, head: object) -> Packed:
     about, size = head.get("about"), head.get("graph_bytes")
     whole = isinstance(about, dict) and isinstance(size, int)
     if not whole or head.get("sha256") != _checksum(about, content[:size]):
-        raise RunError(
-            f"{path}: damaged, or changed since it was made; copy it again, or export it again: mitoseg export"
-        )
+        raise RunError(f"{path}: {CHANGED}")
     assert isinstance(about, dict)
     return Packed(about["config"], about["decoding"], {}, parse_card(about["card"], str(path)))
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mitodata import RunError
+from mitodata import RunError, WriteError
 from mitodata.files import write_atomic
 from mitoseg.config.settings import FitConfig
 from mitoseg.models.card import Card
@@ -160,8 +160,8 @@ def make_onnx(model: Portable) -> tuple[bytes, float]:
     traced, example = _trace(model)
     spatial = dict(enumerate(model.axes, start=2)) if model.units else {}
     free = {0: "batch", **spatial}
-    with _refused(model, "ONNX"), TemporaryDirectory() as folder:
-        file = Path(folder) / "graph.onnx"
+    with scratch_folder() as folder, _refused(model, "ONNX"):
+        file = folder / "graph.onnx"
         torch.onnx.export(
             traced,
             (example,),
@@ -195,6 +195,22 @@ def make_torchscript(model: Portable) -> tuple[bytes, float]:
         buffer.seek(0)
         loaded = torch.jit.load(buffer, map_location="cpu")
     return buffer.getvalue(), check_alike(loaded, model, "TorchScript")
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for files on their way, which goes with them.
+
+    Raises:
+        WriteError: there is no room in it.
+    """
+    try:
+        with TemporaryDirectory(prefix="mitoseg-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise WriteError(
+            f"{gettempdir()}: cannot be written: {error.strerror or error}; make room there, or set TMPDIR"
+        ) from error
 
 
 @torch.inference_mode()
@@ -255,7 +271,7 @@ def _refused(model: Portable, what: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except RunError:
+    except (RunError, OSError):
         raise
     except Exception as error:  # whatever an exporter says of a network of MONAI
         said = (str(error).strip() or type(error).__name__).splitlines()[0]

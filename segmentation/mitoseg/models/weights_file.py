@@ -15,6 +15,7 @@ from torch import Tensor
 from mitodata import RunError
 from mitodata.files import check_replaceable, write_atomic
 from mitoseg.models.card import Card, parse_card
+from mitoseg.networks.checkpoint import read_bytes
 
 FORMAT = "mitoseg model"
 VERSION = 1
@@ -98,12 +99,7 @@ def load_weights(path: Path, check: Callable[[bytes], None] | None = None) -> Pa
     Raises:
         RunError: the file is missing, cannot be read, is damaged, is of another version, or is something else.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise RunError(f"{path}: not found; expected a model, made by mitoseg models export") from error
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
+    content = read_bytes(path, "a model, made by mitoseg models export")
     if check is not None:
         check(content)
     damaged = f"{path}: damaged; copy it again, or install the package again if it came with it"

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from io import BytesIO
 from math import ceil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from skimage.filters import apply_hysteresis_threshold
 from mitodata import RunError
 from mitodata.files import write_atomic
 from mitoseg.models.hub_card import AUTHORS, TITLE, hub_text
-from mitoseg.models.portable import OPSET, MapNetwork, Portable, make_onnx, make_torchscript
+from mitoseg.models.portable import OPSET, MapNetwork, Portable, make_onnx, make_torchscript, scratch_folder
 from mitoseg.networks.extras import need
 
 EXAMPLE_PX = 256
@@ -107,8 +106,7 @@ def write_package(path: Path, model: Portable, image: NDArray[np.uint8]) -> floa
     script, script_difference = make_torchscript(model)
     seen = image[None, None] if model.config.dimensions == 3 else image[None]
     maps = _maps(model, seen)
-    with TemporaryDirectory() as folder:
-        root = Path(folder)
+    with scratch_folder() as root:
         (root / "weights.onnx").write_bytes(onnx)
         (root / "weights.pt").write_bytes(script)
         (root / "README.md").write_text(hub_text(model.card, model.config) + IN_THE_ZOO, encoding="utf-8")

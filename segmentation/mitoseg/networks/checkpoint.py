@@ -45,18 +45,18 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     """Load what `save_checkpoint` wrote; runs no code from the file.
 
     Raises:
-        RunError: the file is missing, cannot be read, is damaged, or is something else.
+        RunError: the file is missing, cannot be read, is damaged, or is something else, such as TorchScript.
     """
     if path.is_dir():
         raise RunError(f"{path}: is a folder; expected a checkpoint such as last.pt")
-    try:
-        stored = path.read_bytes()
-    except FileNotFoundError as error:
-        raise RunError(f"{path}: not found; expected a checkpoint written by mitoseg fit") from error
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
+    stored = read_bytes(path, "a checkpoint written by mitoseg fit")
     try:
         with zipfile.ZipFile(io.BytesIO(stored)) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                raise RunError(
+                    f"{path}: TorchScript, which is for other programs; expected the run or model that it was exported "
+                    "from, or an ONNX file (mitoseg export)"
+                )
             if archive.testzip():  # torch looks at no checksum
                 raise ValueError
         content = torch.load(io.BytesIO(stored), map_location=device, weights_only=True)
@@ -69,6 +69,20 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
             f"{path}: checkpoint version {content.get('version')}; this program reads version {VERSION}; train again"
         )
     return content
+
+
+def read_bytes(path: Path, expected: str) -> bytes:
+    """Read a whole file, which should be what is `expected`.
+
+    Raises:
+        RunError: the file is missing, or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: not found; expected {expected}") from error
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def checkpoint_of(run: Path) -> Path:

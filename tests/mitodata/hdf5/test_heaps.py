@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, describe, validate, write_dataset
 from mitodata.hdf5.heaps import stuck_heap
+from mitodata.readers.inputs import open_images
 
 SIGNATURE = b"GCOL\x01\0\0\0"
 
@@ -57,6 +59,27 @@ def test_sound_files_have_sound_heaps(path: Path, tmp_path: Path) -> None:
             del file.attrs["long"]
             file["texts"][5] = ""
         assert stuck_heap(tmp_path / "b.h5") is None
+
+
+@pytest.mark.parametrize("size", [0, 17, 4096, 2**60])
+@pytest.mark.parametrize("user_block", [0, 512])
+def test_pixels_that_look_like_a_damaged_heap_are_pixels(tmp_path: Path, size: int, user_block: int) -> None:
+    raw = np.zeros((1, 128, 128), np.uint8)
+    look = SIGNATURE + size.to_bytes(8, "little")
+    raw[0, 5, 3 : 3 + len(look)] = list(look)
+    with h5py.File(tmp_path / "a.h5", "w", userblock_size=user_block) as file:
+        file["raw"] = raw
+        file.attrs["text"] = "in a sound heap" * 9
+    assert look in (tmp_path / "a.h5").read_bytes()
+    (found,) = open_images(tmp_path / "a.h5")
+    assert np.array_equal(found.section(0), raw[0])
+
+
+def test_a_damaged_heap_behind_a_user_block_is_found(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w", userblock_size=512) as file:
+        file.create_dataset("texts", (3,), h5py.string_dtype())[:] = ["some", "short", "texts"]
+    assert stuck_heap(tmp_path / "a.h5") is None
+    assert put(tmp_path / "a.h5", 16, bytes(16)) == stuck_heap(tmp_path / "a.h5")
 
 
 def test_a_heap_that_is_cut_by_the_end_of_what_is_scanned_is_no_damage(

@@ -16,6 +16,7 @@ def test_the_ending_says_the_format(run: Path, tmp_path: Path, mitoseg: Program)
     for name in ("mine.onnx", "mine.pt"):
         assert "differs from torch by " in mitoseg("export", run, "-o", tmp_path / name)[1]
     assert "# mine\n" in mitoseg("models", "show", tmp_path / "mine.onnx")[1]
+    assert "TorchScript, which is for other programs" in mitoseg.fails("models", "show", tmp_path / "mine.pt")
     assert "exists; choose another name" in mitoseg.fails("export", run, "-o", tmp_path / "mine.onnx")
     before = (tmp_path / "mine.onnx").read_bytes()
     mitoseg("export", run, "--format", "onnx", "--name", "mine", "--overwrite", "-o", tmp_path / "mine.onnx")

@@ -1,7 +1,13 @@
 import contextvars
+import errno
+import fcntl
+import os
 import threading
+from pathlib import Path
 
-from mitoseg.io.process import Stop, Watch, stop_politely, tell, watched
+import pytest
+
+from mitoseg.io.process import LOCK, Stop, Watch, alone_in, stop_politely, tell, watched
 from mitoseg.training.monitor import Progress
 
 
@@ -33,3 +39,16 @@ def test_another_thread_is_not_watched() -> None:
         thread.join()
     assert found[0] is not watch.stop
     assert told == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_there_are_no_locks_a_file_left_by_a_killed_process_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(_file: int, _operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    (tmp_path / LOCK).write_text("1\nanother-machine\n")
+    with alone_in(tmp_path), alone_in(tmp_path):
+        assert (tmp_path / LOCK).exists()

@@ -31,6 +31,13 @@ def test_a_card_is_read_and_written(tmp_path: Path) -> None:
     assert "- Not below 4 nm." in text
 
 
+def test_the_spread_over_a_single_image_is_left_out() -> None:
+    scores = [{"images": "fly", "iou": 0.7, "std": 0.05}, {"images": "liver", "iou": 0.67, "std": 0.0}]
+    text = parse_card({"scores": scores}, "card").text()
+    assert "| fly | 0.700 | 0.050 |" in text
+    assert "| liver | 0.670 |  |" in text
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

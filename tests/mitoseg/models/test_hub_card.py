@@ -70,7 +70,8 @@ def test_a_run_and_a_released_model_have_cards(run: Path, released: Path, tmp_pa
     assert "- discs.h5" in file.read_text()
     mitoseg("models", "card", "tiny-1", "-o", file)
     assert "# tiny-1\n" in file.read_text()
-    file.write_text("mine")
-    assert "exists and is not a model card" in mitoseg.fails("models", "card", run, "-o", file)
-    assert file.read_text() == "mine"
+    for mine in ("mine", "---\ntitle: mine\n---\nIt uses mitoseg.\n"):
+        file.write_text(mine)
+        assert "exists and is not a model card" in mitoseg.fails("models", "card", run, "-o", file)
+        assert file.read_text() == mine
     assert "not found" in mitoseg.fails("models", "card", "none-1")

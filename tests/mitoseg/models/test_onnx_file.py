@@ -88,6 +88,16 @@ def test_changed_numbers_in_its_settings_are_seen(exported: Path, tmp_path: Path
         load_model(tmp_path / "a.onnx")
 
 
+def test_what_was_written_behind_the_file_is_seen(exported: Path, tmp_path: Path) -> None:
+    whole, behind = exported.read_bytes(), onnx.ModelProto()
+    weight = onnx.load_from_string(whole).graph.initializer[0]
+    weight.raw_data = bytes(len(weight.raw_data))
+    behind.graph.initializer.append(weight)
+    (tmp_path / "a.onnx").write_bytes(whole + behind.SerializeToString())
+    with pytest.raises(RunError, match="damaged, or changed since it was made"):
+        load_model(tmp_path / "a.onnx")
+
+
 def test_onnx_files_of_others_are_refused(tmp_path: Path) -> None:
     value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     out = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])

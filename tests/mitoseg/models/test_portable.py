@@ -1,5 +1,6 @@
 """ONNX and TorchScript: the same maps as torch whatever the size of an image, or no file."""
 
+import errno
 import json
 import warnings
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 from exported import make_portable
 
-from mitodata import RunError
+from mitodata import RunError, WriteError
 from mitoseg.models import portable
 from mitoseg.models.portable import (
     TOLERANCE,
@@ -95,6 +96,15 @@ def test_a_file_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch: 
     with pytest.raises(RunError, match="differs"):
         write_onnx(tmp_path / "a.onnx", model)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_temporary_folder_is_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch.onnx, "export", full)
+    with pytest.raises(WriteError, match="cannot be written: No space left on device; make room there, or set TMPDIR"):
+        make_onnx(make_portable())
 
 
 def test_a_network_that_cannot_be_written_is_one_line() -> None:

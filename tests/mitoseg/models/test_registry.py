@@ -16,8 +16,9 @@ from mitoseg.models.registry import find_model, releases, split_model
 def test_what_ships_is_whole_and_small_enough() -> None:
     found = releases()
     for release in found:
-        load_model(release.name, "cpu")
-        assert release.path.with_suffix(".md").read_text().startswith(f"# {release.name}\n")
+        card = load_model(release.name, "cpu").card
+        assert card.name == release.name
+        assert release.path.with_suffix(".md").read_text() == card.text()
     assert sum(release.size for release in found) <= 16e6
     shipped = {path.name for path in registry.FOLDER.iterdir()} - {registry.LISTED}
     assert shipped == {f"{each.name}{suffix}" for each in found for suffix in (".safetensors", ".md")}
