@@ -1,7 +1,7 @@
 """Global heaps of HDF5 files, which hold texts of any length: one kind of damage there makes the library loop for ever.
 
-A heap is a row of objects, each behind a header with its size. An object that ends where it begins leads nowhere. Pixels
-may look like a heap by chance. HDF5 follows only what has the size of a heap and is referred to by its address.
+A heap is a row of objects, each behind a header with its size. An object that ends where it begins leads nowhere.
+Pixels may look like a heap by chance. HDF5 follows only what has the size of a heap and is referred to by its address.
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, section III.E.
 """
 

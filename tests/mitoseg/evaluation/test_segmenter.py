@@ -9,8 +9,8 @@ import pytest
 import tifffile
 
 from mitodata import DataError, Sample
-from mitoseg.inference.segment import segment
 from mitoseg.evaluation.segmenter import Segmenter, load_segmenter
+from mitoseg.inference.segment import segment
 
 
 def test_it_finds_what_a_prediction_finds(
