@@ -59,6 +59,9 @@ class Augmentation(BaseModel):
         default=0.15, ge=0, le=0.9, description="largest side of a blanked rectangle, as share of the patch"
     )
     cutout_probability: float = Field(default=0.2, ge=0, le=1, description="share of patches with a blanked rectangle")
+    padding_probability: float = Field(
+        default=0.05, ge=0, le=1, description="share of patches with a black or white side, which is no tissue"
+    )
     stripe_probability: float = Field(
         default=0.0, ge=0, le=1, description="share of 2D patches with a stripe of low contrast"
     )

@@ -18,7 +18,7 @@ def planes(count: int = 4, side: int = 80) -> torch.Tensor:
 
 GEOMETRY_ONLY = Augmentation(
     gamma=0, contrast=0, brightness=0, shading=0, noise=0, blur_probability=0, sharpen_probability=0,
-    low_resolution_probability=0, cutout_probability=0,
+    low_resolution_probability=0, cutout_probability=0, padding_probability=0,
 )  # fmt: skip
 
 
@@ -79,6 +79,29 @@ def test_zoom_changes_the_scale_and_both_ways() -> None:
     assert 2 < float(areas.max()) <= 4.1
 
 
+@pytest.mark.parametrize("numbers", [False, True])
+def test_padding_is_black_or_white_and_no_mitochondrion(numbers: bool) -> None:
+    settings = GEOMETRY_ONLY.model_copy(
+        update={"padding_probability": 1.0, "flip": False, "rotation_deg": 0, "zoom": 1, "elastic_px": 0}
+    )
+    planes = torch.randn(64, 3, 48, 32, generator=torch.Generator().manual_seed(1))
+    planes[:, 1], planes[:, 2] = 1, 0
+    after = augment(planes, settings, (48, 32), torch.Generator().manual_seed(2), numbers=numbers)
+    lowest, highest = (planes[:, 0].amin((1, 2)), planes[:, 0].amax((1, 2)))
+    padded = after[:, 1] == 0
+    sides: set[tuple[str, bool]] = set()
+    for i in torch.nonzero(padded.any((1, 2)).flatten()).flatten().tolist():
+        (level,) = set(after[i, 0][padded[i]].tolist())
+        assert level <= lowest[i] or level >= highest[i]
+        ends = {"top": padded[i, 0], "bottom": padded[i, -1], "left": padded[i, :, 0], "right": padded[i, :, -1]}
+        sides.add((max(ends, key=lambda name: float(ends[name].float().mean())), bool(level >= highest[i])))
+        torch.testing.assert_close(after[i, 0][~padded[i]], planes[i, 0][~padded[i]])
+    assert {name for name, _ in sides} == {"top", "bottom", "left", "right"}
+    assert {white for _, white in sides} == {False, True}
+    assert float(padded.float().mean()) == pytest.approx(0.2, abs=0.06)
+    assert (after[:, 2] == padded.float() * numbers).all()
+
+
 def test_cut_out_pixels_are_ignored() -> None:
     settings = GEOMETRY_ONLY.model_copy(update={"cutout_probability": 1.0, "cutout": 0.5})
     after = augment(planes(), settings, (64, 64), torch.Generator().manual_seed(0))
@@ -96,7 +119,7 @@ def test_the_same_generator_gives_the_same_batch() -> None:
 
 OFF = Augmentation(
     flip=False, rotation_deg=0, zoom=1, elastic_px=0, gamma=0, contrast=0, brightness=0, shading=0, noise=0, blur_px=0,
-    sharpen=0, low_resolution=1, cutout=0,
+    sharpen=0, low_resolution=1, cutout=0, padding_probability=0,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from torch import Generator, Tensor
 
 from mitoseg.config.settings import Augmentation
-from mitoseg.data.augmentation.defects import cut_out, spoil_sections, stripe
+from mitoseg.data.augmentation.defects import cut_out, pad, spoil_sections, stripe
 from mitoseg.data.augmentation.geometry import displace_sections, warp
 from mitoseg.data.augmentation.grey import change_grey, degrade
 
@@ -35,7 +35,8 @@ def augment(
     image = change_grey(image, settings, generator)
     image = spoil_sections(image, settings, generator) if len(shape) == 3 else stripe(image, settings, generator)
     image = degrade(image, settings, generator)
-    volumes = cut_out(image, rest, settings, generator)
+    volumes = pad(image, rest, settings, generator, numbers)
+    volumes = cut_out(volumes[:, :1], volumes[:, 1:], settings, generator)
     return volumes if len(shape) == 3 else volumes[:, :, 0]
 
 

@@ -8,6 +8,9 @@ from mitoseg.config.settings import Augmentation
 FADED = 0.3
 """Contrast that is left in a stripe."""
 
+DEEPEST = 0.4
+"""Largest share of an image that padding covers."""
+
 
 def spoil_sections(image: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
     """Lose, darken or brighten one section of some patches (B, 1, Z, Y, X).
@@ -47,6 +50,34 @@ def stripe(image: Tensor, settings: Augmentation, generator: Generator) -> Tenso
         faded = torch.sigmoid(-away / 2).to(image.device)
         image[i] *= 1 - (1 - FADED) * faded
     return image
+
+
+def pad(image: Tensor, rest: Tensor, settings: Augmentation, generator: Generator, numbers: bool) -> Tensor:
+    """Cover one side of some images by black or white, as registration and scale bars do: there are no mitochondria.
+
+    Args:
+        image: (B, 1, Z, Y, X).
+        rest: (B, C - 1, Z, Y, X); the last plane is the ignored share.
+        settings: how often.
+        generator: where the numbers come from.
+        numbers: whether the target holds numbers of classes, none of which means padding: it is ignored then.
+    """
+    planes = torch.cat([image, rest], 1)
+    count, (height, width) = len(image), image.shape[-2:]
+    chosen = torch.rand(count, generator=generator) < settings.padding_probability
+    for i in torch.nonzero(chosen).flatten().tolist():
+        turn, white, ragged = torch.randint(4, (3,), generator=generator).tolist()
+        depth, level = torch.rand(2, generator=generator).tolist()
+        side, across = (height, width) if turn % 2 == 0 else (width, height)
+        edge = torch.randn(across, generator=generator).cumsum(0) / 4 if ragged < 2 else torch.zeros(across)
+        covered = torch.arange(side)[:, None] < (DEEPEST * side * depth + edge - edge.mean())[None, :]
+        # A quarter turn brings rows in front of columns, a half turn brings the covered side to the other end.
+        covered = torch.rot90(covered, turn, (0, 1)).to(image.device)
+        ends = image[i].amax() + level if white == 0 else image[i].amin() - level
+        planes[i, 0] = torch.where(covered, ends, planes[i, 0])
+        planes[i, 1:-1] = planes[i, 1:-1] * ~covered
+        planes[i, -1] = torch.where(covered, float(numbers), planes[i, -1])
+    return planes
 
 
 def cut_out(image: Tensor, rest: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
