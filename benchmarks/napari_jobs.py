@@ -57,15 +57,18 @@ class Session:
         _, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
         return widget
 
+    def act(self, action: Callable[..., object], *arguments: object) -> None:
+        """Do in the viewer's thread what a press or a click does, and note how long nothing else could happen."""
+        began = time.monotonic()
+        action(*arguments)
+        QApplication.processEvents()
+        self.longest_s = max(self.longest_s, time.monotonic() - began)
+
     def wait(self, widget: Any) -> str:
         """Wait until a widget has done its work; returns its line."""
-        longest = 0.0
         while widget.work is not None:
-            began = time.monotonic()
-            QApplication.processEvents()
-            longest = max(longest, time.monotonic() - began)
+            self.act(QApplication.processEvents)
             time.sleep(0.02)
-        self.longest_s = longest
         return str(widget.line.text())
 
     def picture(self, name: str) -> None:
@@ -125,7 +128,7 @@ def main(
         for name, job in jobs.items():
             if only and name not in only:
                 continue
-            began = time.monotonic()
+            began, session.longest_s = time.monotonic(), 0.0
             line = job()
             click.echo(f"| {name} | {line} | {time.monotonic() - began:.0f} | {session.longest_s:.1f} |")
             if name not in ("fine-tune", "adapt"):  # shown as they begin
@@ -145,19 +148,19 @@ def _open(session: Session, image: Path | None, labels: Path | None) -> NDArray[
 def _segment(session: Session, voxel_size: str) -> str:
     widget = session.widget("Segment")
     widget.image.size.setText(voxel_size)
-    widget.button.click()
+    session.act(widget.button.click)
     return session.wait(widget)
 
 
 def _proofread(session: Session) -> str:
     """Look at some doubts, delete one, split the largest object, merge it again, and undo all."""
     widget = session.widget("Proofread")
-    widget.rank_button.click()
+    session.act(widget.rank_button.click)
     ranked = session.wait(widget)
     lines = []
     for _ in range(DOUBTS):
         lines.append(widget.line.text())
-        widget.next_button.click()
+        session.act(widget.next_button.click)
     layer = widget.labels.layer
     before = layer.data.copy()
     numbers, counts = np.unique(before[before > 0], return_counts=True)
@@ -166,13 +169,13 @@ def _proofread(session: Session) -> str:
     for tool in ("split", "merge"):
         widget.use(tool)
         for end in ends:
-            widget.click(end)
+            session.act(widget.click, end)
         lines.append(widget.line.text())
     widget.use("delete")
-    widget.click(ends[0])
+    session.act(widget.click, ends[0])
     lines.append(widget.line.text())
     for _ in range(3):
-        widget.undo_button.click()
+        session.act(widget.undo_button.click)
     same = "as before" if np.array_equal(layer.data, before) else "NOT AS BEFORE"
     widget.use("split")
     widget.move(-1)
@@ -184,7 +187,7 @@ def _measure(session: Session, voxel_size: str) -> str:
     widget = session.widget("Measure")
     widget.image.layers.choose(session.viewer.layers[0])
     widget.image.size.setText(voxel_size)
-    widget.button.click()
+    session.act(widget.button.click)
     line = session.wait(widget)
     rows = table_text(widget.table).splitlines()
     session.viewer.reset_view()
@@ -216,7 +219,7 @@ def _finetune(
     session.picture("finetune")
     if not minutes:
         return "shown"
-    widget.button.click()
+    session.act(widget.button.click)
     return session.wait(widget).replace(str(folder), "")
 
 
@@ -241,7 +244,7 @@ def _adapt(session: Session, voxel_size: str, side: int, minutes: float, folder:
     session.picture("adapt")
     if not minutes:
         return "shown"
-    widget.button.click()
+    session.act(widget.button.click)
     return session.wait(widget).replace(str(folder), "")
 
 
