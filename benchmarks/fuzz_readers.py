@@ -108,6 +108,9 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
     "labelme (JSON)": {"shapes": read_shapes},
     "settings (JSON)": {"run": read_run, "card": read_card},
     "journal (JSON)": {"journal": read_journal},
+    "MRC": {"images": read_images},
+    "NIfTI": {"images": read_images},
+    "DM4": {"images": read_images},
 }
 
 
