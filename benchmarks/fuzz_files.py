@@ -140,7 +140,13 @@ def labelme(folder: Path) -> Path:
     """Outlines drawn by hand."""
     path = folder / "shapes.json"
     points = [[4.0, 5.0], [12.0, 5.5], [11.0, 14.0]]
-    shape = {"label": "mitochondrion", "points": points, "shape_type": "polygon", "group_id": None, "flags": {}}
+    shape: dict[str, object] = {
+        "label": "mitochondrion",
+        "points": points,
+        "shape_type": "polygon",
+        "group_id": None,
+        "flags": {},
+    }
     path.write_text(json.dumps({"shapes": [shape, shape], "imageHeight": 24, "imageWidth": 24, "imagePath": "a.png"}))
     return path
 
