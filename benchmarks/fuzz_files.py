@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
+import mrcfile
+import nibabel
 import numpy as np
 import tifffile
 import tomli_w
@@ -12,6 +14,7 @@ import zarr
 from numpy.typing import NDArray
 from PIL import Image
 
+from format_volumes import sizes
 from mitodata import Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitogen.recipe.recipe import Recipe, load_recipe
@@ -137,7 +140,13 @@ def labelme(folder: Path) -> Path:
     """Outlines drawn by hand."""
     path = folder / "shapes.json"
     points = [[4.0, 5.0], [12.0, 5.5], [11.0, 14.0]]
-    shape = {"label": "mitochondrion", "points": points, "shape_type": "polygon", "group_id": None, "flags": {}}
+    shape: dict[str, object] = {
+        "label": "mitochondrion",
+        "points": points,
+        "shape_type": "polygon",
+        "group_id": None,
+        "flags": {},
+    }
     path.write_text(json.dumps({"shapes": [shape, shape], "imageHeight": 24, "imageWidth": 24, "imagePath": "a.png"}))
     return path
 
@@ -157,6 +166,29 @@ def journal(folder: Path) -> Path:
     return path
 
 
+def mrc(folder: Path) -> Path:
+    """A volume of bytes with its cell in Angstrom."""
+    path = folder / "volume.mrc"
+    with mrcfile.new(path) as file:
+        file.set_data(raw((4, 24, 24)).view(np.int8))
+        file.voxel_size = 80.0
+    return path
+
+
+def nifti(folder: Path) -> Path:
+    """A volume with its voxel size in micrometres."""
+    path = folder / "volume.nii"
+    image = nibabel.Nifti1Image(raw((4, 24, 24)).T, np.diag([0.008, 0.008, 0.008, 1.0]))
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, path)
+    return path
+
+
+def dm(folder: Path) -> Path:
+    """A calibrated stack of DigitalMicrograph."""
+    return next(sizes()).write(folder)
+
+
 KINDS: Mapping[str, Callable[[Path], Path]] = {
     "dataset (HDF5)": dataset,
     "shard (HDF5)": shard,
@@ -173,5 +205,8 @@ KINDS: Mapping[str, Callable[[Path], Path]] = {
     "labelme (JSON)": labelme,
     "settings (JSON)": run_settings,
     "journal (JSON)": journal,
+    "MRC": mrc,
+    "NIfTI": nifti,
+    "DM4": dm,
 }
 """Writes a file of a kind into a folder."""

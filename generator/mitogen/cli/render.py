@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from mitodata.event_log import emit, log_json_option
 from mitogen.cli.options import COUNT, FILE, OUTPUT, examples, images, job_options, shard, workers
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--shard", callback=shard, metavar="I/N", help="Only the Ith of N equal shares, for `mitogen merge`.")
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@log_json_option
 def render(
     job: "Job",
     n: int | None,
@@ -56,6 +58,7 @@ def render(
     chosen = range(n or default) if only is None else only
     render_dataset(job, output, chosen, scheduler or workers, shard=shard, overwrite=overwrite)
     count = len(chosen if shard is None else shard.cut(chosen))
+    emit("written", file=output, bytes=output.stat().st_size)
     click.echo(f"{count} {kind}{'' if count == 1 else 's'} in {output}")
 
 

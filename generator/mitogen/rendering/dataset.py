@@ -5,16 +5,20 @@ an image depends only on the recipe, the seed, its index and the shape. Batches 
 name only once they are whole, and go when the file is complete. Memory does not grow with the number of images.
 """
 
+import os
 import sys
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
+from dataclasses import asdict, dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from secrets import token_hex
 
 from mitodata.errors import DataError
+from mitodata.event_log import emit
 from mitodata.hdf5.dataset import write_dataset
 from mitodata.sample import Sample
 from mitogen.rendering.batches import NOTE, Batches
@@ -23,6 +27,7 @@ from mitogen.rendering.job import Job, RenderError, is_first, spell
 from mitogen.rendering.process_pool import Workers, go_on
 from mitogen.rendering.progress import Progress
 from mitogen.rendering.shard import Shard
+from mitogen.rendering.versions import machine
 
 # Enough that nobody waits for a slow batch, few enough that memory and the queue stay small.
 _BATCHES_AHEAD = 4
@@ -104,7 +109,7 @@ def _check_numbers(images: Sequence[int]) -> None:
 def _in_order(job: Job, batches: Batches, count: int | str, bar: Progress) -> Generator[Sample, None, None]:
     """Yield every image in order, while workers render the batches that are missing, only so many ahead of it."""
     missing = batches.missing()
-    ahead: dict[range, Future[None]] = {}
+    ahead: dict[range, Future[Made]] = {}
     with _workers(job, count) as workers:
         elsewhere = isinstance(workers, ClusterWorkers)
         render_batch = _render_batch_elsewhere if elsewhere else _render_batch
@@ -112,9 +117,10 @@ def _in_order(job: Job, batches: Batches, count: int | str, bar: Progress) -> Ge
             for later in islice(missing, _BATCHES_AHEAD * workers.count - len(ahead)):
                 ahead[later] = workers.submit(render_batch, batches.path(later).absolute(), batches.at(later))
             if places in ahead:
-                workers.result(ahead.pop(places))
+                made = workers.result(ahead.pop(places))
                 if elsewhere:
                     wait_for(batches.path(places))
+                emit("batch", images=spell(batches.at(places)), by=asdict(made))
                 bar.advance(len(places))
             yield from batches.read(places)
 
@@ -125,19 +131,37 @@ def _workers(job: Job, count: int | str) -> "Workers[Job] | ClusterWorkers[Job]"
     return ClusterWorkers(job, count)
 
 
-def _render_batch(job: Job, path: Path, images: Sequence[int]) -> None:
+@dataclass(frozen=True)
+class Made:
+    """Who rendered a batch; for the log, since bytes depend on none of it.
+
+    Attributes:
+        host: name of the machine.
+        pid: number of the process.
+        seconds: wall time.
+    """
+
+    host: str
+    pid: int
+    seconds: float
+
+
+def _render_batch(job: Job, path: Path, images: Sequence[int]) -> Made:
+    began = time.monotonic()
     write_dataset(path, job.samples(_while_wanted(images)), job.provenance(images), overwrite=True)
+    return Made(machine(), os.getpid(), round(time.monotonic() - began, 3))
 
 
-def _render_batch_elsewhere(job: Job, path: Path, images: Sequence[int]) -> None:
+def _render_batch_elsewhere(job: Job, path: Path, images: Sequence[int]) -> Made:
     """Render a batch on a worker of a cluster: one that was given up for lost may still be writing the same batch."""
     try:
         wait_for(path.parent / NOTE)
         draft = path.with_name(f"{path.name}.{token_hex(4)}")
-        _render_batch(job, draft, images)
+        made = _render_batch(job, draft, images)
         draft.replace(path)
     except (ClusterError, DataError, OSError) as error:
         raise ClusterError(f"{here()}: {error}") from error
+    return made
 
 
 def _while_wanted(indices: Iterable[int]) -> Iterator[int]:

@@ -8,11 +8,18 @@ from typing import Self
 
 from tqdm import tqdm
 
+from mitodata.event_log import emit, emit_progress
+
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 def say(text: str) -> None:
-    """Write a line on stderr; if that is closed or full, the work goes on without it."""
+    """Write a line on stderr, and to the log; if stderr is closed or full, the work goes on without it."""
+    emit("note", text=text)
+    _print(text)
+
+
+def _print(text: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError):
             print(text, file=sys.stderr, flush=True)
@@ -38,6 +45,7 @@ class Progress:
         self._lines = visible and not terminal
         self._unit, self._verb, self._done, self._total, self._first = unit, verb, done, total, done
         self._start = self._last = time.monotonic()
+        self._log()
 
     def __enter__(self) -> Self:
         return self
@@ -51,8 +59,13 @@ class Progress:
         self._done += count
         with suppress(OSError):
             self._bar.update(count)
+        self._log()
         now = time.monotonic()
         if self._lines and (now - self._last > _SECONDS_BETWEEN_LINES or self._done == self._total):
             rate = (self._done - self._first) / max(now - self._start, 1e-9)
-            say(f"{self._verb} {self._done} of {self._total} {self._unit}s, {rate:.1f} a second")
+            _print(f"{self._verb} {self._done} of {self._total} {self._unit}s, {rate:.1f} a second")
             self._last = now
+
+    def _log(self) -> None:
+        share = self._done / self._total if self._total else 1.0
+        emit_progress(share, done=self._done, total=self._total, unit=self._unit)

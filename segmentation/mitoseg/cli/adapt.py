@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from mitodata.command_line import Measure
+from mitodata.event_log import emit, log_json_option
 from mitoseg.cli.options import FILES, INVERT, OUTLINE, image_options
 
 EXAMPLES = (
@@ -35,6 +36,7 @@ EXAMPLES = (
 @OUTLINE
 @INVERT
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own images and settings.")
+@log_json_option
 def adapt(
     images: tuple[Path, ...], run: Path, start: str | None, outline: float | None, resume: bool, **settings: Any
 ) -> None:
@@ -46,11 +48,15 @@ def adapt(
     from mitoseg.data.rendered import spare_cores
     from mitoseg.transfer.adaptation.adapt import adapt as adapt_model
 
+    def report(line: str) -> None:
+        emit("note", text=line)
+        click.echo(line, err=True)
+
     settings["outline_nm"] = outline
     changed = {name for name, value in settings.items() if value not in (None, False)} - {"square", "invert"}
     if resume and (changed or not settings["square"] or settings["invert"] != "auto"):
         raise click.UsageError("--resume takes all settings from the run; leave the others out")
     given = {} if resume else {**settings, "workers": spare_cores()}
-    result = adapt_model(images, run, start, resume=resume, report=lambda line: click.echo(line, err=True), **given)
+    result = adapt_model(images, run, start, resume=resume, report=report, **given)
     click.echo(result.summary)
     click.echo(result.page)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from mitodata.command_line import Measure
+from mitodata.event_log import log_json_option
 from mitoseg.cli.options import FILES, INVERT, OUTLINE
 
 EXAMPLES = (
@@ -59,6 +60,7 @@ EXAMPLES = (
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of all trainings, instead of minutes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of patches and augmentation.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own labels and settings.")
+@log_json_option
 def finetune(
     labels: tuple[Path, ...], start: str | None, run: Path, outline: float | None, resume: bool, **settings: Any
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from mitodata.command_line import Measure
+from mitodata.event_log import log_json_option
 from mitoseg.cli.options import FILES
 
 EXAMPLES = (
@@ -73,6 +74,7 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
     callback=_show_settings,
     help="List all settings with their defaults and exit.",
 )
+@log_json_option
 def fit(
     train: tuple[Path, ...],
     run: Path,

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mitodata.event_log import emit, log_json_option
 from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, PEAK, THRESHOLD, image_options, tta_option
 
 EXAMPLES = (
@@ -46,6 +47,7 @@ EXAMPLES = (
 @INVERT
 @click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
+@log_json_option
 def predict(
     images: tuple[Path, ...],
     name: str | None,
@@ -64,6 +66,10 @@ def predict(
     from mitoseg.inference.segment_image import make_options
     from mitoseg.models.registry import split_model
 
+    def report(file: Path) -> None:
+        emit("written", file=file)
+        click.echo(file)
+
     make_options(**settings)  # not after a model was loaded
     model, images = split_model(images, name)
-    segment(load_model(model).with_decoding(threshold, peak, outline), images, folder, report=click.echo, **settings)
+    segment(load_model(model).with_decoding(threshold, peak, outline), images, folder, report=report, **settings)

@@ -110,7 +110,7 @@ def _counting(
         found = predict(windows)
         done += len(windows)
         count(len(windows))
-        tell(f"{done} of {total} windows", done / total)
+        tell(f"{done} of {total} windows", done / total, done=done, total=total, unit="window")
         spent_s = monotonic() - started
         if not told and say is not None and spent_s > LONG_S and done < total:
             told = True

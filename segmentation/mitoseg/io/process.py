@@ -9,11 +9,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from mitodata import RunError
 from mitodata.command_line import SAME_REQUEST_S
+from mitodata.event_log import emit, emit_progress
 from mitodata.locks import has_no_locks
 
 LOCK = ".lock"
@@ -81,8 +83,18 @@ def watched(watch: Watch) -> Iterator[None]:
         _WATCH.reset(token)
 
 
-def tell(line: str, share: float | None = None) -> None:
-    """Tell who watches, if somebody does; arguments as of `Watch.tell`."""
+def tell(line: str, share: float | None = None, **numbers: Any) -> None:
+    """Tell who watches, if somebody does, and the log of events.
+
+    Args:
+        line: as of `Watch.tell`.
+        share: likewise.
+        numbers: for the log: what the line says, by name (`mitodata.event_log.emit_progress`).
+    """
+    if share is None:
+        emit("note", text=line)
+    else:
+        emit_progress(share, **numbers)
     watch = _WATCH.get()
     if watch is not None:
         watch.tell(line, share)

@@ -58,7 +58,7 @@ class Progress:
         score = "" if self.score is None else f"validation IoU {self.score:.3f}, "
         rate = self.images / max(now - self.started, 1e-9)
         text = f"loss {self.loss:.3f}, {score}{rate:.1f} images/s, {self._left(used)}"
-        tell(text, used)
+        tell(text, used, unit="image", per_s=rate, loss=self.loss, val_iou=self.score)
         if self.terminal:
             self.bar.n = min(used, 1.0)
             self.bar.set_postfix_str(text)

@@ -4,13 +4,14 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from pathlib import Path
 
 from torch import Tensor
 
 from mitodata import RunError
+from mitodata.event_log import emit
 from mitodata.files import write_atomic
 from mitoseg.config.settings import BUDGETS, FitConfig
 from mitoseg.data import FitData, Sources, make_loader, read_batches
@@ -259,6 +260,7 @@ class Session:
             write_history(self.run, learner.rows)
             events.validation(row, sheet)
             self._save()
+            emit("validation", **asdict(row))
             progress.report(row.text())
         self.mark = (learner.step, self._clock())
         self.waited_s = 0.0

@@ -1,6 +1,8 @@
 """A Dask cluster renders the bytes that this machine renders, and what is wrong with one is said in a line."""
 
+import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from mitodata.event_log import event_log
 from mitodata.hdf5.dataset import Dataset
 from mitogen.recipe.recipe import Recipe
 from mitogen.rendering import cluster
@@ -61,6 +64,24 @@ def test_a_cluster_renders_the_same_bytes(
     render_dataset(Job(Recipe(), 3, SHAPE, renderer=standin.quick), Path("s.h5"), N, address, shard=Shard(2, 2))
     with Dataset("s.h5") as shard, Dataset("here.h5") as whole:
         assert [sample.raw.tobytes() for sample in shard] == [whole[number].raw.tobytes() for number in range(10, N)]
+
+
+@pytest.mark.usefixtures("no_processes")
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_log_says_who_rendered_what_and_changes_no_byte(
+    elsewhere: bool, tmp_path: Path, address: str, standin: ModuleType
+) -> None:
+    workers = address if elsewhere else 1
+    with event_log(str(tmp_path / "log.jsonl"), "render"):
+        logged = render(tmp_path / "a.h5", workers, standin)
+    assert logged.read_bytes() == render(tmp_path / "b.h5", workers, standin).read_bytes()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    batches = [line for line in lines if line["event"] == "batch"]
+    assert [line["images"] for line in batches] == ["0:8", "8:16", "16:20"]
+    assert {line["by"]["host"] for line in batches} == {socket.gethostname()}
+    assert {line["by"]["pid"] for line in batches} == {os.getpid()}  # of a cluster within this process
+    progress = [line for line in lines if line["event"] == "progress"]
+    assert [progress[place]["done"] for place in (0, -1)] == [0, N]
 
 
 def test_a_failing_image_is_named(tmp_path: Path, address: str, standin: ModuleType) -> None:

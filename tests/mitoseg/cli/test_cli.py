@@ -26,7 +26,8 @@ def test_version_and_settings(mitoseg: Program) -> None:
 def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path, mitoseg: Program) -> None:
     run = tmp_path / "run"
     quick = ("--set", "network=tiny", "--set", "patch_px=64", "--epochs", "1")
-    code, output, errors = mitoseg("fit", discs, "--val", fresh_discs, "-o", run, *quick)
+    log = ("--log-json", tmp_path / "log.jsonl")
+    code, output, errors = mitoseg("fit", discs, "--val", fresh_discs, "-o", run, *quick, *log)
     assert code == 0, errors
     assert "validation IoU" in output
     assert "teaches more" not in errors  # of tissue that nobody rendered
@@ -34,9 +35,24 @@ def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path, mit
     assert code == 0, errors
     assert json.loads(output) == json.loads((tmp_path / "report" / "metrics.json").read_text())
     masks = ("-o", tmp_path / "masks", "--outputs", "mask", "--tta", "4", "--peak", "0")
-    code, output, errors = mitoseg("predict", run, fresh_discs, *masks, "--memory", "8G")
+    code, output, errors = mitoseg("predict", run, fresh_discs, *masks, "--memory", "8G", *log)
     assert code == 0, errors
     assert len(output.splitlines()) == 6
+    _check_log(tmp_path / "log.jsonl")
+
+
+def _check_log(path: Path) -> None:
+    """See that a fit and a prediction of six images have told how they went."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    fitted = [line for line in lines if line["command"] == "fit"]
+    assert {"start", "progress", "validation", "end"} <= {line["event"] for line in fitted}
+    steps = [line for line in fitted if line["event"] == "progress" and line["unit"] == "image"]
+    assert steps
+    assert all({"share", "loss", "per_s"} <= set(line) for line in steps)
+    assert next(line for line in fitted if line["event"] == "validation")["val_iou"] >= 0
+    predicted = [line for line in lines if line["command"] == "predict"]
+    assert sum(line["event"] == "written" for line in predicted) == 6
+    assert {line["unit"] for line in predicted if line["event"] == "progress"} == {"window"}
 
 
 @pytest.mark.parametrize("compartments", [True, False])
