@@ -60,6 +60,7 @@ STAGES = (
     Stage((Rendered(9011, 4000),), "30"),
     Stage((Rendered(9021, 5000),), "60"),
     Stage((Rendered(9031, 3000), Rendered(9041, 2000, "brain")), "72"),
+    Stage((Rendered(9051, 5000), Rendered(9061, 2000, "brain")), "65"),
 )
 LIMITS = (
     "Cores of secretory granules are often marked.",
