@@ -12,6 +12,7 @@ from PIL import Image
 from mitodata import RunError, VoxelSize
 from mitodata.contrast import check_invert
 from mitodata.errors import did_you_mean
+from mitodata.export.multiscales import Version
 from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
 from mitodata.readers.inputs import PICTURES
@@ -22,7 +23,6 @@ from mitoseg.inference.orthoplanes import AUTO, check_axes
 from mitoseg.inference.postprocess import find_instances, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_source
 from mitoseg.io.blocks import Layer, Part, strips
-from mitoseg.io.ome_zarr import Version
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
 from mitoseg.io.panels import png
 from mitoseg.io.scratch import Scratch, Store, StoredArray

@@ -5,23 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import zarr
 from numpy.typing import NDArray
 
 from mitodata import export
-from mitodata.files import beside
+from mitodata.export.multiscales import write_zarr
 from mitodata.hdf5.draft import Draft
 from mitodata.hdf5.layout import ALIASES, Provenance, chunk_shape, write_image_attributes, write_provenance
 from mitoseg.io.blocks import Layer
-from mitoseg.io.ome_zarr import (
-    ZARR_FORMATS,
-    Version,
-    image_attributes,
-    label_attributes,
-    labels_attributes,
-    plan_levels,
-    write_levels,
-)
+
+__all__ = ["write_hdf5", "write_tiff", "write_zarr"]
 
 
 def write_tiff(path: Path, layer: Layer, white: int = 1) -> None:
@@ -41,32 +33,6 @@ def write_tiff(path: Path, layer: Layer, white: int = 1) -> None:
             yield from slab * layer.dtype.type(white)
 
     export.write_tiff(path, sections(), layer.shape, layer.dtype, layer.voxel_size_nm)
-
-
-def write_zarr(path: Path, image: Layer, labels: Sequence[Layer] = (), version: Version = "0.5") -> None:
-    """Write an OME-Zarr of one image and its label images, all with the same levels.
-
-    Args:
-        path: of the folder.
-        image: what the group holds.
-        labels: what its group `labels` holds.
-        version: of OME-Zarr; 0.4 for programs that do not read Zarr 3.
-
-    Raises:
-        DataError: it cannot be written.
-    """
-    levels, size_nm = plan_levels(image.shape, image.voxel_size_nm), image.voxel_size_nm
-    with beside(path) as temporary:
-        root = zarr.open_group(temporary, mode="w", zarr_format=ZARR_FORMATS[version])
-        root.attrs.update(image_attributes(path.name.partition(".")[0], size_nm, levels, version))
-        write_levels(root, image, levels, labels=False)
-        if labels:
-            group = root.create_group("labels")
-            group.attrs.update(labels_attributes([layer.name for layer in labels], version))
-            for layer in labels:
-                own = group.create_group(layer.name)
-                own.attrs.update(label_attributes(layer.name, size_nm, levels, version))
-                write_levels(own, layer, levels, labels=True)
 
 
 def write_hdf5(path: Path, layers: Sequence[Layer], provenance: Provenance) -> None:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from ome_zarr_models import v05
 
 from mitodata import DataError
+from mitodata.export.layer import Layer
+from mitodata.export.multiscales import Version, write_zarr
 from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_to_file, recognise
-from mitoseg.io.blocks import Layer
-from mitoseg.io.ome_zarr import Version
-from mitoseg.io.outputs import write_zarr
 
 SIZE = (50.0, 8.0, 8.0)
 RAW = np.random.default_rng(0).integers(1, 255, (19, 24, 30)).astype(np.uint8)
@@ -49,7 +48,7 @@ def test_what_predict_writes_comes_back_with_its_labels(version: Version, tmp_pa
 
 
 def test_its_groups_are_what_ome_zarr_models_takes(tmp_path: Path) -> None:
-    # Of 0.4 the library's models of whole groups are not finished; tests/mitoseg/io checks the attributes of both.
+    # Of 0.4 the library's models of whole groups are not finished; tests/mitodata/export checks the attributes of both.
     path = write(tmp_path / "a.zarr", instances=INSTANCES)
     for group, model in ((path, v05.image.Image), (path / "labels/instances", v05.image_label.ImageLabel)):
         model.from_zarr(zarr.open_group(group, mode="r"))  # raises where arrays and metadata do not agree

@@ -30,6 +30,7 @@ def test_each_format_says_what_it_wrote(mitogen: Program, train: Path, tmp_path:
     for kind, name in (
         ("coco", "annotations.json"),
         ("instances", ""),
+        ("ome-zarr", "000000.zarr"),
         ("mitoverse", "data/train/vol0.zarr"),
     ):
         code, said, _ = mitogen("export", train, "--format", kind, "-o", tmp_path / kind)
@@ -42,6 +43,8 @@ def test_each_format_says_what_it_wrote(mitogen: Program, train: Path, tmp_path:
 def test_options_of_another_format_are_refused(mitogen: Program, train: Path, tmp_path: Path) -> None:
     said = mitogen.fails("export", train, "--format", "coco", "--volume", 0, "-o", tmp_path / "a")
     assert "got --volume with --format coco; it is for arrays" in said
+    said = mitogen.fails("export", train, "--format", "mitoverse", "--ngff", "0.4", "-o", tmp_path / "a")
+    assert "got --ngff with --format mitoverse; it is for ome-zarr" in said
     assert "it is for coco" in mitogen.fails("export", train, "--category", "cell", "-o", tmp_path / "a.h5")
     assert "expected a folder" in mitogen.fails("export", train, "--format", "coco", "-o", train)
     assert "expected a file" in mitogen.fails("export", train, "-o", tmp_path)

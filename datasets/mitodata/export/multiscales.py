@@ -1,4 +1,4 @@
-"""OME-Zarr 0.4 (Zarr 2) and 0.5 (Zarr 3): images and labels with their levels, written.
+"""OME-Zarr 0.4 (Zarr 2) and 0.5 (Zarr 3): an image with label images and their levels, written.
 
 `mitodata.readers` reads them.
 
@@ -6,7 +6,9 @@ Specifications: https://ngff.openmicroscopy.org/0.4/ and https://ngff.openmicros
 """
 
 from collections.abc import Mapping, Sequence
+from colorsys import hsv_to_rgb
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +17,10 @@ from numcodecs import Blosc
 from numpy.typing import NDArray
 from skimage.measure import block_reduce
 
-from mitodata import VoxelSize
-from mitoseg.io.blocks import Layer, blocks
-from mitoseg.networks.targets import FLAT
+from mitodata.export.layer import Layer
+from mitodata.files import beside
+from mitodata.readers.axes import blocks
+from mitodata.sample import VoxelSize
 
 Version = Literal["0.4", "0.5"]
 """Of the specification: 0.4 is stored as Zarr 2, 0.5 as Zarr 3."""
@@ -27,6 +30,10 @@ ZARR_FORMATS: Mapping[Version, Literal[2, 3]] = {"0.4": 2, "0.5": 3}
 
 BACKGROUND: Mapping[str, Any] = {"label-value": 0, "rgba": [0, 0, 0, 0]}
 """Nothing hides the image; viewers choose the colours of the others. Readers want the list to be there."""
+
+
+GOLDEN = (5**0.5 - 1) / 2
+"""Golden ratio: multiples of it, modulo 1, stay apart."""
 
 
 def image_attributes(
@@ -50,13 +57,36 @@ def image_attributes(
 
 
 def label_attributes(
-    name: str, voxel_size_nm: VoxelSize, levels: Sequence[Sequence[int]], version: Version = "0.5"
+    name: str,
+    voxel_size_nm: VoxelSize,
+    levels: Sequence[Sequence[int]],
+    version: Version = "0.5",
+    meanings: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
-    """Attributes of the group of a label image that lies in `labels` of the image it belongs to."""
+    """Attributes of the group of a label image that lies in `labels` of the image it belongs to.
+
+    Args:
+        name: of the label image.
+        voxel_size_nm: (z, y, x) in nm, of the first level.
+        levels: as for `image_attributes`.
+        version: of the specification.
+        meanings: what values stand for, where they are classes and not instances.
+    """
     attributes = image_attributes(name, voxel_size_nm, levels, version)
     content = attributes if version == "0.4" else attributes["ome"]
-    content["image-label"] = {"version": version, "colors": [BACKGROUND], "source": {"image": "../../"}}
+    label: dict[str, Any] = {"version": version, "colors": [BACKGROUND], "source": {"image": "../../"}}
+    if meanings:  # colours and properties have to name the same values
+        label["properties"] = [{"label-value": value, "class": meaning} for value, meaning in sorted(meanings.items())]
+        label["colors"] = [{"label-value": value, "rgba": _colour(value)} for value in sorted(meanings)]
+    content["image-label"] = label
     return attributes
+
+
+def _colour(value: int) -> list[int]:
+    """Red, green, blue and opacity (0-255) of a class; background is transparent. Hues are a golden angle apart."""
+    if value == 0:
+        return list(BACKGROUND["rgba"])
+    return [round(255 * part) for part in (*hsv_to_rgb(value * GOLDEN % 1, 0.75, 0.9), 1)]
 
 
 def labels_attributes(names: Sequence[str], version: Version = "0.5") -> dict[str, Any]:
@@ -81,11 +111,48 @@ def _transformations(voxel_size_nm: VoxelSize, factors: Sequence[int]) -> list[d
 
 CHUNK = (16, 256, 256)
 
+FLAT = 2.0
+"""Voxels this many times as long along an axis as along the finest are not made longer along it."""
+
 PIECE = (16, 128, 128)
 """Voxels of a coarser level that are made at a time, from up to eight times as many: part of a chunk, for memory."""
 
 Factors = tuple[int, int, int]
 """Voxels (z, y, x) of the array in a voxel of a level."""
+
+
+def write_zarr(
+    path: Path,
+    image: Layer,
+    labels: Sequence[Layer] = (),
+    version: Version = "0.5",
+    meanings: Mapping[str, Mapping[int, str]] | None = None,
+) -> None:
+    """Write an OME-Zarr of one image and its label images, all with the same levels.
+
+    Args:
+        path: of the folder; it appears when it is whole.
+        image: what the group holds.
+        labels: what its group `labels` holds.
+        version: of OME-Zarr; 0.4 for programs that do not read Zarr 3.
+        meanings: of the values of label images of classes, by their names.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    levels, size_nm = plan_levels(image.shape, image.voxel_size_nm), image.voxel_size_nm
+    with beside(path) as temporary:
+        root = zarr.open_group(temporary, mode="w", zarr_format=ZARR_FORMATS[version])
+        root.attrs.update(image_attributes(path.name.partition(".")[0], size_nm, levels, version))
+        write_levels(root, image, levels, labels=False)
+        if labels:
+            group = root.create_group("labels")
+            group.attrs.update(labels_attributes([layer.name for layer in labels], version))
+            for layer in labels:
+                own = group.create_group(layer.name)
+                classes = (meanings or {}).get(layer.name)
+                own.attrs.update(label_attributes(layer.name, size_nm, levels, version, classes))
+                write_levels(own, layer, levels, labels=True)
 
 
 def plan_levels(shape: tuple[int, int, int], voxel_size_nm: VoxelSize) -> list[Factors]:

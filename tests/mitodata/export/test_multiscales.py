@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from ome_zarr_models import v04, v05
 
 from mitodata import VoxelSize
+from mitodata.export.layer import Layer
+from mitodata.export.multiscales import Version, level_shape, plan_levels, write_zarr
 from mitodata.readers.inputs import open_sources
-from mitoseg.io.blocks import Layer
-from mitoseg.io.ome_zarr import Version, level_shape, plan_levels
-from mitoseg.io.outputs import write_zarr
 
 
 def make_layer(name: str, values: NDArray[np.generic], size: VoxelSize) -> Layer:

@@ -1,0 +1,44 @@
+"""A volume that is read in parts: an image, or what was found in it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitodata.readers.axes import Part
+from mitodata.sample import VoxelSize
+
+SLAB_VOXELS = 2**21
+"""Voxels that are copied at a time, at least a section."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One array on the grid of an image.
+
+    Attributes:
+        name: "raw", "mask", "probability", "instances", "label".
+        shape: (Z, Y, X).
+        dtype: of its values.
+        voxel_size_nm: (z, y, x) in nm.
+        read: gives a part, of any type that can be converted to `dtype`.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    voxel_size_nm: VoxelSize
+    read: Callable[[Part], NDArray[Any]]
+
+    def __getitem__(self, part: Part) -> NDArray[Any]:
+        return self.read(part).astype(self.dtype, copy=False)
+
+    def slabs(self, depth: int = 1) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Whole sections from z = 0 on, a multiple of `depth` at a time, behind their range of z."""
+        sections = max(1, SLAB_VOXELS // (self.shape[1] * self.shape[2]))
+        step = -(-sections // depth) * depth
+        for start in range(0, self.shape[0], step):
+            z = slice(start, min(start + step, self.shape[0]))
+            yield z, self[z, slice(0, self.shape[1]), slice(0, self.shape[2])]
