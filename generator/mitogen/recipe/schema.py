@@ -8,6 +8,7 @@ at least one of them. What a file says beyond the schema (low <= high, say) is c
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def recipe_schema() -> Schema:
     }
 
 
+@cache
 def schema_text() -> str:
     """Write the schema as JSON."""
     return json.dumps(recipe_schema(), indent=1) + "\n"

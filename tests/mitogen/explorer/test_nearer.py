@@ -49,9 +49,10 @@ def test_every_knob_is_tried_both_ways_within_what_is_allowed() -> None:
     steps = list_steps(recipes, view, 6.0)
     assert steps[0].knob == PIXEL
     assert steps[0].after == 6
-    numbers = draw(load_recipe("mito"), 3, 1)
+    mito = load_recipe("mito")
+    numbers = draw(mito, 3, 1)
     for step in steps:
-        knob = load_recipe("mito").knobs[step.knob]
+        knob = mito.knobs[step.knob]
         assert step.before == numbers[step.knob]
         assert knob.low <= step.after <= knob.high
         assert step.view.size_px == 256

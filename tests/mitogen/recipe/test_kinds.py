@@ -147,7 +147,8 @@ def test_mito_holds_every_tissue_and_nothing_else() -> None:
     assert sum(kind.share for kind in recipe.kinds) == pytest.approx(1)
     pixels = {draw(recipe, 0, index)["section.pixel_nm"] for index in range(300)}
     assert pixels == {8}, "all images of a file are one array"
-    pixels = {draw(load_recipe("mito-scales"), 0, index)["section.pixel_nm"] for index in range(300)}
+    scales = load_recipe("mito-scales")
+    pixels = {draw(scales, 0, index)["section.pixel_nm"] for index in range(300)}
     assert len(pixels) > 100, "networks see a range of pixel sizes"
     assert draw(recipe.alone("brain: fly, ssTEM"), 0, 3) == draw(load_recipe("brain").alone("fly, ssTEM"), 0, 3)
 

@@ -89,8 +89,8 @@ def judge(tables: Sequence[Table], choice: Choice, where: object) -> Meaning:
         where: named in errors.
 
     Raises:
-        DataError: the values may be classes, are fractions, negative or those of a picture, or do not fit what the user
-            says.
+        DataError: the values may be classes, are fractions, negative or those of a picture, do not fit what the user
+            says, or are those of masks that JPEG has moved or emptied.
     """
     lossy = [table for table in tables if table.numbers.lossy]
     bits = [table for table in tables if table.bits]
@@ -187,7 +187,11 @@ class _Case:
         return threshold
 
     def doubt(self, threshold: float) -> None:
-        """Say what is remarkable about masks whose foreground exceeds this."""
+        """Say what is remarkable about masks whose foreground exceeds this.
+
+        Raises:
+            DataError: they are probably not as they were drawn.
+        """
         tables = [*self.tables, *self._others]
         foreground = sum(int(table.pixels[table.values > _least(table.numbers, threshold)].sum()) for table in tables)
         found = join(self.tables or self._others)

@@ -12,7 +12,7 @@ from scipy import ndimage
 from mitodata import DataError
 from mitodata.importers.annotations.choice import Choice, parse_choice
 from mitodata.importers.annotations.meaning import Meaning, judge
-from mitodata.importers.annotations.numbers import numbers_of
+from mitodata.importers.annotations.numbers import Numbers, numbers_of
 from mitodata.importers.annotations.survey import tabulate
 
 Mask = NDArray[np.uint8]
@@ -46,18 +46,33 @@ def test_a_mask_of_0_and_1_that_jpeg_smeared_is_asked_about(quality: int, seed: 
 
 
 @pytest.mark.parametrize("quality", [60, 65, 80])
-def test_a_mask_whose_edges_jpeg_moved_to_its_blocks_is_doubted(quality: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_mask_whose_edges_jpeg_moved_to_its_blocks_is_asked_about(quality: int) -> None:
     blocks = through_jpeg(blobs(), quality)
     assert len(np.unique(blocks)) == 2
-    with caplog.at_level(logging.WARNING):
-        assert not meaning(blocks).instances
-    assert [message.partition(",")[0] for message in caplog.messages] == ["here: edges lie between blocks of 8 x 8 px"]
+    with pytest.raises(DataError, match=r"here: edges lie between blocks of 8 x 8 px, .* say --mask-values any"):
+        meaning(blocks)
+    np.testing.assert_array_equal(meaning(blocks, choice=parse_choice("any", None)).mask(Numbers(blocks)), blocks > 0)
 
 
-def test_masks_that_jpeg_has_emptied_are_doubted(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        meaning(through_jpeg(blobs(), 50), np.zeros((8, 8), np.uint8))
-    assert caplog.messages == ["here: there is no foreground in any mask"]
+def test_one_small_body_that_jpeg_moved_to_its_blocks_is_asked_about() -> None:
+    disc = (np.hypot(*(np.indices((64, 64)) - 30)) < 9).astype(np.uint8)
+    assert not meaning(disc).instances
+    with pytest.raises(DataError, match="edges lie between blocks"):
+        meaning(through_jpeg(disc, 60))
+
+
+def test_a_square_between_blocks_is_as_it_was_drawn() -> None:
+    square = np.zeros((64, 64), np.uint8)
+    square[16:24, 32:40] = 1
+    np.testing.assert_array_equal(meaning(square).mask(Numbers(square)), square)
+
+
+def test_masks_that_jpeg_has_emptied_are_asked_about() -> None:
+    empty = through_jpeg(blobs(), 50), np.zeros((8, 8), np.uint8)
+    with pytest.raises(DataError, match=r"here: there is no foreground in any mask; .* say --mask-values any"):
+        meaning(*empty)
+    assert not meaning(*empty, choice=parse_choice("any", None)).mask(Numbers(empty[0])).any()
+    assert not meaning(*empty, blobs()).instances
 
 
 def test_what_was_drawn_is_not_doubted(caplog: pytest.LogCaptureFixture) -> None:

@@ -50,8 +50,9 @@ def through_jpeg(image: Pixels, path: Path, quality: int = 75) -> Pixels:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
 @pytest.mark.parametrize("value", [1, 100])
 def test_two_values_are_background_and_foreground(dtype: Any, value: int) -> None:
-    assert mask_of(np.array([[0, value, value]], dtype)) == [[0, 1, 1]]
-    assert mask_of(np.zeros((1, 3), dtype)) == [[0, 0, 0]]
+    some, none = np.array([[0, value, value]], dtype), np.zeros((1, 3), dtype)
+    assert mask_of(some) == [[0, 1, 1]]
+    assert meaning(some, none).mask(Numbers(none)).tolist() == [[0, 0, 0]]
 
 
 def test_masks_of_other_types() -> None:
