@@ -315,7 +315,7 @@ def total(tallies: Mapping[str, Tally]) -> Tally:
 def main() -> None:
     """Damage files, let them be read, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=10_000, help="of all kinds together")
+    parser.add_argument("--files", type=int, default=1000, help="of all kinds together")
     parser.add_argument("--first", type=int, default=0, help="number of the first copy of each kind")
     parser.add_argument("--only", metavar="KIND", help="only kinds with this in their names; writes no page")
     parser.add_argument("--limit", type=float, default=10.0, help="processor time of a reader, s")

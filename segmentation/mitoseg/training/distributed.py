@@ -5,9 +5,11 @@ The loss is that of the joint batch, so a team learns what one process with all 
 """
 
 import os
+import re
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -22,6 +24,13 @@ T = TypeVar("T")
 PATIENCE = timedelta(hours=2)
 """How long the others wait for the one that validates."""
 
+_LOST = re.compile("gloo|nccl|peer|connection|store|process group|timed out", re.IGNORECASE)
+"""What torch says in a plain RuntimeError where a process that it waits for is gone."""
+
+
+class LostRankError(RunError):
+    """Another process of the team is gone."""
+
 
 @dataclass(frozen=True)
 class Team:
@@ -31,11 +40,13 @@ class Team:
         rank: its number; number 0 leads: it validates, writes and reports.
         size: how many there are.
         local_rank: its number on this machine, which is that of its GPU.
+        hosts: names of the machines of all of them, in the order of ranks.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    hosts: tuple[str, ...] = field(default_factory=lambda: (socket.gethostname(),))
 
     @property
     def leads(self) -> bool:
@@ -60,20 +71,44 @@ class Team:
         return DistributedDataParallel(network, [device.index] if device.type == "cuda" else None)
 
     def agree(self, used: float, stop: bool) -> tuple[float, bool]:
-        """What the leader says about `used`, and whether any of them wants to `stop`."""
+        """What the leader says about `used`, and whether any of them wants to `stop`.
+
+        Raises:
+            LostRankError: one of them is gone.
+        """
         if self.size == 1:
             return used, stop
         said = torch.tensor([used if self.leads else 0.0, float(stop)], dtype=torch.float64, device=self._device())
-        distributed.all_reduce(said, distributed.ReduceOp.MAX)
+        with self.together():
+            distributed.all_reduce(said, distributed.ReduceOp.MAX)
         return float(said[0]), bool(said[1])
 
     def tell(self, value: T) -> T:
-        """The leader's `value`."""
+        """The leader's `value`.
+
+        Raises:
+            LostRankError: one of them is gone.
+        """
         if self.size == 1:
             return value
         box = [value]
-        distributed.broadcast_object_list(box, 0, device=self._device())
+        with self.together():
+            distributed.broadcast_object_list(box, 0, device=self._device())
         return box[0]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Do in this block what all of the team do at the same time.
+
+        Raises:
+            LostRankError: one of them is gone.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if self.size == 1 or not _LOST.search(str(error)):
+                raise
+            raise LostRankError(f"another of {self.size} processes is gone") from error
 
     def join(self, part: Tensor) -> Tensor:
         """Put the parts (B, ...) of all processes together, in the order of ranks; gradients flow into the own one."""
@@ -100,12 +135,14 @@ def gather_team(device: str) -> Iterator[Team]:
 
     Raises:
         RunError: the others cannot be reached.
+        LostRankError: one of them is gone before it has begun.
     """
     told = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
     if not all(number.isdecimal() for number in told):  # schedulers set some of them for purposes of their own
         yield ALONE
         return
-    team = Team(*map(int, told))
+    rank, size, local_rank = map(int, told)
+    team = Team(rank, size, local_rank)
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     if cuda:
         torch.cuda.set_device(team.local_rank)
@@ -115,6 +152,10 @@ def gather_team(device: str) -> Iterator[Team]:
         problem = str(error).partition("\n")[0]
         raise RunError(f"{team.size} processes cannot meet ({problem}); start them with torchrun -m mitoseg") from error
     try:
-        yield team
+        with team.together():
+            hosts: list[str] = [""] * team.size
+            distributed.all_gather_object(hosts, socket.gethostname())
+        yield replace(team, hosts=tuple(hosts))
     finally:
-        distributed.destroy_process_group()
+        with suppress(RuntimeError):  # of a team that has lost one
+            distributed.destroy_process_group()

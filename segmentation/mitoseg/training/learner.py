@@ -90,6 +90,7 @@ class Learner:
 
         Raises:
             RunError: the loss is not finite.
+            LostRankError: another process of the team is gone; nothing was learned in this step.
         """
         # Of seed and step alone, so that a run can go on; everyone in a team draws other numbers.
         own = (self.team.rank,) if self.team.size > 1 else ()
@@ -104,13 +105,14 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, used, self.validation)
         self.optimiser.zero_grad(set_to_none=True)
-        with self._precision():
-            logits = self.replica(image)
-        loss = self.loss(*(self.team.join(part) for part in (logits.float(), truth, valid)))
-        if not torch.isfinite(loss):
-            raise RunError(f"loss is not finite at step {self.step}; try a lower learning_rate (--set)")
-        # The gradients of a team are averaged, and each member's are those of its own part of the joint loss.
-        torch.autograd.backward(loss * self.team.size)
+        with self.team.together():
+            with self._precision():
+                logits = self.replica(image)
+            loss = self.loss(*(self.team.join(part) for part in (logits.float(), truth, valid)))
+            if not torch.isfinite(loss):
+                raise RunError(f"loss is not finite at step {self.step}; try a lower learning_rate (--set)")
+            # The gradients of a team are averaged, and each member's are those of its own part of the joint loss.
+            torch.autograd.backward(loss * self.team.size)
         if self.config.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimiser.step()

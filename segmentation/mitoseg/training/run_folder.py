@@ -20,7 +20,7 @@ from mitodata.files import remove_unfinished, write_atomic
 from mitoseg.config.settings import FitConfig
 from mitoseg.data import FitData, Sources, open_data, open_rendered
 from mitoseg.io.process import alone_in
-from mitoseg.training.distributed import Team
+from mitoseg.training.distributed import ALONE, Team
 from mitoseg.training.start import Start
 
 TUNED = "tuned.json"
@@ -68,12 +68,13 @@ class Row:
         )
 
 
-def add_row(rows: list[Row], row: Row) -> None:
-    """Append a validation; one of the same step takes the place of the last, and keeps what that says of learning."""
-    if rows and rows[-1].step == row.step:
-        before = rows.pop()
-        row = replace(row, train_loss=before.train_loss, images_per_s=before.images_per_s, waiting=before.waiting)
-    rows.append(row)
+def with_row(rows: Sequence[Row], row: Row) -> list[Row]:
+    """Add a validation; one of the same step takes the place of the last, and keeps what that says of learning."""
+    before = rows[-1] if rows else None
+    if before is None or before.step != row.step:
+        return [*rows, row]
+    kept = replace(row, train_loss=before.train_loss, images_per_s=before.images_per_s, waiting=before.waiting)
+    return [*rows[:-1], kept]
 
 
 @contextmanager
@@ -102,7 +103,7 @@ def open_in_turn(
             for name in ("training", "validation"):
                 kept[name] = [str(Path(path).resolve()) for path in kept[name]]
             write_settings(run, kept | ({"start": asdict(start)} if start else {}))
-            write_environment(run, config.device, team.size)
+            write_environment(run, config.device, team)
             team.tell(None)
         yield data
 
@@ -121,7 +122,7 @@ def claim_folder(run: Path, team: Team, stack: ExitStack) -> None:
         stack.enter_context(alone_in(run))
 
 
-def write_environment(run: Path, device: str, processes: int) -> None:
+def write_environment(run: Path, device: str, team: Team = ALONE) -> None:
     """Add to `environment.json` where and with what this stretch of a run trains; one entry a stretch."""
     import torch
 
@@ -141,7 +142,8 @@ def write_environment(run: Path, device: str, processes: int) -> None:
             "gpu": gpu,
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
-            "processes": processes,
+            "processes": team.size,
+            "hosts": team.hosts,
             "versions": {name: version(name) for name in VERSIONS},
         }
     )

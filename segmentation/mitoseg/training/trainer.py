@@ -18,10 +18,10 @@ from mitoseg.data import FitData, Sources, make_loader, read_batches
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.process import Stop, stop_politely
 from mitoseg.networks.checkpoint import save_checkpoint
-from mitoseg.training.distributed import gather_team
+from mitoseg.training.distributed import LostRankError, gather_team
 from mitoseg.training.learner import Budget, Learner
 from mitoseg.training.monitor import Events, Progress
-from mitoseg.training.run_folder import Row, add_row, open_in_turn, read_settings, write_history
+from mitoseg.training.run_folder import Row, open_in_turn, read_settings, with_row, write_history
 from mitoseg.training.start import Start
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, draw_validation, validate
 
@@ -176,7 +176,16 @@ class Session:
         Raises:
             KeyboardInterrupt: a stop was requested; everything is saved.
             RunError: a process that reads patches died; everything is saved.
+            LostRankError: another process of the team is gone; the leader, if it is there, has saved everything.
         """
+        try:
+            self._work()
+        except LostRankError as error:
+            self.learner.finished = False
+            self._save()
+            raise LostRankError(f"{error}; stopped after step {self.learner.step}, {self._saved}") from error
+
+    def _work(self) -> None:
         learner, config = self.learner, self.learner.config
         stop_at = None if self.budget.steps is None else self.budget.steps * config.batch
         loader = make_loader(self.data.patches, learner.step * config.batch, stop_at, (self.team.rank, self.team.size))
@@ -230,7 +239,8 @@ class Session:
 
     @property
     def _saved(self) -> str:
-        return f"all saved; go on with: mitoseg fit --resume -o {self.run}"
+        kept = "all saved" if self.team.leads else "what process 0 saved is kept"
+        return f"{kept}; go on with: mitoseg fit --resume -o {self.run}"
 
     def _validated(self) -> float:
         """Share of the budget at which the last validation was."""
@@ -240,13 +250,13 @@ class Session:
     def _validate(self, progress: Progress, events: Events | None) -> None:
         """Let the leader validate and write all down; what is found decides for all how they go on."""
         learner, began = self.learner, self._clock()
+        found = learner.decoding, learner.rows
         if self.team.leads:
             sections = self.data.last if learner.finished else self.data.validation
             kept_px = FINAL_PX if learner.finished else KEPT_PX
             outcome = validate(learner.model(), self.data.files, sections, kept_px=kept_px)
-            learner.decoding = outcome.decoding
-            add_row(learner.rows, self._row(outcome, began))
-        learner.decoding, learner.rows = self.team.tell((learner.decoding, learner.rows))
+            found = outcome.decoding, with_row(learner.rows, self._row(outcome, began))
+        learner.decoding, learner.rows = self.team.tell(found)
         learner.losses = []
         row = learner.rows[-1]
         progress.score = row.val_iou

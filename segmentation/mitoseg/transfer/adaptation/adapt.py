@@ -91,7 +91,7 @@ def adapt(
             _remove_files(run)
             write_model(model_path(run, 0), model)
             record.write(run)
-        write_environment(run, model.config.device, 1)
+        write_environment(run, model.config.device)
         rounds = Rounds(run, record, model, report)
         page = write_page(run, rounds.work(), rounds.blocks)
         return AdaptResult(run, rounds.finish(), page)

@@ -122,7 +122,7 @@ def resume_finetune(run: Path | str, start: Model | Path | str | None = None) ->
     with _claimed(run):
         session = Session(run, model, read_reviewed(run / LABELS), Goal(**plan["goal"]))
         rendered = RenderedPool(plan["recipe"], session.settings)
-        write_environment(run, model.config.device, 1)
+        write_environment(run, model.config.device)
         with stop_politely() as stop:
             return session.work(rendered, stop)
 
@@ -191,4 +191,4 @@ def _write_plan(run: Path, model: Model, recipe: str, goal: Goal, given: LabelFi
     labelled = [str((run / LABELS).resolve())]  # in turn, part of it is left out
     kept = {"training": labelled, "validation": labelled, "val_fraction": 0.1, "recipe": ""}
     write_settings(run, {**kept, "config": model.config.model_dump(), "start": asdict(start), "finetune": plan})
-    write_environment(run, model.config.device, 1)
+    write_environment(run, model.config.device)
