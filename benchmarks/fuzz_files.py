@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mitodata import Sample
+from mitodata.cluster.shard import Shard
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitogen.recipe.recipe import Recipe, load_recipe
 from mitogen.rendering.job import Job
-from mitogen.rendering.shard import Shard
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import load_model
 from mitoseg.io.ome_zarr import image_attributes

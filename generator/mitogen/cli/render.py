@@ -9,8 +9,8 @@ import click
 from mitogen.cli.options import COUNT, FILE, OUTPUT, examples, images, job_options, shard, workers
 
 if TYPE_CHECKING:
+    from mitodata.cluster.shard import Shard
     from mitogen.rendering.job import Job
-    from mitogen.rendering.shard import Shard
 
 
 @click.command(
@@ -55,7 +55,7 @@ def render(
     kind, default = ("image", 1000) if job.shape[0] == 1 else ("volume", 1)
     chosen = range(n or default) if only is None else only
     render_dataset(job, output, chosen, scheduler or workers, shard=shard, overwrite=overwrite)
-    count = len(chosen if shard is None else shard.cut(chosen))
+    count = len(chosen if shard is None else shard.cut(chosen, "images"))
     click.echo(f"{count} {kind}{'' if count == 1 else 's'} in {output}")
 
 
