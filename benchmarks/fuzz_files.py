@@ -16,11 +16,11 @@ from PIL import Image
 
 from format_volumes import sizes
 from mitodata import Sample
+from mitodata.cluster.shard import Shard
 from mitodata.export.multiscales import image_attributes
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitogen.recipe.recipe import Recipe, load_recipe
 from mitogen.rendering.job import Job
-from mitogen.rendering.shard import Shard
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import load_model
 from mitoseg.models.card import Card

@@ -16,11 +16,12 @@ from math import ceil
 from pathlib import Path
 
 from machine import conditions
+from mitodata.cluster.workers import ClusterWorkers
 from mitodata.hdf5.dataset import Dataset, write_dataset
 from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.batches import Batches
-from mitogen.rendering.cluster import ClusterWorkers
 from mitogen.rendering.job import Job
+from mitogen.rendering.versions import versions
 from steps import write_page
 
 SHAPE = (1, 256, 256)
@@ -105,7 +106,7 @@ def measure_task() -> float:
 
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
-        ClusterWorkers(0, cluster.scheduler_address) as workers,
+        ClusterWorkers(0, cluster.scheduler_address, versions) as workers,
     ):
         workers.submit(max, 1).result()
         with processor_time() as spent:

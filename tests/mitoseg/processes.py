@@ -1,5 +1,6 @@
 """`mitoseg` in processes of its own, which start at once: libraries are loaded once, in the server that forks them."""
 
+import importlib
 import multiprocessing
 import os
 import sys
@@ -13,17 +14,32 @@ import torch
 from mitoseg.cli.main import main
 
 
-def start(arguments: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> ForkServerProcess:
-    """Start the program; what it says goes to `stdout.txt` and `stderr.txt` in the folder."""
+def start(
+    arguments: list[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    constants: Mapping[str, object] | None = None,
+) -> ForkServerProcess:
+    """Start the program; what it says goes to `stdout.txt` and `stderr.txt` in the folder.
+
+    Constants of modules, by their dotted names, may be others there.
+    """
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard"])
-    process = processes.Process(target=_be_mitoseg, args=(arguments, folder, dict(environment or {})))
+    process = processes.Process(
+        target=_be_mitoseg, args=(arguments, folder, dict(environment or {}), dict(constants or {}))
+    )
     process.start()
     return process
 
 
-def _be_mitoseg(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+def _be_mitoseg(
+    arguments: list[str], folder: Path, environment: Mapping[str, str], constants: Mapping[str, object]
+) -> None:
     os.environ.update(environment)
+    for name, value in constants.items():
+        module, _, constant = name.rpartition(".")
+        setattr(importlib.import_module(module), constant, value)
     torch.set_num_threads(1)
     sys.argv = ["mitoseg", *arguments]
     folder.mkdir(exist_ok=True)

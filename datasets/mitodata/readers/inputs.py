@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
-from mitodata.readers.grey_levels import to_grey
+from mitodata.readers.grey_levels import Levels, to_grey
 from mitodata.readers.source import Found, Shown, Source, source_levels
 from mitodata.readers.volumes.marks import VOLUMES, volume_kind
 from mitodata.readers.voxel_size import choose_voxel_size
@@ -91,12 +91,17 @@ def open_sources(
         yield to_source(found, voxel_size_nm, square=square)
 
 
-def to_source(found: Found, voxel_size_nm: VoxelSize | None = None, *, square: bool = True) -> Source:
-    """Give what a file holds a voxel size and a grey scale; arguments and errors as of `open_sources`."""
+def to_source(
+    found: Found, voxel_size_nm: VoxelSize | None = None, *, square: bool = True, levels: Levels | None = None
+) -> Source:
+    """Give what a file holds a voxel size and a grey scale; arguments and errors as of `open_sources`.
+
+    With `levels`, from `mitodata.readers.source.source_levels`, the grey scale is not measured again.
+    """
     must = square and not (found.ours and voxel_size_nm is None)
     size_nm = choose_voxel_size(found.path, found.array.shape[0], found.edges_nm, voxel_size_nm, must)
     section_nm = None if voxel_size_nm else found.section_nm
-    levels = source_levels(found.path, found.array)
+    levels = levels or source_levels(found.path, found.array)
     return Source(found.path, found.suffix, found.array, size_nm, levels, section_nm)
 
 

@@ -91,9 +91,9 @@ def gap(synthetic: Path, real: Path, folder: Path | None, images: int, every: in
 
     Both are cut into windows of the same size. Images without labels are compared in what needs none.
     """
+    from mitodata.cluster.progress import say
     from mitogen.gap.report import measure_pair, summary, write_report
     from mitogen.gap.sections import Sampling
-    from mitogen.rendering.progress import say
 
     pair = measure_pair(synthetic, real, Sampling(images, every, pixel_nm=pixel_nm))
     page = write_report(folder, *pair) if folder else None

@@ -11,9 +11,9 @@ import click
 from mitodata.command_line import Measure
 
 if TYPE_CHECKING:
+    from mitodata.cluster.shard import Shard
     from mitogen.recipe.recipe import Recipe
     from mitogen.rendering.job import Job
-    from mitogen.rendering.shard import Shard
 
 
 class Place(click.Path):
@@ -154,9 +154,9 @@ def _with_voxel_size(recipe: "Recipe", voxel_size_nm: tuple[float, float, float]
 
 
 def _like(path: Path) -> "Job":
+    from mitodata.cluster.progress import say
     from mitodata.hdf5.dataset import software
     from mitogen.rendering.job import job_of
-    from mitogen.rendering.progress import say
 
     job, made_by = job_of(path)
     if made_by != software():
@@ -233,9 +233,9 @@ def shard(ctx: click.Context, param: click.Parameter, value: str | None) -> "Sha
     """Read `I/N`: the Ith of N shards."""
     if value is None:
         return None
-    number, of = map(whole_number, value.partition("/")[::2])
-    if number is None or of is None or not 1 <= number <= of:
-        raise click.BadParameter(f"{shortened(value)}; expected I/N, the Ith of N shards, from 1/N to N/N")
-    from mitogen.rendering.shard import Shard
+    from mitodata.cluster.shard import Shard, ShardError
 
-    return Shard(number, of)
+    try:
+        return Shard.parse(value)
+    except ShardError as error:
+        raise click.BadParameter(str(error)) from error

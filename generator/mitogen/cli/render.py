@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from mitodata.event_log import emit, log_json_option
+from mitodata.cluster.event_log import emit, log_json_option
 from mitogen.cli.options import COUNT, FILE, OUTPUT, examples, images, job_options, shard, workers
 
 if TYPE_CHECKING:
+    from mitodata.cluster.shard import Shard
     from mitogen.rendering.job import Job
-    from mitogen.rendering.shard import Shard
 
 
 @click.command(
@@ -57,7 +57,7 @@ def render(
     kind, default = ("image", 1000) if job.shape[0] == 1 else ("volume", 1)
     chosen = range(n or default) if only is None else only
     render_dataset(job, output, chosen, scheduler or workers, shard=shard, overwrite=overwrite)
-    count = len(chosen if shard is None else shard.cut(chosen))
+    count = len(chosen if shard is None else shard.cut(chosen, "images"))
     emit("written", file=output, bytes=output.stat().st_size)
     click.echo(f"{count} {kind}{'' if count == 1 else 's'} in {output}")
 

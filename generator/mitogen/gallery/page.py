@@ -11,6 +11,7 @@ from typing import Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from PIL import Image
 
+from mitodata.cluster.progress import Progress
 from mitodata.errors import DataError
 from mitodata.files import beside
 from mitodata.hdf5.dataset import software
@@ -21,7 +22,6 @@ from mitogen.recipe.knob import Knob
 from mitogen.recipe.recipe import Recipe
 from mitogen.recipe.tissue_knobs import ARRANGED
 from mitogen.rendering.process_pool import Workers
-from mitogen.rendering.progress import Progress
 
 PAGE = "index.html"
 STRIPS = "strips"

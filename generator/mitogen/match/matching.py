@@ -13,6 +13,7 @@ from typing import Literal
 
 import optuna
 
+from mitodata.cluster.progress import Progress
 from mitodata.errors import MitoError
 from mitogen.gap.appearance import Appearance
 from mitogen.gap.comparison import appearance_distance
@@ -25,7 +26,6 @@ from mitogen.recipe.kinds import find_kind
 from mitogen.recipe.recipe import Recipe
 from mitogen.rendering.job import RenderError
 from mitogen.rendering.process_pool import Workers
-from mitogen.rendering.progress import Progress
 
 FAVOURED = 0.6
 """Share of the images that the kind of tissue nearest to the real images gets at least."""

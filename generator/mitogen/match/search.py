@@ -13,9 +13,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from mitodata.cluster.progress import Progress
 from mitodata.errors import DataError
 from mitogen.match.ranges import Range
-from mitogen.rendering.progress import Progress
 
 ROUND = 4
 """Trials that are chosen at once, from all before them. The same for any number of workers, or results would differ."""

@@ -17,17 +17,19 @@ from itertools import islice, pairwise
 from pathlib import Path
 from secrets import token_hex
 
+from mitodata.cluster.event_log import emit
+from mitodata.cluster.progress import Progress
+from mitodata.cluster.shard import Shard
+from mitodata.cluster.versions import machine
+from mitodata.cluster.workers import ClusterError, ClusterWorkers, here, wait_for
 from mitodata.errors import DataError
-from mitodata.event_log import emit
 from mitodata.hdf5.dataset import write_dataset
 from mitodata.sample import Sample
 from mitogen.rendering.batches import NOTE, Batches
-from mitogen.rendering.cluster import ClusterError, ClusterWorkers, here, wait_for
 from mitogen.rendering.job import Job, RenderError, is_first, spell
 from mitogen.rendering.process_pool import Workers, go_on
-from mitogen.rendering.progress import Progress
-from mitogen.rendering.shard import Shard
-from mitogen.rendering.versions import machine
+from mitogen.rendering.shard import shard_provenance
+from mitogen.rendering.versions import versions
 
 # Enough that nobody waits for a slow batch, few enough that memory and the queue stay small.
 _BATCHES_AHEAD = 4
@@ -59,6 +61,7 @@ def render_dataset(
 
     Raises:
         DataError: `path` exists, or its batches come from other settings, and `overwrite` is off.
+        ShardError: there are fewer images than shards.
         RenderError: the arguments are impossible, an image failed, a worker died or the disk is full.
         ClusterError: there is no such cluster, it is gone, or it runs another version.
         OSError: the folder for the batches cannot be made.
@@ -68,8 +71,8 @@ def render_dataset(
     _check_numbers(images)
     if isinstance(workers, int) and workers < 1:
         raise RenderError(f"workers {workers}: expected 1 or more")
-    provenance = job.provenance(images) if shard is None else shard.provenance(job, images)
-    images = images if shard is None else shard.cut(images)
+    provenance = job.provenance(images) if shard is None else shard_provenance(shard, job, images)
+    images = images if shard is None else shard.cut(images, "images")
     path = Path(path)
     if path.exists() and not (overwrite and path.is_file()):
         raise DataError(f"{path}: exists already; choose another name" + (" or overwrite it" * path.is_file()))
@@ -128,7 +131,7 @@ def _in_order(job: Job, batches: Batches, count: int | str, bar: Progress) -> Ge
 def _workers(job: Job, count: int | str) -> "Workers[Job] | ClusterWorkers[Job]":
     if isinstance(count, int) or count == "auto":
         return Workers(job, "auto" if count == "auto" else int(count))
-    return ClusterWorkers(job, count)
+    return ClusterWorkers(job, count, versions)
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from mitodata.cluster.progress import Progress
+from mitodata.cluster.versions import difference
 from mitodata.errors import DataError, MitoError
 from mitodata.hdf5.dataset import Dataset, write_dataset
 from mitodata.hdf5.layout import Provenance
 from mitodata.sample import Sample
 from mitogen.recipe.diff import first_difference
 from mitogen.recipe.recipe import parse_recipe
-from mitogen.rendering.progress import Progress
 from mitogen.rendering.shard import Note
-from mitogen.rendering.versions import difference
 
 _MOST_NAMED = 5
 """Missing shards up to which each is named."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from mitodata.cluster.event_log import emit, log_json_option
 from mitodata.command_line import Measure
-from mitodata.event_log import emit, log_json_option
 from mitoseg.cli.options import FILES, INVERT, OUTLINE, image_options
 
 EXAMPLES = (

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from mitodata.cluster.event_log import log_json_option
 from mitodata.command_line import Measure
-from mitodata.event_log import log_json_option
 from mitoseg.cli.options import FILES
 
 EXAMPLES = (

@@ -9,7 +9,7 @@ from mitoseg.cli.export import export
 from mitoseg.cli.finetune import finetune
 from mitoseg.cli.fit import fit
 from mitoseg.cli.models import models
-from mitoseg.cli.predict import predict
+from mitoseg.cli.predict import merge, predict
 from mitoseg.cli.study import study
 from mitoseg.cli.tune import tune
 
@@ -27,7 +27,7 @@ def cli() -> None:
     """Train U-Nets on labelled tissue, score them, and segment images with them."""
 
 
-for _command in (fit, adapt, finetune, tune, evaluate, predict, models, export, study):
+for _command in (fit, adapt, finetune, tune, evaluate, predict, merge, models, export, study):
     cli.add_command(_command)
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mitodata.command_line import Measure
+
+if TYPE_CHECKING:
+    from mitodata.cluster.shard import Shard
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,6 +50,26 @@ INVERT = click.option(
     default="auto",
     show_default=True,
     help="Take the negative of images: auto where membranes are surely lighter than cytoplasm, and says so.",
+)
+
+
+def _read_shard(_context: click.Context, _option: click.Parameter, text: str | None) -> "Shard | None":
+    from mitodata.cluster.shard import Shard, ShardError
+
+    try:
+        return None if text is None else Shard.parse(text)
+    except ShardError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+SHARD = click.option(
+    "--shard",
+    callback=_read_shard,
+    metavar="I/N",
+    help="Predict only the Ith of N equal shares of one volume, for `mitoseg merge`.",
+)
+SCHEDULER = click.option(
+    "--scheduler", metavar="ADDRESS", help="Address of a Dask cluster whose workers predict one volume."
 )
 
 

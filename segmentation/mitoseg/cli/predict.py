@@ -1,18 +1,36 @@
-"""`mitoseg predict`: segment images."""
+"""`mitoseg predict` and `mitoseg merge`: segment images, here or on many machines."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mitodata.event_log import emit, log_json_option
-from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, PEAK, THRESHOLD, image_options, tta_option
+from mitodata.cluster.event_log import emit, log_json_option
+from mitoseg.cli.options import (
+    AXES,
+    FILES,
+    INVERT,
+    OUTLINE,
+    PEAK,
+    SCHEDULER,
+    SHARD,
+    THRESHOLD,
+    image_options,
+    tta_option,
+)
+
+if TYPE_CHECKING:
+    from mitodata.cluster.shard import Shard
 
 EXAMPLES = (
     "\b\nExamples:\n"
     "mitoseg predict stack.tif --voxel-size 5 5 5 -o masks\n"
     "mitoseg predict sections/ -o masks --voxel-size 50 4 4 --outputs mask\n"
     "mitoseg predict large.zarr --model runs/first -o found --format zarr --memory 4G --tta 8\n"
+    "mitoseg predict large.zarr -o found --format zarr --shard 3/40    one of 40 jobs; then mitoseg merge\n"
+)
+MEMORY = click.option(
+    "--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut."
 )
 
 
@@ -45,7 +63,9 @@ EXAMPLES = (
 @AXES
 @tta_option
 @INVERT
-@click.option("--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut.")
+@MEMORY
+@SHARD
+@SCHEDULER
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 @log_json_option
 def predict(
@@ -55,6 +75,8 @@ def predict(
     threshold: float | None,
     peak: float | None,
     outline: float | None,
+    shard: "Shard | None",
+    scheduler: str | None,
     **settings: Any,
 ) -> None:
     """Segment IMAGES: pictures, TIFF, HDF5, OME-Zarr, DM3, DM4, MRC, NIfTI, and folders of them, of any size.
@@ -70,6 +92,34 @@ def predict(
         emit("written", file=file)
         click.echo(file)
 
+    if shard and scheduler:
+        raise click.UsageError("got --shard and --scheduler; expected one of them")
     make_options(**settings)  # not after a model was loaded
-    model, images = split_model(images, name)
-    segment(load_model(model).with_decoding(threshold, peak, outline), images, folder, report=report, **settings)
+    found, images = split_model(images, name)
+    model = load_model(found).with_decoding(threshold, peak, outline)
+    if shard:
+        from mitoseg.inference.parts.shards import predict_shard
+
+        parts = predict_shard(model, images, folder, shard, **settings)
+        if parts:
+            click.echo(f"shard {shard} in {parts}; when all are done: mitoseg merge {parts}")
+    elif scheduler:
+        from mitoseg.inference.parts.on_cluster import segment_on_cluster
+
+        segment_on_cluster(model, images, folder, scheduler, report, **settings)
+    else:
+        segment(model, images, folder, report=report, **settings)
+
+
+@click.command(epilog="\b\nExamples:\nmitoseg merge found/large.parts\n")
+@click.argument("parts", type=FILES, metavar="NAME.parts")
+@MEMORY
+@click.option("--overwrite", is_flag=True, help="Replace earlier results.")
+def merge(parts: Path, memory: str, overwrite: bool) -> None:
+    """Put together what `mitoseg predict --shard I/N` predicted of a volume.
+
+    Results lie beside NAME.parts: byte for byte those of one unbroken run. The parts are removed.
+    """
+    from mitoseg.inference.parts.merging import merge_parts
+
+    merge_parts(parts, memory, overwrite=overwrite, report=click.echo)

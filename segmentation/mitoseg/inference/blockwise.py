@@ -49,7 +49,7 @@ def number_blocks(
     smallest: int = 1,
     certain: Callable[[Part], NDArray[np.bool_]] | None = None,
 ) -> int:
-    """Number the things in a volume, from 1 on without gaps, in the order in which they appear.
+    """Number the things in a volume, from 1 on without gaps, in the order of their first voxels (z slowest).
 
     Every block is looked at together with a rim of its neighbours. What two blocks find in the voxels that both have
     seen says which of their things are one.
@@ -69,7 +69,7 @@ def number_blocks(
         How many there are.
     """
     shape = numbers.shape
-    sizes, sure = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
+    sizes, sure, first = ([np.zeros(1, np.int64)] for _ in range(3))
     links = [np.empty((0, 2), np.int64)]
     total = 0
     for block in blocks(shape, edges):
@@ -81,12 +81,14 @@ def number_blocks(
         own = found[inner]
         count = max(int(found.max()) - total, 0)
         sizes.append(np.bincount(own[own > 0] - total - 1, minlength=count))
+        first.append(_first_voxels(own, block, shape, range(total + 1, total + count + 1)))
         if certain is not None:
             sure.append(np.bincount(own[(own > 0) & certain(block)] - total - 1, minlength=count))
         numbers[block] = own.astype(np.uint32)
         total += count
     voxels = np.concatenate(sizes)
-    final = _unite(np.concatenate(links), voxels, voxels if certain is None else np.concatenate(sure), smallest)
+    certain_voxels = voxels if certain is None else np.concatenate(sure)
+    final = _unite(np.concatenate(links), voxels, certain_voxels, np.concatenate(first), smallest)
     for block in blocks(shape, edges):
         numbers[block] = final[numbers[block]]
     return int(final.max())
@@ -153,17 +155,40 @@ def _earlier(block: Part, outer: Part) -> NDArray[np.bool_]:
     return before
 
 
+def _first_voxels(own: NDArray[np.int64], block: Part, shape: tuple[int, ...], numbers: range) -> NDArray[np.int64]:
+    """Where the first voxel of each thing of a block lies in the volume, z slowest; without one, beyond its end."""
+    found = np.full(len(numbers), np.prod(shape, dtype=np.int64))
+    present, places = np.unique(own, return_index=True)
+    within = np.unravel_index(places[present > 0], own.shape)
+    z, y, x = (inside + part.start for inside, part in zip(within, block, strict=True))
+    found[present[present > 0] - numbers.start] = (z * shape[1] + y) * shape[2] + x
+    return found
+
+
 def _unite(
-    links: NDArray[np.int64], sizes: NDArray[np.int64], sure: NDArray[np.int64], smallest: int
+    links: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    sure: NDArray[np.int64],
+    first: NDArray[np.int64],
+    smallest: int,
 ) -> NDArray[np.uint32]:
-    """Final numbers of the provisional ones 0, 1, ... whose voxels are counted in `sizes`, certain ones in `sure`."""
+    """Final numbers of the provisional ones 0, 1, ..., in the order of their first voxels.
+
+    Args:
+        links: pairs (K, 2) of provisional numbers that are one thing.
+        sizes: voxels of each.
+        sure: certain voxels of each.
+        first: first voxel of each.
+        smallest: what has fewer voxels is dropped.
+    """
     graph = coo_array((np.ones(len(links), bool), (links[:, 0], links[:, 1])), shape=(len(sizes), len(sizes)))
-    _, groups = connected_components(graph, directed=False)
+    number, groups = connected_components(graph, directed=False)
     kept = (np.bincount(groups, sizes) >= max(smallest, 1)) & (np.bincount(groups, sure) > 0)
     kept[groups[0]] = False
-    used, first = np.unique(groups, return_index=True)
-    final = np.zeros(len(used), np.uint32)
-    order = used[np.argsort(first)]
+    firsts = np.full(number, np.iinfo(np.int64).max)
+    np.minimum.at(firsts, groups, first)
+    order = np.argsort(firsts, kind="stable")
     order = order[kept[order]]
+    final = np.zeros(number, np.uint32)
     final[order] = np.arange(1, len(order) + 1)
     return final[groups]

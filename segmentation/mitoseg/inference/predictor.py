@@ -1,6 +1,7 @@
 """The one path of prediction: from an image or volume, wherever it lies, to what a network says of every voxel."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -19,13 +20,14 @@ from mitoseg.inference.orthoplanes import (
     SliceReader,
     check_orthoplanes,
     choose_axes,
+    look_across,
     plan_orthoplanes,
-    smooth_slices,
 )
-from mitoseg.inference.sliding_window import average_tta, stream_tile
+from mitoseg.inference.sliding_window import average_tta
 from mitoseg.inference.working_grid import WorkingGrid
 from mitoseg.io.process import heed_stop, tell
 from mitoseg.io.scratch import InMemory, Store, StoredArray
+from mitoseg.io.section_facts import measure_sections
 from mitoseg.io.tissue import Tissue
 from mitoseg.networks.targets import map_channels
 
@@ -34,6 +36,43 @@ PATIENCE_S = 2.0
 
 LONG_S = 30.0
 """Seconds after which it says once how long it will take, where there is no terminal to show it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a volume is looked at.
+
+    Attributes:
+        planes: across one axis or several, in the order in which what is found is added up.
+        grid: the stored grid, and the one on which slices across several axes are looked at.
+        channels: maps that the network gives.
+    """
+
+    planes: list[Orthoplane]
+    grid: WorkingGrid
+    channels: int
+
+    @property
+    def single(self) -> bool:
+        """Whether it is looked at across z alone, on the stored grid."""
+        return len(self.planes) == 1 and not self.planes[0].sigma
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(z, y, x) of what is looked at, px."""
+        z, y, x = (axis.stored if self.single else axis.working for axis in self.grid.axes)
+        return z, y, x
+
+
+def plan_prediction(model: Model, source: Source, axes: str, memory: int | None = None) -> Plan:
+    """Plan how a volume is looked at; arguments and errors as of `predict_source`."""
+    axes = choose_axes(model, source.shape, source.voxel_size_nm, axes)
+    grid = WorkingGrid.of(source.shape, source.voxel_size_nm, model.config.working_voxel_nm)
+    plain = axes == "z"
+    shape, voxel_size_nm = (source.shape, source.voxel_size_nm) if plain else (grid.shape, grid.voxel_size_nm)
+    check_orthoplanes(model, source, axes)
+    planes = plan_orthoplanes(model, Seen(source.path, shape, voxel_size_nm), axes, memory)
+    return Plan(planes, grid, map_channels(model.config.target))
 
 
 def predict_source(
@@ -69,31 +108,26 @@ def predict_source(
         DataError: the file is damaged, its voxel size is out of reach, or `axes` make no sense for it.
         RunError: memory does not suffice, or there is no such TTA; slices across y or x with a 3D network.
     """
-    axes = choose_axes(model, source.shape, source.voxel_size_nm, axes)
-    maps = store.array("maps", (map_channels(model.config.target), *source.shape), np.float32)
-    single = axes == "z"
-    grid = WorkingGrid.of(source.shape, source.voxel_size_nm, model.config.working_voxel_nm)
-    shape, voxel_size_nm = (source.shape, source.voxel_size_nm) if single else (grid.shape, grid.voxel_size_nm)
-    check_orthoplanes(model, source, axes)
-    planes = plan_orthoplanes(model, Seen(source.path, shape, voxel_size_nm), axes, memory)
-    tissue = Tissue(source.read, source.shape, source.packed)
+    plan = plan_prediction(model, source, axes, memory)
+    maps = store.array("maps", (plan.channels, *source.shape), np.float32)
+    tissue = Tissue(source.read, source.shape, measure_sections(source.read, source.shape, source.packed))
     for note in tissue.notes():
         say(note)
     # tqdm shows nothing where there is no terminal (disable=None).
-    number = sum(plane.count for plane in planes)
+    number = sum(plane.count for plane in plan.planes)
     with tqdm(total=number, desc=source.path.name, disable=None, leave=False, delay=PATIENCE_S) as bar:
         predict = _counting(average_tta(model.predict_windows, tta), number, bar.update, say if bar.disable else None)
-        if single:
-            for part, found in _look_along(model, planes[0], predict, tissue, source.packed[0]):
+        if plan.single:
+            for part, found in _look_along(model, plan.planes[0], predict, tissue, source.packed[0]):
                 maps[part] = found
         else:
             # Slices across y or x of the file itself would unpack all of it again and again.
-            working = grid.bring(tissue.normalised, store, source.packed)
-            found_there = store.array("found", (maps.shape[0], *shape), np.float32, cubes=True)
-            for plane in planes:
+            working = plan.grid.bring(tissue.normalised, store, source.packed)
+            found_there = store.array("found", (plan.channels, *plan.shape), np.float32, cubes=True)
+            for plane in plan.planes:
                 for part, found in _look_along(model, plane, predict, working):
-                    found_there[part] = found_there[part] + found / len(axes)
-            grid.take_back(found_there, maps)
+                    found_there[part] = found_there[part] + found / len(plan.planes)
+            plan.grid.take_back(found_there.__getitem__, maps)
     tissue.settle(maps)
     return maps
 
@@ -140,8 +174,7 @@ def _look_along(
     for tile in plane.tiles:
         together = 1 if packed else plane.together(tile)
         reader = SliceReader(read, plane, max(packed, together), greys)
-        found = stream_tile(plane.windows, tile, reader, predict, model.device)
-        found = smooth_slices(found, plane.sigma) if plane.sigma else found
+        found = look_across(plane, tile, range(plane.windows.axes[0].stored), reader, predict, model.device)
         for start, stack in _stacks(found, together):
             part = (slice(None), *plane.part(slice(start, start + len(stack)), tile.part))
             yield part, np.moveaxis(stack, 0, plane.axis + 1)

@@ -1,7 +1,7 @@
 """From image files to files of masks, probabilities and instances, one image after the other."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -17,9 +17,16 @@ from mitodata.readers.source import Source
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.scale import PixelSizes
-from mitoseg.inference.segment_image import SegmentKeywords, SegmentOptions, make_options, make_results, result_files
+from mitoseg.inference.segment_image import (
+    Maps,
+    SegmentKeywords,
+    SegmentOptions,
+    make_options,
+    make_results,
+    result_files,
+)
 from mitoseg.io.image_list import expand, unique_names
-from mitoseg.io.journal import JOURNAL, Journal
+from mitoseg.io.journal import JOURNAL, NONE, Journal
 
 _log = logging.getLogger("mitoseg")
 
@@ -67,8 +74,8 @@ def segment(
     options, model, folder = make_options(**keywords), open_model(model), Path(folder)
     images = expand(as_paths(paths))
     failures: list[DataError] = []
-    with _made(folder):
-        work = _Work(model, folder, options, report or (lambda _: None))
+    with made(folder):
+        work = Results(model, folder, options, report or (lambda _: None))
         sizes = PixelSizes(model, images, options)
         work.usual_contrast = _usual_contrast(images, options, sizes)
         # tqdm shows nothing where there is no terminal (disable=None).
@@ -97,46 +104,88 @@ def _sources(path: Path, options: SegmentOptions, sizes: PixelSizes) -> Iterator
         yield to_source(found, options.voxel_size_nm or estimated, square=options.square), estimated is not None
 
 
-class _Work:
-    """Makes the results of one image after the other, unless they are there."""
+class Results:
+    """The results of a call, image by image, and what is known of those that were there before.
 
-    def __init__(self, model: Model, folder: Path, options: SegmentOptions, report: Callable[[Path], None]) -> None:
+    Attributes:
+        written: files that were made now.
+        done_before: images whose results were there.
+        usual_contrast: mean of that of images that are given together; None of one alone.
+    """
+
+    def __init__(
+        self, model: Model, folder: Path, options: SegmentOptions, report: Callable[[Path], None] = lambda _: None
+    ) -> None:
         self._model, self._folder, self._options, self._report = model, folder, options, report
-        self._journal = Journal(folder, _settings(model, options))
+        self._journal = Journal(folder, settings_of(model, options))
         self._taken: set[Path] = set()
         self.written: list[Path] = []
         self.done_before = 0
         self._lines = 0
         self.usual_contrast: float | None = None
 
-    def make(self, name: str, source: Source, own: dict[str, Any]) -> None:
-        """Make the results of an image, whose `own` settings are these, under a name and the file's suffix for it."""
-        files = result_files(self._folder / f"{name}{source.suffix}", source.path, self._options)
+    def wanted(self, name: str, image: Path, own: Mapping[str, Any] = NONE) -> dict[str, Path]:
+        """Results that an image, whose `own` settings are these, is to get under a name; none if all are there already.
+
+        Raises:
+            RunError: there are others under a name of theirs.
+        """
+        files = result_files(self._folder / name, image, self._options)
         for file in self._taken.intersection(files.values()):
             raise RunError(f"{file}: holds results of another image of this call already; name them apart")
         self._taken.update(files.values())
         # All are looked at, before the first is replaced.
-        there = [not self._options.overwrite and self._journal.holds(file, source.path, own) for file in files.values()]
-        if all(there):
-            self.done_before += 1
-            return
-        notes: list[str] = []
+        there = [not self._options.overwrite and self._journal.holds(file, image, own) for file in files.values()]
+        self.done_before += all(there)
+        return {} if all(there) else files
 
-        def say(line: str) -> None:
-            notes.append(line)
-            self._lines += 1
-            if self._lines <= MOST_LISTED:
-                _log.warning("%s%s: %s", source.path.name, source.suffix, line)
-            elif self._lines == MOST_LISTED + 1:
-                _log.warning("... more such lines are kept in %s", self._folder / JOURNAL)
+    def make(self, name: str, source: Source, own: Mapping[str, Any]) -> None:
+        """Make the results of an image, whose `own` settings are these, unless they are there."""
+        files = self.wanted(f"{name}{source.suffix}", source.path, own)
+        if files:
+            notes = Notes(source, self._say)
+            self.write(files, source, own, notes, is_negative(source, self._options.invert, notes, self.usual_contrast))
 
-        invert = self._options.invert
-        contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else 0.0
-        negative = should_invert(invert, contrast, self.usual_contrast, say)
-        for file in make_results(self._model, source, files, self._options, negative=negative, say=say):
-            self._journal.add(file, source.path, notes, own)
+    def write(
+        self,
+        files: dict[str, Path],
+        source: Source,
+        own: Mapping[str, Any],
+        notes: "Notes",
+        negative: bool,
+        maps: Maps | None = None,
+    ) -> None:
+        """Write results; arguments as of `wanted` and `make_results`."""
+        for file in make_results(self._model, source, files, self._options, negative=negative, say=notes, maps=maps):
+            self._journal.add(file, source.path, notes.lines, own)
             self.written.append(file)
             self._report(file)
+
+    def _say(self, line: str) -> None:
+        self._lines += 1
+        if self._lines <= MOST_LISTED:
+            _log.warning("%s", line)
+        elif self._lines == MOST_LISTED + 1:
+            _log.warning("... more such lines are kept in %s", self._folder / JOURNAL)
+
+
+class Notes:
+    """What there is to say of an image: lines that are kept, and said at once."""
+
+    def __init__(self, source: Source, say: Callable[[str], object] = _log.warning) -> None:
+        self.lines: list[str] = []
+        self._called, self._say = f"{source.path.name}{source.suffix}", say
+
+    def __call__(self, line: str) -> None:
+        """Keep a line, and say it."""
+        self.lines.append(line)
+        self._say(f"{self._called}: {line}")
+
+
+def is_negative(source: Source, invert: str, say: Callable[[str], object], usual: float | None = None) -> bool:
+    """Whether the negative of an image is segmented; arguments as of `mitodata.contrast.should_invert`."""
+    contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else 0.0
+    return should_invert(invert, contrast, usual, say)
 
 
 def _usual_contrast(images: Sequence[Path], options: SegmentOptions, sizes: PixelSizes) -> float | None:
@@ -166,7 +215,7 @@ def _unheard(library: str) -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _settings(model: Model, options: SegmentOptions) -> dict[str, Any]:
+def settings_of(model: Model, options: SegmentOptions) -> dict[str, Any]:
     """All that results depend on beside the image."""
     free = {"format", "memory", "overwrite"} | ({"outputs", "ngff"} if options.format == "tiff" else set())
     asked = {name: value for name, value in asdict(options).items() if name not in free}
@@ -197,7 +246,7 @@ def _raise_failures(failures: Sequence[DataError], images: int, some: bool) -> N
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
+def made(folder: Path) -> Iterator[None]:
     """Make a folder, and take it away again if nothing came into it.
 
     Raises:

@@ -28,6 +28,9 @@ from mitoseg.io.panels import png
 from mitoseg.io.scratch import Scratch, Store, StoredArray
 from mitoseg.networks.memory import parse_memory
 
+Maps = Callable[[Store], StoredArray]
+"""Puts the maps of an image, (C, Z, Y, X) float32, into a store."""
+
 OUTPUTS = ("mask", "probability", "instances")
 FORMATS = ("tiff", "h5", "zarr")
 
@@ -131,6 +134,7 @@ def make_results(
     *,
     negative: bool = False,
     say: Callable[[str], object] = lambda _: None,
+    maps: Maps | None = None,
 ) -> Iterator[Path]:
     """Segment one image and write its results.
 
@@ -141,6 +145,7 @@ def make_results(
         options: what is wanted.
         negative: segment the negative of the image; grey levels in the results stay as they are.
         say: is told what a user should know of the image, in lines.
+        maps: puts the maps of the whole image into a store, where they were predicted before; None to predict them.
 
     Yields:
         Each file once it is whole.
@@ -154,7 +159,11 @@ def make_results(
         seen = source.negative() if negative else source
         apart = options.as_2d and source.shape[0] > 1
         with_objects = "table" in files or "everything" in files
-        segmented = (_segment_each if apart else _segment_whole)(model, seen, scratch, options, with_objects, say)
+        if apart:
+            segmented = _segment_each(model, seen, scratch, options, with_objects, say)
+        else:
+            found = maps(scratch) if maps else _predict(model, seen, scratch, options, say)
+            segmented = _segment_whole(model, seen, found, scratch, options, with_objects)
         layers = {
             "raw": _layer("raw", source, np.uint8, source.read),
             "mask": _layer("mask", source, np.uint8, lambda part: segmented.pieces[part] > 0),
@@ -191,11 +200,16 @@ class _Segmented:
     counts: Sequence[int]
 
 
+def _predict(
+    model: Model, source: Source, store: Store, options: SegmentOptions, say: Callable[[str], object]
+) -> StoredArray:
+    return predict_source(model, source, store, axes=options.axes, tta=options.tta, memory=options.memory, say=say)
+
+
 def _segment_whole(
-    model: Model, source: Source, store: Store, options: SegmentOptions, objects: bool, say: Callable[[str], object]
+    model: Model, source: Source, maps: StoredArray, store: Store, options: SegmentOptions, objects: bool
 ) -> _Segmented:
-    """Segment an image or a volume; `objects`: number them as well."""
-    maps = predict_source(model, source, store, axes=options.axes, tta=options.tta, memory=options.memory, say=say)
+    """Segment an image or a volume by its maps; `objects`: number them as well."""
     decoding = model.decoding.at(source.thickness_nm)
     instances = pieces = find_pieces(maps, decoding, store, options.memory)
     count = 0
@@ -219,7 +233,9 @@ def _segment_each(
     for z in range(source.shape[0]):
         notes: list[str] = []
         with Scratch(scratch.path.with_name(f"{scratch.path.name}.section")) as own:
-            alone = _segment_whole(model, source.section(z), own, options, objects, notes.append)
+            section = source.section(z)
+            maps = _predict(model, section, own, options, notes.append)
+            alone = _segment_whole(model, section, maps, own, options, objects)
             for _, y, x in strips((1, *source.shape[1:])):
                 part = (slice(0, 1), y, x)
                 probability[z, y, x] = alone.probability(part)[0]

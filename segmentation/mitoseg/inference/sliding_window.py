@@ -16,8 +16,8 @@ from torch import Tensor
 
 from mitodata import RunError
 from mitoseg.inference.model import Predictor
-from mitoseg.inference.resampling import Span, resample_section
 from mitoseg.inference.tiling import Tile, Windows, slab_depth
+from mitoseg.inference.working_grid import Span, resample_section
 
 SPREAD = 0.125
 """Sigma of those weights, as share of a window's side; as in MONAI and nnU-Net."""
@@ -31,9 +31,14 @@ SectionReader = Callable[[int, Span, Span], NDArray[np.float32]]
 
 
 def stream_tile(
-    windows: Windows, tile: Tile, read: SectionReader, predict: Predictor, device: torch.device
+    windows: Windows,
+    tile: Tile,
+    read: SectionReader,
+    predict: Predictor,
+    device: torch.device,
+    places: range | None = None,
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Predict a tile section by section, from z = 0 on.
+    """Predict a tile section by section, in the order of z.
 
     Args:
         windows: how to move over the volume.
@@ -41,16 +46,18 @@ def stream_tile(
         read: gives normalised parts of sections.
         predict: the network with whatever belongs to it.
         device: of the network; the slab is kept there.
+        places: sections that are wanted, z by z; None for all. What is said of them does not depend on it.
 
     Yields:
         z, and the maps (C, Y, X) float32 in [0, 1] of the tile's part of that section.
     """
     axis = windows.axes[0]
     finished: dict[int, NDArray[np.float32]] = {}
-    z = 0
-    for place, maps in _stream_padded(windows, tile, read, predict, device):
+    wanted = range(axis.stored) if places is None else places
+    z = wanted.start
+    for place, maps in _stream_padded(windows, tile, read, predict, device, axis.needed((z, wanted.stop))):
         finished[place] = maps
-        while z < axis.stored and axis.needed((z, z + 1))[1] <= place + 1:
+        while z < wanted.stop and axis.needed((z, z + 1))[1] <= place + 1:
             start, stop = axis.needed((z, z + 1))
             for old in [number for number in finished if number < start]:
                 del finished[old]
@@ -72,16 +79,19 @@ def importance_map(size: tuple[int, int, int], device: torch.device | None = Non
 
 
 def _stream_padded(
-    windows: Windows, tile: Tile, read: SectionReader, predict: Predictor, device: torch.device
+    windows: Windows, tile: Tile, read: SectionReader, predict: Predictor, device: torch.device, needed: Span
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Predict a tile on the padded grid of z, section by section; y and x are back on the stored grid."""
+    """Predict a tile on the padded grid of z, section by section; y and x are back on the stored grid.
+
+    Sections before those that are needed, under the first windows, are not whole.
+    """
     depth = slab_depth(windows, tile)
     importance = importance_map(windows.size, device)
     slab = torch.zeros((depth, *tile.shape), device=device)
     total = torch.zeros((windows.channels, depth, *tile.shape), device=device)
     weight = torch.zeros((depth, *tile.shape), device=device)
     load, held = _Loader(windows, tile, read), 0
-    for start, used, done in _steps(windows, depth):
+    for start, used, done in _steps(windows, depth, needed):
         for place in range(held, used):
             slab[place] = torch.from_numpy(load(start + place)).to(device)
         corners = [(z, y, x) for z in range(used - windows.size[0] + 1) for y, x in tile.corners]
@@ -103,12 +113,16 @@ def _cut(corner: tuple[int, int, int], size: tuple[int, int, int]) -> tuple[slic
     return tuple(slice(start, start + length) for start, length in zip(corner, size, strict=True))
 
 
-def _steps(windows: Windows, depth: int) -> Iterator[tuple[int, int, int]]:
+def _steps(windows: Windows, depth: int, needed: Span) -> Iterator[tuple[int, int, int]]:
     """Slabs as padded start, sections that are used, and sections that no later window touches."""
-    length = windows.axes[0].padded
-    starts = windows.starts(0) if windows.size[0] > 1 else list(range(0, length, depth))
-    for start, following in zip(starts, [*starts[1:], length], strict=True):
-        yield start, min(depth, length - start), following - start
+    if windows.size[0] == 1:
+        for start in range(*needed, depth):
+            used = min(depth, needed[1] - start)
+            yield start, used, used
+        return
+    starts = windows.touching(0, needed)
+    for start, following in zip(starts, [*starts[1:], starts[-1] + depth], strict=True):
+        yield start, depth, following - start
 
 
 class _Loader:

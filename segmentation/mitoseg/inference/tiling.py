@@ -10,7 +10,7 @@ from monai.data.utils import dense_patch_slices
 
 from mitodata import RunError, VoxelSize
 from mitoseg.inference.model import Model
-from mitoseg.inference.resampling import Axis, Span
+from mitoseg.inference.working_grid import Axis, Span
 from mitoseg.networks.memory import SPARE, format_bytes, peak_bytes, resident_bytes
 from mitoseg.networks.normalisation import working_volume
 from mitoseg.networks.targets import map_channels
@@ -46,6 +46,22 @@ class Windows:
         """Where windows start on the padded grid of an axis."""
         return _starts(self.axes[axis].padded, self.size[axis])
 
+    def touching(self, axis: int, padded: Span) -> list[int]:
+        """Where those windows start that touch some padded indices of an axis."""
+        start, stop = padded
+        return [first for first in self.starts(axis) if first < stop and first + self.size[axis] > start]
+
+    def read_for(self, tile: "Tile", places: Span) -> tuple[Span, Span, Span]:
+        """Stored indices in z, y and x that are read to predict the stored sections `places` of a tile."""
+        z = self.axes[0].needed(places)
+        if self.size[0] > 1:
+            starts = self.touching(0, z)
+            z = starts[0], starts[-1] + self.size[0]
+        first, second, third = (
+            axis.from_stored(span)[0] for axis, span in zip(self.axes, (z, *tile.region), strict=True)
+        )
+        return first, second, third
+
 
 @cache
 def _starts(length: int, size: int) -> list[int]:
@@ -72,10 +88,8 @@ class Tile:
         """The tile of the stored indices `part`."""
         regions, touching = [], []
         for axis, span in enumerate(part, start=1):
-            start, stop = windows.axes[axis].needed(span)
-            size = windows.size[axis]
-            starts = [first for first in windows.starts(axis) if first < stop and first + size > start]
-            regions.append((starts[0], starts[-1] + size))
+            starts = windows.touching(axis, windows.axes[axis].needed(span))
+            regions.append((starts[0], starts[-1] + windows.size[axis]))
             touching.append([first - starts[0] for first in starts])
         return cls(part, (regions[0], regions[1]), list(product(touching[0], touching[1])))
 

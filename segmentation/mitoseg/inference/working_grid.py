@@ -1,4 +1,4 @@
-"""A volume on the grid of the network along all three axes, and what was found there brought back to its own grid.
+"""Grids: an axis as it is stored and as a network wants it; a volume on the grid of the network along all three axes.
 
 A volume of 5 nm seen by a network of 10 nm has every other slice twice. Brought to 10 nm once, it has an eighth of the
 voxels: slices across any axis are read as they are, and there are half as many of them.
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from mitodata import VoxelSize
-from mitoseg.inference.resampling import Axis, Span, resample_section
 from mitoseg.io.blocks import Part, strips
 from mitoseg.io.scratch import Store, StoredArray
 
@@ -24,6 +23,94 @@ CUBE_DEPTH = 8
 
 Sections = Callable[[int], NDArray[np.float32]]
 """A section by its place in z, (Y, X) or (C, Y, X)."""
+
+MapsPart = tuple[slice, slice, slice, slice]
+"""A box of maps: slices in channel, z, y, x without steps."""
+
+Span = tuple[int, int]
+"""Indices [start, stop)."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis with its lengths in px.
+
+    Attributes:
+        stored: length in the file.
+        working: length at the pixel size of the network.
+        padded: length with mirrored edges where `working` is shorter than a window; the image stays in the middle.
+    """
+
+    stored: int
+    working: int
+    padded: int
+
+    @classmethod
+    def of(cls, stored: int, working: int, window: int) -> "Axis":
+        """The axis for windows of a length."""
+        return cls(stored, working, max(working, window))
+
+    @property
+    def before(self) -> int:
+        """Mirrored px in front of the image."""
+        return (self.padded - self.working) // 2
+
+    @property
+    def plain(self) -> bool:
+        """Whether the padded grid is the stored one."""
+        return self.stored == self.working == self.padded
+
+    @property
+    def resampled(self) -> bool:
+        """Whether the two grids differ."""
+        return self.stored != self.working
+
+    def needed(self, part: Span) -> Span:
+        """Padded indices that `to_stored` reads for the stored indices `part`."""
+        columns = to_grid(np.arange(*part), self.working, self.stored)[0]
+        return columns[0] + self.before, columns[1] + self.before
+
+    def from_stored(self, part: Span) -> tuple[Span, csr_array]:
+        """How to make the padded indices `part`: the stored indices to read, and the weights (part, read)."""
+        mirrored = np.pad(np.arange(self.working), (self.before, self.padded - self.working - self.before), "symmetric")
+        return to_grid(mirrored[part[0] : part[1]], self.stored, self.working)
+
+    def to_stored(self, part: Span) -> csr_array:
+        """Weights (part, needed) that make the stored indices `part` from the padded ones that `needed` names."""
+        return to_grid(np.arange(*part), self.working, self.stored)[1]
+
+
+def to_grid(wanted: NDArray[np.integer], length: int, new_length: int) -> tuple[Span, csr_array]:
+    """Weights that resample an axis, for some indices of the result: what `preprocess.resample` does to all of them.
+
+    A triangle filter as wide as the coarser of the two grids, cut off at the ends of the axis.
+
+    Args:
+        wanted: (N,) indices on the new grid, in any order.
+        length: of the axis.
+        new_length: of the axis after resampling.
+
+    Returns:
+        Which indices [start, stop) of the axis are read, and weights (N, stop - start) float32 whose rows sum to 1.
+    """
+    step = length / new_length
+    reach = max(step, 1.0)
+    centres = (wanted + 0.5) * step
+    first = np.clip((centres - reach + 0.5).astype(np.int64), 0, length - 1)
+    offsets = np.arange(int(2 * reach) + 2)
+    places = first[:, None] + offsets
+    weights = (1 - np.abs((places + 0.5 - centres[:, None]) / reach)).clip(0) * (places < length)
+    weights /= weights.sum(axis=1, keepdims=True)
+    rows, columns = np.nonzero(weights)
+    read = places[rows, columns]
+    start, stop = int(read.min()), int(read.max()) + 1
+    shape = (len(wanted), stop - start)
+    return (start, stop), csr_array((weights[rows, columns].astype(np.float32), (rows, read - start)), shape=shape)
+
+
+def resample_section(section: NDArray[np.float32], rows: csr_array, columns: csr_array) -> NDArray[np.float32]:
+    """Resample (Y, X) float32 by the weights of both axes, (Y', Y) and (X', X), to (Y', X')."""
+    return np.ascontiguousarray((columns @ np.ascontiguousarray((rows @ section).T)).T)
 
 
 @dataclass(frozen=True)
@@ -70,25 +157,49 @@ class WorkingGrid:
         Returns:
             (Z, Y, X) float32, called "working".
         """
-        z, y, x = self.axes
-        columns = x.from_stored((0, x.working))[1]
+        z, y, x = self.shape
         working = store.array("working", self.shape, np.float32, cubes=True)
-        height = next(strips((z.stored, y.stored, x.stored), packed))[1].stop
+        for place, rows, mean in self._bring(read, (slice(0, z), slice(0, y), slice(0, x)), packed):
+            working[place, rows] = mean
+        return working
+
+    def bring_part(
+        self, read: Callable[[Part], NDArray[np.float32]], part: Part, packed: tuple[int, int] = (1, 1)
+    ) -> NDArray[np.float32]:
+        """Bring a part of a volume to the working grid, (Z, Y, X) float32: what `bring` makes of it."""
+        z, y, x = part
+        found = np.empty((z.stop - z.start, y.stop - y.start, x.stop - x.start), np.float32)
+        for place, rows, mean in self._bring(read, part, packed):
+            found[place - z.start, rows.start - y.start : rows.stop - y.start] = mean
+        return found
+
+    def _bring(
+        self, read: Callable[[Part], NDArray[np.float32]], part: Part, packed: tuple[int, int]
+    ) -> Iterator[tuple[int, slice, NDArray[np.float32]]]:
+        """Give a part of the working grid strip by strip: place in z, rows, and what is there (Y, X)."""
+        z, y, x = self.axes
+        (left, right), columns = x.from_stored((part[2].start, part[2].stop))
+        height = next(strips((z.stored, y.stored, right - left), packed))[1].stop
         step = max(1, height * y.working // y.stored)
-        for first in range(0, y.working, step):
-            last = min(first + step, y.working)
+        for first in range(part[1].start, part[1].stop, step):
+            last = min(first + step, part[1].stop)
             span, rows = y.from_stored((first, last))
-            slabs = _Slabs(read, z.stored, packed[0], (slice(*span), slice(0, x.stored)))
+            slabs = _Slabs(read, z.stored, packed[0], (slice(*span), slice(left, right)))
 
             def section(place: int, slabs: "_Slabs" = slabs, rows: csr_array = rows) -> NDArray[np.float32]:
                 return resample_section(slabs[place], rows, columns)
 
-            for place, mean in _along(z.working, lambda place: z.from_stored((place, place + 1)), section):
-                working[place, first:last] = mean
-        return working
+            places = range(part[0].start, part[0].stop)
+            for place, mean in _along(places, lambda place: z.from_stored((place, place + 1)), section):
+                yield place, slice(first, last), mean
 
-    def take_back(self, found: StoredArray, maps: StoredArray) -> None:
-        """Write what was `found` on the working grid, (C, Z, Y, X), into `maps` on the stored one, strip by strip."""
+    def take_back(self, found: Callable[[MapsPart], NDArray[np.float32]], maps: StoredArray) -> None:
+        """Write what was `found` on the working grid into `maps`, (C, Z, Y, X) on the stored one, strip by strip.
+
+        Args:
+            found: gives parts (C, Z, Y, X).
+            maps: get it.
+        """
         z, y, x = self.axes
         columns = x.to_stored((0, x.stored))
 
@@ -98,12 +209,12 @@ class WorkingGrid:
         for _, strip, _ in strips((1, y.stored, x.stored), (1, CHUNK_ROWS)):
             span, rows = y.needed((strip.start, strip.stop)), y.to_stored((strip.start, strip.stop))
             part = (slice(*span), slice(0, x.working))
-            slabs = _Slabs(lambda part: found[(slice(None), *part)], z.working, CUBE_DEPTH, part)
+            slabs = _Slabs(lambda part: found((slice(None), *part)), z.working, CUBE_DEPTH, part)
 
             def section(place: int, slabs: "_Slabs" = slabs, rows: csr_array = rows) -> NDArray[np.float32]:
                 return np.stack([resample_section(each, rows, columns) for each in slabs[place]])
 
-            for place, mean in _along(z.stored, weights, section):
+            for place, mean in _along(range(z.stored), weights, section):
                 maps[:, place, strip] = mean.clip(0, 1)
 
 
@@ -134,11 +245,11 @@ class _Slabs:
 
 
 def _along(
-    length: int, weights: Callable[[int], tuple[Span, csr_array]], section: Sections
+    places: range, weights: Callable[[int], tuple[Span, csr_array]], section: Sections
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Weighted means of neighbouring sections, each of which is made once; places rise from 0 on."""
+    """Weighted means of neighbouring sections, each of which is made once."""
     kept: dict[int, NDArray[np.float32]] = {}
-    for place in range(length):
+    for place in places:
         (start, stop), shares = weights(place)
         kept = {number: kept[number] if number in kept else section(number) for number in range(start, stop)}
         mean = np.zeros_like(kept[start])

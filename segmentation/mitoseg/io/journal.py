@@ -67,7 +67,7 @@ class Journal:
             problem = "exists already, and was not made by this program"
         elif entry.get("bytes") != _bytes(file):
             problem = "exists already, changed since it was written"
-        elif entry.get("image") != _identity(image):
+        elif entry.get("image") != identity(image):
             problem = f"exists already, made of another image, or of {image.name} before it was changed"
         elif entry.get("settings") != {**self._settings, **own}:
             problem = f"exists already, made with other settings ({self._difference(entry.get('settings'), own)})"
@@ -90,7 +90,7 @@ class Journal:
         entry: dict[str, Any] = {
             "file": file.name,
             "bytes": _bytes(file),
-            "image": _identity(image),
+            "image": identity(image),
             "settings": {**self._settings, **own},
         }
         entry |= {"notes": list(notes)} if notes else {}
@@ -109,11 +109,11 @@ class Journal:
         known, now = before if isinstance(before, Mapping) else {}, {**self._settings, **own}
         for name in (*now, *known):
             if known.get(name) != now.get(name):
-                return f"{name} {_short(known.get(name))}, now {_short(now.get(name))}"
+                return f"{name} {shown(known.get(name))}, now {shown(now.get(name))}"
         return "unknown ones"
 
 
-def _identity(image: Path) -> dict[str, Any]:
+def identity(image: Path) -> dict[str, Any]:
     """What tells an image from another of the same name, and from itself before a change."""
     try:
         state = image.stat()
@@ -127,5 +127,6 @@ def _bytes(file: Path) -> int | None:
     return file.stat().st_size if file.is_file() else None
 
 
-def _short(value: object) -> str:
+def shown(value: object) -> str:
+    """A setting as it is shown in a line."""
     return "unset" if value is None else json.dumps(value).strip('"')

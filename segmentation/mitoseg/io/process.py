@@ -14,8 +14,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mitodata import RunError
+from mitodata.cluster.event_log import emit, emit_progress
 from mitodata.command_line import SAME_REQUEST_S
-from mitodata.event_log import emit, emit_progress
 from mitodata.locks import has_no_locks
 
 LOCK = ".lock"
@@ -89,7 +89,7 @@ def tell(line: str, share: float | None = None, **numbers: Any) -> None:
     Args:
         line: as of `Watch.tell`.
         share: likewise.
-        numbers: for the log: what the line says, by name (`mitodata.event_log.emit_progress`).
+        numbers: for the log: what the line says, by name (`mitodata.cluster.event_log.emit_progress`).
     """
     if share is None:
         emit("note", text=line)

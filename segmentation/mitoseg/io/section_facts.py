@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mitodata.readers.damage import readable
 from mitodata.readers.rims import Rim, RowEnds, rim_of
 from mitoseg.io.blocks import Part, strips
 from mitoseg.networks.normalisation import GreyScale, grey_of_counts, tissue_counts
@@ -54,17 +57,22 @@ class SectionFacts:
     small: NDArray[np.float32]
 
 
-def measure_sections(read: Reader, shape: tuple[int, int, int], packed: tuple[int, int]) -> Iterator[SectionFacts]:
-    """Measure the sections of a volume, from z = 0 on, in one pass.
+def measure_sections(
+    read: Reader, shape: tuple[int, int, int], packed: tuple[int, int], places: range | None = None
+) -> Iterator[SectionFacts]:
+    """Measure the sections of a volume in one pass, in the order of z.
 
     Args:
         read: gives parts.
         shape: (Z, Y, X).
         packed: sections and rows that are best read together.
+        places: some neighbouring sections; None for all.
     """
     meters: dict[int, _Meter] = {}
-    for part in strips(shape, packed):
-        for z, rows in enumerate(read(part), start=part[0].start):
+    wanted = range(shape[0]) if places is None else places
+    for part in strips((len(wanted), *shape[1:]), packed):
+        along = slice(part[0].start + wanted.start, part[0].stop + wanted.start)
+        for z, rows in enumerate(read((along, *part[1:])), start=along.start):
             meters.setdefault(z, _Meter(shape)).add(part[1].start, rows)
             if part[1].stop == shape[1]:
                 yield meters.pop(z).facts()
@@ -116,6 +124,36 @@ class _Meter:
         small[~tissue] = 0
         spread = small.std()
         return np.asarray(small / spread if spread > 0 else small, np.float32)
+
+
+def pack_sections(sections: Sequence[SectionFacts]) -> bytes:
+    """What was measured of sections of one volume, as the content of a file (npz)."""
+    content = BytesIO()
+    np.savez_compressed(
+        content,
+        grey=np.array([(each.grey.centre, each.grey.width) for each in sections]),
+        blank=np.array([each.blank for each in sections]),
+        width=np.array(sections[0].rim.width),
+        left=np.stack([each.rim.left for each in sections]),
+        right=np.stack([each.rim.right for each in sections]),
+        small=np.stack([each.small for each in sections]),
+    )
+    return content.getvalue()
+
+
+def unpack_sections(path: Path) -> list[SectionFacts]:
+    """Read what `pack_sections` packed; the grey levels of rims, which count in no other place, are left out.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    with readable(path), np.load(path, allow_pickle=False) as found:
+        width, grey = int(found["width"]), found["grey"].tolist()
+        columns = zip(grey, found["blank"].tolist(), found["left"], found["right"], found["small"], strict=True)
+        return [
+            SectionFacts(GreyScale(centre, spread), Rim(width, left, right, ()), blank, small)
+            for (centre, spread), blank, left, right, small in columns
+        ]
 
 
 def resemblance(one: SectionFacts, other: SectionFacts) -> float:

@@ -1,6 +1,6 @@
 """What of a volume is tissue: neither constant rims nor missing sections, which their neighbours stand for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mitodata.readers.rims import Rim
 from mitoseg.io.blocks import Part, strips
 from mitoseg.io.scratch import StoredArray
-from mitoseg.io.section_facts import Reader, SectionFacts, find_damaged, measure_sections, median, resemblance
+from mitoseg.io.section_facts import Reader, SectionFacts, find_damaged, median, resemblance
 from mitoseg.networks.normalisation import GreyScale, normalise
 
 UNRELATED = 0.06
@@ -46,8 +46,14 @@ class Tissue:
         likeness: median correlation of neighbouring sections; None of fewer than two.
     """
 
-    def __init__(self, read: Reader, shape: tuple[int, int, int], packed: tuple[int, int]) -> None:
-        """Measure all of the volume; arguments as `measure_sections`."""
+    def __init__(self, read: Reader, shape: tuple[int, int, int], sections: Iterable[SectionFacts]) -> None:
+        """Tell tissue from the rest.
+
+        Args:
+            read: gives parts.
+            shape: (Z, Y, X).
+            sections: what was measured of each, in the order of z (`mitoseg.io.section_facts.measure_sections`).
+        """
         self._read, self._shape = read, shape
         greys: list[GreyScale] = []
         self._rims: dict[int, Rim] = {}
@@ -55,7 +61,7 @@ class Tissue:
         far: list[float] = []
         self.blank: list[int] = []
         before: list[SectionFacts] = []
-        for z, facts in enumerate(measure_sections(read, shape, packed)):
+        for z, facts in enumerate(sections):
             greys.append(facts.grey)
             if facts.blank:
                 self.blank.append(z)

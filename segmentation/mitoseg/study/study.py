@@ -13,9 +13,10 @@ from typing import Any, Protocol, TypeVar
 
 from tqdm import tqdm
 
+from mitodata.cluster.workers import ClusterWorkers
 from mitodata.errors import MitoError, RunError
-from mitogen.rendering.cluster import ClusterWorkers
 from mitogen.rendering.process_pool import Workers, cores
+from mitogen.rendering.versions import versions
 from mitoseg.evaluation.metric_table import HEADLINE
 from mitoseg.io.process import alone_in
 from mitoseg.study.designs import Layout, lay_out
@@ -108,7 +109,7 @@ def cluster(address: str) -> Iterator[Submit]:
     Raises:
         ClusterError: Dask is not installed, or nobody answers.
     """
-    with ClusterWorkers(1, address) as workers:
+    with ClusterWorkers(1, address, versions) as workers:
         yield workers.submit
 
 

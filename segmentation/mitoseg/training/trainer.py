@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mitodata import RunError
-from mitodata.event_log import emit
+from mitodata.cluster.event_log import emit
 from mitodata.files import write_atomic
 from mitoseg.config.settings import BUDGETS, FitConfig
 from mitoseg.data import FitData, Sources, make_loader, read_batches

@@ -12,16 +12,17 @@ from types import ModuleType
 
 import pytest
 
-from mitodata.event_log import event_log
+from mitodata.cluster import workers as cluster
+from mitodata.cluster.event_log import event_log
+from mitodata.cluster.shard import Shard
+from mitodata.cluster.versions import CODE, difference
+from mitodata.cluster.workers import ClusterError, ClusterWorkers, wait_for
 from mitodata.hdf5.dataset import Dataset
 from mitogen.recipe.recipe import Recipe
-from mitogen.rendering import cluster
 from mitogen.rendering.batches import NOTE
-from mitogen.rendering.cluster import ClusterError, ClusterWorkers, wait_for
 from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job, RenderError
-from mitogen.rendering.shard import Shard
-from mitogen.rendering.versions import CODE, difference, versions
+from mitogen.rendering.versions import versions
 
 distributed = pytest.importorskip("distributed", reason="Dask is optional")
 
@@ -92,13 +93,12 @@ def test_a_failing_image_is_named(tmp_path: Path, address: str, standin: ModuleT
 def test_a_worker_of_another_version_is_refused_by_name(
     tmp_path: Path, address: str, standin: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "versions", lambda: {"mitogen-em": "0.0.1", CODE: "0"})  # what is expected
-    with ClusterWorkers(1, address) as workers:
-        monkeypatch.undo()
-        with pytest.raises(
-            ClusterError, match=r"^worker inproc://.* on .* has mitogen-em .* instead of 0\.0\.1"
-        ) as got:
-            workers.submit(max, 2).result()
+    said = [{"mitogen-em": "0.0.1", CODE: "0"}, versions()]  # what is expected; what the worker has
+    with (
+        ClusterWorkers(1, address, iter(said).__next__) as workers,
+        pytest.raises(ClusterError, match=r"^worker inproc://.* on .* has mitogen-em .* instead of 0\.0\.1") as got,
+    ):
+        workers.submit(max, 2).result()
     assert "\n" not in str(got.value)
 
 
@@ -124,7 +124,7 @@ def test_a_cluster_without_workers_says_that_it_waits(
     address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cluster, "_SILENT_S", 0.01)
-    with ClusterWorkers(1, address) as workers:
+    with ClusterWorkers(1, address, versions) as workers:
         monkeypatch.setattr(workers._client, "nthreads", dict)
         later: Future[int] = Future()
         threading.Timer(0.1, later.set_result, [7]).start()
@@ -162,7 +162,7 @@ def test_a_scheduler_that_goes_away_is_one_line(
 
 
 def test_what_goes_wrong_with_a_cluster_is_one_line(address: str) -> None:
-    with ClusterWorkers(None, address) as workers:
+    with ClusterWorkers(None, address, versions) as workers:
         for error, said in (
             (distributed.scheduler.KilledWorker("a", None, 3), "killed again and again at the same work"),
             (CancelledError(), "the scheduler is gone"),

@@ -9,12 +9,12 @@ import h5py
 import pytest
 
 from mitodata import DataError
+from mitodata.cluster.shard import Shard
 from mitodata.hdf5.dataset import Dataset, validate, write_dataset
 from mitogen.recipe.recipe import Recipe, load_recipe
 from mitogen.rendering.dataset import render_dataset
-from mitogen.rendering.job import Job, RenderError
+from mitogen.rendering.job import Job
 from mitogen.rendering.merging import merge_shards
-from mitogen.rendering.shard import Shard
 
 pytestmark = pytest.mark.usefixtures("no_processes")
 STANDIN = Path(__file__).parents[1] / "standin"
@@ -58,18 +58,6 @@ def test_volumes_and_images_of_several_pixel_sizes_are_merged(job: Job, tmp_path
         whole = render(other, folder / "whole.h5", 2)
         merge_shards(shards(other, folder, 2, 2), folder / "merged.h5", progress=False)
         assert (folder / "merged.h5").read_bytes() == whole.read_bytes()
-
-
-def test_shards_are_equal_shares_that_cover_everything_in_order() -> None:
-    for count, of in ((10, 3), (7, 7), (1000, 64)):
-        shares = [Shard(number, of).cut(range(count)) for number in range(1, of + 1)]
-        assert [index for share in shares for index in share] == list(range(count))
-        assert max(map(len, shares)) - min(map(len, shares)) <= 1
-    with pytest.raises(RenderError, match="at most as many shards as images"):
-        Shard(1, 11).cut(range(10))
-    for number, of in ((0, 3), (4, 3), (1, 0)):
-        with pytest.raises(RenderError, match=f"shard {number}/{of}: expected"):
-            Shard(number, of)
 
 
 def test_a_shard_is_a_dataset_of_its_own(job: Job, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from mitodata import RunError
 from mitoseg.config.settings import make_config
 from mitoseg.inference.model import Model
-from mitoseg.inference.resampling import Axis, Span, resample_section, to_grid
 from mitoseg.inference.sliding_window import average_tta, importance_map, stream_tile
 from mitoseg.inference.tiling import OVERLAP, Tile, Windows, fit_memory, whole
+from mitoseg.inference.working_grid import Axis, Span, resample_section, to_grid
 from mitoseg.networks.memory import parse_memory, resident_bytes
 from mitoseg.networks.normalisation import resample
 

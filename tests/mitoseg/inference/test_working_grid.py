@@ -13,7 +13,7 @@ def there_and_back(
 ) -> NDArray[np.float32]:
     working = grid.bring(volume.__getitem__, InMemory(), packed)
     maps = np.zeros((1, *volume.shape), np.float32)
-    grid.take_back(np.asarray(working)[None], maps)
+    grid.take_back(np.asarray(working)[None].__getitem__, maps)
     return maps[0]
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitoseg.io.blocks import Part
-from mitoseg.io.section_facts import find_damaged
+from mitoseg.io.section_facts import find_damaged, measure_sections
 from mitoseg.io.tissue import Tissue, plan_bridges
 from mitoseg.networks.normalisation import measure_grey, normalise
 
@@ -28,7 +28,7 @@ def reader(volume: Volume) -> Callable[[Part], Volume]:
 
 def tissue_of(volume: Volume, packed: tuple[int, int] = (1, 1)) -> Tissue:
     z, y, x = volume.shape
-    return Tissue(reader(volume), (z, y, x), packed)
+    return Tissue(reader(volume), (z, y, x), measure_sections(reader(volume), (z, y, x), packed))
 
 
 def whole(volume: Volume) -> Part:

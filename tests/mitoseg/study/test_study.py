@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from study_file import BASE, names
 
+from mitodata.cluster.workers import ClusterError
 from mitodata.errors import RunError
 from mitodata.hdf5.dataset import Dataset
-from mitogen.rendering.cluster import ClusterError
 from mitoseg.evaluation.metric_table import COLUMNS
 from mitoseg.io.process import LOCK, alone_in
 from mitoseg.study import study as study_module

@@ -13,13 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from mitodata.cluster.progress import say
+from mitodata.cluster.versions import difference, machine
 from mitodata.errors import MitoError
-from mitogen.rendering.progress import say
-from mitogen.rendering.versions import difference, machine, versions
 
 P = ParamSpec("P")
 T = TypeVar("T")
 W = TypeVar("W")
+
+Versions = Callable[[], Mapping[str, str]]
 
 _ANSWER_S = 10.0
 """Seconds within which a scheduler answers."""
@@ -51,16 +53,17 @@ class ClusterError(MitoError):
 class ClusterWorkers(Generic[W]):
     """All workers of a cluster; leaving it gives back what they have not begun.
 
-    with ClusterWorkers(job, "tcp://node7:8786") as workers:
+    with ClusterWorkers(job, "tcp://node7:8786", versions) as workers:
         futures = [workers.submit(function, argument) for argument in arguments]    # function(job, argument)
     """
 
-    def __init__(self, task: W, address: str) -> None:
+    def __init__(self, task: W, address: str, versions: Versions) -> None:
         """Connect.
 
         Args:
             task: what every call gets as its first argument.
             address: of the scheduler, as `dask scheduler` prints it.
+            versions: of the program and its libraries; importable by name, because workers must have the same.
 
         Raises:
             ClusterError: Dask is not installed, or nobody answers.
@@ -78,7 +81,7 @@ class ClusterWorkers(Generic[W]):
         self._silence = ExitStack()
         self._silence.enter_context(_silent())
         self._executor = self._client.get_executor(pure=False)
-        self._task, self._address, self._versions = task, address, versions()
+        self._task, self._address, self._versions = task, address, versions
         self._count, self._counted = _FEWEST, -_COUNTED_EVERY_S
 
     def __enter__(self) -> Self:
@@ -130,7 +133,7 @@ class ClusterWorkers(Generic[W]):
                 result.set_exception(self._explained(error))
 
         with self._connected():
-            call = self._executor.submit(_call, self._versions, function, self._task, *args, **kwargs)
+            call = self._executor.submit(_call, self._versions, self._versions(), function, self._task, *args, **kwargs)
         call.add_done_callback(hand_on)
         return result
 
@@ -178,7 +181,9 @@ def _silent() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _call(expected: Mapping[str, str], function: Callable[..., T], *args: object, **kwargs: object) -> T:
+def _call(
+    versions: Versions, expected: Mapping[str, str], function: Callable[..., T], *args: object, **kwargs: object
+) -> T:
     """Call a function on a worker, if that runs the same program.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-from mitodata.event_log import emit, emit_progress
+from mitodata.cluster.event_log import emit, emit_progress
 
 _SECONDS_BETWEEN_LINES = 10.0
 

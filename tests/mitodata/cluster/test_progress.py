@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mitogen.rendering.progress import Progress, say
+from mitodata.cluster.progress import Progress, say
 
 
 class Broken(io.StringIO):

@@ -10,8 +10,8 @@ import click
 import pytest
 
 from mitodata import DataError
+from mitodata.cluster.event_log import emit, emit_progress, event_log, log_json_option
 from mitodata.command_line import run
-from mitodata.event_log import emit, emit_progress, event_log, log_json_option
 
 
 @click.group()

@@ -1,0 +1,279 @@
+"""A volume that is predicted in parts, as one process sees it: sections to measure, blocks to predict."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mitodata import DataError, RunError, WriteError
+from mitodata.cluster.versions import machine
+from mitodata.cluster.workers import ClusterError
+from mitodata.files import write_atomic
+from mitodata.readers.inputs import open_images, to_source
+from mitodata.readers.source import Found, Source
+from mitoseg.inference.model import Model
+from mitoseg.inference.orthoplanes import SliceReader, look_across
+from mitoseg.inference.parts.division import Block, list_blocks, part_arrays, piece_of
+from mitoseg.inference.parts.job import Job
+from mitoseg.inference.predictor import plan_prediction
+from mitoseg.inference.segment import is_negative
+from mitoseg.inference.segment_image import SegmentOptions
+from mitoseg.inference.sliding_window import average_tta
+from mitoseg.inference.tiling import tile_bytes
+from mitoseg.io.blocks import Part
+from mitoseg.io.part_arrays import PartArray
+from mitoseg.io.scratch import Store, StoredArray
+from mitoseg.io.section_facts import SectionFacts, measure_sections, pack_sections, unpack_sections
+from mitoseg.io.tissue import Tissue
+from mitoseg.networks.memory import SPARE, format_bytes, peak_bytes, resident_bytes
+
+GREY = "grey.json"
+"""File of the grey scale of the whole volume."""
+
+RECORD = "record.jsonl"
+"""File that says which machine did what: a line a share of the work, and a line a block."""
+
+RANGE_PX = 2**27
+"""Pixels of sections that are measured together, about."""
+
+
+class Work:
+    """What a process needs to work on a job.
+
+    Attributes:
+        job: what all agree on.
+        source: the volume.
+        negative: whether its negative is segmented.
+        notes: what there is to say of its grey levels.
+        plan: how it is looked at.
+        arrays: what is found across each axis.
+        blocks: of all arrays.
+        ranges: of sections that are measured together.
+    """
+
+    def __init__(self, job: Job, model: Model) -> None:
+        """Open the volume, whose grey scale is measured once for all processes.
+
+        Raises:
+            DataError: it cannot be read, is another one by now, or cannot be looked at in this way.
+            RunError: as `mitoseg.inference.predictor.plan_prediction`.
+        """
+        job.check_image()
+        self.job, self._model = job, model
+        options = job.options()
+        # Held: what is opened is closed when the next one is asked for.
+        self._images = open_images(job.image, options.dataset)
+        found = next(self._images)
+        with job.locked():
+            self.source, self.negative, self.notes = _on_grey_scale(job, found, options)
+        self._seen = self.source.negative() if self.negative else self.source
+        self.plan = plan_prediction(model, self.source, options.axes)
+        self.arrays: Sequence[PartArray] = part_arrays(self.plan, job.folder)
+        for array in self.arrays:
+            array.make()
+        self.blocks = list_blocks(list(self.arrays))
+        self._predict = average_tta(model.predict_windows, options.tta)
+        depth, height, width = self.source.shape
+        packed = self.source.packed[0]
+        step = packed * max(1, RANGE_PX // (packed * height * width))
+        self.ranges = [range(first, min(first + step, depth)) for first in range(0, depth, step)]
+
+    def missing_ranges(self) -> list[range]:
+        """Sections that nobody has measured."""
+        return [places for places in self.ranges if not self.facts_path(places).exists()]
+
+    def missing_blocks(self) -> list[Block]:
+        """Blocks that nobody has predicted, in order."""
+        return [block for block in self.blocks if not self.path(block).exists()]
+
+    def path(self, block: Block) -> Path:
+        """The file of a block."""
+        return self.arrays[block.plane].path(block.part)
+
+    def facts_path(self, places: range) -> Path:
+        """The file of what was measured of some sections."""
+        return self.job.folder / "sections" / f"{places.start:09d}-{places.stop:09d}.npz"
+
+    def measure(self, places: range) -> None:
+        """Measure some sections, one of `ranges`.
+
+        Raises:
+            DataError: the volume is damaged, or the disk is full.
+        """
+        path = self.facts_path(places)
+        path.parent.mkdir(exist_ok=True)
+        found = list(measure_sections(self._seen.read, self._seen.shape, self._seen.packed, places))
+        write_atomic(path, pack_sections(found))
+
+    @cached_property
+    def tissue(self) -> Tissue:
+        """The volume without rims and missing sections; all sections must be measured."""
+        return Tissue(self._seen.read, self._seen.shape, self._facts())
+
+    def predict(self, block: Block) -> None:
+        """Predict a block and write it; what is said of its voxels does not depend on how the volume is cut.
+
+        Raises:
+            DataError: the volume is damaged, or the disk is full.
+        """
+        started = datetime.now(UTC)
+        plane = self.plan.planes[block.plane]
+        piece = piece_of(plane, block.part)
+        volume = self._look(piece.needed)
+
+        def read(part: Part) -> NDArray[np.uint8] | NDArray[np.float32]:
+            z, y, x = (
+                slice(own.start - held.start, own.stop - held.start)
+                for own, held in zip(part, piece.needed, strict=True)
+            )
+            return volume[z, y, x]
+
+        reader = SliceReader(read, plane, 1, self.tissue.greys if self.plan.single else ())
+        maps = np.empty((self.plan.channels, *(each.stop - each.start for each in block.part)), np.float32)
+        slices = np.moveaxis(maps, plane.axis + 1, 0)
+        for place, found in look_across(plane, piece.tile, piece.places, reader, self._predict, self._model.device):
+            slices[place - piece.places.start] = found
+        self.arrays[block.plane].write(block.part, maps)
+        self.record(block=block.number, seconds=round((datetime.now(UTC) - started).total_seconds(), 3))
+
+    def assemble(self, store: Store) -> StoredArray:
+        """Put all blocks together: what `mitoseg.inference.predictor.predict_source` gives, byte for byte.
+
+        Raises:
+            DataError: a block is damaged, or the disk is full.
+        """
+        maps = store.array("maps", (self.plan.channels, *self.source.shape), np.float32)
+        if self.plan.single:
+            for part in self.arrays[0].blocks():
+                maps[(slice(None), *part)] = self.arrays[0][(slice(None), *part)]
+        else:
+            self.plan.grid.take_back(self._mean, maps)
+        self.tissue.settle(maps)
+        return maps
+
+    def check_memory(self, limit: int | None) -> None:
+        """See whether a block can be predicted in so many bytes.
+
+        Raises:
+            RunError: it cannot.
+        """
+        if limit is None:
+            return
+        size = self.plan.planes[0].windows.size
+        window = peak_bytes(
+            self._model.network,
+            lambda: self._model.predict_windows(torch.zeros(1, 1, *size, device=self._model.device)),
+        )
+        needed = resident_bytes() + SPARE + window + max(map(self._block_bytes, range(len(self.arrays))))
+        if needed > limit:
+            raise RunError(
+                f"memory {format_bytes(limit)} does not suffice: the program and one block take "
+                f"{format_bytes(needed)}; give more with --memory"
+            )
+
+    def state(self) -> str:
+        """Say what is kept."""
+        done = len(self.blocks) - len(self.missing_blocks())
+        return f"{done} of {len(self.blocks)} blocks are kept in {self.job.folder}; the same command continues"
+
+    def record(self, **what: object) -> None:
+        """Note who did what, when: a line of JSON in the folder. Nothing depends on it."""
+        line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "process": os.getpid()}
+        path = self.job.folder / RECORD
+        try:
+            with path.open("ab") as stream:
+                # In one piece: processes that write at the same time do not mix their lines.
+                os.write(stream.fileno(), (json.dumps({**line, **what}) + "\n").encode())
+        except OSError as error:
+            raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+    def _facts(self) -> Iterator[SectionFacts]:
+        """What was measured of all sections; a damaged file is removed.
+
+        Raises:
+            DataError: there is one.
+        """
+        for places in self.ranges:
+            path = self.facts_path(places)
+            try:
+                yield from unpack_sections(path)
+            except DataError as error:
+                path.unlink(missing_ok=True)
+                raise DataError(f"{path}: is damaged, and was removed; the same command continues") from error
+
+    def _look(self, part: Part) -> NDArray[np.uint8] | NDArray[np.float32]:
+        """A part of what is looked at: uint8 on the stored grid, or float32 on the grid of the network, normalised."""
+        if self.plan.single:
+            return self.tissue.read(part)
+        return self.plan.grid.bring_part(self.tissue.normalised, part, self._seen.packed)
+
+    def _mean(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+        """The mean over axes of a part of the maps, added up as `predict_source` does."""
+        count = np.float32(len(self.arrays))
+        total = self.arrays[0][part] / count
+        for array in self.arrays[1:]:
+            total = total + array[part] / count
+        return total
+
+    def _block_bytes(self, number: int) -> int:
+        """Bytes that a block of an orthoplane takes beside the network: what is read, its tile, and its maps thrice."""
+        array, plane = self.arrays[number], self.plan.planes[number]
+        middle = array.blocks()[len(array.blocks()) // 2]
+        piece = piece_of(plane, middle)
+        read = _voxels(piece.needed) * (1 if self.plan.single else 4)
+        return read + tile_bytes(plane.windows, piece.tile) + 3 * 4 * self.plan.channels * _voxels(middle)
+
+
+@contextmanager
+def kept(work: Work) -> Iterator[None]:
+    """Say what is kept where the work in this block is stopped, or its results cannot be written."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; {work.state()}") from None
+    except (WriteError, ClusterError) as error:
+        raise type(error)(f"{error}; {work.state()}") from error
+
+
+def check_single(path: Path, options: SegmentOptions) -> None:
+    """See whether a file holds one volume that can be shared out.
+
+    Raises:
+        DataError: it holds several, or cannot be read.
+        RunError: its sections are to be segmented by themselves.
+    """
+    shapes = [found.array.shape for found in islice(open_images(path, options.dataset), 2)]
+    if len(shapes) > 1:
+        raise DataError(f"{path}: holds several images; expected one volume, which several processes predict together")
+    if options.as_2d and shapes[0][0] > 1:
+        raise RunError("--as-2d: sections by themselves are not shared out; save them as files, and share out these")
+
+
+def _on_grey_scale(job: Job, found: Found, options: SegmentOptions) -> tuple[Source, bool, list[str]]:
+    """Give the volume its grey scale, and tell whether it is a negative: measured if nobody has done so."""
+    path = job.folder / GREY
+    if path.exists():
+        try:
+            content = json.loads(path.read_text())
+            levels = content["levels"] and (float(content["levels"][0]), float(content["levels"][1]))
+            negative, notes = bool(content["negative"]), [str(line) for line in content["notes"]]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise DataError(f"{path}: is damaged; remove it, and the same command continues") from error
+        return to_source(found, options.voxel_size_nm, square=options.square, levels=levels), negative, notes
+    source = to_source(found, options.voxel_size_nm, square=options.square)
+    lines: list[str] = []
+    negative = is_negative(source, options.invert, lines.append)
+    write_atomic(path, json.dumps({"levels": source.levels, "negative": negative, "notes": lines}).encode())
+    return source, negative, lines
+
+
+def _voxels(part: Part) -> int:
+    return int(np.prod([each.stop - each.start for each in part]))

@@ -1,0 +1,138 @@
+"""Maps of a volume that many processes write, block by block: Zarr 3, sharded, a file for each block.
+
+Specification: https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.core.buffer import Buffer
+from zarr.storage import MemoryStore
+
+from mitodata import DataError
+from mitodata.files import write_atomic
+from mitodata.readers.damage import readable
+from mitoseg.io.blocks import Part, blocks
+
+CHUNK = (8, 64, 64)
+"""Voxels (z, y, x) that are packed, and read, together: small along every axis, for slices are read across each."""
+
+METADATA = "zarr.json"
+
+
+def whole_chunks(shape: tuple[int, int, int], edges: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Edges (z, y, x) of blocks that consist of whole chunks of a volume of `shape`, at least as long as `edges`."""
+    z, y, x = (-(-edge // chunk) * chunk for edge, chunk in zip(edges, _chunks(shape), strict=True))
+    return z, y, x
+
+
+class PartArray:
+    """Maps (C, Z, Y, X) float32 that are written block by block; what no block was written of is NaN.
+
+    A block is there or not, whoever is killed: its file gets its name when it is whole. Each chunk has a checksum.
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, int, int, int], edges: tuple[int, int, int]) -> None:
+        """Describe the array; nothing is read or written.
+
+        Args:
+            folder: of the array.
+            shape: (C, Z, Y, X).
+            edges: of the blocks, (z, y, x), from `whole_chunks`.
+        """
+        self.folder, self.shape, self.edges = folder, shape, edges
+
+    def make(self) -> None:
+        """Write what says how the array is stored; others may do so at the same time.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        if not (self.folder / METADATA).exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            content: dict[str, Buffer] = {}
+            self._create(content)
+            write_atomic(self.folder / METADATA, content[METADATA].to_bytes())
+
+    def blocks(self) -> list[Part]:
+        """All blocks in order, z slowest; those at the ends may be smaller."""
+        return list(blocks(self.shape[1:], self.edges))
+
+    def path(self, block: Part) -> Path:
+        """The file of a block."""
+        return self.folder / self._key(block)
+
+    def write(self, block: Part, maps: NDArray[np.float32]) -> None:
+        """Write the maps of a block, (C, Z, Y, X).
+
+        Raises:
+            DataError: they cannot be written.
+        """
+        content: dict[str, Buffer] = {}
+        self._create(content)[(slice(None), *block)] = maps
+        path = self.path(block)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content[self._key(block)].to_bytes())
+
+    def __getitem__(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+        """Read a part (C, Z, Y, X).
+
+        Raises:
+            DataError: a block is damaged; it is removed, so that it can be made again.
+        """
+        try:
+            with readable(self.folder, "Zarr"):
+                return np.asarray(self._stored[part])
+        except DataError as error:
+            for block in self._damaged(part[1:]):
+                self.path(block).unlink(missing_ok=True)
+                raise DataError(f"{self.path(block)}: is damaged, and was removed; predict it again") from error
+            raise
+
+    def _key(self, block: Part) -> str:
+        numbers = (part.start // edge for part, edge in zip(block, self.edges, strict=True))
+        return "/".join(("c", "0", *map(str, numbers)))
+
+    @cached_property
+    def _stored(self) -> zarr.Array[Any]:
+        found = zarr.open_array(self.folder, mode="r")
+        if found.shape != self.shape or found.shards != (self.shape[0], *self.edges):
+            raise ValueError(f"shape {found.shape} in shards {found.shards}; expected {self.shape}")
+        return found
+
+    def _damaged(self, part: tuple[slice, ...]) -> Iterator[Part]:
+        """Blocks within a part that cannot be read."""
+        for block in self.blocks():
+            inside = all(
+                own.start < (length if wanted.stop is None else wanted.stop) and own.stop > (wanted.start or 0)
+                for own, wanted, length in zip(block, part, self.shape[1:], strict=True)
+            )
+            if inside:
+                try:
+                    with readable(self.folder):
+                        np.asarray(self._stored[(slice(None), *block)])
+                except DataError:
+                    yield block
+
+    def _create(self, content: dict[str, Buffer]) -> zarr.Array[Any]:
+        """Make the array in memory, where it holds nothing."""
+        return zarr.create_array(
+            MemoryStore(content),
+            shape=self.shape,
+            shards=(self.shape[0], *self.edges),
+            chunks=(1, *_chunks(self.shape[1:])),
+            dtype=np.float32,
+            fill_value=np.nan,
+            compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
+            dimension_names=("channel", "z", "y", "x"),
+        )
+
+
+def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(min(length, chunk) for length, chunk in zip(shape, CHUNK, strict=True))

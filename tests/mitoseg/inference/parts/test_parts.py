@@ -1,0 +1,280 @@
+"""A volume that is predicted in parts, by however many processes: the bytes of one unbroken run, or one line."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from processes import ended, start, wait_until
+from program import Program
+from segmented import results
+
+from mitodata import DataError, RunError, Sample
+from mitodata.cluster.shard import Shard, ShardError
+from mitodata.cluster.workers import ClusterError
+from mitoseg.inference.model import Model
+from mitoseg.inference.parts.job import NOTE
+from mitoseg.inference.parts.merging import merge_parts
+from mitoseg.inference.parts.on_cluster import segment_on_cluster
+from mitoseg.inference.parts.shards import predict_shard
+from mitoseg.inference.parts.work import Work
+from mitoseg.inference.segment import segment
+
+SIZE = (8.0, 8.0, 8.0)
+
+SMALL = {  # blocks of the size of the tiny volume
+    "mitoseg.io.part_arrays.CHUNK": (4, 16, 16),
+    "mitoseg.inference.parts.division.BLOCK_VOXELS": 2**13,
+    "mitoseg.inference.parts.division.THICK": 8,
+    "mitoseg.inference.parts.work.RANGE_PX": 5 * 40 * 140,
+}
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SMALL.items():
+        monkeypatch.setattr(name, value)
+
+
+@pytest.fixture(scope="module")
+def volume(draw: Callable[..., Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """14 sections of discs as Zarr; one is missing, and one has a rim."""
+    raw = draw(78, (14, 40, 140)).raw.copy()
+    raw[11] = 0
+    raw[5, :, :9] = 255
+    path = tmp_path_factory.mktemp("volume") / "volume.zarr"
+    array = zarr.create_array(path, shape=raw.shape, chunks=(4, 32, 32), dtype=raw.dtype, dimension_names="zyx")
+    array[:] = raw
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(model: Model, volume: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one run makes of it, across all three axes."""
+    folder = tmp_path_factory.mktemp("whole")
+    segment(model, volume, folder, voxel_size_nm=SIZE, format="zarr", axes="zyx")
+    found = content(folder)
+    assert found["volume_objects.csv"].count(b"\n") > 3
+    return found
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files of results, by their names."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for result in results(folder)
+        for path in ([result] if result.is_file() else sorted(result.rglob("*")))
+        if path.is_file()
+    }
+
+
+def share(model: Model, volume: Path, folder: Path, shard: str = "1/1", **options: object) -> Path:
+    settings = {"voxel_size_nm": SIZE, "format": "zarr", "axes": "z", **options}
+    parts = predict_shard(model, volume, folder, Shard.parse(shard), **settings)
+    assert parts is not None
+    return parts
+
+
+def block_files(parts: Path) -> list[Path]:
+    return sorted(path for path in parts.rglob("c/*") if path.is_file())
+
+
+def test_shards_make_the_bytes_of_one_run(
+    model: Model, volume: Path, whole: dict[str, bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for shard in ("3/3", "1/3", "2/3"):
+        parts = share(model, volume, tmp_path / "found", shard, axes="zyx")
+    assert len(block_files(parts)) > 6
+    written = merge_parts(parts, 2**31)
+    assert content(tmp_path / "found") == whole
+    assert sorted(written) == results(tmp_path / "found"), "the parts are gone"
+    assert "blocks predicted by " in caplog.text
+    assert not segment(model, volume, tmp_path / "found", voxel_size_nm=SIZE, format="zarr", axes="zyx")
+    assert (
+        predict_shard(model, volume, tmp_path / "found", Shard(1, 3), voxel_size_nm=SIZE, axes="zyx", format="zarr")
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"axes": "z", "tta": 4}, {"axes": "xz", "voxel_size_nm": (9.0, 5.0, 5.0), "invert": "on", "format": "h5"}],
+)
+def test_shards_make_the_bytes_of_one_run_in_other_ways(
+    options: dict[str, object], model: Model, volume: Path, tmp_path: Path
+) -> None:
+    segment(model, volume, tmp_path / "whole", **{"voxel_size_nm": SIZE, "format": "zarr", **options})
+    merge_parts(share(model, volume, tmp_path / "found", **options))
+    assert content(tmp_path / "found") == content(tmp_path / "whole")
+
+
+def test_deep_grey_levels_are_measured_once_for_all(
+    model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = np.asarray(zarr.open_array(volume, mode="r")[:]).astype(np.uint16) * 100 + 7
+    deep = tmp_path / "deep.zarr"
+    zarr.create_array(deep, shape=raw.shape, chunks=(4, 32, 32), dtype=raw.dtype, dimension_names="zyx")[:] = raw
+    segment(model, deep, tmp_path / "whole", voxel_size_nm=SIZE, format="zarr", axes="z")
+    share(model, deep, tmp_path / "found", "1/2")
+    monkeypatch.setattr("mitodata.readers.inputs.source_levels", None)
+    merge_parts(share(model, deep, tmp_path / "found", "2/2"))
+    assert content(tmp_path / "found") == content(tmp_path / "whole")
+
+
+def test_a_share_that_is_stopped_goes_on(
+    model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict, left = Work.predict, iter(range(2))
+
+    def stop(work: Work, block: object) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        predict(work, block)
+
+    monkeypatch.setattr(Work, "predict", stop)
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped; 2 of \d+ blocks are kept in .*\.parts; the same command"):
+        share(model, volume, tmp_path)
+    monkeypatch.undo()
+    for name, value in SMALL.items():
+        monkeypatch.setattr(name, value)
+    first = {path: path.stat().st_mtime_ns for path in block_files(tmp_path / "volume.parts")}
+    assert len(first) == 2
+    parts = share(model, volume, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in first} == first
+    assert len(block_files(parts)) > 2
+
+
+def test_missing_and_damaged_blocks_are_named(model: Model, volume: Path, tmp_path: Path) -> None:
+    share(model, volume, tmp_path, "1/3")
+    parts = share(model, volume, tmp_path, "3/3")
+    with pytest.raises(DataError, match=r"\d of \d blocks are missing; run --shard 2/3, or wait for what still runs$"):
+        merge_parts(parts)
+    share(model, volume, tmp_path, "2/3")
+    damaged = block_files(parts)[1]
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"c/0/.*: is damaged, and was removed; predict it again$"):
+        merge_parts(parts)
+    assert results(tmp_path) == [parts]
+    with pytest.raises(DataError, match=r"1 of \d blocks are missing"):
+        merge_parts(parts)
+
+
+def test_parts_of_another_model_setting_or_version_are_refused(
+    model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = share(model, volume, tmp_path, "1/2")
+    for changes, problem in (
+        ({"tta": 4}, "tta 1, now 4"),
+        ({"format": "tiff"}, "format zarr, now tiff"),
+        ({"voxel_size_nm": (16.0, 16.0, 16.0)}, "voxel_size_nm "),
+    ):
+        with pytest.raises(DataError, match=rf"holds parts of other settings \({problem}.*same options") as caught:
+            share(model, volume, tmp_path, "2/2", **changes)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match=r"other settings \(threshold "):
+        share(model.with_decoding(0.123), volume, tmp_path, "2/2")
+    note = json.loads((parts / NOTE).read_text())
+    (parts / NOTE).write_text(json.dumps({**note, "versions": {**note["versions"], "numpy": "1.0"}}))
+    with pytest.raises(DataError, match=r"begun with numpy 1\.0 instead of"):
+        merge_parts(parts)
+    with pytest.raises(DataError, match=r"begun with numpy 1\.0 instead of"):
+        share(model, volume, tmp_path, "2/2")
+    note["agreed"]["model"] = "0" * 16
+    (parts / NOTE).write_text(json.dumps(note))
+    with pytest.raises(RunError, match=r"is model .*; expected 0000"):
+        merge_parts(parts)
+    assert share(model, volume, tmp_path, "2/2", overwrite=True) == parts
+    assert len(block_files(parts)) >= 1
+
+
+def test_what_is_no_volume_is_refused(model: Model, volume: Path, tmp_path: Path) -> None:
+    with pytest.raises(ShardError, match="at most as many shards as blocks"):
+        share(model, volume, tmp_path / "a", "1/99")
+    with pytest.raises(RunError, match="--as-2d"):
+        share(model, volume, tmp_path / "b", as_2d=True)
+    with pytest.raises(DataError, match="2 images; expected one volume"):
+        predict_shard(model, [volume, volume.parent / "volume.zarr"], tmp_path / "c", Shard(1, 1))
+    with pytest.raises(DataError, match="is no folder of parts"):
+        merge_parts(tmp_path)
+    with pytest.raises(RunError, match="does not suffice: the program and one block take"):
+        share(model, volume, tmp_path / "d", memory=2**20)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_volume_that_changed_is_refused(model: Model, volume: Path, tmp_path: Path) -> None:
+    parts = share(model, volume, tmp_path)
+    note = json.loads((parts / NOTE).read_text())
+    note["agreed"]["image"]["modified_ns"] -= 1
+    (parts / NOTE).write_text(json.dumps(note))
+    with pytest.raises(DataError, match="changed since"):
+        merge_parts(parts)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A cluster in this process, with as little as makes one."""
+    distributed = pytest.importorskip("distributed", reason="Dask is optional")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=50
+    ) as local:
+        yield local.scheduler_address
+
+
+def test_a_cluster_makes_the_bytes_of_one_run(
+    model: Model, volume: Path, whole: dict[str, bytes], address: str, tmp_path: Path
+) -> None:
+    share(model, volume, tmp_path, "1/5", axes="zyx")  # what others did before is not done again
+    written = segment_on_cluster(
+        model,
+        volume,
+        tmp_path,
+        address,
+        voxel_size_nm=SIZE,
+        format="zarr",
+        axes="zyx",
+        outputs="mask,probability,instances",
+    )
+    assert content(tmp_path) == whole
+    assert sorted(written) == results(tmp_path)
+
+
+def test_a_worker_that_fails_says_where(
+    model: Model, volume: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Work, "predict", fail)
+    with pytest.raises(
+        ClusterError, match=r"^worker .* No space left on device; 0 of \d+ blocks are kept in "
+    ) as caught:
+        segment_on_cluster(model, volume, tmp_path, address, voxel_size_nm=SIZE, axes="z")
+    assert "\n" not in str(caught.value)
+
+
+def test_processes_that_are_killed_and_started_again_make_the_bytes_of_one_run(
+    run: Path, volume: Path, whole: dict[str, bytes], tmp_path: Path, mitoseg: Program
+) -> None:
+    found, parts = tmp_path / "found", tmp_path / "found" / "volume.parts"
+    call = ["predict", str(volume), "--model", str(run), "-o", str(found), "--voxel-size", "8", "8", "8"]
+    call += ["--format", "zarr", "--axes", "zyx", "--shard"]
+    first, second = (start([*call, f"{n}/2"], tmp_path / f"{n}", constants=SMALL) for n in (1, 2))
+    wait_until(lambda: len(block_files(parts)) > 1)
+    first.kill()
+    assert ended(second) == 0
+    first.join()
+    assert "blocks are missing; run --shard 1/2, or wait" in mitoseg.fails("merge", parts)
+    assert ended(start([*call, "1/2"], tmp_path / "1", constants=SMALL)) == 0
+    assert f"when all are done: mitoseg merge {parts}\n" in (tmp_path / "1" / "stdout.txt").read_text()
+    assert mitoseg("merge", parts)[0] == 0
+    assert content(found) == whole
+
+
+def test_shard_and_scheduler_are_one_of_them(mitoseg: Program, volume: Path, tmp_path: Path) -> None:
+    for text in ("0/3", "4/3", "x"):
+        assert "expected I/N" in mitoseg.fails("predict", volume, "-o", tmp_path / "a", "--shard", text)
+    error = mitoseg.fails("predict", volume, "-o", tmp_path / "a", "--shard", "1/2", "--scheduler", "tcp://a:1")
+    assert "expected one of them" in error
+    assert "is no folder of parts" in mitoseg.fails("merge", tmp_path)
