@@ -1,5 +1,6 @@
 """A model as a package of the BioImage Model Zoo (bioimage.io, specification 0.5), tested as the zoo tests it."""
 
+import inspect
 import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -19,7 +20,9 @@ from mitodata import RunError
 from mitodata.files import write_atomic
 from mitoseg.models.hub_card import AUTHORS, TITLE, hub_text
 from mitoseg.models.portable import OPSET, MapNetwork, Portable, make_onnx, make_torchscript, scratch_folder
+from mitoseg.networks import stem_unet
 from mitoseg.networks.extras import need
+from mitoseg.networks.unet import arguments_2d
 
 EXAMPLE_PX = 256
 """Least side of the image in a package, for 2D networks."""
@@ -41,6 +44,15 @@ configuration, under `mitoseg`.
 
 TOO_NEW, REPAIRED = Version("2.14"), Version("0.5.14")
 """From this version of pydantic on, versions of bioimageio.spec before the other fail to write any package."""
+
+ENVIRONMENT = """channels:
+  - conda-forge
+dependencies:
+  - python>=3.11
+  - pytorch>=2.4
+  - monai>=1.4
+"""
+"""What the architecture beside a state dict needs, for conda."""
 
 RED = np.array([230, 60, 40], np.float32)
 
@@ -109,6 +121,11 @@ def write_package(path: Path, model: Portable, image: NDArray[np.uint8]) -> floa
     with scratch_folder() as root:
         (root / "weights.onnx").write_bytes(onnx)
         (root / "weights.pt").write_bytes(script)
+        if has_state_dict(model):
+            weights = MapNetwork(model.network, model.config).state_dict()
+            torch.save({name: weight.contiguous() for name, weight in weights.items()}, root / "state_dict.pt")
+            (root / "architecture.py").write_text(inspect.getsource(stem_unet), encoding="utf-8")
+            (root / "environment.yaml").write_text(ENVIRONMENT, encoding="utf-8")
         (root / "README.md").write_text(hub_text(model.card, model.config) + IN_THE_ZOO, encoding="utf-8")
         (root / "cover.png").write_bytes(_cover(image, maps, model.decoding))
         np.save(root / "test_input.npy", seen)
@@ -116,6 +133,12 @@ def write_package(path: Path, model: Portable, image: NDArray[np.uint8]) -> floa
         content = _packed(root, describe(model))
     write_atomic(path, content)
     return max(onnx_difference, script_difference)
+
+
+def has_state_dict(model: Portable) -> bool:
+    """Whether a package holds a state dict: of our 2D U-Net, which is made by one file without the rest of ours."""
+    config = model.config
+    return model.units is not None and config.dimensions == 2 and config.target != "compartments"
 
 
 def describe(model: Portable) -> dict[str, Any]:
@@ -137,10 +160,7 @@ def describe(model: Portable) -> dict[str, Any]:
         "tags": [*tags, f"{config.dimensions}d", f"unet{config.dimensions}d"],
         "inputs": [_input(model, space)],
         "outputs": [_output(model, space)],
-        "weights": {
-            "torchscript": {"source": "weights.pt", "pytorch_version": torch.__version__.partition("+")[0]},
-            "onnx": {"source": "weights.onnx", "opset_version": OPSET, "parent": "torchscript"},
-        },
+        "weights": _weights(model),
         "config": {
             "bioimageio": {
                 "architecture_type": kind[:32],
@@ -150,6 +170,28 @@ def describe(model: Portable) -> dict[str, Any]:
             "mitoseg": {**model.texts(), "cite": f"{'; '.join(AUTHORS)}. {TITLE}."},
         },
     }
+
+
+def _weights(model: Portable) -> dict[str, Any]:
+    """The formats of a package: of the first one the others were made."""
+    torch_version = torch.__version__.partition("+")[0]
+    script = {"source": "weights.pt", "pytorch_version": torch_version}
+    onnx = {"source": "weights.onnx", "opset_version": OPSET}
+    if not has_state_dict(model):
+        return {"torchscript": script, "onnx": {**onnx, "parent": "torchscript"}}
+    architecture = {
+        "source": "architecture.py",
+        "callable": stem_unet.MapUNet.__name__,
+        "kwargs": arguments_2d(model.config),
+    }
+    first = {
+        "source": "state_dict.pt",
+        "architecture": architecture,
+        "pytorch_version": torch_version,
+        "dependencies": {"source": "environment.yaml"},
+    }
+    parent = {"parent": "pytorch_state_dict"}
+    return {"pytorch_state_dict": first, "torchscript": {**script, **parent}, "onnx": {**onnx, **parent}}
 
 
 def _input(model: Portable, space: Sequence[tuple[str, int, int]]) -> dict[str, Any]:

@@ -1,5 +1,9 @@
 """Packages of the BioImage Model Zoo pass the zoo's own test, or are not written."""
 
+import importlib.util
+import inspect
+import json
+import re
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -7,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from exported import CARD, make_portable
 from numpy.typing import NDArray
@@ -14,7 +19,9 @@ from PIL import Image
 
 from mitodata import RunError
 from mitoseg.models import zoo_package
-from mitoseg.models.zoo_package import check_extra, describe, example_shape, write_package
+from mitoseg.models.portable import MapNetwork
+from mitoseg.models.zoo_package import check_extra, describe, example_shape, has_state_dict, write_package
+from mitoseg.networks import stem_unet
 
 # The zoo's libraries use what their own dependencies have deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -47,22 +54,46 @@ def test_a_package_describes_what_goes_in_and_out() -> None:
     assert describe(make_portable(card=CARD.model_copy(update={"name": "a/b", "licence": ""})))["license"] is None
 
 
+def test_the_architecture_of_a_state_dict_needs_nothing_of_ours(tmp_path: Path) -> None:
+    model = make_portable("target=instance")
+    tree = describe(model)["weights"]
+    architecture = tree["pytorch_state_dict"]["architecture"]
+    (tmp_path / "architecture.py").write_text(inspect.getsource(stem_unet))
+    imports = re.findall(r"^(?:from|import) (\w+)", inspect.getsource(stem_unet), re.MULTILINE)
+    assert set(imports) == {"collections", "typing", "torch", "monai"}
+    spec = importlib.util.spec_from_file_location("architecture", tmp_path / "architecture.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    network = getattr(module, architecture["callable"])(**json.loads(json.dumps(architecture["kwargs"]))).eval()
+    ours = MapNetwork(model.network, model.config).eval()
+    network.load_state_dict(ours.state_dict())
+    image = torch.randn(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(network(image), ours(image), rtol=0, atol=0)
+    assert tree["onnx"]["parent"] == tree["torchscript"]["parent"] == "pytorch_state_dict"
+    for without in (("dimensions=3", "patch_z_px=16", "patch_px=32"), ("target=compartments",)):
+        assert list(describe(make_portable(*without))["weights"]) == ["torchscript", "onnx"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [(), ("dimensions=3", "patch_z_px=16", "patch_px=32", "target=instance")])
 def test_a_package_passes_the_test_of_the_zoo(settings: tuple[str, ...], tmp_path: Path) -> None:
     core = zoo()
     model, path = make_portable(*settings), tmp_path / "tiny.zip"
     assert write_package(path, model, noise(example_shape(model))) <= 1e-4
-    for weights in ("torchscript", "onnx"):
+    for weights in ("torchscript", "onnx", *(["pytorch_state_dict"] if has_state_dict(model) else [])):
         assert core.test_model(path, weight_format=weights).status == "passed"
     with zipfile.ZipFile(path) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith(".yaml"))
-        known: dict[str, Any] = yaml.safe_load(archive.read(name))
+        known: dict[str, Any] = yaml.safe_load(archive.read("bioimageio.yaml"))
         cover = Image.open(BytesIO(archive.read("cover.png")))
+        names = archive.namelist()
         assert "## Validation" in archive.read("README.md").decode()
     assert known["format_version"].startswith("0.5.")
     assert known["license"] == "MIT"
     assert known["authors"] == [{"name": "The MitoGen & MitoSeg authors"}]
+    assert ("architecture.py" in names) == ("environment.yaml" in names) == has_state_dict(model)
     assert cover.width == 2 * cover.height
 
 

@@ -9,7 +9,8 @@ from torch import nn
 from mitodata import RunError
 from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.networks.device import mixed_precision
-from mitoseg.networks.unet import REDUCTION, StemUNet, build_model, fold_blocks, sides_3d, strides_3d, unfold_blocks
+from mitoseg.networks.stem_unet import StemUNet
+from mitoseg.networks.unet import REDUCTION, build_model, fold_blocks, sides_3d, strides_3d, unfold_blocks
 
 UNET = 'network_arguments={"channels": [4, 8], "strides": [2]}'
 
