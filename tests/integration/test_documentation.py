@@ -123,6 +123,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow  # `make check` builds it anyway
 def test_the_site_has_every_page(site: Path) -> None:
     pages = [page.relative_to(ROOT / "docs").with_suffix(".html") for page in DOCS]
     expected = [page.with_stem("index") if page.stem == "README" else page for page in pages]
@@ -135,6 +136,7 @@ def strip_tags(page: Path) -> str:
     return re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_the_site_fetches_nothing(site: Path) -> None:
     loads = re.compile(r"<(?:script|img|iframe|link|source)\b[^>]*?\b(?:src|href)=[\"']?(https?:)?//", re.IGNORECASE)
     assert not [page for page in site.rglob("*.html") if loads.search(page.read_text(encoding="utf-8"))]

@@ -7,6 +7,8 @@ from types import ModuleType
 
 import pytest
 
+from mitoseg.networks.checkpoint import save_checkpoint
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -68,10 +70,12 @@ def test_a_fit_that_was_stopped_after_a_validation_goes_on(steps: ModuleType) ->
     pipeline = importlib.import_module("pipeline")
     data = steps.Step(("python", "-c", ""), Path(), Path())
     fitted = pipeline.fit(Path("run"), [data], data, "1")
-    save = "import sys, pathlib as p, mitoseg.networks.checkpoint as c; p.Path('run').mkdir(exist_ok=True); "
-    save += (
-        "p.Path('run/validation.png').touch(); c.save_checkpoint(p.Path('run/last.pt'), {'finished': %s}); sys.exit(%s)"
+    for finished in (False, True):
+        save_checkpoint(Path(f"{finished}.pt"), {"finished": finished})
+    save = (
+        "import sys, shutil, pathlib as p; p.Path('run').mkdir(exist_ok=True); p.Path('run/validation.png').touch(); "
     )
+    save += "shutil.copy('%s.pt', 'run/last.pt'); sys.exit(%s)"
     fitted = replace(fitted, command=("python", "-c", save % (False, 130)), resume=("python", "-c", save % (True, 0)))
     with pytest.raises(SystemExit):
         steps.Steps(Path()).run(fitted)

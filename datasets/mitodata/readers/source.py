@@ -1,19 +1,22 @@
 """One image or volume, wherever it lies: opened without being read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitodata.errors import DataError
 from mitodata.readers.axes import Array, Part, Pixels, strips
 from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import Levels, Rows, measure_levels, stretch
 from mitodata.readers.voxel_size import UNKNOWN, Edges
 from mitodata.sample import VoxelSize
+
+Image = TypeVar("Image")
 
 
 class Shown(Enum):
@@ -178,3 +181,38 @@ def source_levels(path: Path, array: Array) -> Levels | None:
                     yield place, section[rows]
 
     return measure_levels(read, y, np.dtype(array.dtype), path)
+
+
+def choose_image(
+    path: Path,
+    found: Sequence[Image],
+    dataset: str | None,
+    describe: Callable[[Image], object],
+    what: str = "images",
+    expected: str = "one",
+) -> Image:
+    """Choose the one image of a file that may hold several.
+
+    Args:
+        path: the file.
+        found: its images, at least one.
+        dataset: number of the one that is meant; None: there is but one.
+        describe: says what an image is, for a list of them.
+        what: what several images are called.
+        expected: what a file should hold.
+
+    Raises:
+        DataError: there is no image of this number; or there are several, and none is named.
+    """
+    listed = ", ".join(f"{number}: {describe(image)}" for number, image in enumerate(found[:4]))
+    listed += ", ..." if len(found) > 4 else ""
+    if dataset is not None and (len(found) > 1 or dataset.isdecimal()):
+        if not dataset.isdecimal() or int(dataset) >= len(found):
+            raise DataError(f"{path}: has no image {dataset}; expected the number of one of its images: {listed}")
+        return found[int(dataset)]
+    if len(found) > 1:
+        raise DataError(
+            f"{path}: holds {len(found)} {what} ({listed}); expected {expected}; save that one alone, or give its "
+            "number: --dataset 0 (import images: --raw 0)"
+        )
+    return found[0]

@@ -43,8 +43,7 @@ def pack_onnx(graph: bytes, packed: Packed, texts: Mapping[str, str]) -> bytes:
         texts: what other programs should know, by name.
     """
     onnx = need("onnx", "an ONNX file")
-    about = {"config": dict(packed.config), "decoding": dict(packed.decoding), "card": packed.card.model_dump()}
-    about = json.loads(json.dumps(about))  # as JSON has it: tuples are lists
+    about = packed.about
     head = {"format": FORMAT, "version": VERSION, "about": about, "graph_bytes": len(graph)}
     head["sha256"] = _checksum(about, graph)
     behind = onnx.ModelProto()

@@ -45,6 +45,12 @@ class Packed:
     weights: Mapping[str, Tensor]
     card: Card
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """All but the weights, as JSON has it: tuples are lists."""
+        about = {"config": dict(self.config), "decoding": dict(self.decoding), "card": self.card.model_dump()}
+        return dict(json.loads(json.dumps(about)))
+
 
 def is_weights_file(path: Path) -> bool:
     """Whether a file begins as safetensors files do; not if it cannot be read."""
@@ -82,9 +88,7 @@ def save_weights(path: Path, packed: Packed) -> int:
 def pack_weights(packed: Packed) -> bytes:
     """Content of a file that holds a model; the same model gives the same bytes."""
     weights = {name: _halved(weight) for name, weight in packed.weights.items()}
-    about = {"config": dict(packed.config), "decoding": dict(packed.decoding), "card": packed.card.model_dump()}
-    # As JSON has it: tuples are lists.
-    about = json.loads(json.dumps(about))
+    about = packed.about
     head = {"format": FORMAT, "version": VERSION, "about": about, "sha256": _checksum(about, weights)}
     return save(weights, metadata={_KEY: json.dumps(head, sort_keys=True)})
 

@@ -125,14 +125,7 @@ class ModelChoice(QWidget):
         self.box.setMinimumContentsLength(12)
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.box.setToolTip("A released model, or the folder of a run, or a model's file")
-        browse = QToolButton()
-        browse.setText("...")
-        browse.setToolTip("Choose the folder of a run")
-        browse.clicked.connect(self._browse)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.box, 1)
-        row.addWidget(browse)
+        _lay_out(self, self.box, self._browse, "Choose the folder of a run")
         self.destroyed.connect(_ender(KNOWN.listen(self.refresh)))
         self.refresh()
 
@@ -294,13 +287,7 @@ class RunChoice(QWidget):
         self._suffix = suffix
         self.field = QLineEdit()
         self.field.setToolTip("Folder of the new model; one with a run that was stopped goes on with it")
-        browse = QToolButton()
-        browse.setText("...")
-        browse.clicked.connect(self._browse)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.field, 1)
-        row.addWidget(browse)
+        _lay_out(self, self.field, self._browse, "Choose where it goes")
 
     @property
     def folder(self) -> Path:
@@ -330,6 +317,18 @@ class RunChoice(QWidget):
         if folder:
             self.field.setText(folder)
             self.field.setModified(True)
+
+
+def _lay_out(widget: QWidget, field: QWidget, browse: Callable[[], None], tip: str) -> None:
+    """Put a field and a button that opens a dialogue side by side."""
+    button = QToolButton()
+    button.setText("...")
+    button.setToolTip(tip)
+    button.clicked.connect(browse)
+    row = QHBoxLayout(widget)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(field, 1)
+    row.addWidget(button)
 
 
 def _ender(end: Callable[[], None]) -> Callable[..., None]:

@@ -17,7 +17,7 @@ from mitodata.readers.axes import Arranged, Pixels
 from mitodata.readers.damage import heard, readable
 from mitodata.readers.grey_levels import luminance
 from mitodata.readers.rasters.photometric import apply_photometric, check_photometric
-from mitodata.readers.source import Found, Shown
+from mitodata.readers.source import Found, Shown, choose_image
 from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
 
 SUFFIXES = (".tif", ".tiff")
@@ -114,18 +114,14 @@ def _only_series(path: Path, file: tifffile.TiffFile, dataset: str | None) -> ti
     found = [series for series in file.series if not (series.keyframe.is_reduced or series.keyframe.is_mask)] or list(
         file.series[:1]
     )
-    listed = ", ".join(f"{number}: {series.shape} {series.dtype}" for number, series in enumerate(found[:4]))
-    listed += ", ..." if len(found) > 4 else ""
-    if dataset is not None and (len(found) > 1 or dataset.isdecimal()):
-        if not dataset.isdecimal() or int(dataset) >= len(found):
-            raise DataError(f"{path}: has no image {dataset}; expected the number of one of its images: {listed}")
-        return found[int(dataset)]
-    if len(found) > 1:
-        raise DataError(
-            f"{path}: holds {len(found)} images that make no stack ({listed}); expected one image, or pages of one "
-            "size and type; save that one alone, or give its number: --dataset 0 (import images: --raw 0)"
-        )
-    return found[0]
+    return choose_image(
+        path,
+        found,
+        dataset,
+        lambda series: f"{series.shape} {series.dtype}",
+        what="images that make no stack",
+        expected="one image, or pages of one size and type",
+    )
 
 
 def _check_whole(path: Path, series: tifffile.TiffPageSeries) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from mitodata.errors import DataError
 from mitodata.readers.axes import arrange
 from mitodata.readers.damage import heard, readable
-from mitodata.readers.source import Found
+from mitodata.readers.source import Found, choose_image
 from mitodata.readers.voxel_size import Edges, by_axis, edge_nm
 
 _DATA = re.compile(r"\.ImageList\.(\d+)\.ImageData\.Data\.arrayOffset")
@@ -97,14 +97,4 @@ def _only_image(path: Path, images: list[_Image], dataset: str | None) -> _Image
     if not images:
         raise DataError(f"{path}: holds no image; expected one, saved by DigitalMicrograph")
     found = [image for image in images if image.kind in _DTYPES and len(image.shape) > 1] or images[-1:]
-    listed = ", ".join(f"{number}: {image}" for number, image in enumerate(found[:4]))
-    if dataset is not None and (len(found) > 1 or dataset.isdecimal()):
-        if not dataset.isdecimal() or int(dataset) >= len(found):
-            raise DataError(f"{path}: has no image {dataset}; expected the number of one of its images: {listed}")
-        return found[int(dataset)]
-    if len(found) > 1:
-        raise DataError(
-            f"{path}: holds {len(found)} images ({listed}); expected one; save that one alone, or give its number: "
-            "--dataset 0 (import images: --raw 0)"
-        )
-    return found[0]
+    return choose_image(path, found, dataset, str)
