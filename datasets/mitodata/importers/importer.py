@@ -40,7 +40,7 @@ class Options:
     raw: str | None = None
     label: str | None = None
     mask: str | None = None
-    masks: str | None = None
+    masks: str | Path | None = None
     mask_values: str | None = None
     unknown: str | None = None
 

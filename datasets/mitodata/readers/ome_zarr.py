@@ -3,22 +3,24 @@
 Specification of OME-Zarr: https://ngff.openmicroscopy.org/0.5/
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import zarr
+from zarr.storage import ObjectStore
 
 from mitodata.errors import DataError
 from mitodata.readers.axes import arrange
 from mitodata.readers.damage import readable
+from mitodata.readers.remote import LINK, as_os_error, open_store, url_of
 from mitodata.readers.source import Found
 from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
 
 SUFFIXES = (".zarr",)
 
-_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs", LINK)
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,48 @@ class Multiscale:
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is a Zarr group or array."""
+    """Whether a folder is a Zarr group or array, or stands for one elsewhere."""
     return path.is_dir() and any((path / name).exists() for name in _MARKS)
+
+
+class _RemoteStore(ObjectStore[Any]):
+    """What lies under an URL; says in one line that it cannot be reached, and never takes that for an empty chunk."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(open_store(url), read_only=True)
+        self._url = url
+
+    async def get(self, *arguments: Any, **options: Any) -> Any:
+        """Read the bytes of a key, or some of them."""
+        with as_os_error(self._url):
+            return await super().get(*arguments, **options)
+
+    async def get_partial_values(self, *arguments: Any, **options: Any) -> Any:
+        """Read some bytes of several keys."""
+        with as_os_error(self._url):
+            return await super().get_partial_values(*arguments, **options)
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is such a key."""
+        with as_os_error(self._url):
+            return await super().exists(key)
+
+    async def list_dir(self, prefix: str) -> AsyncGenerator[str, None]:
+        """List what is in a group."""
+        with as_os_error(self._url):
+            async for key in super().list_dir(prefix):
+                yield key
+
+
+def open_root(path: Path) -> Any:
+    """Open the group or array of a Zarr to read it, here or elsewhere.
+
+    Raises:
+        OSError: it cannot be reached.
+    """
+    url = url_of(path)
+    with as_os_error(url):
+        return zarr.open(_RemoteStore(url) if url else path, mode="r")
 
 
 def open_zarr(path: Path, dataset: str | None = None) -> Iterator[Found]:
@@ -48,7 +90,7 @@ def open_zarr(path: Path, dataset: str | None = None) -> Iterator[Found]:
         DataError: it is damaged, holds no image or nothing of that name; its axes are not those of images.
     """
     with readable(path, "Zarr"):
-        root: Any = zarr.open(path, mode="r")
+        root: Any = open_root(path)
         node = root
         if dataset:
             try:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mitodata.command_line import Measure
-from mitogen.cli.options import FILE, FOLDER, OUTPUT, examples, shortened, whole_number
+from mitogen.cli.options import FILE, FOLDER, OUTPUT, Given, examples, shortened, whole_number
 
 
 @click.command()
@@ -88,8 +88,8 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
     ),
 )
 @click.argument("source", metavar="SOURCE")
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.argument("masks", type=click.Path(exists=True), required=False)
+@click.argument("path", type=Given())
+@click.argument("masks", type=Given(), required=False)
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
 @click.option("--voxel-size", "voxel_size_nm", type=float, nargs=3, metavar="Z Y X", help="Voxel edges in nm.")
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from mitodata.command_line import Measure
+from mitodata.readers.remote import local
 
 if TYPE_CHECKING:
     from mitodata.cluster.shard import Shard
@@ -34,6 +35,18 @@ class Place(click.Path):
             found = "no folder" if self._folder else "no regular file"
             self.fail(f"{path}: is {found}; expected a {wanted} to write; choose another name", param, ctx)
         return path
+
+
+class Given(click.Path):
+    """The path of a file or folder that is there, or the URL of one, which is copied."""
+
+    def __init__(self) -> None:
+        """Expect a file or a folder."""
+        super().__init__(exists=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Read the path or the URL."""
+        return Path(str(super().convert(str(local(value)), param, ctx)))
 
 
 MOST_IMAGES = 10**9 - 1

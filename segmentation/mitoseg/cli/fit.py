@@ -96,13 +96,14 @@ def fit(
     Images that were rendered with compartments are learned with them, by focal loss, unless --study, --config or
     --set target=... say otherwise. With --recipe all cores but one render.
     """
+    from mitoseg.config.files import as_paths
     from mitoseg.training.fit import FitRequest, plan_fit, plan_resumed
     from mitoseg.training.trainer import train as train_run
 
     request = FitRequest(
-        training=train,
+        training=as_paths(train),
         recipe=recipe or "",
-        validation=validation,
+        validation=as_paths(validation),
         val_fraction=val_fraction,
         study=study,
         config_file=config_file,

@@ -83,6 +83,7 @@ def predict(
 
     A run that stands before the images is the model as well: mitoseg predict runs/first stack.tif -o masks.
     """
+    from mitoseg.config.files import as_paths
     from mitoseg.inference.model import load_model
     from mitoseg.inference.segment import segment
     from mitoseg.inference.segment_image import make_options
@@ -95,7 +96,7 @@ def predict(
     if shard and scheduler:
         raise click.UsageError("got --shard and --scheduler; expected one of them")
     make_options(**settings)  # not after a model was loaded
-    found, images = split_model(images, name)
+    found, images = split_model(as_paths(images), name)
     model = load_model(found).with_decoding(threshold, peak, outline)
     if shard:
         from mitoseg.inference.parts.shards import predict_shard

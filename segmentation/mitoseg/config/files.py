@@ -9,17 +9,22 @@ from typing import Any
 
 from mitodata import RunError
 from mitodata.errors import did_you_mean
+from mitodata.readers.remote import local
 from mitoseg.config.settings import FitConfig, parse_config
 
 STUDIES = files("mitoseg.config") / "presets"
 
 Paths = str | Path | Sequence[str | Path]
-"""A file, or several."""
+"""A file, or several; paths or URLs."""
 
 
 def as_paths(paths: Paths) -> list[Path]:
-    """A file or several as a list."""
-    return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    """A file or several as a list of local paths; what is behind an URL is copied (`mitodata.readers.remote`).
+
+    Raises:
+        DataError: an URL cannot be read.
+    """
+    return [local(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
 
 
 def study_names() -> list[str]:

@@ -191,3 +191,14 @@ def test_recipes_by_a_wrong_name(run: Program, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("")
     assert "ends in .toml" in run.fails("recipe", "show", "a.txt")
     assert "expected section.knob=VALUE" in run.fails("recipe", "show", "--set", "=3")
+
+
+def test_an_url_that_cannot_be_reached(run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("obstore", reason="obstore is optional")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("mitodata.readers.remote.RETRIES", 0)
+    url = "http://127.0.0.1:1/stack.tif"
+    assert f"{url}: cannot be reached" in run.fails(
+        "import", "images", url, "--voxel-size", "8", "8", "8", "-o", "a.h5"
+    )
+    assert f"{url}: cannot be reached" in run.fails("import", "pairs", tmp_path, url, "-o", "a.h5")

@@ -143,3 +143,20 @@ def test_a_full_disk_behind_stderr_stops_nothing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sys.stderr", Full())
     with Progress("fit") as progress:
         progress.report("a line")
+
+
+def test_an_url_that_cannot_be_reached(
+    run: Path, discs: Path, tmp_path: Path, mitoseg: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("obstore", reason="obstore is optional")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("mitodata.readers.remote.RETRIES", 0)
+    url = "http://127.0.0.1:1/stack.tif"  # several are no model before the others
+    said = (
+        mitoseg.fails("predict", url, url, "--model", run, "-o", tmp_path / "masks"),
+        mitoseg.fails("fit", url, "-o", tmp_path / "fit"),
+        mitoseg.fails("fit", discs, "--val", url, "-o", tmp_path / "fit"),
+        mitoseg.fails("adapt", url, "--from", run, "-o", tmp_path / "adapted"),
+    )
+    assert all(f"{url}: cannot be reached" in line for line in said)
+    assert not (tmp_path / "masks").exists()

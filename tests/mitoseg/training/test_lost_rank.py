@@ -18,9 +18,9 @@ from torch import distributed
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.distributed import LostRankError, Team
 
-SETTINGS = {"network": "tiny", "patch_px": 64, "working_voxel_nm": "8,8", "batch": 4, "optimiser": "sgd", "amp": "off"}
-ENDLESS = 100_000
-"""Steps, more than there is time for."""
+SETTINGS = {"network": "tiny", "patch_px": 64, "working_voxel_nm": 8, "batch": 4, "optimiser": "sgd", "amp": "off"}
+ENDLESS = 1000
+"""Epochs, more than there is time for."""
 
 
 @contextmanager
@@ -29,6 +29,7 @@ def team_of_two(folder: Path, *arguments: object) -> Iterator[list[ForkServerPro
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    folder.mkdir(exist_ok=True)
     team = [
         start(["fit", *map(str, arguments)], folder / f"said-{rank}", {**meeting, "RANK": rank, "LOCAL_RANK": rank})
         for rank in "01"
@@ -41,15 +42,16 @@ def team_of_two(folder: Path, *arguments: object) -> Iterator[list[ForkServerPro
                 process.kill()
 
 
-def resume(run: Path, steps: int, processes: int) -> None:
-    """Go on for some steps, with one or two processes."""
-    arguments = ["--resume", "-o", run, "--set", f"steps={steps}"]
+def resume(run: Path, step: int, processes: int) -> None:
+    """Go on up to a step, with one or two processes."""
+    row = load_checkpoint(run / "last.pt")["rows"][0]
+    arguments = ["--resume", "-o", run, "--epochs", (step - 0.5) * row["epoch"] / row["step"]]
     said = run.with_name(f"said-{run.name}")
     if processes == 1:
-        assert ended(start(["fit", *map(str, arguments)], said)) == 0, (said / "stderr.txt").read_text()
+        assert ended(start(["fit", *map(str, arguments)], said), 600) == 0, (said / "stderr.txt").read_text()
         return
     with team_of_two(said, *arguments) as team:
-        codes = [ended(process) for process in team]
+        codes = [ended(process, 600) for process in team]
         assert codes == [0, 0], "".join(path.read_text() for path in said.rglob("stderr.txt"))
 
 
@@ -60,11 +62,11 @@ def test_a_lost_rank_is_one_line_and_the_run_goes_on_with_any_number_of_ranks(
 ) -> None:
     run = tmp_path / "run"
     options = [f"--set={name}={value}" for name, value in SETTINGS.items()]
-    options += [f"--set=steps={ENDLESS}", f"--set=validations={ENDLESS // 4}", "--set=augment.enabled=false"]
+    options += [f"--epochs={ENDLESS}", "--set=validations=1000", "--set=augment.enabled=false"]
     with team_of_two(tmp_path, discs, "--val", fresh_discs, "-o", run, *options) as team:
-        wait_until((run / "last.pt").exists)
+        wait_until((run / "last.pt").exists, 600)
         os.kill(int(team[lost].pid or 0), signal.SIGKILL)
-        assert ended(team[1 - lost]) == 2
+        assert ended(team[1 - lost], 600) == 2
     last = (tmp_path / f"said-{1 - lost}" / "stderr.txt").read_text().splitlines()[-1]
     kept = "what process 0 saved is kept" if lost == 0 else "all saved"
     assert last.startswith("Error: another of 2 processes is gone; stopped after step ")

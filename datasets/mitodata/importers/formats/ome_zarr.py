@@ -20,7 +20,7 @@ from mitodata.importers.packed import section_reader
 from mitodata.importers.stack import Stack
 from mitodata.readers.damage import readable
 from mitodata.readers.names import stem
-from mitodata.readers.ome_zarr import is_zarr, open_zarr
+from mitodata.readers.ome_zarr import is_zarr, open_root, open_zarr
 from mitodata.readers.source import Found
 
 _INSTANCES = "instances"
@@ -95,7 +95,7 @@ class _Numbers:
 def _label_names(path: Path, within: str | None) -> Iterator[str]:
     """Names of the label images of an image: those that the group `labels` lists."""
     with readable(path, "Zarr"):
-        root: Any = zarr.open(path, mode="r")
+        root: Any = open_root(path)
         group = root[within] if within else root
         if not isinstance(group, zarr.Group) or "labels" not in group:
             return
