@@ -33,7 +33,7 @@ def whole_chunks(shape: tuple[int, int, int], edges: tuple[int, int, int]) -> tu
 
 
 class PartArray:
-    """Maps (C, Z, Y, X) float32 that are written block by block; what no block was written of is NaN.
+    """Maps (C, Z, Y, X) float32 that are written block by block.
 
     A block is there or not, whoever is killed: its file gets its name when it is whole. Each chunk has a checksum.
     """
@@ -84,20 +84,28 @@ class PartArray:
         """Read a part (C, Z, Y, X).
 
         Raises:
-            DataError: a block is damaged; it is removed, so that it can be made again.
+            DataError: a block is missing, or damaged; it is removed then, so that it can be made again.
         """
         try:
             with readable(self.folder, "Zarr"):
-                return np.asarray(self._stored[part])
+                return self._read(part)
         except DataError as error:
             for block in self._damaged(part[1:]):
                 self.path(block).unlink(missing_ok=True)
-                raise DataError(f"{self.path(block)}: is damaged, and was removed; predict it again") from error
+                raise DataError(
+                    f"{self.path(block)}: is missing, or was damaged and is removed; predict it again"
+                ) from error
             raise
 
     def _key(self, block: Part) -> str:
         numbers = (part.start // edge for part, edge in zip(block, self.edges, strict=True))
         return "/".join(("c", "0", *map(str, numbers)))
+
+    def _read(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+        found = np.asarray(self._stored[part])
+        if np.isnan(found).any():  # what a file that is not there, or ends too early, reads as
+            raise ValueError("holds values that are no numbers")
+        return found
 
     @cached_property
     def _stored(self) -> zarr.Array[Any]:
@@ -107,7 +115,7 @@ class PartArray:
         return found
 
     def _damaged(self, part: tuple[slice, ...]) -> Iterator[Part]:
-        """Blocks within a part that cannot be read."""
+        """Blocks within a part that are missing or cannot be read."""
         for block in self.blocks():
             inside = all(
                 own.start < (length if wanted.stop is None else wanted.stop) and own.stop > (wanted.start or 0)
@@ -116,7 +124,7 @@ class PartArray:
             if inside:
                 try:
                     with readable(self.folder):
-                        np.asarray(self._stored[(slice(None), *block)])
+                        self._read((slice(None), *block))
                 except DataError:
                     yield block
 
