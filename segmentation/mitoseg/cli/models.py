@@ -12,6 +12,7 @@ EXAMPLES = (
     "mitoseg models show mito-1\n"
     "mitoseg models card mito-1 -o README.md\n"
     "mitoseg models export runs/first -o mine.safetensors --name mine --card card.toml\n"
+    "mitoseg models average runs/first runs/second -o mean.safetensors\n"
 )
 
 
@@ -96,3 +97,20 @@ def export(model: Path, path: Path, name: str | None, card_file: Path | None) ->
     card = write_card(loaded, {**given, "name": name or given.get("name") or path.stem})
     size = save_weights(path, loaded.packed(card))
     click.echo(f"{path}: {size / 1e6:.1f} MB")
+
+
+@models.command()
+@click.argument("models", nargs=-1, required=True, type=FILES, metavar="MODEL MODEL...")
+@click.option("-o", "--output", "path", required=True, type=FILES, metavar="FILE.safetensors", help="The new file.")
+def average(models: tuple[Path, ...], path: Path) -> None:
+    """Average the weights of models that began with the same weights, and write one file.
+
+    Settings and thresholds are those of the last one. Choose the thresholds anew afterwards, on rendered images:
+    mitoseg tune FILE.safetensors DATA -o TUNED.safetensors
+    """
+    from mitoseg.models.weights_file import check_place, save_weights
+    from mitoseg.transfer.averaging import average_models
+
+    check_place(path)
+    size = save_weights(path, average_models(models).packed())
+    click.echo(f"{path}: {size / 1e6:.1f} MB, the mean of {len(models)} models")
