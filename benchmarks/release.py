@@ -1,8 +1,9 @@
-"""The released model: rendered, fitted in stages, scored on real tissue, packed with its card.
+"""The released model: rendered, fitted in stages, averaged, scored on real tissue, packed with its card.
 
 Each stage renders images of its own, and goes on from the weights of the stage before on all images so far, with a
-learning rate that rises and falls anew. A new tissue in the recipe is one more stage. Finished steps are not repeated,
-and a stopped one goes on, so the same command may run for days. No real image is learned from or tuned on.
+learning rate that rises and falls anew. A new tissue in the recipe is one more stage. The weights of the last stages
+are averaged, and the threshold is chosen anew. Finished steps are not repeated, and a stopped one goes on, so the same
+command may run for days. No real image is learned from or tuned on.
 """
 
 import argparse
@@ -62,6 +63,9 @@ STAGES = (
     Stage((Rendered(9031, 3000), Rendered(9041, 2000, "brain")), "72"),
     Stage((Rendered(9051, 5000), Rendered(9061, 2000, "brain")), "65"),
 )
+AVERAGED = 3
+"""How many of the last stages are averaged."""
+
 LIMITS = (
     "Cores of secretory granules are often marked.",
     "Thin, pale mitochondria of cultured cells are often missed.",
@@ -85,35 +89,49 @@ def main() -> None:
     arguments = parser.parse_args()
 
     steps = Steps(arguments.folder)
-    fitted = train(steps, arguments.folder, STAGES[: arguments.stages])
-    metrics = score(steps, fitted, arguments)
+    model = train(steps, arguments.folder, STAGES[: arguments.stages])
+    metrics = score(steps, model, arguments)
     runs = [arguments.folder / f"run{place}" for place in range(1, arguments.stages + 1)]
     card = arguments.folder / "card.json"
     write_text(card, json.dumps(card_of(metrics, runs), indent=1) + "\n")
     packed = arguments.folder / f"{NAME}.safetensors"
-    command = ("mitoseg", "models", "export", str(fitted.place), "-o", str(packed), "--name", NAME)
-    steps.run(Step((*command, "--card", str(card)), packed, packed, after=(fitted,)))
+    command = ("mitoseg", "models", "export", str(model.place), "-o", str(packed), "--name", NAME)
+    steps.run(Step((*command, "--card", str(card)), packed, packed, after=(model,)))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_page(arguments.output, page(metrics, runs))
     print(f"\n{packed}, {arguments.output}")
 
 
 def train(steps: Steps, folder: Path, stages: Sequence[Stage]) -> Step:
-    """Render and fit, stage by stage; the last fit."""
+    """Render and fit, stage by stage, and average the last stages; the tuned mean."""
     seed, images = VALIDATION
     validation = render(folder / "val.h5", images, seed, RECIPE, compartments=True)
     steps.run(validation)
     rendered: list[Step] = []
-    fitted = validation
+    fitted: list[Step] = []
     for place, stage in enumerate(stages, start=1):
         for one in stage.added:
             target = folder / f"train{len(rendered) + 1}.h5"
             rendered.append(render(target, one.images, one.seed, one.recipe, compartments=True))
             steps.run(rendered[-1])
-        before = fitted if place > 1 else None
-        fitted = fit_stage(folder / f"run{place}", rendered, validation, stage, before)
-        steps.run(fitted)
-    return fitted
+        before = fitted[-1] if fitted else None
+        fitted.append(fit_stage(folder / f"run{place}", rendered, validation, stage, before))
+        steps.run(fitted[-1])
+    return average(steps, folder, fitted[-AVERAGED:], validation)
+
+
+def average(steps: Steps, folder: Path, fitted: Sequence[Step], validation: Step) -> Step:
+    """Average fits, and choose the threshold anew; of a single one, the fit itself."""
+    if len(fitted) == 1:
+        return fitted[0]
+    mean, tuned = folder / "mean.safetensors", folder / "tuned.safetensors"
+    runs = (str(each.place) for each in fitted)
+    averaged = Step(("mitoseg", "models", "average", *runs, "-o", str(mean)), mean, mean, after=tuple(fitted))
+    steps.run(averaged)
+    command = ("mitoseg", "tune", str(mean), str(validation.result), "-o", str(tuned))
+    chosen = Step(command, tuned, tuned, after=(averaged, validation))
+    steps.run(chosen)
+    return chosen
 
 
 def fit_stage(run: Path, train: Sequence[Step], validation: Step, stage: Stage, before: Step | None) -> Step:
@@ -126,14 +144,14 @@ def fit_stage(run: Path, train: Sequence[Step], validation: Step, stage: Stage, 
     return fit_step(run, (*command, "--from", str(before.place)), (*train, validation, before))
 
 
-def score(steps: Steps, fitted: Step, arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+def score(steps: Steps, model: Step, arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Metrics of every imported file, sections by themselves and, of cubic voxels, across three axes; by views."""
     files = [Step(("mitogen", "info", str(path)), path, path) for path in arguments.scored]  # never run, nor removed
     found: dict[str, dict[str, Any]] = {}
     for views, axes, every in (("sections", "z", "1"), ("three axes", "auto", arguments.every)):
         chosen = files if axes == "z" else [each for each in files if has_three_axes(each.result)]
         if chosen:
-            report = evaluate(arguments.folder / f"report-{axes}", fitted, chosen, every, axes=axes)
+            report = evaluate(arguments.folder / f"report-{axes}", model, chosen, every, axes=axes)
             steps.run(report)
             found[views] = read_metrics(report.place)
     return found
@@ -190,7 +208,8 @@ def page(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> str:
         f"# The released model `{NAME}`",
         "",
         "Learned from rendered images only. No real image was learned from, and the threshold was chosen on rendered",
-        "images. Each stage goes on from the weights of the one before. Written by `benchmarks/release.py`.",
+        "images. Each stage goes on from the weights of the one before. The model is the mean of the weights of the last",
+        f"{AVERAGED} stages. Written by `benchmarks/release.py`.",
         "",
         "| stage | new images | steps of 8 patches | minutes | validation IoU |",
         "|---|---|---|---|---|",
