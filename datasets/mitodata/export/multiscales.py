@@ -76,17 +76,20 @@ def label_attributes(
     content = attributes if version == "0.4" else attributes["ome"]
     label: dict[str, Any] = {"version": version, "colors": [BACKGROUND], "source": {"image": "../../"}}
     if meanings:  # colours and properties have to name the same values
-        label["properties"] = [{"label-value": value, "class": meaning} for value, meaning in sorted(meanings.items())]
-        label["colors"] = [{"label-value": value, "rgba": _colour(value)} for value in sorted(meanings)]
+        known = sorted(meanings.items())
+        label["properties"] = [{"label-value": value, "class": meaning} for value, meaning in known]
+        label["colors"] = [
+            {"label-value": value, "rgba": _colour(value, rank)} for rank, (value, _) in enumerate(known)
+        ]
     content["image-label"] = label
     return attributes
 
 
-def _colour(value: int) -> list[int]:
+def _colour(value: int, rank: int) -> list[int]:
     """Red, green, blue and opacity (0-255) of a class; background is transparent. Hues are a golden angle apart."""
     if value == 0:
         return list(BACKGROUND["rgba"])
-    return [round(255 * part) for part in (*hsv_to_rgb(value * GOLDEN % 1, 0.75, 0.9), 1)]
+    return [round(255 * part) for part in (*hsv_to_rgb(rank * GOLDEN % 1, 0.75, 0.9), 1)]
 
 
 def labels_attributes(names: Sequence[str], version: Version = "0.5") -> dict[str, Any]:

@@ -86,9 +86,10 @@ def test_a_package_passes_the_test_of_the_zoo(settings: tuple[str, ...], tmp_pat
     for weights in ("torchscript", "onnx", *(["pytorch_state_dict"] if has_state_dict(model) else [])):
         assert core.test_model(path, weight_format=weights).status == "passed"
     with zipfile.ZipFile(path) as archive:
-        known: dict[str, Any] = yaml.safe_load(archive.read("bioimageio.yaml"))
-        cover = Image.open(BytesIO(archive.read("cover.png")))
         names = archive.namelist()
+        (name,) = (each for each in names if each.endswith(".yaml") and each != "environment.yaml")
+        known: dict[str, Any] = yaml.safe_load(archive.read(name))
+        cover = Image.open(BytesIO(archive.read("cover.png")))
         assert "## Validation" in archive.read("README.md").decode()
     assert known["format_version"].startswith("0.5.")
     assert known["license"] == "MIT"
