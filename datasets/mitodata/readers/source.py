@@ -44,6 +44,7 @@ class Found:
         edges_nm: of a voxel, as far as the file says.
         section_nm: thickness of its sections in nm where the file says that apart.
         ours: whether the file is one of ours, whose voxel size was checked when it was written.
+        points: where its axes x, y and z point, such as "RAS" (right, anterior, superior), where the file says so.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Found:
     edges_nm: Edges = UNKNOWN
     section_nm: float | None = None
     ours: bool = False
+    points: str = ""
 
     def section(self, z: int) -> Pixels:
         """Read one section, (Y, X) or (Y, X, colours).

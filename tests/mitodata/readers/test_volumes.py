@@ -2,6 +2,7 @@
 
 import sys
 import tracemalloc
+from itertools import permutations
 from pathlib import Path
 
 import mrcfile
@@ -62,6 +63,56 @@ def test_a_folder_as_nnunet_wants_it(tmp_path: Path) -> None:
         assert [sample.name for sample in dataset] == ["em_000_0000", "em_001_0000"]
         np.testing.assert_array_equal(dataset[1].label, instances)
         assert dataset.voxel_size_nm(1) == pytest.approx(SIZE)
+
+
+@pytest.mark.parametrize("turned", [(-1, 1, 1), (1, -1, 1), (1, 1, -1), "swapped"])
+def test_labels_that_lie_otherwise_in_space_than_their_image_are_refused(tmp_path: Path, turned: object) -> None:
+    """As a viewer saves them that flips what it reads: pixel by pixel they would be those of a mirrored image."""
+    image = write_nifti(tmp_path / "a.nii", GREY, (5e-5, 8e-6, 8e-6))
+    affine = np.diag([8e-6, 8e-6, 5e-5, 1.0])
+    affine = affine[[1, 0, 2, 3]] if turned == "swapped" else affine @ np.diag([*np.array(turned), 1])
+    mask = tmp_path / "a_mask.nii"
+    nibabel.save(nibabel.Nifti1Image(MASK.T, affine), mask)
+    with pytest.raises(
+        DataError, match=r"a_mask\.nii: its axes point to [A-Z]{3}, those of a\.nii to RAS: one of them"
+    ):
+        import_to_file("pairs", image, tmp_path / "o.h5", masks=str(mask), as_volume=True)
+    assert not (tmp_path / "o.h5").exists()
+
+
+def test_labels_that_do_not_say_where_they_lie_are_as_they_are_stored(tmp_path: Path) -> None:
+    image, mask = write_nifti(tmp_path / "a.nii", GREY, (5e-5, 8e-6, 8e-6)), tmp_path / "a_mask.nii"
+    unplaced = nibabel.Nifti1Image(MASK.T, None)
+    assert not unplaced.header["sform_code"]
+    assert not unplaced.header["qform_code"]
+    nibabel.save(unplaced, mask)
+    import_to_file("pairs", image, tmp_path / "o.h5", masks=str(mask), as_volume=True)
+    with Dataset(tmp_path / "o.h5") as dataset:
+        np.testing.assert_array_equal(dataset[0].mask, MASK)
+
+
+@pytest.mark.parametrize("order", list(permutations("xyz")), ids="".join)
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.float32])
+def test_an_mrc_whose_axes_are_stored_in_any_order(tmp_path: Path, order: tuple[str, str, str], dtype: type) -> None:
+    """Columns, rows and sections run along the axes that mapc, mapr and maps name."""
+    lengths, edges = {"x": 6, "y": 4, "z": 3}, {"x": 60.0, "y": 40.0, "z": 500.0}
+    expected = np.array([[[20 * z + 6 * y + x for x in range(6)] for y in range(4)] for z in range(3)], dtype)
+    column, row, section = order
+    stored = np.zeros((lengths[section], lengths[row], lengths[column]), dtype)
+    for place in np.ndindex(stored.shape):
+        at = dict(zip((section, row, column), place, strict=True))
+        stored[place] = expected[at["z"], at["y"], at["x"]]
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(stored)
+        for name, axis in zip(("mapc", "mapr", "maps"), order, strict=True):
+            file.header[name] = "xyz".index(axis) + 1
+        for axis in "xyz":
+            file.header[f"m{axis}"] = lengths[axis]
+            file.header.cella[axis] = lengths[axis] * edges[axis]
+        file.header.ispg = 1  # a volume
+    found = next(open_images(tmp_path / "a.mrc", shown=Shown.STORED))
+    np.testing.assert_array_equal(found.array[:, :, :], expected)
+    assert found.edges_nm == pytest.approx((50.0, 4.0, 6.0))
 
 
 def test_names_of_results_and_folders_of_volumes(tmp_path: Path) -> None:

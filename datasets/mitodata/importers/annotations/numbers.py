@@ -91,6 +91,11 @@ class NumberStack:
     def __len__(self) -> int:
         return self._shown.array.shape[0]
 
+    @property
+    def points(self) -> str:
+        """Where the axes of the file point (see `Found`)."""
+        return self._shown.points
+
     @cached_property
     def _stored(self) -> Found:
         return next(open_images(self._path, shown=Shown.STORED))

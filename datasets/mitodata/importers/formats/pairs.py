@@ -179,6 +179,11 @@ class _Deep:
             found, numbers = next(open_images(image)), NumberStack(mask)
         except DataError:
             return None
+        if found.points != numbers.points and found.points and numbers.points:
+            raise DataError(
+                f"{mask}: its axes point to {numbers.points}, those of {image.name} to {found.points}: one of them is "
+                "flipped or turned; expected both alike; save them anew by one program"
+            )
         depth = found.array.shape[0]
         if depth != len(numbers):
             raise DataError(f"{mask}: holds {len(numbers)} sections, {image.name} {depth}; expected as many")

@@ -17,6 +17,7 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
+from nibabel.orientations import aff2axcodes
 from nibabel.spatialimages import HeaderDataError
 from nibabel.volumeutils import apply_read_scaling
 from nibabel.wrapstruct import WrapStructError
@@ -51,9 +52,9 @@ def open_nifti(path: Path) -> Iterator[Found]:
         slope, offset = header.get_slope_inter()
         show = partial(_scale, slope=slope, offset=offset)
         views = list(arrange(array, _AXES[: len(shape)], str(path), np.asarray if slope is None else show))
-        edges = _stated_edges(path, header)
+        edges, points = _stated_edges(path, header), _stated_points(header)
     for number, view in enumerate(views):
-        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
+        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges, points=points)
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def _stated_edges(path: Path, header: Any) -> Edges:
     """The edges of a voxel in nm. What nobody set, and what no electron microscope sees, is not believed."""
     unit = header.get_xyzt_units()[0]
     lengths = [float(length) for length in header.get_zooms()[:3]]
-    placed = header["sform_code"] > 0 or header["qform_code"] > 0
+    placed = _is_placed(header)
     by_affine = [float(length) for length in voxel_sizes(header.get_best_affine())][: len(lengths)]
     if placed and by_affine != [1.0] * len(lengths):
         lengths = by_affine
@@ -110,3 +111,16 @@ def _stated_edges(path: Path, header: Any) -> Edges:
         _log.warning("%s: says that a voxel is %s %s; no electron microscope sees that: not believed", path, size, unit)
         return UNKNOWN
     return edges
+
+
+def _is_placed(header: Any) -> bool:
+    """Whether the file says where it lies in space."""
+    return bool(header["sform_code"] > 0 or header["qform_code"] > 0)
+
+
+def _stated_points(header: Any) -> str:
+    """Where the axes of the file point in space, such as "RAS"; empty where it does not say."""
+    affine = header.get_best_affine()
+    if not _is_placed(header) or not np.isfinite(affine).all():
+        return ""
+    return "".join(letter or "?" for letter in aff2axcodes(affine))
