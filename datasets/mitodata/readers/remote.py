@@ -15,8 +15,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from mitodata.errors import DataError
 from mitodata.files import beside, write_atomic
+from mitodata.locks import has_no_locks
 
 LINK = "remote-url.txt"
 """File in the folder that stands for a Zarr elsewhere."""
@@ -68,12 +71,27 @@ def local(name: str | Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{place.parent}: cannot be made: {error.strerror}; expected a folder for copies") from error
-    with _reached(url):
+    with _alone(place), _reached(url):
         if any(part.endswith(".zarr") for part in url.split("/")):
             _link(url, place)
         else:
             _copy(url, place)
     return place
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Make a copy while others, such as the jobs of an array, wait for it; where there are locks."""
+    lock = FileLock(place.with_name(f".{place.name}.lock"), fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if not has_no_locks(error, place.parent):
+            raise DataError(f"{place.parent}: cannot be written: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def cache_folder() -> Path:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -132,7 +133,16 @@ def test_a_file_is_copied_once_and_again_when_it_has_changed(
     assert server.asked[asked:] == [f"HEAD /bucket/{file.name}"]
     tifffile.imwrite(file, VOLUME[::-1], photometric="minisblack", metadata={"axes": "ZYX"})
     np.testing.assert_array_equal(read(local(url)), VOLUME[::-1])
-    assert sorted(path.name for path in copy.parent.iterdir()) == [".a.tif.json", "a.tif"]
+    assert {path.name for path in copy.parent.iterdir()} - {".a.tif.lock"} == {".a.tif.json", "a.tif"}
+
+
+def test_those_who_want_the_same_copy_wait_for_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PIECE_BYTES", 1000)
+    (server.folder / "bucket" / "a.bin").write_bytes(bytes(range(256)) * 40)
+    with ThreadPoolExecutor(4) as pool:
+        copies = list(pool.map(local, ["s3://bucket/a.bin"] * 4))
+    assert {copy.read_bytes() for copy in copies} == {bytes(range(256)) * 40}
+    assert sum(line.startswith("GET") for line in server.asked) == 11
 
 
 @pytest.mark.parametrize("scheme", ["s3", "http"])
