@@ -11,6 +11,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import quote, unquote
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -84,7 +85,7 @@ def answer(request: BaseHTTPRequestHandler, state: Server) -> None:
     state.asked.append(f"{request.command} {request.path}")
     if state.mood == "slow":
         time.sleep(1.5)
-    path = state.folder / request.path.lstrip("/")
+    path = state.folder / unquote(request.path).lstrip("/")
     code = {"sick": 500, "closed": 403}.get(state.mood, 200 if path.is_file() else 404)
     content = path.read_bytes() if code == 200 else b""
     size, part = len(content), re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))
@@ -143,6 +144,14 @@ def test_those_who_want_the_same_copy_wait_for_it(server: Server, monkeypatch: p
         copies = list(pool.map(local, ["s3://bucket/a.bin"] * 4))
     assert {copy.read_bytes() for copy in copies} == {bytes(range(256)) * 40}
     assert sum(line.startswith("GET") for line in server.asked) == 11
+
+
+def test_names_may_hold_what_addresses_may_not(server: Server) -> None:
+    for name in ("a b.bin", "µ.bin"):
+        (server.folder / "bucket" / name).write_bytes(b"here")
+        for url in (f"s3://bucket/{name}", f"{server.url}/bucket/{quote(name)}"):
+            copy = local(url)
+            assert (copy.name, copy.read_bytes()) == (name, b"here")
 
 
 @pytest.mark.parametrize("scheme", ["s3", "http"])
