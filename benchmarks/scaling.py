@@ -1,4 +1,4 @@
-"""What a million images take on 1 to 1,000 workers: on paper, and in a simulation with failures.
+"""What a million images, and a volume of ten terabytes, take on 1 to 1,000 workers: on paper, and simulated.
 
 Costs are measured here, as processor time, so that other work on the machine does not count.
 """
@@ -22,6 +22,9 @@ from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.batches import Batches
 from mitogen.rendering.job import Job
 from mitogen.rendering.versions import versions
+from scaling_volume import HEADING, section
+from scaling_volume import measure as measure_volume
+from scaling_volume import rows as volume_rows
 from steps import write_page
 
 SHAPE = (1, 256, 256)
@@ -219,7 +222,7 @@ def page(costs: Costs, images: int, table: Sequence[str], seed: int) -> str:
     by_scheduler = costs.batch_s / costs.task_s
     return "\n".join(
         [
-            "# A million images\n",
+            "# A million images, and ten terabytes\n",
             f"Written by `python benchmarks/scaling.py`: what {images:,} images of the preset `mito`, {SHAPE[1]} x "
             f"{SHAPE[2]} px, take on 1 to {max(WORKERS):,} workers of one core each. The costs below are measured, as "
             "processor time. The hours are computed from them, on paper and in a simulation of every batch, with "
@@ -264,13 +267,23 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--measured", type=int, default=32, help="images that are rendered to measure")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=("images", "volume"), help="write only this part of the page")
     parser.add_argument("--output", type=Path, default=Path("docs/results/scaling.md"))
     arguments = parser.parse_args()
+    before = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
+    first, heading, second = before.partition(HEADING)
+    last = heading + second
     with tempfile.TemporaryDirectory() as folder:
-        costs = measure(arguments.measured, Path(folder))
-    print(costs, flush=True)
-    table = list(rows(costs, arguments.images, (float("inf"), 100.0, 2.0), arguments.seed))
-    write_page(arguments.output, page(costs, arguments.images, table, arguments.seed))
+        if arguments.only != "volume":
+            costs = measure(arguments.measured, Path(folder))
+            print(costs, flush=True)
+            table = list(rows(costs, arguments.images, (float("inf"), 100.0, 2.0), arguments.seed))
+            first = page(costs, arguments.images, table, arguments.seed)
+        if arguments.only != "images":
+            large = measure_volume(Path(folder), measure_task(), arguments.seed)
+            print(large, flush=True)
+            last = section(large, list(volume_rows(large, arguments.seed)), conditions(arguments.seed))
+    write_page(arguments.output, f"{first.rstrip()}\n\n{last}".rstrip() + "\n")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,13 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+
+from filelock import FileLock
 
 from mitodata.errors import DataError
 from mitodata.files import beside, write_atomic
+from mitodata.locks import has_no_locks
 
 LINK = "remote-url.txt"
 """File in the folder that stands for a Zarr elsewhere."""
@@ -60,20 +64,34 @@ def local(name: str | Path) -> Path:
     if not is_url(name):
         return Path(name)
     url = _URL.sub(lambda found: f"{found[1]}://", str(name), count=1).rstrip("/")
-    name = url.rpartition("/")[2]
-    if "://" not in url.removesuffix(name).rstrip("/") or "?" in url or url.count("/") < 3:
+    if url.count("/") < 3 or "?" in url:
         raise DataError(f"{url}: expected the URL of a file or a Zarr, such as s3://bucket/volume.zarr, without '?'")
-    place = cache_folder() / sha256(url.encode()).hexdigest()[:16] / name
+    place = cache_folder() / sha256(url.encode()).hexdigest()[:16] / _key(url)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{place.parent}: cannot be made: {error.strerror}; expected a folder for copies") from error
-    with _reached(url):
+    with _alone(place), _reached(url):
         if any(part.endswith(".zarr") for part in url.split("/")):
             _link(url, place)
         else:
             _copy(url, place)
     return place
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Make a copy while others, such as the jobs of an array, wait for it; where there are locks."""
+    lock = FileLock(place.with_name(f".{place.name}.lock"), fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if not has_no_locks(error, place.parent):
+            raise DataError(f"{place.parent}: cannot be written: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def cache_folder() -> Path:
@@ -113,6 +131,12 @@ def open_store(url: str) -> Any:
     return from_url(url, **options)
 
 
+def _key(url: str) -> str:
+    """The last part of an URL; of a web address as it is called there, `a b.tif` and not `a%20b.tif`."""
+    key = url.rpartition("/")[2]
+    return unquote(key) if url.startswith("http") else key
+
+
 def _link(url: str, place: Path) -> None:
     """Make the folder that stands for a Zarr.
 
@@ -141,8 +165,7 @@ def _copy(url: str, place: Path) -> None:
     """Copy a file, unless the copy that is there is as it is now."""
     import obstore
 
-    folder, _, key = url.rpartition("/")
-    store = open_store(folder)
+    store, key = open_store(url.rpartition("/")[0]), _key(url)
     found = obstore.head(store, key)
     state = {"bytes": found["size"], "tag": found["e_tag"], "changed": found["last_modified"].isoformat()}
     note = place.with_name(f".{place.name}.json")

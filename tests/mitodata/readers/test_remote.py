@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import quote, unquote
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -83,7 +85,7 @@ def answer(request: BaseHTTPRequestHandler, state: Server) -> None:
     state.asked.append(f"{request.command} {request.path}")
     if state.mood == "slow":
         time.sleep(1.5)
-    path = state.folder / request.path.lstrip("/")
+    path = state.folder / unquote(request.path).lstrip("/")
     code = {"sick": 500, "closed": 403}.get(state.mood, 200 if path.is_file() else 404)
     content = path.read_bytes() if code == 200 else b""
     size, part = len(content), re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))
@@ -132,7 +134,24 @@ def test_a_file_is_copied_once_and_again_when_it_has_changed(
     assert server.asked[asked:] == [f"HEAD /bucket/{file.name}"]
     tifffile.imwrite(file, VOLUME[::-1], photometric="minisblack", metadata={"axes": "ZYX"})
     np.testing.assert_array_equal(read(local(url)), VOLUME[::-1])
-    assert sorted(path.name for path in copy.parent.iterdir()) == [".a.tif.json", "a.tif"]
+    assert {path.name for path in copy.parent.iterdir()} - {".a.tif.lock"} == {".a.tif.json", "a.tif"}
+
+
+def test_those_who_want_the_same_copy_wait_for_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PIECE_BYTES", 1000)
+    (server.folder / "bucket" / "a.bin").write_bytes(bytes(range(256)) * 40)
+    with ThreadPoolExecutor(4) as pool:
+        copies = list(pool.map(local, ["s3://bucket/a.bin"] * 4))
+    assert {copy.read_bytes() for copy in copies} == {bytes(range(256)) * 40}
+    assert sum(line.startswith("GET") for line in server.asked) == 11
+
+
+def test_names_may_hold_what_addresses_may_not(server: Server) -> None:
+    for name in ("a b.bin", "µ.bin"):
+        (server.folder / "bucket" / name).write_bytes(b"here")
+        for url in (f"s3://bucket/{name}", f"{server.url}/bucket/{quote(name)}"):
+            copy = local(url)
+            assert (copy.name, copy.read_bytes()) == (name, b"here")
 
 
 @pytest.mark.parametrize("scheme", ["s3", "http"])
