@@ -20,14 +20,15 @@ from mitodata.files import write_atomic
 from mitodata.readers.inputs import open_images, to_source
 from mitodata.readers.source import Found, Source
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import SliceReader, look_across
+from mitoseg.inference.orthoplanes import SliceReader, neighbours, smooth_stack
 from mitoseg.inference.parts.division import Block, list_blocks, part_arrays, piece_of
 from mitoseg.inference.parts.job import Job
 from mitoseg.inference.predictor import plan_prediction
 from mitoseg.inference.segment import is_negative
 from mitoseg.inference.segment_image import SegmentOptions
-from mitoseg.inference.sliding_window import average_tta
+from mitoseg.inference.sliding_window import average_tta, stream_tile
 from mitoseg.inference.tiling import tile_bytes
+from mitoseg.inference.working_grid import MapsPart
 from mitoseg.io.blocks import Part
 from mitoseg.io.part_arrays import PartArray
 from mitoseg.io.scratch import Store, StoredArray
@@ -125,6 +126,13 @@ class Work:
             DataError: the volume is damaged, or the disk is full.
         """
         started = datetime.now(UTC)
+        with _one_thread():
+            maps = self._look_across(block)
+        self.arrays[block.plane].write(block.part, maps)
+        self.record(block=block.number, seconds=round((datetime.now(UTC) - started).total_seconds(), 3))
+
+    def _look_across(self, block: Block) -> NDArray[np.float32]:
+        """What the network says of the voxels of a block, (C, Z, Y, X)."""
         plane = self.plan.planes[block.plane]
         piece = piece_of(plane, block.part)
         volume = self._look(piece.needed)
@@ -139,10 +147,11 @@ class Work:
         reader = SliceReader(read, plane, 1, self.tissue.greys if self.plan.single else ())
         maps = np.empty((self.plan.channels, *(each.stop - each.start for each in block.part)), np.float32)
         slices = np.moveaxis(maps, plane.axis + 1, 0)
-        for place, found in look_across(plane, piece.tile, piece.places, reader, self._predict, self._model.device):
+        for place, found in stream_tile(
+            plane.windows, piece.tile, reader, self._predict, self._model.device, piece.places
+        ):
             slices[place - piece.places.start] = found
-        self.arrays[block.plane].write(block.part, maps)
-        self.record(block=block.number, seconds=round((datetime.now(UTC) - started).total_seconds(), 3))
+        return maps
 
     def assemble(self, store: Store) -> StoredArray:
         """Put all blocks together: what `mitoseg.inference.predictor.predict_source` gives, byte for byte.
@@ -215,13 +224,23 @@ class Work:
             return self.tissue.read(part)
         return self.plan.grid.bring_part(self.tissue.normalised, part, self._seen.packed)
 
-    def _mean(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+    def _mean(self, part: MapsPart) -> NDArray[np.float32]:
         """The mean over axes of a part of the maps, added up as `predict_source` does."""
         count = np.float32(len(self.arrays))
-        total = self.arrays[0][part] / count
-        for array in self.arrays[1:]:
-            total = total + array[part] / count
+        total = self._smooth(0, part) / count
+        for number in range(1, len(self.arrays)):
+            total = total + self._smooth(number, part) / count
         return total
+
+    def _smooth(self, number: int, part: MapsPart) -> NDArray[np.float32]:
+        """A part of what is found across an axis, smoothed along it: (C, Z, Y, X)."""
+        plane = self.plan.planes[number]
+        reach, axis, length = neighbours(plane.sigma), plane.axis + 1, self.plan.shape[plane.axis]
+        places = range(part[axis].start, part[axis].stop)
+        first = max(0, places.start - reach)
+        wide = (*part[:axis], slice(first, min(length, places.stop + reach)), *part[axis + 1 :])
+        stack = np.moveaxis(self.arrays[number][wide], axis, 0)
+        return np.moveaxis(smooth_stack(stack, first, places, length, plane.sigma), 0, axis)
 
     def _block_bytes(self, number: int) -> int:
         """Bytes that a block of an orthoplane takes beside the network: what is read, its tile, and its maps thrice."""
@@ -230,6 +249,17 @@ class Work:
         piece = piece_of(plane, middle)
         read = _voxels(piece.needed) * (1 if self.plan.single else 4)
         return read + tile_bytes(plane.windows, piece.tile) + 3 * 4 * self.plan.channels * _voxels(middle)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch work with one thread in this one: another number would round differently."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
