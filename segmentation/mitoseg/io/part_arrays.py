@@ -16,7 +16,7 @@ from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from mitodata import DataError
-from mitodata.files import write_atomic
+from mitodata.files import checked_write, write_atomic
 from mitodata.readers.damage import readable
 from mitoseg.io.blocks import Part, blocks
 
@@ -69,12 +69,15 @@ class PartArray:
         """Write the maps of a block, (C, Z, Y, X).
 
         Raises:
-            DataError: they cannot be written.
+            DataError: they cannot be written, or the array is gone.
         """
         content: dict[str, Buffer] = {}
         self._create(content)[(slice(None), *block)] = maps
         path = self.path(block)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with checked_write(path):
+            # Not the folder itself: where it is gone, this process is late.
+            for parent in reversed(path.relative_to(self.folder).parents[:-1]):
+                (self.folder / parent).mkdir(exist_ok=True)
         write_atomic(path, content[self._key(block)].to_bytes())
 
     def __getitem__(self, part: tuple[slice, ...]) -> NDArray[np.float32]:

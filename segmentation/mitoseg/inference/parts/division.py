@@ -69,8 +69,9 @@ def block_edges(plane: Orthoplane, thinnest: int) -> tuple[int, int, int]:
     most = max(1, min(PLANE_PX, voxels // thick))
     rows = _even(height, max(isqrt(most), most // width))
     columns = _even(width, most // rows)
+    thick = max(thick, voxels // (rows * columns) // thinnest * thinnest)
     edges = [rows, columns]
-    edges.insert(plane.axis, min(depth, max(thick, voxels // (rows * columns))))
+    edges.insert(plane.axis, min(depth, thick))
     return edges[0], edges[1], edges[2]
 
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from mitodata.readers.source import Source
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import Model
-from mitoseg.inference.parts.division import BLOCK_VOXELS, CUBES, block_edges, list_blocks, part_arrays, piece_of
+from mitoseg.inference.parts.division import (
+    BLOCK_VOXELS,
+    CUBES,
+    PLANE_PX,
+    block_edges,
+    list_blocks,
+    part_arrays,
+    piece_of,
+)
 from mitoseg.inference.predictor import plan_prediction
 from mitoseg.networks.unet import build_model
 
@@ -34,7 +42,7 @@ def test_blocks_are_about_as_large_as_they_may_be(shape: tuple[int, int, int], a
     plan = plan_prediction(model, volume(*shape), axes)
     for plane, array in zip(plan.planes, part_arrays(plan, Path("parts")), strict=True):
         voxels = prod(min(edge, length) for edge, length in zip(array.edges, shape, strict=True))
-        assert min(BLOCK_VOXELS / 2, prod(shape) / 2) < voxels < 1.3 * BLOCK_VOXELS
+        assert min(BLOCK_VOXELS, PLANE_PX * shape[0], prod(shape)) / 2 < voxels < 1.3 * BLOCK_VOXELS
         if axes != "z":
             assert array.edges[plane.axis] >= min(CUBES[plane.axis], shape[plane.axis])
 
