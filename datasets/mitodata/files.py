@@ -80,12 +80,12 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     drafts = {path: path.parent / f".{path.name}.{token_hex(4)}.partial" for path in contents}
     try:
         for path, draft in drafts.items():
-            with _checked(path), draft.open("xb") as file:
+            with checked_write(path), draft.open("xb") as file:
                 file.write(contents[path])
                 file.flush()
                 os.fsync(file.fileno())
         for path, draft in drafts.items():
-            with _checked(path):
+            with checked_write(path):
                 draft.replace(path)
     finally:
         for draft in drafts.values():
@@ -113,7 +113,7 @@ def beside(path: Path) -> Iterator[Path]:
     # A fixed name: what a killed process left goes when the next one begins.
     draft, old = path.parent / f".{path.name}.partial", path.parent / f".{path.name}.old"
     try:
-        with _checked(path):
+        with checked_write(path):
             _settle(path, draft, old)
             yield draft
             if draft.is_file():
@@ -144,7 +144,7 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _checked(path: Path) -> Iterator[None]:
+def checked_write(path: Path) -> Iterator[None]:
     """Report in one line why `path` cannot be written."""
     try:
         yield

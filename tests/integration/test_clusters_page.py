@@ -47,6 +47,8 @@ def test_the_scripts_are_of_a_job_array() -> None:
     assert "#SBATCH --array=1-100" in script("render.sh")
     assert SMALL in script("render.sh")
     assert "mitogen merge shards/*.h5 -o train.h5" in script("merge.sh")
+    assert '--shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"' in script("predict.sh")
+    assert "mitoseg merge found/large.parts" in script("join.sh")
 
 
 @pytest.mark.slow

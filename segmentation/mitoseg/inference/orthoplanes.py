@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mitodata import DataError, RunError, VoxelSize
 from mitodata.readers.source import Source
-from mitoseg.inference.model import Model, Predictor
-from mitoseg.inference.sliding_window import SectionReader, stream_tile
+from mitoseg.inference.model import Model
 from mitoseg.inference.tiling import Tile, Windows, fit_memory, plan_windows
 from mitoseg.inference.working_grid import Span
 from mitoseg.io.blocks import Part
@@ -66,11 +64,6 @@ class Orthoplane:
         parts = [slice(*span) for span in tile]
         parts.insert(self.axis, places)
         return parts[0], parts[1], parts[2]
-
-    def around(self, places: range) -> range:
-        """Some slices with the neighbours that count for them."""
-        reach = neighbours(self.sigma) if self.sigma else 0
-        return range(max(0, places.start - reach), min(self.windows.axes[0].stored, places.stop + reach))
 
     def together(self, tile: Tile) -> int:
         """How many slices of a tile are read, and added to those of other axes, together."""
@@ -217,7 +210,7 @@ def smooth_slices(
     """Give every slice the Gaussian mean over itself and its neighbours, those that there are.
 
     Args:
-        found: neighbouring slices in order: their place, and their maps (C, Y, X) float32.
+        found: the slices in order, from 0 on: their place, and their maps (C, Y, X) float32.
         sigma: of the Gaussian, in slices.
 
     Yields:
@@ -225,30 +218,43 @@ def smooth_slices(
     """
     reach = neighbours(sigma)
     held: dict[int, NDArray[np.float32]] = {}
-    first = place = -1
+    place = -1
     for place, maps in found:
-        first = first if held else place
         held[place] = maps
-        if place >= first + reach:
+        if place >= reach:
             yield place - reach, _mean(held, place - reach, sigma)
             held.pop(place - 2 * reach, None)
-    for last in range(max(place + 1 - reach, first), place + 1) if held else ():
+    for last in range(max(place + 1 - reach, 0), place + 1):
         yield last, _mean(held, last, sigma)
 
 
-def look_across(
-    plane: Orthoplane, tile: Tile, places: range, reader: SectionReader, predict: Predictor, device: torch.device
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """What the network says of some slices of a tile, smoothed; arguments as of `stream_tile`.
+def smooth_stack(
+    stack: NDArray[np.float32], first: int, places: range, length: int, sigma: float
+) -> NDArray[np.float32]:
+    """What `smooth_slices` makes of some slices, bit for bit.
 
-    Yields:
-        The places in order, and their maps (C, Y, X) float32 in [0, 1]: the same whatever other slices are wanted.
+    Args:
+        stack: (N, ...) float32: slices from `first` on, with all neighbours that count for those that are wanted.
+        first: place of the first.
+        places: which are wanted.
+        length: slices of the volume.
+        sigma: of the Gaussian, in slices.
+
+    Returns:
+        (len(places), ...) float32.
     """
-    around = plane.around(places)
-    found = stream_tile(plane.windows, tile, reader, predict, device, around)
-    for place, maps in smooth_slices(found, plane.sigma) if plane.sigma else found:
-        if place in places:
-            yield place, maps
+    reach = neighbours(sigma)
+    smooth = np.zeros((len(places), *stack.shape[1:]), np.float32)
+    inner = range(max(places.start, reach), min(places.stop, length - reach))
+    weights = [exp(-0.5 * (offset / sigma) ** 2) for offset in range(-reach, reach + 1)]
+    for start, weight in enumerate(weights, start=inner.start - reach - first) if inner else ():
+        part = smooth[inner.start - places.start : inner.stop - places.start]
+        part += stack[start : start + len(inner)] * np.float32(weight / sum(weights))
+    for place in places:
+        if place not in inner:
+            near = range(max(0, place - reach), min(length, place + reach + 1))
+            smooth[place - places.start] = _mean({each: stack[each - first] for each in near}, place, sigma)
+    return smooth
 
 
 def _mean(held: dict[int, NDArray[np.float32]], middle: int, sigma: float) -> NDArray[np.float32]:

@@ -20,10 +20,10 @@ from mitoseg.inference.orthoplanes import (
     SliceReader,
     check_orthoplanes,
     choose_axes,
-    look_across,
     plan_orthoplanes,
+    smooth_slices,
 )
-from mitoseg.inference.sliding_window import average_tta
+from mitoseg.inference.sliding_window import average_tta, stream_tile
 from mitoseg.inference.working_grid import WorkingGrid
 from mitoseg.io.process import heed_stop, tell
 from mitoseg.io.scratch import InMemory, Store, StoredArray
@@ -174,7 +174,8 @@ def _look_along(
     for tile in plane.tiles:
         together = 1 if packed else plane.together(tile)
         reader = SliceReader(read, plane, max(packed, together), greys)
-        found = look_across(plane, tile, range(plane.windows.axes[0].stored), reader, predict, model.device)
+        found = stream_tile(plane.windows, tile, reader, predict, model.device)
+        found = smooth_slices(found, plane.sigma) if plane.sigma else found
         for start, stack in _stacks(found, together):
             part = (slice(None), *plane.part(slice(start, start + len(stack)), tile.part))
             yield part, np.moveaxis(stack, 0, plane.axis + 1)

@@ -16,20 +16,11 @@ from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from mitodata import DataError
-from mitodata.files import write_atomic
+from mitodata.files import checked_write, write_atomic
 from mitodata.readers.damage import readable
 from mitoseg.io.blocks import Part, blocks
 
-CHUNK = (8, 64, 64)
-"""Voxels (z, y, x) that are packed, and read, together: small along every axis, for slices are read across each."""
-
 METADATA = "zarr.json"
-
-
-def whole_chunks(shape: tuple[int, int, int], edges: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Edges (z, y, x) of blocks that consist of whole chunks of a volume of `shape`, at least as long as `edges`."""
-    z, y, x = (-(-edge // chunk) * chunk for edge, chunk in zip(edges, _chunks(shape), strict=True))
-    return z, y, x
 
 
 class PartArray:
@@ -38,15 +29,21 @@ class PartArray:
     A block is there or not, whoever is killed: its file gets its name when it is whole. Each chunk has a checksum.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int, int], edges: tuple[int, int, int]) -> None:
+    def __init__(
+        self, folder: Path, shape: tuple[int, int, int, int], edges: tuple[int, int, int], chunk: tuple[int, int, int]
+    ) -> None:
         """Describe the array; nothing is read or written.
 
         Args:
             folder: of the array.
             shape: (C, Z, Y, X).
-            edges: of the blocks, (z, y, x), from `whole_chunks`.
+            edges: of the blocks, (z, y, x); they become longer until a block consists of whole chunks.
+            chunk: voxels (z, y, x) that are packed, and read, together.
         """
-        self.folder, self.shape, self.edges = folder, shape, edges
+        z, y, x = (min(length, side) for length, side in zip(shape[1:], chunk, strict=True))
+        self.folder, self.shape, self._chunk = folder, shape, (z, y, x)
+        long_z, long_y, long_x = (-(-edge // side) * side for edge, side in zip(edges, self._chunk, strict=True))
+        self.edges = long_z, long_y, long_x
 
     def make(self) -> None:
         """Write what says how the array is stored; others may do so at the same time.
@@ -72,12 +69,15 @@ class PartArray:
         """Write the maps of a block, (C, Z, Y, X).
 
         Raises:
-            DataError: they cannot be written.
+            DataError: they cannot be written, or the array is gone.
         """
         content: dict[str, Buffer] = {}
         self._create(content)[(slice(None), *block)] = maps
         path = self.path(block)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with checked_write(path):
+            # Not the folder itself: where it is gone, this process is late.
+            for parent in reversed(path.relative_to(self.folder).parents[:-1]):
+                (self.folder / parent).mkdir(exist_ok=True)
         write_atomic(path, content[self._key(block)].to_bytes())
 
     def __getitem__(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
@@ -134,13 +134,9 @@ class PartArray:
             MemoryStore(content),
             shape=self.shape,
             shards=(self.shape[0], *self.edges),
-            chunks=(1, *_chunks(self.shape[1:])),
+            chunks=(1, *self._chunk),
             dtype=np.float32,
             fill_value=np.nan,
             compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
             dimension_names=("channel", "z", "y", "x"),
         )
-
-
-def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(min(length, chunk) for length, chunk in zip(shape, CHUNK, strict=True))

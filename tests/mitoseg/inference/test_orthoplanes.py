@@ -22,7 +22,7 @@ from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import FitConfig, make_config
 from mitoseg.inference import orthoplanes, tiling
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import choose_axes
+from mitoseg.inference.orthoplanes import choose_axes, neighbours, smooth_slices, smooth_stack
 from mitoseg.inference.predictor import predict_maps, predict_source
 from mitoseg.inference.segment import make_options, segment
 from mitoseg.inference.sliding_window import importance_map
@@ -214,3 +214,16 @@ def test_slices_that_make_no_sense(model: Model, raw: NDArray[np.uint8], tmp_pat
     refuse(model, raw[:1], SIZE, "a single section")
     config = make_config(("network=tiny", "dimensions=3", "patch_px=32"), epochs=1)
     refuse(replace(model, config=config), raw, SIZE, "a 3D network sees all three axes at once")
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 1.7])
+def test_a_stack_of_slices_is_smoothed_as_all_of_them_are(sigma: float) -> None:
+    slices = np.random.default_rng(0).random((11, 2, 4, 5), np.float32)
+    smooth_all = np.stack([maps for _, maps in smooth_slices(iter(enumerate(slices)), sigma)])
+    reach = neighbours(sigma)
+    for places in (range(11), range(3), range(4, 6), range(9, 11), range(1, 10)):
+        first, last = max(0, places.start - reach), min(11, places.stop + reach)
+        found = smooth_stack(slices[first:last], first, places, 11, sigma)
+        assert np.array_equal(found, smooth_all[places.start : places.stop])
+    few = smooth_stack(slices[:2], 0, range(2), 2, sigma)
+    assert np.array_equal(few, np.stack([maps for _, maps in smooth_slices(iter(enumerate(slices[:2])), sigma)]))

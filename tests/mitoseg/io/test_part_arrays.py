@@ -8,7 +8,7 @@ import zarr
 from numpy.typing import NDArray
 
 from mitodata import DataError
-from mitoseg.io.part_arrays import PartArray, whole_chunks
+from mitoseg.io.part_arrays import PartArray
 
 SHAPE = (2, 20, 100, 130)
 
@@ -21,7 +21,7 @@ def maps() -> NDArray[np.float32]:
 
 
 def make(folder: Path, maps: NDArray[np.float32]) -> PartArray:
-    array = PartArray(folder / "z.zarr", SHAPE, whole_chunks(SHAPE[1:], (8, 60, 64)))
+    array = PartArray(folder / "z.zarr", SHAPE, (8, 60, 64), (8, 64, 64))
     array.make()
     for block in array.blocks():
         array.write(block, maps[(slice(None), *block)])

@@ -1,23 +1,26 @@
 """Into which blocks a volume is cut, for each axis along which it is looked at."""
 
 from dataclasses import dataclass
-from math import prod
+from math import isqrt
 from pathlib import Path
 
 from mitoseg.inference.orthoplanes import AXES, Orthoplane
 from mitoseg.inference.predictor import Plan
 from mitoseg.inference.tiling import Tile, Windows
 from mitoseg.io.blocks import Part
-from mitoseg.io.part_arrays import PartArray, whole_chunks
+from mitoseg.io.part_arrays import PartArray
 
 BLOCK_VOXELS = 2**24
-"""Values of maps in a block: 64 MB, and half a minute's work for a core at 10 nm."""
+"""Values of maps in a block: 64 MB, and about a minute's work for a core."""
 
 PLANE_PX = 2**22
 """Pixels of a slice in a block: with its windows these take some 150 MB."""
 
-THICK = 16
-"""Slices of a block at least, where slices beside it are predicted as well because they count for its own."""
+CUBES = (16, 16, 16)
+"""Voxels (z, y, x) that are packed together where slices across several axes are put together."""
+
+SHEETS = (1, 128, 128)
+"""... where there are slices across z alone."""
 
 WINDOWS_DEEP = 4
 """Thickness of a block at least, in windows of a 3D network."""
@@ -45,7 +48,7 @@ class Piece:
     Attributes:
         places: slices.
         tile: part of them.
-        needed: part of what is looked at, (z, y, x), that is read: the block with what its windows and neighbours need.
+        needed: part of what is looked at, (z, y, x), that is read: the block with what its windows need.
     """
 
     places: range
@@ -53,38 +56,47 @@ class Piece:
     needed: Part
 
 
-def block_edges(plane: Orthoplane) -> tuple[int, int, int]:
+def block_edges(plane: Orthoplane, thinnest: int) -> tuple[int, int, int]:
     """Edges (z, y, x) of the blocks of an orthoplane, in px of what is looked at.
 
     Blocks are as wide as they may be, for windows at their sides are predicted for the neighbours as well, and as thick
-    as `BLOCK_VOXELS` then lets them.
+    as `BLOCK_VOXELS` then lets them, at least `thinnest` slices.
     """
     windows = plane.windows
-    depth, *sides = (axis.stored for axis in windows.axes)
-    thick = min(depth, _least_thickness(windows) if windows.size[0] > 1 else THICK if plane.sigma else 1)
-    voxels = BLOCK_VOXELS // windows.channels
-    while prod(sides) > min(PLANE_PX, voxels // thick) and max(sides) > 1:
-        longer = sides.index(max(sides))
-        sides[longer] = -(-sides[longer] // 2)
-    thick = min(depth, max(thick, voxels // prod(sides)))
-    edges = [*sides]
-    edges.insert(plane.axis, thick)
+    depth, height, width = (axis.stored for axis in windows.axes)
+    thick = min(depth, max(thinnest, _least_thickness(windows)))
+    voxels = max(1, BLOCK_VOXELS // windows.channels)
+    most = max(1, min(PLANE_PX, voxels // thick))
+    rows = _even(height, max(isqrt(most), most // width))
+    columns = _even(width, most // rows)
+    thick = max(thick, voxels // (rows * columns) // thinnest * thinnest)
+    edges = [rows, columns]
+    edges.insert(plane.axis, min(depth, thick))
     return edges[0], edges[1], edges[2]
 
 
+def _even(length: int, most: int) -> int:
+    """The length of the parts if an axis is cut into as few as have at most so many px, all about as long."""
+    return -(-length // -(-length // min(length, max(1, most))))
+
+
 def _least_thickness(windows: Windows) -> int:
-    """Stored sections of so many windows of a 3D network."""
+    """Stored sections of so many windows of a 3D network; of a 2D network one."""
     axis = windows.axes[0]
+    if windows.size[0] == 1:
+        return 1
     return -(-WINDOWS_DEEP * windows.size[0] * axis.stored // axis.working)
 
 
 def part_arrays(plan: Plan, folder: Path) -> list[PartArray]:
     """The arrays of what is found across each axis of a plan, in a folder."""
+    chunk = SHEETS if plan.single else CUBES
     return [
         PartArray(
             folder / f"{AXES[plane.axis]}.zarr",
             (plan.channels, *plan.shape),
-            whole_chunks(plan.shape, block_edges(plane)),
+            block_edges(plane, chunk[plane.axis]),
+            chunk,
         )
         for plane in plan.planes
     ]
@@ -101,6 +113,5 @@ def piece_of(plane: Orthoplane, part: Part) -> Piece:
     places = range(part[plane.axis].start, part[plane.axis].stop)
     rows, columns = ((each.start, each.stop) for axis, each in enumerate(part) if axis != plane.axis)
     tile = Tile.of(plane.windows, (rows, columns))
-    around = plane.around(places)
-    (first, last), *sides = plane.windows.read_for(tile, (around.start, around.stop))
+    (first, last), *sides = plane.windows.read_for(tile, (places.start, places.stop))
     return Piece(places, tile, plane.part(slice(first, last), (sides[0], sides[1])))

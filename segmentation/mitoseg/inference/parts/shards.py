@@ -10,7 +10,8 @@ from mitodata.cluster.shard import Shard
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.parts.job import Job
-from mitoseg.inference.parts.work import Work, check_single, kept
+from mitoseg.inference.parts.volume import check_single
+from mitoseg.inference.parts.work import Work, kept
 from mitoseg.inference.segment import Results, made
 from mitoseg.inference.segment_image import SegmentKeywords, SegmentOptions, make_options
 from mitoseg.io.image_list import expand, unique_names

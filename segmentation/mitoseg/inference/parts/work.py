@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +16,22 @@ from mitodata import DataError, RunError, WriteError
 from mitodata.cluster.versions import machine
 from mitodata.cluster.workers import ClusterError
 from mitodata.files import write_atomic
-from mitodata.readers.inputs import open_images, to_source
-from mitodata.readers.source import Found, Source
+from mitodata.readers.inputs import open_images
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import SliceReader, look_across
+from mitoseg.inference.orthoplanes import SliceReader, neighbours, smooth_stack
 from mitoseg.inference.parts.division import Block, list_blocks, part_arrays, piece_of
 from mitoseg.inference.parts.job import Job
+from mitoseg.inference.parts.volume import on_grey_scale
 from mitoseg.inference.predictor import plan_prediction
-from mitoseg.inference.segment import is_negative
-from mitoseg.inference.segment_image import SegmentOptions
-from mitoseg.inference.sliding_window import average_tta
+from mitoseg.inference.sliding_window import average_tta, stream_tile
 from mitoseg.inference.tiling import tile_bytes
+from mitoseg.inference.working_grid import MapsPart
 from mitoseg.io.blocks import Part
 from mitoseg.io.part_arrays import PartArray
 from mitoseg.io.scratch import Store, StoredArray
 from mitoseg.io.section_facts import SectionFacts, measure_sections, pack_sections, unpack_sections
 from mitoseg.io.tissue import Tissue
 from mitoseg.networks.memory import SPARE, format_bytes, peak_bytes, resident_bytes
-
-GREY = "grey.json"
-"""File of the grey scale of the whole volume."""
 
 RECORD = "record.jsonl"
 """File that says which machine did what: a line a share of the work, and a line a block."""
@@ -73,7 +68,7 @@ class Work:
         self._images = open_images(job.image, options.dataset)
         found = next(self._images)
         with job.locked():
-            self.source, self.negative, self.notes = _on_grey_scale(job, found, options)
+            self.source, self.negative, self.notes = on_grey_scale(job.folder, found, options)
         self._seen = self.source.negative() if self.negative else self.source
         self.plan = plan_prediction(model, self.source, options.axes)
         self.arrays: Sequence[PartArray] = part_arrays(self.plan, job.folder)
@@ -125,6 +120,14 @@ class Work:
             DataError: the volume is damaged, or the disk is full.
         """
         started = datetime.now(UTC)
+        with _one_thread():
+            maps = self._look_across(block)
+        self.arrays[block.plane].write(block.part, maps)
+        seconds = round((datetime.now(UTC) - started).total_seconds(), 3)
+        self.record(block=block.number, seconds=seconds, resident_bytes=resident_bytes())
+
+    def _look_across(self, block: Block) -> NDArray[np.float32]:
+        """What the network says of the voxels of a block, (C, Z, Y, X)."""
         plane = self.plan.planes[block.plane]
         piece = piece_of(plane, block.part)
         volume = self._look(piece.needed)
@@ -139,10 +142,11 @@ class Work:
         reader = SliceReader(read, plane, 1, self.tissue.greys if self.plan.single else ())
         maps = np.empty((self.plan.channels, *(each.stop - each.start for each in block.part)), np.float32)
         slices = np.moveaxis(maps, plane.axis + 1, 0)
-        for place, found in look_across(plane, piece.tile, piece.places, reader, self._predict, self._model.device):
+        for place, found in stream_tile(
+            plane.windows, piece.tile, reader, self._predict, self._model.device, piece.places
+        ):
             slices[place - piece.places.start] = found
-        self.arrays[block.plane].write(block.part, maps)
-        self.record(block=block.number, seconds=round((datetime.now(UTC) - started).total_seconds(), 3))
+        return maps
 
     def assemble(self, store: Store) -> StoredArray:
         """Put all blocks together: what `mitoseg.inference.predictor.predict_source` gives, byte for byte.
@@ -215,13 +219,23 @@ class Work:
             return self.tissue.read(part)
         return self.plan.grid.bring_part(self.tissue.normalised, part, self._seen.packed)
 
-    def _mean(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+    def _mean(self, part: MapsPart) -> NDArray[np.float32]:
         """The mean over axes of a part of the maps, added up as `predict_source` does."""
         count = np.float32(len(self.arrays))
-        total = self.arrays[0][part] / count
-        for array in self.arrays[1:]:
-            total = total + array[part] / count
+        total = self._smooth(0, part) / count
+        for number in range(1, len(self.arrays)):
+            total = total + self._smooth(number, part) / count
         return total
+
+    def _smooth(self, number: int, part: MapsPart) -> NDArray[np.float32]:
+        """A part of what is found across an axis, smoothed along it: (C, Z, Y, X)."""
+        plane = self.plan.planes[number]
+        reach, axis, length = neighbours(plane.sigma), plane.axis + 1, self.plan.shape[plane.axis]
+        places = range(part[axis].start, part[axis].stop)
+        first = max(0, places.start - reach)
+        wide = (*part[:axis], slice(first, min(length, places.stop + reach)), *part[axis + 1 :])
+        stack = np.moveaxis(self.arrays[number][wide], axis, 0)
+        return np.moveaxis(smooth_stack(stack, first, places, length, plane.sigma), 0, axis)
 
     def _block_bytes(self, number: int) -> int:
         """Bytes that a block of an orthoplane takes beside the network: what is read, its tile, and its maps thrice."""
@@ -233,6 +247,17 @@ class Work:
 
 
 @contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch work with one thread in this one: another number would round differently."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def kept(work: Work) -> Iterator[None]:
     """Say what is kept where the work in this block is stopped, or its results cannot be written."""
     try:
@@ -241,38 +266,6 @@ def kept(work: Work) -> Iterator[None]:
         raise KeyboardInterrupt(f"stopped; {work.state()}") from None
     except (WriteError, ClusterError) as error:
         raise type(error)(f"{error}; {work.state()}") from error
-
-
-def check_single(path: Path, options: SegmentOptions) -> None:
-    """See whether a file holds one volume that can be shared out.
-
-    Raises:
-        DataError: it holds several, or cannot be read.
-        RunError: its sections are to be segmented by themselves.
-    """
-    shapes = [found.array.shape for found in islice(open_images(path, options.dataset), 2)]
-    if len(shapes) > 1:
-        raise DataError(f"{path}: holds several images; expected one volume, which several processes predict together")
-    if options.as_2d and shapes[0][0] > 1:
-        raise RunError("--as-2d: sections by themselves are not shared out; save them as files, and share out these")
-
-
-def _on_grey_scale(job: Job, found: Found, options: SegmentOptions) -> tuple[Source, bool, list[str]]:
-    """Give the volume its grey scale, and tell whether it is a negative: measured if nobody has done so."""
-    path = job.folder / GREY
-    if path.exists():
-        try:
-            content = json.loads(path.read_text())
-            levels = content["levels"] and (float(content["levels"][0]), float(content["levels"][1]))
-            negative, notes = bool(content["negative"]), [str(line) for line in content["notes"]]
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise DataError(f"{path}: is damaged; remove it, and the same command continues") from error
-        return to_source(found, options.voxel_size_nm, square=options.square, levels=levels), negative, notes
-    source = to_source(found, options.voxel_size_nm, square=options.square)
-    lines: list[str] = []
-    negative = is_negative(source, options.invert, lines.append)
-    write_atomic(path, json.dumps({"levels": source.levels, "negative": negative, "notes": lines}).encode())
-    return source, negative, lines
 
 
 def _voxels(part: Part) -> int:

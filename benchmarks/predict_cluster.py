@@ -1,0 +1,247 @@
+"""Kill shards and workers of a cluster while they predict one volume, and see whether a byte of the results changes.
+
+The volume is rendered, and mirrored until it is large enough. On an idle machine, for a volume of 4 GB and workers of
+less than 1 GB:
+
+    python benchmarks/predict_cluster.py --shape 1024 2048 2048 --kills 2 --workers 2 --block-voxels 16777216
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from kill_render import STOPS, Tally, dask, last_line, started, wait_until
+from machine import conditions
+from mitodata.readers.inputs import open_sources
+from mitogen.recipe.recipe import load_recipe
+from mitogen.rendering.image import render
+from mitoseg.inference.model import load_model
+from mitoseg.inference.parts import division
+from mitoseg.inference.predictor import plan_prediction
+from steps import write_page
+
+SHARDS = 3
+TILE = (64, 128, 128)
+VOXEL_NM = 8.0
+BLOCK = "mitoseg.inference.parts.division"
+MIRRORS = list(product((0, 1), repeat=3))
+JOURNAL = "predictions.jsonl"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is predicted, and how often something is killed.
+
+    Attributes:
+        folder: for all files.
+        model: that predicts.
+        blocks: values of maps in a block.
+        kills: how many in each scenario.
+        workers: of the cluster.
+        longest_s: of the life of what is killed, once a block is there.
+        rng: decides when and what.
+    """
+
+    folder: Path
+    model: str
+    blocks: int
+    kills: int
+    workers: int
+    longest_s: float
+    rng: random.Random
+
+    def command(self, *arguments: str) -> list[str]:
+        """A command of `mitoseg`, with blocks of the size of this trial."""
+        program = f"import sys; sys.argv[0] = 'mitoseg'; import {BLOCK} as division; "
+        program += f"division.BLOCK_VOXELS = {self.blocks}; from mitoseg.cli.main import main; main()"
+        return [sys.executable, "-c", program, *arguments]
+
+    def predict(self, output: Path, *more: str) -> list[str]:
+        """The command that predicts the volume."""
+        volume, size = str(self.folder / "volume.zarr"), f"{VOXEL_NM:g}"
+        settings = ["--model", self.model, "--voxel-size", size, size, size, "--format", "zarr", "--axes", "zyx"]
+        return self.command("predict", volume, "-o", str(output), *settings, *more)
+
+
+def make_volume(path: Path, shape: tuple[int, int, int]) -> None:
+    """Write a rendered volume that is mirrored at its ends again and again."""
+    knobs = {f"section.{name}_nm": VOXEL_NM for name in ("spacing", "thickness", "pixel")}
+    recipe = load_recipe("em3d").override(knobs, where="benchmark")
+    tile = render(recipe, 0, 0, TILE, False).raw
+    turned = {mirror: tile[tuple(slice(None, None, -1 if each else 1) for each in mirror)] for mirror in MIRRORS}
+    edges = (64, 128, 128)
+    array = zarr.create_array(path, shape=shape, chunks=edges, dtype=np.uint8, dimension_names=("z", "y", "x"))
+    for place in product(*(range(-(-length // edge)) for length, edge in zip(shape, edges, strict=True))):
+        z, y, x = (slice(a * e, min(a * e + e, n)) for a, e, n in zip(place, edges, shape, strict=True))
+        part: NDArray[np.uint8] = turned[(place[0] % 2, place[1] % 2, place[2] % 2)]
+        array[z, y, x] = part[: z.stop - z.start, : y.stop - y.start, : x.stop - x.start]
+
+
+def count_blocks(trial: Trial) -> int:
+    """Into how many blocks the volume is cut."""
+    source = next(open_sources(trial.folder / "volume.zarr", (VOXEL_NM, VOXEL_NM, VOXEL_NM)))
+    plan = plan_prediction(load_model(trial.model), source, "zyx")
+    return len(division.list_blocks(division.part_arrays(plan, trial.folder)))
+
+
+def digest(folder: Path) -> dict[str, str]:
+    """SHA-256 of all files of results, by name."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != JOURNAL]
+    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def blocks_there(output: Path) -> int:
+    """How many blocks are written."""
+    return len(list(output.glob("volume.parts/?.zarr/c/0/*/*/[0-9]*")))
+
+
+def finish(tally: Tally, output: Path, whole: dict[str, str]) -> Tally:
+    """Compare what came of it, and look for what was left lying about."""
+    tally.same = digest(output) == whole
+    tally.problems += [f"{path.name} was left" for path in output.glob("*.parts")]
+    tally.problems += [f"{path.name} was left" for path in output.glob(".*")]
+    return tally
+
+
+def shards_killed(trial: Trial, whole: dict[str, str]) -> Tally:
+    """Jobs that predict shards are killed or told to stop, and started again; all run at the same time."""
+    tally, output = Tally("a job of `--shard` is killed (SIGKILL) or stopped (SIGTERM)"), trial.folder / "shards"
+    commands = [trial.predict(output, "--shard", f"{number}/{SHARDS}") for number in range(1, SHARDS + 1)]
+    jobs = [started(command) for command in commands]
+    while tally.events < trial.kills and any(job.poll() is None for job in jobs):
+        before = blocks_there(output)
+        wait_until(lambda before=before: blocks_there(output) > before or all(j.poll() is not None for j in jobs))
+        time.sleep(trial.rng.uniform(0, trial.longest_s))
+        place = trial.rng.randrange(SHARDS)
+        if jobs[place].poll() is None:
+            stop = trial.rng.choice(STOPS)
+            jobs[place].send_signal(stop)
+            line = last_line(jobs[place])
+            tally.events += jobs[place].returncode in (-signal.SIGKILL, 130)
+            if jobs[place].returncode == 130:
+                tally.lines.append(line)
+            jobs[place] = started(commands[place])
+    for job in jobs:
+        line = last_line(job)
+        tally.problems += [line] if job.returncode else []
+    join(trial, tally, output)
+    return finish(tally, output, whole)
+
+
+def join(trial: Trial, tally: Tally, output: Path) -> None:
+    """Merge the parts; what is said of it must be nothing."""
+    process = started(trial.command("merge", str(output / "volume.parts"), "--memory", "1G"))
+    line = last_line(process)
+    tally.problems += [line] if process.returncode else []
+
+
+def workers_killed(trial: Trial, whole: dict[str, str]) -> Tally:
+    """Workers of a cluster are killed, and others started in their place."""
+    tally, output = Tally("a worker of a Dask cluster is killed"), trial.folder / "cluster"
+    preload = trial.folder / "preload.py"
+    preload.write_text(f"import {BLOCK} as division\n\ndivision.BLOCK_VOXELS = {trial.blocks}\n")
+    os.environ["DASK_DISTRIBUTED__WORKER__PRELOAD"] = json.dumps([str(preload)])
+    with dask(trial.folder, trial.workers) as cluster:
+        command = trial.predict(output, "--scheduler", cluster.address)
+        call = started(command)
+        while tally.events < trial.kills and call.poll() is None:
+            before = blocks_there(output)
+            wait_until(lambda before=before: blocks_there(output) > before or call.poll() is not None)
+            time.sleep(trial.rng.uniform(0, trial.longest_s))
+            if call.poll() is None:
+                place = trial.rng.randrange(trial.workers)
+                cluster.workers[place].kill()
+                cluster.workers[place].wait()
+                cluster.workers[place] = cluster.start_worker()
+                tally.events += 1
+        line = last_line(call)
+        if call.returncode:  # one block may be hit four times, which Dask does not forgive: the command goes on
+            tally.lines.append(line)
+            line = last_line(again := started(command))
+            tally.problems += [line] if again.returncode else []
+    return finish(tally, output, whole)
+
+
+SCENARIOS = {"shards": shards_killed, "workers": workers_killed}
+
+
+def page(tallies: Sequence[Tally], arguments: argparse.Namespace, blocks: int, minutes: float) -> str:
+    """Write down what came of it."""
+    rows = [
+        f"| {tally.name} | {tally.events} | {'yes' if tally.same else 'no'} | {len(tally.problems)} |"
+        for tally in tallies
+    ]
+    z, y, x = arguments.shape
+    return "\n".join(
+        [
+            "# Predictions that are killed\n",
+            f"Written by `python benchmarks/predict_cluster.py`: a rendered volume of {z} x {y} x {x} voxels is "
+            f"predicted by `{arguments.model}` across three axes, in {blocks} blocks, while something is killed. Then "
+            "it is started again. All files of results are compared with those of an unbroken run of one process with "
+            "one thread. A problem is a traceback, an exit code that is not honest, or a file left behind.\n",
+            "| what happens | how often | same bytes | problems |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            f"It took {minutes:.0f} min on a cluster of {arguments.workers} workers. {conditions(arguments.seed)}",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Kill, compare, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shape", type=int, nargs=3, default=(64, 256, 320), metavar=("Z", "Y", "X"))
+    parser.add_argument("--model", default="mito-1")
+    parser.add_argument("--block-voxels", type=int, default=2**18)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--longest", type=float, default=2.0, help="longest life, s")
+    parser.add_argument("--only", choices=SCENARIOS, help="only this scenario; writes no page")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=Path("docs/results/kill-predict.md"))
+    arguments = parser.parse_args()
+    begun = time.monotonic()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    division.BLOCK_VOXELS = arguments.block_voxels
+    with tempfile.TemporaryDirectory() as name:
+        rng = random.Random(arguments.seed)
+        trial = Trial(
+            Path(name),
+            arguments.model,
+            arguments.block_voxels,
+            arguments.kills,
+            arguments.workers,
+            arguments.longest,
+            rng,
+        )
+        make_volume(trial.folder / "volume.zarr", tuple(arguments.shape))
+        subprocess.run(trial.predict(trial.folder / "whole"), check=True, stdout=subprocess.DEVNULL)
+        whole, tallies, blocks = digest(trial.folder / "whole"), [], count_blocks(trial)
+        for scenario, run in SCENARIOS.items():
+            if arguments.only in (None, scenario):
+                tallies.append(run(trial, whole))
+                print(tallies[-1], flush=True)
+    if arguments.only is None:
+        write_page(arguments.output, page(tallies, arguments, blocks, (time.monotonic() - begun) / 60))
+    sys.exit(any(tally.problems or not tally.same for tally in tallies))
+
+
+if __name__ == "__main__":
+    main()
