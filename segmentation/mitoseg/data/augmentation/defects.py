@@ -11,6 +11,9 @@ FADED = 0.3
 DEEPEST = 0.4
 """Largest share of an image that padding covers."""
 
+BEYOND = 4.0
+"""How far beyond the darkest or lightest tissue padding may lie, in standard deviations of the tissue."""
+
 
 def spoil_sections(image: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
     """Lose, darken or brighten one section of some patches (B, 1, Z, Y, X).
@@ -73,7 +76,8 @@ def pad(image: Tensor, rest: Tensor, settings: Augmentation, generator: Generato
         covered = torch.arange(side)[:, None] < (DEEPEST * side * depth + edge - edge.mean())[None, :]
         # A quarter turn brings rows in front of columns, a half turn brings the covered side to the other end.
         covered = torch.rot90(covered, turn, (0, 1)).to(image.device)
-        ends = image[i].amax() + level if white == 0 else image[i].amin() - level
+        beyond = BEYOND * level
+        ends = image[i].amax() + beyond if white == 0 else image[i].amin() - beyond
         planes[i, 0] = torch.where(covered, ends, planes[i, 0])
         planes[i, 1:-1] = planes[i, 1:-1] * ~covered
         planes[i, -1] = torch.where(covered, float(numbers), planes[i, -1])
