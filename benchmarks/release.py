@@ -67,7 +67,7 @@ AVERAGED = 3
 """How many of the last stages are averaged."""
 
 LIMITS = (
-    "Cores of secretory granules are often marked.",
+    "Cores of secretory granules are often marked, large lipid droplets, blebs beside cells and black bars sometimes.",
     "Thin, pale mitochondria of cultured cells are often missed.",
     "Masks of volumes with nearly cubic voxels are better than those of single sections.",
 )
