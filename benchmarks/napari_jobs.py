@@ -125,7 +125,7 @@ def main(
             "fine-tune": lambda: _finetune(session, truth, voxel_size, side, minutes, Path(folder)),
             "adapt": lambda: _adapt(session, voxel_size, side, minutes, Path(folder)),
         }
-        click.echo("| job | what came of it | seconds | longest without an answer, s | of it at work, s |")
+        click.echo("| job | what came of it | seconds | longest without an answer, s | longest work of its own, s |")
         click.echo("|---|---|---|---|---|")
         for name, job in jobs.items():
             if only and name not in only:
@@ -194,8 +194,12 @@ def _measure(session: Session, voxel_size: str) -> str:
     line = session.wait(widget)
     rows = table_text(widget.table).splitlines()
     session.viewer.reset_view()
-    widget._show_row(widget.view.model().index(len(rows) // 2, 0))
-    session.viewer.scene.camera.zoom *= 2.0
+    shape = session.viewer.layers[0].data.shape[-2:]
+    middle = [
+        np.asarray(widget.table[f"centroid_{axis}_px"]) - side / 2 for axis, side in zip("yx", shape, strict=True)
+    ]
+    widget._show_row(widget.view.model().index(int(np.hypot(*middle).argmin()), 0))
+    session.viewer.scene.camera.zoom *= 1.6
     return f"{line}, {len(rows[0].split(','))} columns"
 
 

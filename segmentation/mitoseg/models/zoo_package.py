@@ -124,7 +124,7 @@ def write_package(path: Path, model: Portable, image: NDArray[np.uint8]) -> floa
         if has_state_dict(model):
             weights = MapNetwork(model.network, model.config).state_dict()
             torch.save({name: weight.contiguous() for name, weight in weights.items()}, root / "state_dict.pt")
-            (root / "architecture.py").write_text(inspect.getsource(stem_unet), encoding="utf-8")
+            (root / "stem_unet.py").write_text(inspect.getsource(stem_unet), encoding="utf-8")
             (root / "environment.yaml").write_text(ENVIRONMENT, encoding="utf-8")
         (root / "README.md").write_text(hub_text(model.card, model.config) + IN_THE_ZOO, encoding="utf-8")
         (root / "cover.png").write_bytes(_cover(image, maps, model.decoding))
@@ -180,7 +180,7 @@ def _weights(model: Portable) -> dict[str, Any]:
     if not has_state_dict(model):
         return {"torchscript": script, "onnx": {**onnx, "parent": "torchscript"}}
     architecture = {
-        "source": "architecture.py",
+        "source": "stem_unet.py",
         "callable": stem_unet.MapUNet.__name__,
         "kwargs": arguments_2d(model.config),
     }

@@ -58,10 +58,10 @@ def test_the_architecture_of_a_state_dict_needs_nothing_of_ours(tmp_path: Path) 
     model = make_portable("target=instance")
     tree = describe(model)["weights"]
     architecture = tree["pytorch_state_dict"]["architecture"]
-    (tmp_path / "architecture.py").write_text(inspect.getsource(stem_unet))
+    (tmp_path / "stem_unet.py").write_text(inspect.getsource(stem_unet))
     imports = re.findall(r"^(?:from|import) (\w+)", inspect.getsource(stem_unet), re.MULTILINE)
     assert set(imports) == {"collections", "typing", "torch", "monai"}
-    spec = importlib.util.spec_from_file_location("architecture", tmp_path / "architecture.py")
+    spec = importlib.util.spec_from_file_location("architecture", tmp_path / "stem_unet.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -94,7 +94,7 @@ def test_a_package_passes_the_test_of_the_zoo(settings: tuple[str, ...], tmp_pat
     assert known["format_version"].startswith("0.5.")
     assert known["license"] == "MIT"
     assert known["authors"] == [{"name": "The MitoGen & MitoSeg authors"}]
-    assert ("architecture.py" in names) == ("environment.yaml" in names) == has_state_dict(model)
+    assert ("stem_unet.py" in names) == ("environment.yaml" in names) == has_state_dict(model)
     assert cover.width == 2 * cover.height
 
 
