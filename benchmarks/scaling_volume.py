@@ -244,8 +244,8 @@ def section(costs: VolumeCosts, table: Sequence[str], measured: str) -> str:
             f"{results:,.0f} TB of results. Noise packs badly, so that blocks of tissue take less.",
             f"- **The scheduler** would be busy at {costs.block_s / costs.task_s:,.0f} workers. A failure costs half a "
             "block. So blocks need be neither larger nor smaller.",
-            f"- **Memory**: a worker takes what the table says. The scheduler holds a few tasks a worker, for blocks are "
-            f"handed out as they are needed. The merge keeps to `--memory`, beside {OBJECT_BYTES} bytes for each "
+            f"- **Memory**: a worker takes what the table says. The scheduler holds a few tasks a worker, for blocks "
+            f"are handed out as they are needed. The merge keeps to `--memory`, beside {OBJECT_BYTES} bytes for each "
             f"object, counted from its arrays: {OBJECTS * OBJECT_BYTES / 1e9:.0f} GB for "
             f"{OBJECTS / 1e6:.0f} million, which is one a cubic micrometre.",
             f"- **Reading**: along each axis a voxel is read {costs.read:.1f} times, with what lies around blocks. "
