@@ -6,6 +6,8 @@
 import heapq
 import random
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,12 @@ WORKERS = (1, 10, 100, 300, 1000)
 FAILURES_H = (float("inf"), 100.0, 2.0)
 HOUR_S = 3600.0
 HEADING = "## Ten terabytes"
+OBJECT_BYTES = 600
+"""Memory of the merge for an object, counted from its arrays: sums, table and text."""
+
+OBJECTS = 5e6
+"""In ten terabytes, if a cubic micrometre holds one."""
+
 SMALL = (104, 192, 192)
 """Voxels (z, y, x) of the volume with which costs are measured: just large enough for three axes."""
 
@@ -40,7 +48,7 @@ class VolumeCosts:
     """What the parts of a prediction take, as processor time of one core, along three axes.
 
     Attributes:
-        start_s: a worker from nothing to its first block.
+        start_s: a worker from nothing to its model.
         section_s: measuring the sections, a voxel of the volume.
         predict_s: predicting, a voxel of the network's grid and of one axis.
         merge_s: merging, numbering, measuring and writing all results, a voxel of the volume.
@@ -85,7 +93,7 @@ def measure(folder: Path, task_s: float, seed: int) -> VolumeCosts:
     grey = np.interp(noise, (noise.min(), noise.max()), (0, 255)).astype(np.uint8)
     tifffile.imwrite(image, grey, photometric="minisblack", metadata={"axes": "ZYX"})
     results.mkdir()
-    began = time.process_time()
+    start_s = measure_start()
     model = load_model(None, "cpu")
     options = make_options(voxel_size_nm=(EDGE_NM,) * 3, axes="zyx", format="zarr", memory="8G")
     job = begin(model, [image], results, options)
@@ -102,9 +110,9 @@ def measure(folder: Path, task_s: float, seed: int) -> VolumeCosts:
     merge_parts(job.folder, options.memory)
     merged = time.process_time()
     blocks, read = plan_large(model)
-    voxels, seen = grey.size, sum(np.prod(array.shape[1:]) for array in work.arrays)
+    voxels, seen = grey.size, sum(prod(array.shape[1:]) for array in work.arrays)
     return VolumeCosts(
-        start_s=started - began,
+        start_s=start_s,
         section_s=(measured - started) / voxels,
         predict_s=(predicted - measured) / seen,
         merge_s=(merged - predicted) / voxels,
@@ -117,6 +125,15 @@ def measure(folder: Path, task_s: float, seed: int) -> VolumeCosts:
         read=read,
         worker_bytes=1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     )
+
+
+def measure_start() -> float:
+    """Processor time of a program of its own that has loaded the libraries and the model."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    program = "import mitoseg.inference.parts.shards as shards; shards.open_model(None)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def plan_large(model: Model) -> tuple[int, float]:
@@ -210,7 +227,7 @@ def section(costs: VolumeCosts, table: Sequence[str], measured: str) -> str:
             f"| a block | {costs.block_s:.0f} s |",
             f"| measuring the sections, a billion voxels | {1e9 * costs.section_s:,.0f} s |",
             f"| merging, numbering, measuring objects, writing, a billion voxels | {1e9 * costs.merge_s:,.0f} s |",
-            f"| start of a worker | {costs.start_s:.1f} s |",
+            f"| start of a worker, from nothing to its model | {costs.start_s:.1f} s |",
             f"| one task: scheduler, client and worker together | {1000 * costs.task_s:.2f} ms |",
             f"| memory of a worker | {costs.worker_bytes / giga:.1f} GiB, and some 0.3 GiB for a whole block |",
             "",
@@ -227,8 +244,12 @@ def section(costs: VolumeCosts, table: Sequence[str], measured: str) -> str:
             f"{results:,.0f} TB of results. Noise packs badly, so that blocks of tissue take less.",
             f"- **The scheduler** would be busy at {costs.block_s / costs.task_s:,.0f} workers. A failure costs half a "
             "block. So blocks need be neither larger nor smaller.",
-            f"- **Reading**: along each axis a voxel is read {costs.read:g} times, with what lies around blocks. That "
-            f"is {read:,.0f} TB in all, {rate / 1e6:.2f} MB/s a worker.",
+            f"- **Memory**: a worker takes what the table says. The scheduler holds a few tasks a worker, for blocks "
+            f"are handed out as they are needed. The merge keeps to `--memory`, beside {OBJECT_BYTES} bytes for each "
+            f"object, counted from its arrays: {OBJECTS * OBJECT_BYTES / 1e9:.0f} GB for "
+            f"{OBJECTS / 1e6:.0f} million, which is one a cubic micrometre.",
+            f"- **Reading**: along each axis a voxel is read {costs.read:.1f} times, with what lies around blocks. "
+            f"That is {read:,.0f} TB in all, {rate / 1e6:.1f} MB/s a worker.",
             f"- **Files**: {costs.blocks:,} blocks, a file each. The merge opens each once. A file system that lists a "
             "million files slowly feels it at each start of a job, which looks for the blocks that are missing.",
             "",
