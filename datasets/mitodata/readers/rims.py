@@ -16,6 +16,10 @@ _LEAST_PX = 8
 _RAGGED_PX = 2.0
 """Second difference of the border of a rim, median over its rows, beyond which it is the background of objects."""
 
+_BANNER = 4
+"""Whole rows of one grey level are a rim, such as a bar of a microscope's, if rows that only begin with it are this many
+times fewer, however ragged these are."""
+
 _STEPS = 256
 
 _INSIDE = 0.2
@@ -187,7 +191,8 @@ def _accepted(values: Pixels, lengths: NDArray[np.intp], inside: NDArray[np.floa
         at_edge = (here[0] if start == 0 else 0, here[-1] if stop == len(values) else 0)
         touches = groups[group] >= tall or max(at_edge) >= wide
         rare = not partial.any() or float(inside[start:stop][partial].mean()) < _INSIDE
-        accepted[start:stop] = touches and rare and _smooth(here[partial])
+        banner = ~partial & ((~partial).sum() >= _BANNER * partial.sum())
+        accepted[start:stop] = touches and (banner | (rare and _smooth(here[partial])))
     return accepted
 
 

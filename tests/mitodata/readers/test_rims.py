@@ -40,6 +40,17 @@ def test_frames_are_found(name: str, dtype: type, level: int) -> None:
     assert (section[found] == level).all()
 
 
+@pytest.mark.parametrize("ragged", [0, 3])
+def test_a_bar_behind_a_line_is_found_however_it_ends(ragged: int) -> None:
+    """Microscopes write a bar below the image, with a white line around it."""
+    border = 70 + np.random.default_rng(3).integers(0, ragged + 1, X.shape[1])
+    bar, line = border <= Y, Y >= 93
+    section = np.where(line, 255, np.where(bar, 1, np.maximum(TISSUE, 2))).astype(np.uint8)
+    found = find_rim(section)
+    assert found[Y[:, 0] >= 70 + ragged].all()
+    assert not found[~bar].any()
+
+
 def blob_background() -> NDArray[np.uint8]:
     """Bright bodies on an even black background, as fluorescence shows them."""
     spots = np.zeros(TISSUE.shape, np.bool_)
