@@ -11,8 +11,9 @@ FADED = 0.3
 DEEPEST = 0.4
 """Largest share of an image that padding covers."""
 
-BEYOND = 4.0
-"""How far beyond the darkest or lightest tissue padding may lie, in standard deviations of the tissue."""
+FARTHEST = 5.0
+"""Grey levels of padding lie at most so many standard deviations from the mean of tissue, like all that a network sees
+(`mitoseg.networks.normalisation`)."""
 
 
 def spoil_sections(image: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
@@ -76,9 +77,9 @@ def pad(image: Tensor, rest: Tensor, settings: Augmentation, generator: Generato
         covered = torch.arange(side)[:, None] < (DEEPEST * side * depth + edge - edge.mean())[None, :]
         # A quarter turn brings rows in front of columns, a half turn brings the covered side to the other end.
         covered = torch.rot90(covered, turn, (0, 1)).to(image.device)
-        beyond = BEYOND * level
-        ends = image[i].amax() + beyond if white == 0 else image[i].amin() - beyond
-        planes[i, 0] = torch.where(covered, ends, planes[i, 0])
+        tissue, end = (image[i].amax(), FARTHEST) if white == 0 else (image[i].amin(), -FARTHEST)
+        grey = torch.lerp(tissue, torch.full_like(tissue, end), level)
+        planes[i, 0] = torch.where(covered, grey, planes[i, 0])
         planes[i, 1:-1] = planes[i, 1:-1] * ~covered
         planes[i, -1] = torch.where(covered, float(numbers), planes[i, -1])
     return planes
