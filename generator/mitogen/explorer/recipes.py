@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tomli_w
 
-from mitodata.errors import did_you_mean
+from mitodata.errors import RecipeError, did_you_mean
 from mitogen.explorer.view import View, ViewError
 from mitogen.recipe.catalogue import WITH_COMPARTMENTS
 from mitogen.recipe.kinds import find_kind, pick_kind
@@ -68,7 +68,11 @@ class Recipes:
             ViewError: there is no such recipe, or its scene has no compartments.
             RecipeError: a knob or its value is not possible.
         """
-        recipe = adjust(self.base(view.recipe), view.overrides)
+        base = self.base(view.recipe)
+        try:
+            recipe = adjust(base, view.overrides)
+        except RecipeError as error:  # it speaks of the command's option; here it is a knob on the page
+            raise RecipeError(str(error).removeprefix("--set").lstrip(": ")) from error
         if view.compartments and recipe.scene not in WITH_COMPARTMENTS:
             raise ViewError(f"layer={view.layer}: the scene {recipe.scene} has none; expected plain or outlines")
         return recipe

@@ -175,6 +175,7 @@ def test_nonsense_is_answered_by_one_line(site: Site, query: str, line: str) -> 
         assert answer.status == 400, answer.text
         assert line in answer.text
         assert "\n" not in answer.text
+        assert "--set" not in answer.text
 
 
 def test_nothing_but_the_page_is_served(site: Site) -> None:

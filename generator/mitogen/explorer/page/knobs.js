@@ -63,8 +63,9 @@ export class Panel {
     const element = document.createElement("div");
     element.className = "knob";
     element.dataset.knob = knob.name;
-    element.innerHTML = `<div class="head"><label></label><span class="unit"></span><input class="value" autocomplete="off"
-      spellcheck="false"><button class="reset" type="button" title="As the recipe">&#8634;</button></div>`;
+    element.innerHTML = `<div class="head"><label></label><span class="set"><span class="unit"></span><input class="value"
+      autocomplete="off" spellcheck="false"><button class="reset" type="button" title="As the recipe">&#8634;</button>
+      </span></div>`;
     const label = element.querySelector("label"), field = element.querySelector(".value");
     const slider = document.createElement(knob.names.length ? "select" : "input");
     slider.id = `slider-${knob.name}`;
