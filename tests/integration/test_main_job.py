@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import program as program_here
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -85,15 +86,14 @@ def test_mask_lies_on_the_grid_of_the_picture(folder: Path, program: Program) ->
         assert set(np.unique(np.asarray(mask))) <= {0, 255}
 
 
-def test_mistakes_are_one_line_and_code_2(folder: Path, program: Program) -> None:
-    mistakes = [
-        ("mitoseg", "evaluate", folder / "run", folder / "nowhere.h5", "-o", folder / "other"),
-        ("mitoseg", "evaluate", folder / "pairs", folder / "test.h5", "-o", folder / "other"),
-        ("mitoseg", "fit", folder / "train.h5", "-o", folder / "run", "--epochs", 1),
-        ("mitogen", "import", "auto", folder / "run", "-o", folder / "other.h5"),
-        ("mitogen", "render", "--set", "mitochondria.radius=3", "-o", folder / "other.h5"),
-    ]
-    for mistake in mistakes:
-        said = program(*mistake, code=2).stderr
-        assert said.startswith("Error: ")
-        assert said.count("\n") == 1, said
+def test_mistakes_are_one_line_and_code_2(
+    folder: Path, program: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = program("mitogen", "render", "--set", "mitochondria.radius=3", "-o", folder / "other.h5", code=2).stderr
+    assert said.startswith("Error: ")
+    assert said.count("\n") == 1, said
+    mitoseg, mitogen = (program_here.Program(name, monkeypatch, capsys) for name in ("mitoseg", "mitogen"))
+    mitoseg.fails("evaluate", folder / "run", folder / "nowhere.h5", "-o", folder / "other")
+    mitoseg.fails("evaluate", folder / "pairs", folder / "test.h5", "-o", folder / "other")
+    mitoseg.fails("fit", folder / "train.h5", "-o", folder / "run", "--epochs", 1)
+    mitogen.fails("import", "auto", folder / "run", "-o", folder / "other.h5")
