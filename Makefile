@@ -36,9 +36,10 @@ demo: real-is-there $(INSTALLED)
 real-is-there:
 	@[ -z "$(REAL)" ] || [ -e "$(REAL)" ] || { echo "REAL=$(REAL): no such folder; expected labelled images" >&2; exit 2; }
 
-# Tests of one file share what they make, so a file stays with one worker.
+# Tests of one file share what they make, so a file stays with one worker. What pytest makes of the tests' source is kept
+# for the next time, and so is bytecode for the programs that they start, whatever the environment says.
 test: $(INSTALLED)
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-all: $(INSTALLED)
 	$(BIN)/pytest -m 'slow or not slow'

@@ -90,7 +90,9 @@ def start(folder: Path, run: Path, steps: int) -> ForkServerProcess:
         command += [str(folder / "train.h5"), *(f"--set={setting}" for setting in settings)]
     processes = multiprocessing.get_context("forkserver")
     # Libraries are loaded once: otherwise most of a short life would go to that.
-    processes.set_forkserver_preload(["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard"])
+    processes.set_forkserver_preload(
+        ["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard", "torch._dynamo"]
+    )
     process = processes.Process(target=mitoseg, args=(command, folder / "stderr.txt"))
     process.start()
     return process

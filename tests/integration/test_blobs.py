@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from here import Here
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -25,7 +26,9 @@ from mitoseg.training.threshold_selection import tune
 @pytest.fixture(scope="module")
 def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("blobs") / "blobs.h5"
-    render_dataset(Job(open_recipe("blobs"), 3, (1, 192, 192)), path, 6, workers=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mitogen.rendering.dataset.Workers", Here)
+        render_dataset(Job(open_recipe("blobs"), 3, (1, 192, 192)), path, 6, workers=1)
     return path
 
 

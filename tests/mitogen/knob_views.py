@@ -30,10 +30,11 @@ class View:
 
     params: Mapping[str, float]
     index: int
+    size: int = SIZE
 
     @cached_property
     def grid(self) -> Grid:
-        return grid_of(self.params, (1, SIZE, SIZE))
+        return grid_of(self.params, (1, self.size, self.size))
 
     @cached_property
     def scene(self) -> Scene:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from here import Here
+from PIL import Image
 from program import Program
 from study_file import BASE
 
@@ -17,9 +19,13 @@ from mitogen.recipe.recipe import open_recipe
 from mitogen.rendering.job import Job
 from mitogen.tissue.compartments import Compartment
 from mitoseg.config.settings import FitConfig, make_config
+from mitoseg.io.panels import png
 from mitoseg.report import charts, probabilities
 from mitoseg.study.study import Study, open_study
+from mitoseg.training import run_folder, trainer
 from mitoseg.training.fit import fit
+
+PIXEL = png(Image.new("RGB", (1, 1)))
 
 
 def draw_sample(seed: int, shape: tuple[int, int, int] = (1, 64, 64), voxel_nm: float = 8.0) -> Sample:
@@ -108,6 +114,19 @@ def run(tmp_path_factory: pytest.TempPathFactory, discs: Path, fresh_discs: Path
     folder = tmp_path_factory.mktemp("runs") / "discs"
     fit([discs], folder, tiny.model_copy(update={"epochs": 15.0, "learning_rate": 0.02}), validation=[fresh_discs])
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits whose pictures are a single pixel, but for those of fixtures: they are half of what a short fit takes."""
+    monkeypatch.setattr(run_folder, "plot_history", lambda _: PIXEL)
+    monkeypatch.setattr(trainer, "draw_validation", lambda *_: PIXEL)
+
+
+@pytest.fixture
+def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What worker processes would render is rendered in this one."""
+    monkeypatch.setattr("mitogen.rendering.dataset.Workers", Here)
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ import torch
 
 from mitoseg.cli.main import main
 
+PRELOADED = ["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard", "torch._dynamo"]
+"""What a fit loads; torch loads the last one, for more than a second, when the first optimiser is made."""
+
 
 def start(
     arguments: list[str],
@@ -25,7 +28,7 @@ def start(
     Constants of modules, by their dotted names, may be others there.
     """
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard"])
+    processes.set_forkserver_preload(PRELOADED)
     process = processes.Process(
         target=_be_mitoseg, args=(arguments, folder, dict(environment or {}), dict(constants or {}))
     )

@@ -1,13 +1,13 @@
 """Every knob of the scene of tissue moves what it says, and nothing that is another's."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pytest
 from knob_row import Row
 from knob_rows import ROWS
 from knob_settings import EVERYTHING, QUIET
-from knob_views import View
+from knob_views import SIZE, View
 
 from mitogen.recipe.recipe import draw, load_recipe
 from mitogen.recipe.tissue_knobs import KNOBS
@@ -20,10 +20,10 @@ def medians() -> dict[str, float]:
     return {name: float(knob.fit(knob.default).ppf(0.5)) for name, knob in KNOBS.items()}
 
 
-@cache
-def view(changed: frozenset[tuple[str, float]], index: int) -> View:
+@lru_cache(maxsize=16)
+def view(changed: frozenset[tuple[str, float]], index: int, size: int = SIZE) -> View:
     # As drawn numbers are: loops are compiled anew for whole ones.
-    return View({name: float(value) for name, value in (medians() | QUIET | dict(changed)).items()}, index)
+    return View({name: float(value) for name, value in (medians() | QUIET | dict(changed)).items()}, index, size)
 
 
 def measured(row: Row, value: float) -> float:
@@ -66,15 +66,15 @@ LAYS_OUT_CELLS = {f"cells.{name}" for name in (
 LAYS_OUT_CELLS |= {"tissue.arrangement"}
 
 
-CROWD = 6
-"""The image that is looked at: one that shows mitochondria and most of the rest."""
+CROWD, CROWD_PX = 20, 80
+"""The image that is looked at, and its edge: one that shows mitochondria and most of the rest."""
 
 
 def turned(row: Row, index: int = CROWD) -> tuple[View, View]:
     """A crowded image, and the same with the knob at that end of its row which is further away."""
-    before = view(frozenset(EVERYTHING.items()), index)
+    before = view(frozenset(EVERYTHING.items()), index, CROWD_PX)
     far = max((row.low, row.high), key=lambda value: abs(value - before.params[row.knob]))
-    return before, view(frozenset({**EVERYTHING, row.knob: far}.items()), index)
+    return before, view(frozenset({**EVERYTHING, row.knob: far}.items()), index, CROWD_PX)
 
 
 @KNOB
@@ -107,7 +107,7 @@ def test_a_knob_leaves_the_streams_of_others_untouched(row: Row):
 
 
 def test_the_crowded_image_shows_what_could_change():
-    before = view(frozenset(EVERYTHING.items()), CROWD)
+    before = view(frozenset(EVERYTHING.items()), CROWD, CROWD_PX)
     assert len(np.unique(before.section.label)) > 4
     assert len(np.unique(before.section.compartments)) > 14
     assert len(before.scene.layout.trunks.tubes) > 0

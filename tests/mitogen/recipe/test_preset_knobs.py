@@ -64,6 +64,9 @@ LATE = {
     "multilamellar.period_nm": 19, "multilamellar.radius_nm": 9, "t_bars.height_nm": 12, "tubule.brush_border": 8,
     "mitochondria.granule_radius_nm": 15, "mitochondria.neck": 5, "connective.collagen": 7,
     "packing.droplet_nm": 7, "vessels.around_density": 7, "vessels.nucleus_nm": 49,
+    "mitochondria.granule_density": 15, "connective.collagen_nm": 7, "vessels.darkness": 7, "glycogen.density": 4,
+    "dense_core.radius_nm": 4, "packing.droplets": 3, "reticulum.rough_share": 3, "epithelium.nucleus": 3,
+    "imaging.dust_radius_nm": 42,
 }  # fmt: skip
 """In which image what is rare showed when this was written: where it is looked for first, to save time."""
 

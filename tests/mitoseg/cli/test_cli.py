@@ -23,6 +23,7 @@ def test_version_and_settings(mitoseg: Program) -> None:
     assert "augment.zoom = 1.4" in settings
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path, mitoseg: Program) -> None:
     run = tmp_path / "run"
     quick = ("--set", "network=tiny", "--set", "patch_px=64", "--epochs", "1")

@@ -58,6 +58,7 @@ def test_no_file_is_given_twice(discs: Path, fresh_discs: Path, tmp_path: Path, 
             open_data(training, validation, 0.2, tiny)
 
 
+@pytest.mark.usefixtures("no_processes")
 def test_images_of_another_recipe_are_no_validation(tmp_path: Path, tiny: FitConfig) -> None:
     small = tiny.model_copy(update={"patch_px": 32, "working_voxel_nm": 250.0, "validation_images": 2})
     path = tmp_path / "validation.h5"

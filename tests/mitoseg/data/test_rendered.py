@@ -53,6 +53,7 @@ def test_images_cover_the_window_at_every_pixel_size(recipe: str, small: FitConf
     assert rendered_shape(drawn, 0, 0, (8, 40, 40), volume) == (16, 40, 40)
 
 
+@pytest.mark.usefixtures("no_processes")
 def test_a_run_on_a_recipe_goes_on_from_its_folder(recipe: str, small: FitConfig, tmp_path: Path) -> None:
     run = tmp_path / "run"
     config = small.model_copy(update={"epochs": None, "steps": 4, "validations": 1, "patch_px": 64})

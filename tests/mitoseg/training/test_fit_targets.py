@@ -19,6 +19,11 @@ from mitoseg.training.fit import fit
 TINY = ("network=tiny", "patch_px=64", "patch_z_px=16", "batch=2", "validations=1", "augment.elastic_px=1")
 
 
+@pytest.fixture
+def no_curves() -> None:
+    """Here pictures of fits are drawn, for every target."""
+
+
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Sample]) -> Path:
     """Two volumes with compartments."""
