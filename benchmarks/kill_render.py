@@ -149,7 +149,8 @@ def shards_killed(trial: Trial, whole: Path) -> Tally:
                 tally.events += 1
             elif process.returncode or "Traceback" in line:
                 tally.problems.append(f"{stop.name}: exit code {process.returncode}: {line}")
-            if process.returncode == 130 and "the same command continues" not in line:
+            # "stopped" alone: before it had looked at what is there, which at_work says of the run before.
+            if process.returncode == 130 and line != "stopped" and "the same command continues" not in line:
                 tally.problems.append(line)
             if path.exists():
                 break
