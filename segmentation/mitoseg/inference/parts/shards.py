@@ -9,8 +9,9 @@ from mitodata.cluster.progress import Progress
 from mitodata.cluster.shard import Shard
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
+from mitoseg.inference.parts.division import list_blocks
 from mitoseg.inference.parts.job import Job
-from mitoseg.inference.parts.volume import check_single
+from mitoseg.inference.parts.volume import plan_volume
 from mitoseg.inference.parts.work import Work, kept
 from mitoseg.inference.segment import Results, made
 from mitoseg.inference.segment_image import SegmentKeywords, SegmentOptions, make_options
@@ -51,12 +52,11 @@ def predict_shard(
     """
     options, model, folder = make_options(**keywords), open_model(model), Path(folder)
     with made(folder):
-        job = begin(model, paths, folder, options)
+        job = begin(model, paths, folder, options, shard)
         if job is None:
             return None
         work = Work(job, model)
         own = shard.cut(work.blocks, "blocks")
-        work.check_memory(options.memory)
         work.record(shard=str(shard))
         _measure(work, shard)
         done = [block for block in own if work.path(block).exists()]
@@ -68,8 +68,10 @@ def predict_shard(
     return job.folder
 
 
-def begin(model: Model, paths: Paths, folder: Path, options: SegmentOptions) -> Job | None:
+def begin(model: Model, paths: Paths, folder: Path, options: SegmentOptions, shard: Shard | None = None) -> Job | None:
     """Make the folder of the parts of a volume, or check what is in it; None if the results are there already.
+
+    Nothing is written before all is known that could be wrong with the call.
 
     Raises:
         DataError, RunError: as `predict_shard`.
@@ -77,7 +79,9 @@ def begin(model: Model, paths: Paths, folder: Path, options: SegmentOptions) -> 
     images = expand(as_paths(paths))
     if len(images) > 1:
         raise DataError(f"{len(images)} images; expected one volume, which several processes predict together")
-    check_single(images[0], options)
+    _, arrays = plan_volume(images[0], model, options)
+    if shard:
+        shard.cut(list_blocks(arrays), "blocks")
     (name,) = unique_names(images)
     if not Results(model, folder, options).wanted(name, images[0]):
         _log.warning("%s: results are there already; to make them again: --overwrite", images[0])

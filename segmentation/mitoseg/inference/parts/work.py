@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,26 +12,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mitodata import DataError, RunError, WriteError
+from mitodata import DataError, WriteError
 from mitodata.cluster.versions import machine
 from mitodata.cluster.workers import ClusterError
 from mitodata.files import write_atomic
 from mitodata.readers.inputs import open_images
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import SliceReader, neighbours, smooth_stack
-from mitoseg.inference.parts.division import Block, list_blocks, part_arrays, piece_of
+from mitoseg.inference.parts.division import Block, list_blocks, piece_of
 from mitoseg.inference.parts.job import Job
-from mitoseg.inference.parts.volume import on_grey_scale
-from mitoseg.inference.predictor import plan_prediction
+from mitoseg.inference.parts.volume import on_grey_scale, plan_volume
 from mitoseg.inference.sliding_window import average_tta, stream_tile
-from mitoseg.inference.tiling import tile_bytes
 from mitoseg.inference.working_grid import MapsPart
 from mitoseg.io.blocks import Part
-from mitoseg.io.part_arrays import PartArray
 from mitoseg.io.scratch import Store, StoredArray
 from mitoseg.io.section_facts import SectionFacts, measure_sections, pack_sections, unpack_sections
 from mitoseg.io.tissue import Tissue
-from mitoseg.networks.memory import SPARE, format_bytes, peak_bytes, resident_bytes
+from mitoseg.networks.memory import resident_bytes
 
 RECORD = "record.jsonl"
 """File that says which machine did what: a line a share of the work, and a line a block."""
@@ -70,11 +67,10 @@ class Work:
         with job.locked():
             self.source, self.negative, self.notes = on_grey_scale(job.folder, found, options)
         self._seen = self.source.negative() if self.negative else self.source
-        self.plan = plan_prediction(model, self.source, options.axes)
-        self.arrays: Sequence[PartArray] = part_arrays(self.plan, job.folder)
+        self.plan, self.arrays = plan_volume(job.image, model, options, job.folder)
         for array in self.arrays:
             array.make()
-        self.blocks = list_blocks(list(self.arrays))
+        self.blocks = list_blocks(self.arrays)
         self._predict = average_tta(model.predict_windows, options.tta)
         depth, height, width = self.source.shape
         packed = self.source.packed[0]
@@ -163,26 +159,6 @@ class Work:
         self.tissue.settle(maps)
         return maps
 
-    def check_memory(self, limit: int | None) -> None:
-        """See whether a block can be predicted in so many bytes.
-
-        Raises:
-            RunError: it cannot.
-        """
-        if limit is None:
-            return
-        size = self.plan.planes[0].windows.size
-        window = peak_bytes(
-            self._model.network,
-            lambda: self._model.predict_windows(torch.zeros(1, 1, *size, device=self._model.device)),
-        )
-        needed = resident_bytes() + SPARE + window + max(map(self._block_bytes, range(len(self.arrays))))
-        if needed > limit:
-            raise RunError(
-                f"memory {format_bytes(limit)} does not suffice: the program and one block take "
-                f"{format_bytes(needed)}; give more with --memory"
-            )
-
     def state(self) -> str:
         """Say what is kept."""
         done = len(self.blocks) - len(self.missing_blocks())
@@ -237,14 +213,6 @@ class Work:
         stack = np.moveaxis(self.arrays[number][wide], axis, 0)
         return np.moveaxis(smooth_stack(stack, first, places, length, plane.sigma), 0, axis)
 
-    def _block_bytes(self, number: int) -> int:
-        """Bytes that a block of an orthoplane takes beside the network: what is read, its tile, and its maps thrice."""
-        array, plane = self.arrays[number], self.plan.planes[number]
-        middle = array.blocks()[len(array.blocks()) // 2]
-        piece = piece_of(plane, middle)
-        read = _voxels(piece.needed) * (1 if self.plan.single else 4)
-        return read + tile_bytes(plane.windows, piece.tile) + 3 * 4 * self.plan.channels * _voxels(middle)
-
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
@@ -266,7 +234,3 @@ def kept(work: Work) -> Iterator[None]:
         raise KeyboardInterrupt(f"stopped; {work.state()}") from None
     except (WriteError, ClusterError) as error:
         raise type(error)(f"{error}; {work.state()}") from error
-
-
-def _voxels(part: Part) -> int:
-    return int(np.prod([each.stop - each.start for each in part]))
