@@ -17,8 +17,8 @@ _RAGGED_PX = 2.0
 """Second difference of the border of a rim, median over its rows, beyond which it is the background of objects."""
 
 _BANNER = 4
-"""Whole rows of one grey level are a rim, such as a bar of a microscope's, if rows that only begin with it are this many
-times fewer, however ragged these are."""
+"""Whole rows of one grey level are a rim, such as a bar of a microscope's, if rows that only begin with it are this
+many times fewer, however ragged these are."""
 
 _STEPS = 256
 
