@@ -67,6 +67,8 @@ def pad(image: Tensor, rest: Tensor, settings: Augmentation, generator: Generato
         numbers: whether the target holds numbers of classes, none of which means padding: it is ignored then.
     """
     planes = torch.cat([image, rest], 1)
+    if not settings.padding_probability:  # draws no numbers: earlier fits stay what they were
+        return planes
     count, (height, width) = len(image), image.shape[-2:]
     chosen = torch.rand(count, generator=generator) < settings.padding_probability
     for i in torch.nonzero(chosen).flatten().tolist():
