@@ -1,4 +1,4 @@
-"""Constant rims: the frame of one grey level that registration, rotation and stitching leave around the tissue."""
+"""Constant rims: frames of one grey level that registration, rotation and stitching leave, and bars of microscopes."""
 
 from dataclasses import dataclass
 
@@ -20,6 +20,15 @@ _BANNER = 4
 """Whole rows of one grey level are a rim, such as a bar of a microscope's, if rows that only begin with it are this
 many times fewer, however ragged these are."""
 
+_CLEAN = 0.9
+"""A bar with text begins with a row of which one grey level has at least this share."""
+
+_FLAT = 0.9
+"""Share of the rows of a bar of which one grey level has more than half."""
+
+_BEYOND = 0.2
+"""Fewer of the rows beside a bar begin or end with its grey levels; beside an even background more do."""
+
 _STEPS = 256
 
 _INSIDE = 0.2
@@ -38,6 +47,7 @@ class RowEnds:
         right: px that it goes on, 1 to `width`, (Y,).
         first_inside: px between the two ends that have the first grey level, (Y,).
         last_inside: px between the two ends that have the last grey level, (Y,).
+        flat: of each row of which one grey level has more than half, all grey levels and their px; of others none.
     """
 
     width: int
@@ -47,6 +57,7 @@ class RowEnds:
     right: NDArray[np.intp]
     first_inside: NDArray[np.intp]
     last_inside: NDArray[np.intp]
+    flat: tuple[tuple[tuple[float, int], ...], ...]
 
     @classmethod
     def of(cls, rows: Pixels) -> "RowEnds":
@@ -60,13 +71,24 @@ class RowEnds:
         same = (first == last)[some]
         first_inside[some] = as_first - left[some] - same * right[some]
         last_inside[some] = as_last - right[some] - same * left[some]
-        return cls(width, first, left, last, right, first_inside, last_inside)
+        flat: list[tuple[tuple[float, int], ...]] = [()] * height
+        for row in np.flatnonzero(left == width):
+            flat[row] = ((first[row].item(), width),)
+        framed = some[same & (left[some] < width)]
+        for row in framed[_is_flat(rows[framed])]:
+            values, numbers = np.unique(rows[row], return_counts=True)
+            flat[row] = tuple(zip(values.tolist(), numbers.tolist(), strict=True))
+        return cls(width, first, left, last, right, first_inside, last_inside, tuple(flat))
 
     @classmethod
     def join(cls, parts: "list[RowEnds]") -> "RowEnds":
         """Put the rows of a section together that were looked at in parts."""
         names = ("first", "left", "last", "right", "first_inside", "last_inside")
-        return cls(parts[0].width, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        first, left, last, right, first_inside, last_inside = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in names
+        )
+        flat = tuple(row for part in parts for row in part.flat)
+        return cls(parts[0].width, first, left, last, right, first_inside, last_inside, flat)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +151,7 @@ def find_rim(section: Pixels) -> NDArray[np.bool_]:
     The rim consists of the pixels that rows begin and end with as long as the grey level does not change, where that
     goes on along at least an eighth of an edge of the image, its border is smooth, and that grey level is rare inside.
     Straight and turned frames are found, not the even background of many objects. A section of one grey level is all
-    rim.
+    rim. So is a bar above or below the image, as microscopes write it, with its text.
 
     Args:
         section: (Y, X) of any real type.
@@ -145,12 +167,42 @@ def rim_of(ends: RowEnds) -> Rim:
     between = ends.width - ends.left - ends.right
     left = np.where(_accepted(ends.first, ends.left, ends.first_inside / between.clip(1), ends.width), ends.left, 0)
     right = np.where(_accepted(ends.last, ends.right, ends.last_inside / between.clip(1), ends.width), ends.right, 0)
-    right[left == ends.width] = 0
+    bar = _bars(ends)
+    left[bar], right[bar | (left == ends.width)] = 0, 0
     levels: dict[float, int] = {}
+    for row in np.flatnonzero(bar):
+        for level, number in ends.flat[row]:
+            levels[level] = levels.get(level, 0) + number
     for values, lengths in ((ends.first, left), (ends.last, right)):
         for value in np.unique(values[lengths > 0]):
             levels[value.item()] = levels.get(value.item(), 0) + int(lengths[values == value].sum())
+    left[bar] = ends.width
     return Rim(ends.width, left.astype(np.int32), right.astype(np.int32), tuple(levels.items()))
+
+
+def _is_flat(rows: Pixels) -> NDArray[np.bool_]:
+    """Of which rows (Y, X) one grey level has more than half; it is the median then."""
+    middle = np.partition(rows, rows.shape[1] // 2, axis=1)[:, [rows.shape[1] // 2]]
+    return np.asarray(2 * (rows == middle).sum(axis=1) > rows.shape[1])
+
+
+def _bars(ends: RowEnds) -> NDArray[np.bool_]:
+    """Which rows are those of a bar with text above or below the image, (Y,)."""
+    share = np.array([max((number for _, number in row), default=0) for row in ends.flat]) / ends.width
+    bars = np.zeros(len(share), np.bool_)
+    if min(len(share), ends.width) < _LEAST_PX:
+        return bars
+    for side, found, order in ((share, bars, slice(None)), (share[::-1], bars[::-1], slice(None, None, -1))):
+        tall = np.arange(1, len(side) // 2 + 1)
+        possible = (side[: len(tall)] >= _CLEAN) & (np.cumsum(side[: len(tall)] > 0) >= _FLAT * tall)
+        height = int(tall[possible].max(initial=0))
+        if height < _LEAST_PX:
+            continue
+        first, last = ends.first[order], ends.last[order]
+        levels = first[:height]
+        beyond = np.isin(first[height:], levels) | np.isin(last[height:], levels)
+        found[:height] = float(beyond[: 4 * height].mean()) < _BEYOND
+    return bars
 
 
 def _like_neighbours(values: Pixels) -> NDArray[np.bool_]:

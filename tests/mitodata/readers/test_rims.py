@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mitodata.hdf5.dataset import Dataset, validate
 from mitodata.importers import import_to_file
-from mitodata.readers.rims import find_rim
+from mitodata.readers.rims import RowEnds, find_rim, rim_of
 
 TISSUE = np.random.default_rng(0).normal(120, 25, (96, 128)).clip(1, 254).astype(np.uint8)
 Y, X = np.mgrid[:96, :128]
@@ -51,11 +51,41 @@ def test_a_bar_behind_a_line_is_found_however_it_ends(ragged: int) -> None:
     assert not found[~bar].any()
 
 
+def microscope_bar() -> NDArray[np.uint8]:
+    """A black bar with white text and a scale bar behind a white line, (24, 128)."""
+    bar = Image.new("L", (128, 24))
+    draw = ImageDraw.Draw(bar)
+    draw.rectangle((0, 0, 127, 1), fill=255)
+    draw.text((6, 6), "HV 5 kV  20000 x", fill=255)
+    draw.rectangle((90, 19, 120, 21), fill=255)
+    return np.asarray(bar)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_bar_with_text_is_found_and_does_not_count_for_the_grey_scale(dtype: type, turned: bool) -> None:
+    bar = microscope_bar()
+    tissue = TISSUE.astype(dtype)
+    section = np.vstack([tissue, np.where(bar > 127, np.iinfo(dtype).max, 0).astype(dtype)])
+    section = section[::-1] if turned else section
+    rim = rim_of(RowEnds.join([RowEnds.of(section[:50]), RowEnds.of(section[50:])]))
+    found = rim.mask[::-1] if turned else rim.mask
+    assert found[96:].all()
+    assert not found[:96].any()
+    assert sum(number for _, number in rim.levels) == bar.size
+    assert dict(rim.levels)[np.iinfo(dtype).max] == (section == np.iinfo(dtype).max).sum()
+
+
 def blob_background() -> NDArray[np.uint8]:
     """Bright bodies on an even black background, as fluorescence shows them."""
     spots = np.zeros(TISSUE.shape, np.bool_)
     spots[np.random.default_rng(1).integers(0, 96, 25), np.random.default_rng(2).integers(0, 128, 25)] = True
     return np.where(ndimage.binary_dilation(spots, iterations=5), TISSUE, 0).astype(np.uint8)
+
+
+def test_a_cell_on_even_ground_is_no_bar() -> None:
+    cell = np.hypot(X - 64, Y - 48) < 44
+    assert not find_rim(np.where(cell, TISSUE, 0))[cell].any()
 
 
 @pytest.mark.parametrize(
