@@ -13,8 +13,8 @@ import torch
 
 from mitoseg.cli.main import main
 
-PRELOADED = ["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard", "torch._dynamo"]
-"""What a fit loads; torch loads the last one, for more than a second, when the first optimiser is made."""
+PRELOADED = ["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard"]
+"""What a fit loads."""
 
 
 def start(
