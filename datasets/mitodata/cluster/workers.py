@@ -3,6 +3,7 @@
 They need the same program, and see the folders that are written to under the same path.
 """
 
+import asyncio
 import logging
 import os
 import time
@@ -73,6 +74,7 @@ class ClusterWorkers(Generic[W]):
         except ImportError as error:
             raise ClusterError("--scheduler needs Dask; install it with: pip install 'mitogen-em[dask]'") from error
         try:
+            asyncio.run(_reach(address))  # a client that nobody answers complains once more when it is dropped
             self._client = Client(address, timeout=_ANSWER_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise ClusterError(
@@ -165,6 +167,19 @@ class ClusterWorkers(Generic[W]):
                 "expected the same version of mitogen-em on every machine"
             )
         return error
+
+
+async def _reach(address: str) -> None:
+    """Open a connection to a scheduler, and close it.
+
+    Raises:
+        OSError, ValueError: nobody answers, or that is no address.
+    """
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    connection = await connect(address, timeout=_ANSWER_S, **Security().get_connection_args("client"))
+    await connection.close()
 
 
 @contextmanager
