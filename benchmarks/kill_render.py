@@ -262,12 +262,20 @@ SCENARIOS = {
 }
 
 
+def table(tallies: Sequence[Tally]) -> list[str]:
+    """What came of it, a row a scenario."""
+    return [
+        "| what happens | how often | same bytes | problems |",
+        "|---|---|---|---|",
+        *(
+            f"| {each.name} | {each.events} | {'yes' if each.same else 'no'} | {len(each.problems)} |"
+            for each in tallies
+        ),
+    ]
+
+
 def page(tallies: Sequence[Tally], arguments: argparse.Namespace, minutes: float) -> str:
     """Write down what came of it."""
-    rows = [
-        f"| {tally.name} | {tally.events} | {'yes' if tally.same else 'no'} | {len(tally.problems)} |"
-        for tally in tallies
-    ]
     lines = [f"- {tally.name}: `{line}`" for tally in tallies for line in dict.fromkeys(tally.lines)]
     return "\n".join(
         [
@@ -277,9 +285,7 @@ def page(tallies: Sequence[Tally], arguments: argparse.Namespace, minutes: float
             "it started to work. Then the same command is given again where it did not end by itself. The result is "
             "compared with an unbroken run of one process. A problem is a traceback, an exit code that is not honest, "
             "or a file left behind.\n",
-            "| what happens | how often | same bytes | problems |",
-            "|---|---|---|---|",
-            *rows,
+            *table(tallies),
             "",
             *(["What was said, once each (folders shortened):\n", *lines, ""] if lines else []),
             f"It took {minutes:.0f} min on a cluster of {arguments.workers} workers. {conditions(arguments.seed)}",

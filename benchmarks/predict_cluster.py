@@ -25,7 +25,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from kill_render import STOPS, Tally, dask, last_line, started, wait_until
+from kill_render import STOPS, Tally, dask, last_line, started, table, wait_until
 from machine import conditions
 from mitodata.readers.inputs import open_sources
 from mitogen.recipe.recipe import load_recipe
@@ -182,10 +182,6 @@ SCENARIOS = {"shards": shards_killed, "workers": workers_killed}
 
 def page(tallies: Sequence[Tally], arguments: argparse.Namespace, blocks: int, minutes: float) -> str:
     """Write down what came of it."""
-    rows = [
-        f"| {tally.name} | {tally.events} | {'yes' if tally.same else 'no'} | {len(tally.problems)} |"
-        for tally in tallies
-    ]
     z, y, x = arguments.shape
     return "\n".join(
         [
@@ -194,9 +190,7 @@ def page(tallies: Sequence[Tally], arguments: argparse.Namespace, blocks: int, m
             f"predicted by `{arguments.model}` across three axes, in {blocks} blocks, while something is killed. Then "
             "it is started again. All files of results are compared with those of an unbroken run of one process with "
             "one thread. A problem is a traceback, an exit code that is not honest, or a file left behind.\n",
-            "| what happens | how often | same bytes | problems |",
-            "|---|---|---|---|",
-            *rows,
+            *table(tallies),
             "",
             f"It took {minutes:.0f} min on a cluster of {arguments.workers} workers. {conditions(arguments.seed)}",
             "",

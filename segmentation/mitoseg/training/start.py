@@ -72,13 +72,17 @@ def check_alike(name: str, model: FitConfig, config: FitConfig) -> None:
     Raises:
         RunError: a setting differs that must not.
     """
-    for setting in ALIKE:
-        ours, theirs = getattr(config, setting), getattr(model, setting)
-        if ours != theirs:
-            raise RunError(
-                f"--from {name}: {setting} is {theirs} there and {ours} here; expected the same: leave the setting "
-                "out, or fit without --from"
-            )
+    setting = unlike(config, model)
+    if setting:
+        raise RunError(
+            f"--from {name}: {setting} is {getattr(model, setting)} there and {getattr(config, setting)} here; "
+            "expected the same: leave the setting out, or fit without --from"
+        )
+
+
+def unlike(one: FitConfig, other: FitConfig) -> str:
+    """The first of the settings `ALIKE` in which two differ; "" if there is none."""
+    return next((setting for setting in ALIKE if getattr(one, setting) != getattr(other, setting)), "")
 
 
 def read_start(settings: Mapping[str, Any], where: str) -> Start | None:
