@@ -205,7 +205,7 @@ def page(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> str:
         for name, one in known.items()
     ]
     lines = [
-        f"# The released model `{NAME}`",
+        f"# `{NAME}`, the model of rendered images",
         "",
         "Learned from rendered images only. No real image was learned from, and the threshold was chosen on rendered",
         "images. Each stage goes on from the weights of the one before. The model is the mean of the weights of the",
