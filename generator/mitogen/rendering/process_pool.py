@@ -1,4 +1,7 @@
-"""Worker processes: each with one thread, deaf to Ctrl-C, gone when their parent is gone, and told when to stop."""
+"""Worker processes: each with one thread, deaf to Ctrl-C, gone when their parent is gone, and told when to stop.
+
+What they render is put together and written by `mitogen.rendering.dataset`.
+"""
 
 import ctypes
 import multiprocessing

@@ -1,4 +1,7 @@
-"""The numbers of an evaluation as files: JSON and CSV."""
+"""The numbers of an evaluation as files: JSON and CSV.
+
+Which columns there are is up to `mitoseg.evaluation.metric_table`.
+"""
 
 import csv
 import io
