@@ -3,7 +3,7 @@
 docs/decisions/0012-one-grey-scale.md says why.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import Any
 
@@ -19,6 +19,9 @@ Levels = tuple[float, float]
 
 PERCENTILES = (0.1, 99.9)
 """Of the pixels of tissue: few hot or dead ones must not squeeze the grey levels of the rest."""
+
+_FILL, _FILL_PX = (1e-3, 0.5), 1024
+"""Share of the pixels that a fill has, and the fewest pixels of an image that may have one."""
 
 _MODERATE = (1e-290, 1e290)  # differences and ratios of such numbers stay finite
 _DIGIT_BITS = 16
@@ -76,7 +79,10 @@ def stretch(grey: Pixels, levels: Levels | None) -> NDArray[np.uint8]:
 
 
 def measure_levels(read: Reading, height: int, dtype: np.dtype[Any], where: object) -> Levels:
-    """Measure the percentiles `PERCENTILES` of an image or a volume, without its constant rims.
+    """Measure the percentiles `PERCENTILES` of an image or a volume, without its constant rims and its fill.
+
+    A fill is what programs write where a mosaic has no tile: one grey level, farther from all others than these are
+    from each other.
 
     They are exact: grey levels that exist. Memory is that of some rows, whatever the size: the grey levels are searched
     16 bits at a time, the highest first, and the image is read once for each.
@@ -93,27 +99,52 @@ def measure_levels(read: Reading, height: int, dtype: np.dtype[Any], where: obje
     if dtype == np.bool_:
         return 0.0, 1.0
     order = _Order(dtype)
-    counts, rims = _count_first(read, height, order, where)
+    counts, left_out = _count_first(read, height, order, where)
+    total = int(counts.sum())
+    found = _percentiles(read, order, counts, left_out)
+    for side in (0, 1):
+        level, number = found[side]
+        if total < _FILL_PX or not _FILL[0] * total <= number <= _FILL[1] * total:
+            continue
+        fewer, more = counts.copy(), left_out | {level: left_out.get(level, 0) + number}
+        fewer[order.digit(order.keys(np.array([level])), 0)] -= number
+        others = _percentiles(read, order, fewer, more)
+        (low, _), (high, _) = others
+        if 0 < high - low < (level - high if side else low - level):
+            found, counts, left_out = others, fewer, more
+    return found[0][0], found[1][0]
+
+
+def _percentiles(
+    read: Reading, order: "_Order", counts: NDArray[np.int64], left_out: Mapping[float, int]
+) -> list[tuple[float, int]]:
+    """The percentiles `PERCENTILES`, and how many pixels have each of these grey levels.
+
+    Args:
+        read: goes through the image.
+        order: of its grey levels.
+        counts: of their first digits.
+        left_out: grey levels and numbers of pixels that are not in `counts`.
+    """
     total = int(counts.sum())
     found = [_place(counts, max(1, ceil(share / 100 * total))) for share in PERCENTILES]
     for digit in range(1, order.digits):
-        tables = {prefix: np.zeros(2**_DIGIT_BITS, np.int64) for prefix, _ in found}
+        tables = {prefix: np.zeros(2**_DIGIT_BITS, np.int64) for prefix, _, _ in found}
         for _, rows in read():
             keys = order.keys(rows)
             for prefix, table in tables.items():
                 table += _histogram(order.digit(keys[order.prefix(keys, digit) == prefix], digit))
-        for level, number in rims.items():
+        for level, number in left_out.items():
             key = order.keys(np.array([level]))
             prefix = int(order.prefix(key, digit)[0])
             if prefix in tables:
                 tables[prefix][order.digit(key, digit)] -= number
         found = [
-            ((prefix << _DIGIT_BITS) | further, left)
-            for prefix, rank in found
-            for further, left in [_place(tables[prefix], rank)]
+            ((prefix << _DIGIT_BITS) | further, left, number)
+            for prefix, rank, _ in found
+            for further, left, number in [_place(tables[prefix], rank)]
         ]
-    (low, _), (high, _) = found
-    return order.level(low), order.level(high)
+    return [(order.level(key), number) for key, _, number in found]
 
 
 class _Order:
@@ -182,8 +213,8 @@ def _histogram(digits: Pixels) -> NDArray[np.int64]:
     return np.bincount(digits.ravel(), minlength=2**_DIGIT_BITS)
 
 
-def _place(counts: NDArray[np.int64], rank: int) -> tuple[int, int]:
-    """Where the pixel of a rank (the lowest is 1) is counted, and its rank there."""
+def _place(counts: NDArray[np.int64], rank: int) -> tuple[int, int, int]:
+    """Where the pixel of a rank (the lowest is 1) is counted, its rank there, and how many are counted there."""
     below = np.cumsum(counts)
     place = int(np.searchsorted(below, rank))
-    return place, rank - int(below[place] - counts[place])
+    return place, rank - int(below[place] - counts[place]), int(counts[place])

@@ -136,6 +136,24 @@ def test_hot_pixels_do_not_take_the_grey_levels_of_the_rest() -> None:
     assert len(np.unique(to_grey(image, "here"))) > 150
 
 
+@pytest.mark.parametrize(("dtype", "fill"), [("uint16", 0), ("uint16", 65_535), ("float32", -3.4e38), ("int32", -9999)])
+def test_a_missing_tile_does_not_take_the_grey_levels_of_the_rest(dtype: str, fill: float) -> None:
+    whole = (31_000 + 500 * NOISE[0]).astype(dtype)
+    image = whole.copy()
+    image[10:22, 10:22] = fill
+    seen = np.ones(image.shape, np.bool_)
+    seen[10:22, 10:22] = False
+    np.testing.assert_array_equal(to_grey(image, "here")[seen], by_hand(image, seen)[seen])
+
+
+def test_saturated_pixels_and_an_even_background_are_no_fill() -> None:
+    everywhere = np.ones(NOISE[0].shape, np.bool_)
+    saturated = (31_000 + 500 * NOISE[0]).astype(np.uint16).clip(30_500, 31_500)
+    objects = np.where(NOISE[0] > 1, 31_000 + 500 * NOISE[0], 0).astype(np.uint16)
+    for image in (saturated, objects):
+        np.testing.assert_array_equal(to_grey(image, "here"), by_hand(image, everywhere))
+
+
 def test_a_flat_image_is_black_and_bits_are_black_and_white() -> None:
     assert to_grey(np.full((9, 9), 3.5), "here").max() == 0
     assert np.unique(to_grey(NOISE[0] > 0, "here")).tolist() == [0, 255]

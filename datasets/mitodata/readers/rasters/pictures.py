@@ -18,7 +18,7 @@ MOST_PX = 2**30
 """Larger pictures are refused: they are unpacked as a whole."""
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-_GREY = ("1", "L", "I", "F")
+_GREY = ("L", "I", "F")
 _ORIENTATION = 0x0112
 
 
@@ -55,6 +55,8 @@ def _decode(path: Path, shown: Shown) -> Pixels:
         if _cut_to_8_bits(path):
             return _decode_deep_png(path)
         turned = image if image.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(image)
+        if turned.mode == "1":
+            return np.asarray(turned.convert("L")) > 0  # Pillow's True is a byte of 255, which numpy takes for no bool
         if turned.mode in _GREY or turned.mode.startswith("I;16") or (turned.mode == "P" and shown is Shown.STORED):
             return np.asarray(turned)
         return np.asarray(turned.convert("L" if turned.mode == "LA" else "RGB"))

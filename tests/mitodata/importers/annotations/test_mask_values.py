@@ -321,6 +321,8 @@ def test_a_1_bit_mask(tmp_path: Path) -> None:
     drawn = squares(3) > 0
     Image.fromarray(drawn).save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), drawn)
+    found = read_numbers(tmp_path / "a.png")  # Pillow's True is 255, which numpy's is not
+    np.testing.assert_array_equal(judge([tabulate(found)], Choice(), "here").mask(found), drawn)
     with pytest.raises(DataError, match="holds masks of one bit beside 1"):
         meaning(drawn, squares(20))
 
