@@ -1,4 +1,4 @@
-"""Instances from masks: connected components, of a section or of a volume that never fits into memory."""
+"""Instances of volumes that never fit into memory: connected components of masks, and numbers that were given."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from mitodata.errors import DataError
+
+_LEAST_PAIRS = 8
+"""Fewer numbers in neighbouring sections prove nothing."""
+
+_MOST_PAIRS = 1000
+"""More need not be looked at."""
+
+_APART = 0.5
+"""Share of the numbers in neighbouring sections that do not touch, from which on they are those of other objects."""
 
 Labels = NDArray[np.uint16] | NDArray[np.uint32]
 
@@ -66,6 +77,39 @@ class VolumeComponents:
         labels = np.empty(mask.shape, np.int32)
         count = ndimage.label(mask, np.ones((3, 3, 3)), output=labels)
         return labels.astype(np.int64), int(count)
+
+
+class Numbering:
+    """Whether given numbers of instances go through a volume, or begin anew in each section, as of 2D programs."""
+
+    def __init__(self, where: str) -> None:
+        """Begin with no section.
+
+        Args:
+            where: named in errors.
+        """
+        self._where, self._pairs, self._apart = where, 0, 0
+        self._last: Labels | None = None
+
+    def note(self, section: Labels) -> None:
+        """Look at the next section, (Y, X).
+
+        Raises:
+            DataError: most numbers lie elsewhere than in the section before.
+        """
+        last, self._last = self._last, section
+        if last is None or last.shape != section.shape or self._pairs >= _MOST_PAIRS:
+            return
+        both = np.intersect1d(last, section)
+        touching = np.unique(section[section == last])
+        self._pairs += int(np.count_nonzero(both))
+        self._apart += int(np.count_nonzero(both) - np.count_nonzero(touching))
+        if self._pairs >= _LEAST_PAIRS and self._apart > _APART * self._pairs:
+            raise DataError(
+                f"{self._where}: {self._apart} of {self._pairs} numbers lie elsewhere in the next section, as where "
+                "each section is numbered by itself; expected one number an object through the volume; number them "
+                "so, or take the sections as images (--as-2d)"
+            )
 
 
 def _merge(edges: NDArray[np.int64], total: int) -> NDArray[np.uint32]:

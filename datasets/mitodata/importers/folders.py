@@ -1,8 +1,11 @@
 """Finding the folders of a layout, also inside the one folder that archives often add, and the images in them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from mitodata.errors import DataError
 from mitodata.readers.names import is_hidden
@@ -66,8 +69,40 @@ def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]
 
 
 def numeric_key(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """Sort key of a file name in which numbers count as numbers."""
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", path.name))
+    """Sort key of a file name in which numbers count as numbers, and capitals as small letters."""
+    parts = re.split(r"(\d+)", path.name)
+    key = [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts]
+    return (*key, (1, 0, path.name))
+
+
+def series_doubt(names: Sequence[str]) -> str:
+    """Say in one line why files are perhaps not the sections of one volume, each once; else an empty string.
+
+    Args:
+        names: in the order of the sections.
+    """
+    kinds = [re.sub(r"\d+", "#", name.casefold()) for name in names]
+    usual, number = Counter(kinds).most_common(1)[0]
+    if not len(names) / 2 < number:
+        return ""  # no series of numbers at all
+    odd = [name for name, kind in zip(names, kinds, strict=True) if kind != usual]
+    if odd:
+        return f"{odd[0]} is not named like the others ({len(odd)} such files): is it a section of its own?"
+    numbers = np.array([[int(part) for part in re.findall(r"\d+", name)] for name in names], dtype=np.float64)
+    steps = np.diff(numbers, axis=0)
+    counting = np.flatnonzero(steps.any(axis=0))
+    if len(counting) != 1:
+        return ""
+    along = steps[:, counting[0]]
+    step = Counter(along.tolist()).most_common(1)[0][0]
+    gaps = np.flatnonzero((along > step) & (along % max(step, 1) == 0)) if step > 0 else []
+    if len(gaps) == 0:
+        return ""
+    first = int(gaps[0])
+    missing = int((along[gaps] / step - 1).sum())
+    return (
+        f"no section between {names[first]} and {names[first + 1]} ({missing} missing in all): the volume is too short"
+    )
 
 
 def last_number(path: Path) -> int:

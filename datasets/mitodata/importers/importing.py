@@ -14,6 +14,7 @@ from mitodata.errors import DataError
 from mitodata.hdf5.layout import Provenance
 from mitodata.hdf5.writer import write_dataset, write_volume
 from mitodata.importers.failures import leave_out, listed
+from mitodata.importers.folders import series_doubt
 from mitodata.importers.formats.pairs import PAIRS
 from mitodata.importers.importer import Importer, Options, choose_options
 from mitodata.importers.registry import IMPORTERS, recognise
@@ -110,6 +111,10 @@ class _Plan:
         self._found, self.failures = importer.find(path, options), list[str]()
         if options.skip_failed:
             self._found, self.failures = leave_out(self._found)
+        for stack in self._found if self.whole else ():
+            doubt = series_doubt(stack.sections)
+            if doubt:
+                _log.warning("%s: %s", stack.name, doubt)
         # The grey scale is that of the whole stack, whatever is kept of it.
         stacks = self._cut([scaled(stack, self.whole) for stack in self._found])
         self.sizes = [_voxel_size(importer, path, stack, options) for stack in self._found]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mitodata.errors import DataError
 from mitodata.hdf5.layout import BLOCK
-from mitodata.importers.components import Labels, VolumeComponents, as_labels, label_section
+from mitodata.importers.components import Labels, Numbering, VolumeComponents, as_labels, label_section
 from mitodata.importers.masks import mark_ignored
 from mitodata.readers.axes import Pixels
 from mitodata.readers.grey_levels import Levels, measure_levels, stretch, to_grey
@@ -140,7 +140,7 @@ def slabs(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
     """Yield the stack as slabs of a volume along z; instances from masks are 3D components.
 
     Raises:
-        DataError: a section cannot be read or differs in size.
+        DataError: a section cannot be read or differs in size, or instances are numbered anew in each section.
     """
     depth, read_mask = len(stack.sections), stack.mask
     shape = stack.raw(0).shape
@@ -149,12 +149,14 @@ def slabs(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
         # The second pass asks for the masks of a slab twice, and for the last section of the slab before.
         stack = replace(stack, mask=lru_cache(SLAB + 1)(read_mask))
         components = VolumeComponents(lambda start, stop: _masks(stack, start, stop, shape), depth, SLAB)
-    rims = _Rims(stack)
+    rims, numbering = _Rims(stack), Numbering(stack.name)
     for start in range(0, depth, SLAB):
         stop = min(start + SLAB, depth)
         sections = [rims.note(read_section(stack, z)) for z in range(start, stop)]
         for z, section in enumerate(sections, start):
             _check_size(stack, z, section.raw.shape, shape)
+            if section.label is not None:
+                numbering.note(section.label)
         label: Labels | None = None
         if components is not None:
             label = components.labels(start, stop)

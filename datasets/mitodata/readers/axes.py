@@ -19,7 +19,7 @@ Part = tuple[slice, slice, slice]
 """A box of a volume: slices in z, y, x without steps."""
 
 _UNNAMED = {2: "yx", 3: "zyx"}
-_NARROW_PX = 4
+_NARROW_PX, _NARROW_SHARE = 4, 8
 _WIDE_PX = 16
 
 
@@ -131,13 +131,30 @@ def arrange(array: Array, axes: str, where: str, show: Callable[[Pixels], Pixels
         yield Arranged(array, axes, places={"t": place}, show=show)
 
 
+def check_width(shape: tuple[int, ...], where: str) -> None:
+    """Check that an array whose axes nobody names is not one with channels or sections behind the axes of an image.
+
+    Args:
+        shape: of the array.
+        where: named in errors.
+
+    Raises:
+        DataError: it is much narrower than it is high and deep.
+    """
+    if len(shape) < 3:
+        return
+    width, others = shape[-1], min(shape[-3:-1])
+    if others >= _WIDE_PX and (width <= _NARROW_PX or width * _NARROW_SHARE <= others):
+        raise DataError(
+            f"{where}: shape {shape}: {width} px wide, {width} channels or {width} sections? expected (Y, X) or "
+            "(Z, Y, X); save one channel alone, put z first, or say the axes in the file (axistags, dimension names; "
+            "ZYX in a TIFF)"
+        )
+
+
 def _guess(shape: tuple[int, ...], where: str) -> str:
     """The axes of an array that does not say."""
-    if len(shape) > 2 and shape[-1] <= _NARROW_PX and min(shape[-3:-1]) >= _WIDE_PX:
-        raise DataError(
-            f"{where}: shape {shape}: {shape[-1]} px wide, or {shape[-1]} channels? expected (Y, X) or (Z, Y, X); save "
-            "one channel alone, or say the axes in the file (axistags, dimension names)"
-        )
+    check_width(shape, where)
     lead = shape[:-4]
     if any(length != 1 for length in lead) or len(shape) < 2:
         raise DataError(f"{where}: shape {shape}; expected (Y, X), (Z, Y, X) or (N, Z, Y, X)")

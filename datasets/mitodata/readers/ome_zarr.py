@@ -3,8 +3,9 @@
 Specification of OME-Zarr: https://ngff.openmicroscopy.org/0.5/
 """
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -121,17 +122,28 @@ def parse_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:
         return None
     try:
         image = content["multiscales"][0]
-        largest = image["datasets"][0]
         axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in image["axes"]]
         names = tuple(str(axis["name"]).lower() for axis in axes)
-        scale = [1.0] * len(names)
-        for change in (*largest.get("coordinateTransformations", ()), *image.get("coordinateTransformations", ())):
-            if change["type"] == "scale":
-                scale = [first * second for first, second in zip(scale, change["scale"], strict=True)]
-        edges = {name: edge_nm(edge, axis.get("unit", "")) for name, edge, axis in zip(names, scale, axes, strict=True)}
-        return Multiscale(str(largest["path"]), names, by_axis(edges))
+        shared = image.get("coordinateTransformations", ())
+        levels = [
+            (_scale((*each.get("coordinateTransformations", ()), *shared), names), each) for each in image["datasets"]
+        ]
+        scale, finest = min(levels, key=lambda level: prod(level[0].values()))  # the first, if all is as it should be
+        edges = {
+            name: edge_nm(scale[name], axis.get("unit", "")) for name, axis in zip(names, axes, strict=True) if scale
+        }
+        return Multiscale(str(finest["path"]), names, by_axis(edges))
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"metadata are not those of an OME-Zarr image ({error!r})") from error
+
+
+def _scale(changes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, float]:
+    """Length of a voxel by axis; empty where no transformation says it."""
+    found: dict[str, float] = {}
+    for change in changes:
+        if change["type"] == "scale":
+            found = {name: found.get(name, 1.0) * length for name, length in zip(names, change["scale"], strict=True)}
+    return found
 
 
 def _letter(axis: str) -> str:

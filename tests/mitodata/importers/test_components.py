@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mitodata.importers.components import VolumeComponents, label_section
+from mitodata import DataError
+from mitodata.importers.components import Numbering, VolumeComponents, label_section
 
 
 @pytest.mark.parametrize("slab", [1, 3, 4, 16])
@@ -35,3 +36,13 @@ def test_sections() -> None:
     labels = label_section(mask)
     assert labels.dtype == np.uint16
     assert labels.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [2, 0, 3]]
+
+
+def test_numbers_that_begin_anew_in_each_section_are_no_instances_of_a_volume() -> None:
+    grid = np.kron(np.arange(1, 17, dtype=np.uint16).reshape(4, 4), np.ones((3, 3), np.uint16))
+    through, anew = Numbering("here"), Numbering("here")
+    for z in range(4):
+        through.note(np.roll(grid, z, axis=0))  # objects wander by a pixel a section
+    anew.note(grid)
+    with pytest.raises(DataError, match=r"16 of 16 numbers lie elsewhere in the next section.*--as-2d"):
+        anew.note(grid[::-1, ::-1])

@@ -62,3 +62,27 @@ def test_images_without_masks_are_never_taken_for_labelled_ones(tmp_path: Path) 
     ):
         with pytest.raises(DataError, match=message):
             import_dataset("images", path, voxel_size_nm=(40, 5, 5))
+
+
+@pytest.mark.parametrize(
+    ("names", "doubt"),
+    [
+        (["s8.png", "S9.png", "s10.png"], ""),
+        (["s0.png", "s5.png", "s10.png"], ""),
+        (["a.png", "b.png"], ""),
+        (["s1.png", "s2.png", "s5.png", "s6.png"], "no section between s2.png and s5.png (2 missing in all)"),
+        (["s1 (1).png", "s1.png", "s2.png"], "s1 (1).png is not named like the others (1 such files)"),
+        (["s1.bmp", "s1.png", "s2.png"], "s1.bmp is not named like the others (1 such files)"),
+    ],
+)
+def test_files_that_make_no_series_are_said(
+    names: list[str], doubt: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "in").mkdir()
+    for grey, name in enumerate(names):
+        Image.fromarray(np.full((4, 4), grey, np.uint8)).save(tmp_path / "in" / name)
+    import_to_file("images", tmp_path / "in", tmp_path / "o.h5", voxel_size_nm=(50, 5, 5), as_volume=True)
+    assert doubt in caplog.text
+    assert bool(caplog.text) == bool(doubt)
+    with Dataset(tmp_path / "o.h5") as dataset:
+        assert dataset[0].raw[:, 0, 0].tolist() == list(range(len(names)))

@@ -226,3 +226,37 @@ def test_permission_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(tifffile, "TiffFile", forbidden)
     with pytest.raises(DataError, match=r"a\.tif: cannot be read: Permission denied$"):
         next(open_images(tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.tif", "a.zarr"])
+def test_sections_behind_the_axes_of_an_image_are_asked_about(name: str, tmp_path: Path) -> None:
+    path, volume = tmp_path / name, np.zeros((64, 64, 6), np.uint8)  # y, x, z, as some programs save it
+    if name == "a.h5":
+        with h5py.File(path, "w") as file:
+            file["raw"] = volume
+    elif name == "a.tif":
+        tifffile.imwrite(path, volume)
+    else:
+        zarr.create_array(path, data=volume)
+    with pytest.raises(DataError, match="6 px wide, 6 channels or 6 sections"):
+        next(open_images(path))
+    narrow = tmp_path / "b.tif"
+    tifffile.imwrite(narrow, volume, metadata={"axes": "ZYX"}, photometric="minisblack")
+    assert next(open_images(narrow)).array.shape == (64, 64, 6)
+
+
+def test_the_finest_level_is_taken_wherever_it_stands(tmp_path: Path) -> None:
+    def levels(*scales: list[float]) -> dict[str, object]:
+        axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
+        changes = [[{"type": "scale", "scale": scale}] if scale else [] for scale in scales]
+        datasets = [{"path": str(n), "coordinateTransformations": change} for n, change in enumerate(changes)]
+        return {"multiscales": [{"version": "0.4", "axes": axes, "datasets": datasets}]}
+
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    for number, side in enumerate((4, 8)):
+        root.create_array(str(number), data=np.zeros((2, side, side), np.uint8))
+    root.attrs.update(levels([50, 8, 8], [50, 4, 4]))
+    found = next(open_images(tmp_path / "a.zarr"))
+    assert (found.array.shape, found.edges_nm) == ((2, 8, 8), (50, 4, 4))
+    root.attrs.update(levels([], []))
+    assert next(open_images(tmp_path / "a.zarr")).edges_nm == (None, None, None)

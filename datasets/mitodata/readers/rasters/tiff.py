@@ -13,7 +13,7 @@ import tifffile
 import zarr
 
 from mitodata.errors import DataError
-from mitodata.readers.axes import Arranged, Pixels
+from mitodata.readers.axes import Arranged, Pixels, check_width
 from mitodata.readers.damage import heard, readable
 from mitodata.readers.grey_levels import luminance
 from mitodata.readers.rasters.photometric import apply_photometric, check_photometric
@@ -147,6 +147,8 @@ def _named_axes(path: Path, series: tifffile.TiffPageSeries) -> str:
     axes = series.axes.lower()
     counted = [axis for axis in axes if axis in _STACKS]
     if len(counted) == 1 and len(set(axes)) == len(axes) and set(axes) - {"s"} == {"y", "x", *counted}:
+        if counted[0] in "iq" and axes.endswith("yx"):
+            check_width(series.shape, str(path))
         return axes.replace(counted[0], "z")
     if set(axes) - {"s"} == {"y", "x"} and len(set(axes)) == len(axes):
         return axes
