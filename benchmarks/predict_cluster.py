@@ -4,6 +4,8 @@ The volume is rendered, and mirrored until it is large enough. On an idle machin
 less than 1 GB:
 
     python benchmarks/predict_cluster.py --shape 1024 2048 2048 --kills 2 --workers 2 --block-voxels 16777216
+
+`large_volume.py` does so with a tiny network, and with workers whose memory the system limits.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -28,6 +31,7 @@ from numpy.typing import NDArray
 from kill_render import STOPS, Tally, dask, last_line, started, table, wait_until
 from machine import conditions
 from mitodata.readers.inputs import open_sources
+from mitodata.sample import Sample
 from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.image import render
 from mitoseg.inference.model import load_model
@@ -36,7 +40,8 @@ from mitoseg.inference.predictor import plan_prediction
 from steps import write_page
 
 SHARDS = 3
-TILE = (64, 128, 128)
+TILE = (64, 256, 256)
+CHUNK = (16, 256, 256)
 VOXEL_NM = 8.0
 BLOCK = "mitoseg.inference.parts.division"
 MIRRORS = list(product((0, 1), repeat=3))
@@ -55,6 +60,7 @@ class Trial:
         workers: of the cluster.
         longest_s: of the life of what is killed, once a block is there.
         rng: decides when and what.
+        options: of the prediction.
     """
 
     folder: Path
@@ -64,6 +70,7 @@ class Trial:
     workers: int
     longest_s: float
     rng: random.Random
+    options: tuple[str, ...] = ("--axes", "zyx")
 
     def command(self, *arguments: str) -> list[str]:
         """A command of `mitoseg`, with blocks of the size of this trial."""
@@ -74,18 +81,25 @@ class Trial:
     def predict(self, output: Path, *more: str) -> list[str]:
         """The command that predicts the volume."""
         volume, size = str(self.folder / "volume.zarr"), f"{VOXEL_NM:g}"
-        settings = ["--model", self.model, "--voxel-size", size, size, size, "--format", "zarr", "--axes", "zyx"]
+        settings = ["--model", self.model, "--voxel-size", size, size, size, "--format", "zarr"]
+        settings += self.options
         return self.command("predict", volume, "-o", str(output), *settings, *more)
+
+
+@cache
+def render_tile() -> Sample:
+    """Render the block of which volumes are made."""
+    knobs = {f"section.{name}_nm": VOXEL_NM for name in ("spacing", "thickness", "pixel")}
+    recipe = load_recipe("em3d").override(knobs, where="benchmark")
+    return render(recipe, 0, 0, TILE, False)
 
 
 def make_volume(path: Path, shape: tuple[int, int, int]) -> None:
     """Write a rendered volume that is mirrored at its ends again and again."""
-    knobs = {f"section.{name}_nm": VOXEL_NM for name in ("spacing", "thickness", "pixel")}
-    recipe = load_recipe("em3d").override(knobs, where="benchmark")
-    tile = render(recipe, 0, 0, TILE, False).raw
+    tile = render_tile().raw
     turned = {mirror: tile[tuple(slice(None, None, -1 if each else 1) for each in mirror)] for mirror in MIRRORS}
-    edges = (64, 128, 128)
-    array = zarr.create_array(path, shape=shape, chunks=edges, dtype=np.uint8, dimension_names=("z", "y", "x"))
+    edges = TILE
+    array = zarr.create_array(path, shape=shape, chunks=CHUNK, dtype=np.uint8, dimension_names=("z", "y", "x"))
     for place in product(*(range(-(-length // edge)) for length, edge in zip(shape, edges, strict=True))):
         z, y, x = (slice(a * e, min(a * e + e, n)) for a, e, n in zip(place, edges, shape, strict=True))
         part: NDArray[np.uint8] = turned[(place[0] % 2, place[1] % 2, place[2] % 2)]

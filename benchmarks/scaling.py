@@ -22,6 +22,7 @@ from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.batches import Batches
 from mitogen.rendering.job import Job
 from mitogen.rendering.versions import versions
+from scaling_tasks import HEADING as TASKS
 from scaling_volume import HEADING, section
 from scaling_volume import measure as measure_volume
 from scaling_volume import rows as volume_rows
@@ -271,6 +272,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("docs/results/scaling.md"))
     arguments = parser.parse_args()
     before = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
+    before, tasks, table_of_tasks = before.partition(TASKS)
     first, heading, second = before.partition(HEADING)
     last = heading + second
     with tempfile.TemporaryDirectory() as folder:
@@ -283,7 +285,8 @@ def main() -> None:
             large = measure_volume(Path(folder), measure_task(), arguments.seed)
             print(large, flush=True)
             last = section(large, list(volume_rows(large, arguments.seed)), conditions(arguments.seed))
-    write_page(arguments.output, f"{first.rstrip()}\n\n{last}".rstrip() + "\n")
+    parts = (first, last, tasks + table_of_tasks)
+    write_page(arguments.output, "\n\n".join(part.strip() for part in parts if part.strip()) + "\n")
 
 
 if __name__ == "__main__":

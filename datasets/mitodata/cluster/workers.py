@@ -36,6 +36,9 @@ _LOGGERS = ("distributed", "distributed.client", "distributed.core", "tornado.ap
 _SILENT_S = 15.0
 """Seconds after which it is said that there are no workers."""
 
+_DEAF_S = 60.0
+"""Seconds without a sign of life after which a worker is named; they give one every few seconds."""
+
 _FEWEST = 16
 """Workers that are taken for granted: an adaptive cluster starts some when there is work for them."""
 
@@ -85,6 +88,7 @@ class ClusterWorkers(Generic[W]):
         self._executor = self._client.get_executor(pure=False)
         self._task, self._address, self._versions = task, address, versions
         self._count, self._counted = _FEWEST, -_COUNTED_EVERY_S
+        self._seen: dict[str, tuple[float, float]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +144,7 @@ class ClusterWorkers(Generic[W]):
         return result
 
     def result(self, future: "Future[T]") -> T:
-        """Wait for the result of a call; say so if there is nobody to do it.
+        """Wait for the result of a call; say so if there is nobody to do it, or if somebody has fallen silent.
 
         Raises:
             ClusterError: the cluster is gone, or cannot do it; what the call raises passes through.
@@ -148,7 +152,28 @@ class ClusterWorkers(Generic[W]):
         while not wait([future], _SILENT_S).done:
             if not self._threads():
                 say(f"{self._address}: has no workers; waiting for some")
+            for worker, silent_s in self._fallen_silent():
+                say(
+                    f"{self._address}: worker {worker} has given no sign of life for {silent_s:.0f} s; its work goes "
+                    "to others after the worker-ttl of Dask, 5 minutes unless you set it"
+                )
         return future.result()
+
+    def _fallen_silent(self) -> Iterator[tuple[str, float]]:
+        """Workers that give no sign of life, and since how many seconds.
+
+        The scheduler says when it heard of each by its own clock, which may be another than ours: so we look whether
+        that changes, and measure how long it does not.
+        """
+        with self._connected():
+            heard = {name: float(each["last_seen"]) for name, each in self._client.scheduler_info()["workers"].items()}
+        now = time.monotonic()
+        before, self._seen = self._seen, {}
+        for worker, heard_s in heard.items():
+            last_s, since = before.get(worker, (heard_s, now))
+            self._seen[worker] = (heard_s, since if heard_s == last_s else now)
+            if now - self._seen[worker][1] > _DEAF_S:
+                yield worker, now - self._seen[worker][1]
 
     def _explained(self, error: BaseException) -> BaseException:
         """Say in one line what went wrong with the cluster; what went wrong with the work stays as it is."""

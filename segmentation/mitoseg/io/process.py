@@ -23,18 +23,19 @@ LOCK = ".lock"
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Work in a folder, until the end of the block or of the process, however that ends.
 
     Where the file system has no locks, nothing is held.
 
     Args:
         folder: must exist.
+        name: of the file that is locked: another one for each kind of work that only one process may do.
 
     Raises:
         RunError: another process works there, or the folder cannot be written.
     """
-    lock = FileLock(folder / LOCK, fallback_to_soft=False)  # a soft lock would outlive a process that is killed
+    lock = FileLock(folder / name, fallback_to_soft=False)  # a soft lock would outlive a process that is killed
     try:
         lock.acquire(blocking=False)
     except Timeout as error:

@@ -1,12 +1,14 @@
 """A Dask cluster renders the bytes that this machine renders, and what is wrong with one is said in a line."""
 
+import errno
 import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 
@@ -130,6 +132,75 @@ def test_a_cluster_without_workers_says_that_it_waits(
         threading.Timer(0.1, later.set_result, [7]).start()
         assert workers.result(later) == 7
     assert f"{address}: has no workers; waiting for some\n" in capsys.readouterr().err
+
+
+def test_a_worker_that_falls_silent_is_named(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a clock of ours: that of the scheduler is years behind."""
+    monkeypatch.setattr(cluster, "_SILENT_S", 0.01)
+    monkeypatch.setattr(cluster, "_DEAF_S", 0.05)
+    ticks = count(0.0)
+    with ClusterWorkers(1, address, versions) as workers:
+
+        def info() -> dict[str, dict[str, dict[str, float]]]:
+            return {"workers": {"tcp://a:1": {"last_seen": 7.0}, "tcp://b:2": {"last_seen": next(ticks)}}}
+
+        monkeypatch.setattr(workers._client, "scheduler_info", info)
+        later: Future[int] = Future()
+        threading.Timer(0.3, later.set_result, [7]).start()
+        assert workers.result(later) == 7
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(f"{address}: worker tcp://a:1 has given no sign of life for ")
+    assert not [line for line in said if "tcp://b:2" in line]
+
+
+def rename_late(monkeypatch: pytest.MonkeyPatch, late: Callable[[Path], bool]) -> None:
+    """Let the new name of some files appear a while after they were renamed, as NFS does on other machines."""
+    replace = Path.replace
+
+    def replace_late(self: Path, target: Path) -> Path:
+        if not late(target):
+            return replace(self, target)
+        hidden = replace(self, target.with_name(f".{target.name}.unseen"))
+        threading.Timer(0.2, replace, [hidden, target]).start()
+        return target
+
+    monkeypatch.setattr(Path, "replace", replace_late)
+
+
+@pytest.mark.usefixtures("no_processes")
+def test_batches_that_are_seen_late_change_no_byte(
+    tmp_path: Path, address: str, standin: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = render(tmp_path / "whole.h5", 1, standin).read_bytes()
+    rename_late(monkeypatch, lambda target: target.parent.name == "a.h5.parts" and target.suffix == ".h5")
+    assert render(tmp_path / "a.h5", address, standin).read_bytes() == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "whole.h5"]
+
+
+@pytest.mark.usefixtures("no_processes")
+def test_a_full_disk_on_a_worker_is_one_line_and_the_same_call_goes_on(
+    tmp_path: Path, address: str, standin: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = render(tmp_path / "whole.h5", 1, standin).read_bytes()
+    room, sync = iter(range(1)), os.fsync
+
+    def sync_until_full(handle: int) -> None:
+        if threading.current_thread() is not threading.main_thread() and next(room, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", sync_until_full)
+    with pytest.raises(ClusterError, match=r"^worker .* on .*: No space left on device; .* images are kept in") as got:
+        render(tmp_path / "a.h5", address, standin)
+    assert "\n" not in str(got.value)
+    assert not (tmp_path / "a.h5").exists()
+    for half in (tmp_path / "a.h5.parts").glob("[0-9]*.h5"):
+        with Dataset(half) as batch:
+            assert len(batch) in (4, 8)
+    monkeypatch.setattr(os, "fsync", sync)
+    assert render(tmp_path / "a.h5", address, standin).read_bytes() == whole
 
 
 def test_a_cluster_that_does_not_answer(tmp_path: Path, standin: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

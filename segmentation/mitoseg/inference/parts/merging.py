@@ -15,7 +15,11 @@ from mitoseg.inference.parts.job import Job
 from mitoseg.inference.parts.shards import PARTS
 from mitoseg.inference.parts.work import RECORD, Work
 from mitoseg.inference.segment import Notes, Results
+from mitoseg.io.process import alone_in
 from mitoseg.networks.memory import parse_memory
+
+_LOCK = ".merge.lock"
+"""File in a folder of parts that is locked while a process puts them together."""
 
 _MOST_NAMED = 5
 """Shares up to which each is named."""
@@ -43,7 +47,7 @@ def merge_parts(
 
     Raises:
         DataError: it is no such folder, blocks are missing or damaged, or the volume or the program changed.
-        RunError: the model is gone or another one; results exist that were made otherwise.
+        RunError: the model is gone or another one; results exist that were made otherwise; another process merges.
     """
     job = Job.read(Path(folder))
     model = job.open_model()
@@ -57,14 +61,15 @@ def finish(
     """Make the results of a volume; arguments as of `merge_parts`."""
     _check_complete(work)
     job, options = work.job, work.job.options(memory, overwrite=overwrite)
-    results = Results(model, job.folder.parent, options, report)
-    files = results.wanted(job.folder.name.removesuffix(PARTS), job.image)
-    if files:
-        notes = Notes(work.source)
-        for line in (*work.notes, *work.tissue.notes(), *_who(job.folder)):
-            notes(line)
-        results.write(files, work.source, {}, notes, work.negative, work.assemble)
-    _remove(job.folder)
+    with alone_in(job.folder, _LOCK):  # two that write the same results would tear up each other's drafts
+        results = Results(model, job.folder.parent, options, report)
+        files = results.wanted(job.folder.name.removesuffix(PARTS), job.image)
+        if files:
+            notes = Notes(work.source)
+            for line in (*work.notes, *work.tissue.notes(), *_who(job.folder)):
+                notes(line)
+            results.write(files, work.source, {}, notes, work.negative, work.assemble)
+        _remove(job.folder)
     return results.written
 
 

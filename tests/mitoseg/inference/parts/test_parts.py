@@ -1,6 +1,9 @@
 """A volume that is predicted in parts, by however many processes: the bytes of one unbroken run, or one line."""
 
+import errno
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,10 +16,11 @@ from program import Program
 from segmented import results
 from torch import Tensor
 
-from mitodata import DataError, RunError, Sample
+from mitodata import DataError, RunError, Sample, WriteError
 from mitodata.cluster.shard import Shard, ShardError
 from mitodata.cluster.workers import ClusterError
 from mitoseg.inference.model import Model, load_model
+from mitoseg.inference.parts.division import Block
 from mitoseg.inference.parts.job import NOTE
 from mitoseg.inference.parts.merging import merge_parts
 from mitoseg.inference.parts.on_cluster import segment_on_cluster
@@ -306,6 +310,82 @@ def test_processes_that_are_killed_and_started_again_make_the_bytes_of_one_run(
     assert f"when all are done: mitoseg merge {parts}\n" in (tmp_path / "1" / "stdout.txt").read_text()
     assert mitoseg("merge", parts)[0] == 0
     assert differences(content(found), whole) == []
+
+
+def test_two_jobs_of_one_share_and_clocks_that_differ_change_no_byte(
+    model: Model, volume: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second job of a share begins while the first one is at its second block, and overtakes it."""
+    predict, calls = Work.predict, []
+
+    def predict_twice(work: Work, block: Block) -> None:
+        calls.append(block.number)
+        if len(calls) == 2:
+            share(model, volume, tmp_path, "1/2", axes="zy")
+        predict(work, block)
+
+    monkeypatch.setattr(Work, "predict", predict_twice)
+    parts = share(model, volume, tmp_path, "1/2", axes="zy")
+    assert calls.count(1) == 2
+    for number, path in enumerate(sorted(each for each in parts.rglob("*") if each.is_file())):
+        os.utime(path, (0, 0) if number % 2 else (4e9, 4e9))  # written by machines of 1970 and of 2096
+    assert share(model, volume, tmp_path, "2/2", axes="zy") == parts
+    merge_parts(parts)
+    assert differences(content(tmp_path), whole) == []
+
+
+def test_two_merges_of_one_volume_are_one_and_a_line(model: Model, volume: Path, tmp_path: Path) -> None:
+    parts, said = share(model, volume, tmp_path), []
+
+    def merge_again(_: Path) -> None:
+        with pytest.raises(RunError, match=r"volume\.parts: another process is at work here; wait for it") as caught:
+            merge_parts(parts)
+        said.append(str(caught.value))
+
+    written = merge_parts(parts, report=merge_again)
+    assert len(said) == len(written)
+    assert sorted(written) == results(tmp_path), "nothing was left"
+
+
+def test_blocks_that_are_seen_late_change_no_byte(
+    model: Model, volume: Path, whole: dict[str, bytes], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS shows on one machine late what another one has renamed."""
+    replace = Path.replace
+
+    def replace_late(self: Path, target: Path) -> Path:
+        if "volume.parts" not in target.parts or threading.current_thread() is threading.main_thread():
+            return replace(self, target)
+        hidden = replace(self, target.with_name(f".{target.name}.unseen"))
+        threading.Timer(0.1, replace, [hidden, target]).start()
+        return target
+
+    monkeypatch.setattr(Path, "replace", replace_late)
+    segment_on_cluster(model, volume, tmp_path, address, voxel_size_nm=SIZE, format="zarr", axes="zy")
+    monkeypatch.setattr(Path, "replace", replace)
+    assert differences(content(tmp_path), whole) == []
+
+
+def test_a_full_disk_is_one_line_and_the_same_share_goes_on(
+    model: Model, volume: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, sync = iter(range(5)), os.fsync  # for the note, the grey scale, the sections and what describes the arrays
+
+    def sync_until_full(handle: int) -> None:
+        if next(room, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", sync_until_full)
+    for _ in range(3):
+        with pytest.raises(WriteError, match=r"cannot be written: No space left on device(; \d+ of \d+ blocks)?"):
+            share(model, volume, tmp_path, axes="zy")
+        room = iter(range(3))
+    left = [path for path in (tmp_path / "volume.parts").rglob("*") if path.is_file()]
+    assert not [path for path in left if path.name.endswith(".partial")]
+    monkeypatch.setattr(os, "fsync", sync)
+    merge_parts(share(model, volume, tmp_path, axes="zy"))
+    assert differences(content(tmp_path), whole) == []
 
 
 def test_shard_and_scheduler_are_one_of_them(mitoseg: Program, volume: Path, tmp_path: Path) -> None:
