@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from processes import ended, start, wait_until
+from processes import ended, start
+from program import Program
 
 from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig, parse_config
@@ -251,17 +252,35 @@ def test_two_signals_at_once_are_one_request() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, discs: Path) -> None:
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """A process that a signal does not end, whatever the program does."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("deaf")
+def test_sigterm_saves_and_says_how_to_go_on(
+    tmp_path: Path, discs: Path, mitoseg: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = Learner.learn
+
+    def learn_then_stop(self: Learner, windows: torch.Tensor, used: float) -> float:
+        loss = learn(self, windows, used)
+        if self.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return loss
+
+    monkeypatch.setattr(Learner, "learn", learn_then_stop)
     run = tmp_path / "run"
     settings = ["--set", "network=tiny", "--set", "patch_px=64", "--set", "batch=2", "--set", "validations=1000"]
-    process = start(["fit", str(discs), "-o", str(run), "--minutes", "5", *settings], tmp_path)
-    wait_until(lambda: (run / "last.pt").exists() or not process.is_alive())
-    process.terminate()
-    assert ended(process) == 130
-    message = (tmp_path / "stderr.txt").read_text()
+    code, _, message = mitoseg("fit", discs, "-o", run, "--minutes", 5, *settings)
+    assert code == 130
     assert "mitoseg fit --resume" in message
     assert "Traceback" not in message
-    load_checkpoint(run / "last.pt")
+    saved = load_checkpoint(run / "last.pt")
+    assert (saved["step"], saved["finished"]) == (3, False)
 
 
 def test_learning_rate_rises_then_falls(tiny: FitConfig) -> None:
