@@ -95,8 +95,8 @@ def series_doubt(names: Sequence[str]) -> str:
         return ""
     along = steps[:, counting[0]]
     step = Counter(along.tolist()).most_common(1)[0][0]
-    gaps = np.flatnonzero((along > step) & (along % max(step, 1) == 0)) if step > 0 else []
-    if len(gaps) == 0:
+    gaps = np.flatnonzero((along > step) & (along % max(step, 1) == 0))
+    if step <= 0 or not len(gaps):
         return ""
     first = int(gaps[0])
     missing = int((along[gaps] / step - 1).sum())
