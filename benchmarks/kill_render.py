@@ -5,6 +5,7 @@ Each scenario must end with the bytes of an unbroken run on one machine, or in o
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -28,6 +29,8 @@ from steps import write_page
 PRESET, SHAPE = "blobs", (1, 256, 256)
 SHARDS = 3
 STOPS = (signal.SIGKILL, signal.SIGTERM)
+GRACE_S = 30.0
+"""Seconds between SIGTERM and SIGKILL on most clusters."""
 
 
 @dataclass
@@ -196,6 +199,54 @@ def scheduler_killed(trial: Trial, whole: Path) -> Tally:
     return finish(tally, output, whole)
 
 
+def worker_deaf(trial: Trial, whole: Path) -> Tally:
+    """A worker stops answering (SIGSTOP), and never ends; with a `worker-ttl` of seconds, for five minutes are long."""
+    tally, output = Tally("a worker of a Dask cluster stops answering (SIGSTOP)"), trial.folder / "deaf.h5"
+    with changed("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "10s"), dask(trial.folder, 2) as cluster:
+        process = started(trial.command(output, "--scheduler", cluster.address))
+        wait_until(lambda: at_work(output) or process.poll() is not None)
+        cluster.workers[0].send_signal(signal.SIGSTOP)
+        tally.events = int(process.poll() is None)
+        line = last_line(process)
+        tally.problems += [line] if process.returncode else []
+    return finish(tally, output, whole)
+
+
+def workers_told(trial: Trial, whole: Path) -> Tally:
+    """Workers are told to stop (SIGTERM), as a queue does before it kills them, and others started in their place."""
+    tally, output = Tally("a worker of a Dask cluster is told to stop (SIGTERM)"), trial.folder / "told.h5"
+    with dask(trial.folder, trial.workers) as cluster:
+        process = started(trial.command(output, "--scheduler", cluster.address))
+        wait_until(lambda: at_work(output) or process.poll() is not None)
+        while tally.events < trial.kills and process.poll() is None:
+            place = trial.rng.randrange(trial.workers)
+            cluster.workers[place].terminate()
+            try:
+                cluster.workers[place].wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                tally.problems.append(f"a worker was still there after {GRACE_S:.0f} s")
+                cluster.workers[place].kill()
+            cluster.workers[place] = cluster.start_worker()
+            tally.events += 1
+            time.sleep(trial.rng.uniform(0, trial.longest_s))
+        line = last_line(process)
+        tally.problems += [line] if process.returncode else []
+    return finish(tally, output, whole)
+
+
+@contextmanager
+def changed(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable for processes that are started in this block."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
 @dataclass
 class Cluster:
     """A Dask cluster on this machine, as a user would start it.
@@ -259,6 +310,8 @@ SCENARIOS = {
     "shards": shards_killed,
     "twice": two_jobs,
     "scheduler": scheduler_killed,
+    "deaf": worker_deaf,
+    "told": workers_told,
 }
 
 

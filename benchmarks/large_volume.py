@@ -100,6 +100,11 @@ class Limited:
                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes)),
             )
 
+    @property
+    def at_work(self) -> bool:
+        """Whether it has not ended; it is not reaped."""
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
     def end(self) -> Ended:
         """Wait for its end."""
         _, status, usage = os.wait4(self.process.pid, 0)
@@ -139,10 +144,12 @@ def predict_killed(trial: Trial, limit_bytes: int, output: Path) -> tuple[int, i
     kills, peak = 0, 0
     for number in range(trial.kills):
         place, before = number % JOBS, blocks_there(output)
-        wait_until(lambda before=before: blocks_there(output) > before, 3600)
+        wait_until(lambda job=jobs[place], before=before: blocks_there(output) > before or not job.at_work, 3600)
         time.sleep(trial.rng.uniform(0, trial.longest_s))
-        jobs[place].process.send_signal(signal.SIGKILL)
+        jobs[place].process.kill()
         ended = jobs[place].end()
+        if ended.code > 0:
+            raise SystemExit(f"exit code {ended.code}: {ended.said}")
         kills, peak = kills + (ended.code == -signal.SIGKILL), max(peak, ended.peak_bytes)
         jobs[place] = Limited(commands[place], logs[place], limit_bytes)
     for job in jobs:
@@ -253,6 +260,7 @@ def main() -> None:
     """Predict, kill, compare, and write the section."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", type=int, nargs=3, default=(256, 2048, 2048), metavar=("Z", "Y", "X"))
+    parser.add_argument("--block-voxels", type=int, default=division.BLOCK_VOXELS)
     parser.add_argument("--limit-mb", type=int, default=1024, help="memory of each process, MiB")
     parser.add_argument("--kills", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200, help="of the fit")
@@ -267,7 +275,7 @@ def main() -> None:
         trial = Trial(
             folder,
             str(run),
-            division.BLOCK_VOXELS,
+            arguments.block_voxels,
             arguments.kills,
             JOBS,
             2.0,

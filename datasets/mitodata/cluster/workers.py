@@ -166,7 +166,8 @@ class ClusterWorkers(Generic[W]):
         that changes, and measure how long it does not.
         """
         with self._connected():
-            heard = {name: float(each["last_seen"]) for name, each in self._client.scheduler_info()["workers"].items()}
+            workers = self._client.scheduler_info().get("workers", {})
+        heard = {name: float(each["last_seen"]) for name, each in workers.items()}
         now = time.monotonic()
         before, self._seen = self._seen, {}
         for worker, heard_s in heard.items():
