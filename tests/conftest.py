@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# Workers of pytest-xdist share the cores: threads of linear algebra would only wait for each other. Read when numpy and
+# torch are loaded, here and in whatever a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The workers of pytest-xdist ignore Ctrl-C, and so would every program that a test starts to see how it takes one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
