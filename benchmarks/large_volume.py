@@ -146,7 +146,7 @@ def predict_killed(trial: Trial, limit_bytes: int, output: Path) -> tuple[int, i
         place = number % JOBS
         wait_for_block(jobs[place], output)
         time.sleep(trial.rng.uniform(0, trial.longest_s))
-        jobs[place].process.kill()
+        os.kill(jobs[place].process.pid, signal.SIGKILL)  # `Popen.kill` would reap one that has ended by itself
         ended = jobs[place].end()
         if ended.code > 0:
             raise SystemExit(f"exit code {ended.code}: {ended.said}")
