@@ -143,10 +143,10 @@ def predict_killed(trial: Trial, limit_bytes: int, output: Path) -> tuple[int, i
     jobs = [Limited(command, log, limit_bytes) for command, log in zip(commands, logs, strict=True)]
     kills, peak = 0, 0
     for number in range(trial.kills):
-        place, before = number % JOBS, blocks_there(output)
-        wait_until(lambda job=jobs[place], before=before: blocks_there(output) > before or not job.at_work, 3600)
+        place = number % JOBS
+        wait_for_block(jobs[place], output)
         time.sleep(trial.rng.uniform(0, trial.longest_s))
-        jobs[place].process.kill()
+        os.kill(jobs[place].process.pid, signal.SIGKILL)  # `Popen.kill` would reap one that has ended by itself
         ended = jobs[place].end()
         if ended.code > 0:
             raise SystemExit(f"exit code {ended.code}: {ended.said}")
@@ -155,6 +155,12 @@ def predict_killed(trial: Trial, limit_bytes: int, output: Path) -> tuple[int, i
     for job in jobs:
         peak = max(peak, checked(job).peak_bytes)
     return kills, peak
+
+
+def wait_for_block(job: Limited, output: Path) -> None:
+    """Wait until another block is there, or the job has ended."""
+    before = blocks_there(output)
+    wait_until(lambda: blocks_there(output) > before or not job.at_work, 3600)
 
 
 def checked(job: Limited) -> Ended:
