@@ -90,7 +90,7 @@ def main() -> None:
 
     steps = Steps(arguments.folder)
     model = train(steps, arguments.folder, STAGES[: arguments.stages])
-    metrics = score(steps, model, arguments)
+    metrics = score(steps, model, arguments.scored, arguments.folder / "report", arguments.every)
     runs = [arguments.folder / f"run{place}" for place in range(1, arguments.stages + 1)]
     card = arguments.folder / "card.json"
     write_text(card, json.dumps(card_of(metrics, runs), indent=1) + "\n")
@@ -124,6 +124,7 @@ def average(steps: Steps, folder: Path, fitted: Sequence[Step], validation: Step
     """Average fits, and choose the threshold anew; of a single one, the fit itself."""
     if len(fitted) == 1:
         return fitted[0]
+    folder.mkdir(parents=True, exist_ok=True)
     mean, tuned = folder / "mean.safetensors", folder / "tuned.safetensors"
     runs = (str(each.place) for each in fitted)
     averaged = Step(("mitoseg", "models", "average", *runs, "-o", str(mean)), mean, mean, after=tuple(fitted))
@@ -144,16 +145,16 @@ def fit_stage(run: Path, train: Sequence[Step], validation: Step, stage: Stage, 
     return fit_step(run, (*command, "--from", str(before.place)), (*train, validation, before))
 
 
-def score(steps: Steps, model: Step, arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Metrics of every imported file, sections by themselves and, of cubic voxels, across three axes; by views."""
-    files = [Step(("mitogen", "info", str(path)), path, path) for path in arguments.scored]  # never run, nor removed
+def score(steps: Steps, model: Step, paths: Sequence[Path], report: Path, every: str) -> dict[str, dict[str, Any]]:
+    """Metrics of imported files, sections by themselves and, of cubic voxels, every Kth across three axes; by views."""
+    files = [Step((), path, path) for path in paths]
     found: dict[str, dict[str, Any]] = {}
-    for views, axes, every in (("sections", "z", "1"), ("three axes", "auto", arguments.every)):
+    for views, axes, kth in (("sections", "z", "1"), ("three axes", "auto", every)):
         chosen = files if axes == "z" else [each for each in files if has_three_axes(each.result)]
         if chosen:
-            report = evaluate(arguments.folder / f"report-{axes}", model, chosen, every, axes=axes)
-            steps.run(report)
-            found[views] = read_metrics(report.place)
+            step = evaluate(report.with_name(f"{report.name}-{axes}"), model, chosen, kth, axes=axes)
+            steps.run(step)
+            found[views] = read_metrics(step.place)
     return found
 
 
@@ -197,13 +198,6 @@ def page(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> str:
         f"{float(row['val_iou']):.3f} |"
         for place, (stage, row) in enumerate(zip(STAGES, map(last_row, runs), strict=False), start=1)
     ]
-    rows = [
-        f"| {name} | {views} | {one['images']} | {between(one['thresholds'])} | "
-        + " | ".join(spread(one[metric], one["images"]) for metric in METRICS)
-        + " |"
-        for views, known in metrics.items()
-        for name, one in known.items()
-    ]
     lines = [
         f"# `{NAME}`, the model of rendered images",
         "",
@@ -217,14 +211,27 @@ def page(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> str:
         "",
         "Foreground, mean +- standard deviation over images with foreground.",
         "",
-        f"| | views | images | threshold | {' | '.join(METRICS.values())} |",
-        "|---" * (4 + len(METRICS)) + "|",
-        *rows,
+        *score_rows(metrics),
         "",
         conditions(STAGES[0].seed),
         "",
     ]
     return "\n".join(lines)
+
+
+def score_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A table of scores, a row for each set and its views."""
+    return [
+        f"| | views | images | threshold | {' | '.join(METRICS.values())} |",
+        "|---" * (4 + len(METRICS)) + "|",
+        *(
+            f"| {name} | {views} | {one['images']} | {between(one['thresholds'])} | "
+            + " | ".join(spread(one[metric], one["images"]) for metric in METRICS)
+            + " |"
+            for views, known in metrics.items()
+            for name, one in known.items()
+        ),
+    ]
 
 
 def spread(measured: Mapping[str, float], images: int) -> str:

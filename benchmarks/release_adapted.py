@@ -9,16 +9,14 @@ by leaving each set out of the mean in turn. Finished steps are not repeated, an
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from machine import conditions
 from mitoseg.inference.model import load_model
-from pipeline import evaluate, run_program
-from release import LIMITS, spread
-from s0_figures import read_metrics
-from seeds import METRICS, between, has_three_axes
+from pipeline import run_program
+from release import LIMITS, average, score, score_rows, spread
 from steps import Step, Steps, write_page, write_text
 
 FOLDER = Path("runs/release-adapted")
@@ -46,28 +44,27 @@ Metrics = Mapping[str, Mapping[str, Any]]
 def main() -> None:
     """Parse, run the steps, write the page and the packed model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE.h5", help="imported real images, two or more sets")
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE.h5", help="imported real images, three or more sets"
+    )
     parser.add_argument("--val", type=Path, required=True, metavar="VAL.h5", help="rendered, for the threshold")
     parser.add_argument("--every", default="1", metavar="K", help="score only every Kth section across three axes")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where runs and reports are kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/release-adapted.md"), metavar="FILE.md")
     arguments = parser.parse_args()
-    if len(arguments.files) < 2:
-        parser.error("got one set of images; expected two or more, so that each can be left out in turn")
+    if len(arguments.files) < 3:
+        parser.error("got fewer than three sets of images; expected three or more, so that each can be left out")
 
-    steps, folder = Steps(arguments.folder), arguments.folder
+    steps, folder, validation = Steps(arguments.folder), arguments.folder, Step((), arguments.val, arguments.val)
     adapted = {file.stem: adapt(steps, folder / f"adapted-{file.stem}", file) for file in arguments.files}
-    model = average(steps, folder / "all", list(adapted.values()), arguments.val)
-    seen = {
-        views: read_metrics(each) for views, each in score(steps, model, arguments.files, folder / "report").items()
-    }
+    model = average(steps, folder / "all", list(adapted.values()), validation)
+    seen = score(steps, model, arguments.files, folder / "all" / "report", "1")
     unseen: dict[str, dict[str, Any]] = {}
     for file in arguments.files:
-        others = [step for name, step in adapted.items() if name != file.stem]
-        left_out = average(steps, folder / f"without-{file.stem}", others, arguments.val)
-        reports = score(steps, left_out, [file], folder / f"report-without-{file.stem}", arguments.every)
-        for views, report in reports.items():
-            unseen.setdefault(views, {}).update(read_metrics(report))
+        place = folder / f"without-{file.stem}"
+        left_out = average(steps, place, [step for name, step in adapted.items() if name != file.stem], validation)
+        for views, metrics in score(steps, left_out, [file], place / "report", arguments.every).items():
+            unseen.setdefault(views, {}).update(metrics)
 
     card = folder / "card.json"
     write_text(card, json.dumps(card_of(seen, unseen), indent=1) + "\n")
@@ -92,37 +89,6 @@ def adapt(steps: Steps, run: Path, file: Path) -> Step:
     )
     steps.run(step)
     return step
-
-
-def average(steps: Steps, target: Path, adapted: Sequence[Step], validation: Path) -> Step:
-    """Average adapted models, and choose the threshold anew on rendered images; of a single one the threshold alone."""
-    mean, tuned = target.with_name(f"{target.name}.safetensors"), target.with_name(f"{target.name}-tuned.safetensors")
-    merged = adapted[0]
-    if len(adapted) > 1:
-        runs = (str(each.place) for each in adapted)
-        merged = Step(("mitoseg", "models", "average", *runs, "-o", str(mean)), mean, mean, after=tuple(adapted))
-        steps.run(merged)
-    rendered = Step((), validation, validation)
-    command = ("mitoseg", "tune", str(merged.place), str(validation), "-o", str(tuned))
-    chosen = Step(command, tuned, tuned, after=(merged, rendered))
-    steps.run(chosen)
-    return chosen
-
-
-def score(steps: Steps, model: Step, files: Sequence[Path], report: Path, every: str = "1") -> dict[str, Path]:
-    """Reports by views: sections by themselves, and across three axes where voxels are cubic; every Kth of those."""
-    found: dict[str, Path] = {}
-    for views, axes, chosen in (
-        ("sections", "z", list(files)),
-        ("three axes", "auto", [each for each in files if has_three_axes(each)]),
-    ):
-        if chosen:
-            folder = report.with_name(f"{report.name}-{axes}")
-            images = [Step((), path, path) for path in chosen]
-            step = evaluate(folder, model, images, "1" if axes == "z" else every, axes=axes)
-            steps.run(step)
-            found[views] = step.place
-    return found
 
 
 def card_of(seen: Mapping[str, Metrics], unseen: Mapping[str, Metrics]) -> dict[str, Any]:
@@ -178,13 +144,13 @@ def page(seen: Mapping[str, Metrics], unseen: Mapping[str, Metrics]) -> str:
         "",
         "Each set was left out of the mean in turn, and then scored. This is what to expect of images of other tissue.",
         "",
-        *table(unseen),
+        *score_rows(unseen),
         "",
         "## On tissue that it has seen without labels",
         "",
         "All sets are in the mean. The model in the package is this one.",
         "",
-        *table(seen),
+        *score_rows(seen),
         "",
         conditions(0),
         "",
@@ -203,21 +169,6 @@ def summary(seen: Mapping[str, Metrics], unseen: Mapping[str, Metrics]) -> list[
             after = [spread(each["iou"], each["images"]) for each in (one, other)]
             lines.append(f"| {name} | {views} | {one['images']} | {start} | {' | '.join(after)} |")
     return lines
-
-
-def table(metrics: Mapping[str, Metrics]) -> list[str]:
-    """A row for each set and its views."""
-    return [
-        f"| | views | images | threshold | {' | '.join(METRICS.values())} |",
-        "|---" * (4 + len(METRICS)) + "|",
-        *(
-            f"| {name} | {views} | {one['images']} | {between(one['thresholds'])} | "
-            + " | ".join(spread(one[metric], one["images"]) for metric in METRICS)
-            + " |"
-            for views, known in metrics.items()
-            for name, one in known.items()
-        ),
-    ]
 
 
 if __name__ == "__main__":

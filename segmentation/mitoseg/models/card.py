@@ -51,12 +51,12 @@ class Card(BaseModel):
     def text(self) -> str:
         """The card as Markdown: facts, scores, limits."""
         lines = [f"# {self.name or 'A model'}", ""]
-        lines += [self.description, ""] if self.description else []
+        lines += [*wrapped(self.description), ""] if self.description else []
         lines += self.facts()
         if self.scores:
             lines += ["", "## Scores", "", *score_table(self.scores)]
         if self.limits:
-            lines += ["", "## Limits", "", *(f"- {limit}" for limit in self.limits)]
+            lines += ["", "## Limits", "", *(line for limit in self.limits for line in wrapped(f"- {limit}"))]
         return "\n".join(lines) + "\n"
 
     def facts(self, without: Sequence[str] = ()) -> list[str]:
@@ -64,7 +64,7 @@ class Card(BaseModel):
         lines: list[str] = []
         for name, value in self._facts():
             if value and name not in without:
-                lines += wrap(f"- {name}: {value}", WIDTH, subsequent_indent="  ", break_long_words=False)
+                lines += wrapped(f"- {name}: {value}")
         return lines
 
     def _facts(self) -> list[tuple[str, str]]:
@@ -80,6 +80,12 @@ class Card(BaseModel):
             ("Command", f"`{self.command}`" if self.command else ""),
             ("Software", ", ".join(f"{name} {number}" for name, number in sorted(self.software.items()))),
         ]
+
+
+def wrapped(text: str) -> list[str]:
+    """A paragraph or an item of a Markdown list, in lines of at most `WIDTH` characters; words stay whole."""
+    indent = "  " if text.startswith("- ") else ""
+    return wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def read_card(path: Path) -> dict[str, Any]:

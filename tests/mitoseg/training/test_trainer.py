@@ -95,18 +95,23 @@ def test_one_seed_one_result(whole: Path, tmp_path: Path, discs: Path, fresh_dis
     assert not same(whole, tmp_path / "other")
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(
-    whole: Path, tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def signal_after(step: int, number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send this process a signal once a fit has taken so many steps."""
     learn = Learner.learn
 
     def learn_then_stop(self: Learner, windows: torch.Tensor, used: float) -> float:
         loss = learn(self, windows, used)
-        if self.step == 4:
-            os.kill(os.getpid(), signal.SIGINT)
+        if self.step == step:
+            os.kill(os.getpid(), number)
         return loss
 
     monkeypatch.setattr(Learner, "learn", learn_then_stop)
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(
+    whole: Path, tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal_after(4, signal.SIGINT, monkeypatch)
     with pytest.raises(KeyboardInterrupt, match=r"after step 4.*--resume"):
         fit([discs], tmp_path / "broken", tiny, validation=[fresh_discs])
     monkeypatch.undo()
@@ -264,15 +269,7 @@ def deaf() -> Iterator[None]:
 def test_sigterm_saves_and_says_how_to_go_on(
     tmp_path: Path, discs: Path, mitoseg: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn = Learner.learn
-
-    def learn_then_stop(self: Learner, windows: torch.Tensor, used: float) -> float:
-        loss = learn(self, windows, used)
-        if self.step == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return loss
-
-    monkeypatch.setattr(Learner, "learn", learn_then_stop)
+    signal_after(3, signal.SIGTERM, monkeypatch)
     run = tmp_path / "run"
     settings = ["--set", "network=tiny", "--set", "patch_px=64", "--set", "batch=2", "--set", "validations=1000"]
     code, _, message = mitoseg("fit", discs, "-o", run, "--minutes", 5, *settings)
