@@ -98,7 +98,8 @@ def test_images_are_in_order_and_remember_their_numbers(tmp_path: Path) -> None:
             assert dict(got.params) == dict(expected.params)
 
 
-def test_parts_are_gone_and_workers_have_one_thread(tmp_path: Path) -> None:
+def test_parts_are_gone_and_workers_have_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     path = tmp_path / "new folder" / "a.h5"
     before = dict(os.environ)
     render_dataset(Job(RECIPE, 0, (1, 32, 32), renderer=standin("threads")), path, 2, progress=False)

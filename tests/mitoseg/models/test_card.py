@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mitodata import RunError
-from mitoseg.models.card import parse_card, read_card
+from mitoseg.models.card import WIDTH, parse_card, read_card
 
 CARD = """
 description = "Finds mitochondria."
@@ -60,3 +60,10 @@ def test_a_wrong_card_is_one_line(content: str, message: str, tmp_path: Path) ->
 def test_a_missing_card_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="expected a card, TOML or JSON"):
         read_card(tmp_path / "none.toml")
+
+
+def test_long_texts_are_wrapped_and_words_stay_whole() -> None:
+    long = "neuropil of a mouse, FIB-SEM, " * 12
+    text = parse_card({"description": long, "limits": [long], "learned_from": [long]}, "card").text()
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert " ".join(text.split()).count("FIB-SEM") == 36

@@ -30,12 +30,15 @@ class Outcome:
     """How good a stage is, and the decoding that suits it.
 
     Attributes:
-        iou: foreground IoU of all known pixels together.
+        iou: foreground IoU of all known pixels together, of each fold with the decoding that suits the other folds.
         decoding: chosen on all of them.
+        iou_at_decoding: the same IoU with `decoding`. Where each fold was predicted by a model of its own, what suits
+            one of these says little about another, and this is the number to compare.
     """
 
     iou: float
     decoding: Decoding
+    iou_at_decoding: float
 
 
 def predict_reviewed(model: Model, sections: Sequence[LabelledSection], stop: Stop) -> Probabilities:
@@ -89,13 +92,14 @@ def choose_decoding(reviewed: Reviewed, probabilities: Probabilities, outline_nm
         return replace(rule, threshold=_best_threshold(counts), outline_nm=outline_nm)
 
     decoding = choose(reviewed.folds)
+    together = score_as_is(reviewed, probabilities, decoding)
     if len(reviewed.folds) < 2:
-        return Outcome(score_as_is(reviewed, probabilities, decoding), decoding)
+        return Outcome(together, decoding, together)
     counts = ConfusionCounts()
     for fold in reviewed.folds:
         others = [other for other in reviewed.folds if other != fold]
         counts += _count(reviewed, probabilities, choose(others), [fold])
-    return Outcome(scores(counts).iou, decoding)
+    return Outcome(scores(counts).iou, decoding, together)
 
 
 def _best_threshold(counts: Sequence[ProbabilityCounts]) -> float:

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import sqrt
 from pathlib import Path
 
 from mitodata.files import write_atomic
@@ -38,14 +37,6 @@ SHEET = "before-and-after.png"
 
 GAIN = 0.003
 """A later stage is taken if it is better by this IoU: fewer changes are safer."""
-
-LAG, MOST_LAG = 0.18, 0.03
-"""A later training may seem worse by LAG / sqrt(profiles), at most MOST_LAG, and is taken.
-
-What is measured is a training of half the length on fewer labels, judged on a few profiles. On two sections of EPFL it
-was .027 worse than the threshold alone; trained on both, the model was .04 better on sections that nobody had seen
-(docs/results/finetune.md).
-"""
 
 FINAL = 2
 """The last training is so many times as long as those that only choose."""
@@ -142,12 +133,12 @@ class Session:
             for note in (*self.notes, self.reviewed.summary):
                 progress.report(note)
             candidates = self._untrained(stop, progress)
-            self._save(self.model, _best(candidates).outcome.decoding, finished=False)
+            self._save(self.model, choose_stage(candidates).outcome.decoding, finished=False)
             if len(self.reviewed.folds) > 1:
-                candidates += self._trained(rendered, stop, progress, _best(candidates).outcome.iou)
+                candidates += self._trained(rendered, stop, progress, choose_stage(candidates).outcome.iou)
             else:
                 progress.report("labels: too few to leave some out, so only the threshold moves; label more")
-            best = choose_stage(candidates, self.reviewed.mitochondria)
+            best = choose_stage(candidates)
             model = self._final(best.stage, rendered, stop, progress)
         first = candidates[0]
         sheet = draw_before_and_after(
@@ -165,7 +156,8 @@ class Session:
         """What the model knows of the labels, and what better thresholds and outlines would bring."""
         sections, decoding = self.reviewed.sections, replace(self.model.decoding, outline_nm=self.outline_nm)
         probabilities = predict_reviewed(self.model, sections, stop)
-        now = Outcome(score_as_is(self.reviewed, probabilities, decoding), decoding)
+        iou = score_as_is(self.reviewed, probabilities, decoding)
+        now = Outcome(iou, decoding, iou)
         progress.report(f"as it is: IoU {now.iou:.3f} at threshold {decoding.summary}")
         candidates = [Candidate("nothing", now, probabilities)]
         moved = choose_decoding(self.reviewed, probabilities, self.outline_nm)
@@ -204,7 +196,8 @@ class Session:
         candidates = []
         for stage, by_fold in zip(STAGES, found, strict=True):
             probabilities = stitch(self.reviewed.sections, by_fold)
-            outcome = choose_decoding(self.reviewed, probabilities, self.outline_nm)
+            found_best = choose_decoding(self.reviewed, probabilities, self.outline_nm)
+            outcome = replace(found_best, iou=found_best.iou_at_decoding)
             progress.report(f"{stage.name}: IoU {outcome.iou:.3f} at {outcome.decoding.summary}")
             candidates.append(Candidate(stage.name, outcome, probabilities))
         return candidates
@@ -284,24 +277,22 @@ class Session:
             self.folder.rmdir()
 
 
-def choose_stage(candidates: Sequence[Candidate], profiles: int) -> Candidate:
-    """The stage to keep, by labels that were left out: the last one that is about as good as the best.
+def choose_stage(candidates: Sequence[Candidate]) -> Candidate:
+    """The best stage; of two that are about as good the earlier one.
+
+    Stages without training are judged by folds that their decoding was not chosen on. Trained ones are compared with
+    them at the decoding of each, because every fold was predicted by another model.
 
     Args:
         candidates: in the order of stages.
-        profiles: of labelled mitochondria; the fewer, the more benefit of the doubt have trained layers.
     """
-    best, lag = _best(candidates), min(MOST_LAG, LAG / sqrt(max(profiles, 1)))
-    names = [stage.name for stage in STAGES]
-    trained = [each for each in candidates if each.stage in names and each.outcome.iou > best.outcome.iou - lag]
-    return trained[-1] if trained else best
-
-
-def _best(candidates: Sequence[Candidate]) -> Candidate:
-    """The best stage; of two that are about as good the earlier one."""
+    trained = [stage.name for stage in STAGES]
     best = candidates[0]
     for each in candidates[1:]:
-        if each.outcome.iou > best.outcome.iou + GAIN:
+        gain = each.outcome.iou - best.outcome.iou
+        if each.stage in trained:
+            gain = each.outcome.iou_at_decoding - best.outcome.iou_at_decoding
+        if gain > GAIN:
             best = each
     return best
 
