@@ -242,6 +242,8 @@ KNOBS = knob_table(
     _knob("vessels.around_nm", "nm", (0, 5000), LogUniform(80, 500), "Connective tissue around it."),
     _knob("vessels.around_density", "density", (0, 1), Uniform(0.1, 0.35), "Stain of connective tissue."),
     _knob("vessels.lumen_density", "density", (-0.2, 1), Uniform(0.0, 0.05), "Stain of the lumen."),
+    _knob("vessels.red_cells", "1", (0, 1), Uniform(0, 0.6), "Share of the places along a capillary, 10 um apart, that a red cell fills."),
+    _knob("vessels.red_cell_density", "density", (0, 1.3), Uniform(0.4, 0.85), "Stain of red cells, which is even."),
     _knob("vessels.darkness", "density", (-0.3, 0.6), Uniform(0.0, 0.15), "Stain of the wall beside the cytoplasm of other cells."),
     _knob("vessels.nucleus_nm", "nm", (300, 5000), Uniform(700, 1200), "Radius of the bulge of a nucleus in the wall."),
     # --- large cells: loose in resin (arrangement loose cells) --------------------------------------------------

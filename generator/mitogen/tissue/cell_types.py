@@ -31,6 +31,7 @@ class CellType(IntEnum):
     ACINAR = 15
     ISLET = 16
     TUBULE = 17
+    ERYTHROCYTE = 18
 
 
 HOLDS: Mapping[CellType, frozenset[str]] = {
@@ -68,6 +69,7 @@ HOLDS: Mapping[CellType, frozenset[str]] = {
         {"cytoplasm", "cisternae", "tubules", "golgi", "ribosomes", "loose_vesicles", "basal_lamina"}
     ),
     CellType.BLEB: frozenset({"cytoplasm", "ribosomes"}),
+    CellType.ERYTHROCYTE: frozenset({"cytoplasm"}),
 }
 """What organelles find in a cell of each type. Without cytoplasm it is no cell, and has no membrane."""
 

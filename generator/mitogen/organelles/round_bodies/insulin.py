@@ -35,7 +35,7 @@ def _beside_core(layer: Layer, pixels: BodyPixels) -> FloatArray:
     middle = tubes.nodes[pixels.tube, tubes.nodes.shape[1] // 2] + aside
     row, column = np.divmod(pixels.at, canvas.grid.shape[1])
     away = np.hypot(canvas.grid.y_nm[row] - middle[:, 1], canvas.grid.x_nm[column] - middle[:, 2])
-    rough = 1 + 0.12 * pixels.of(layer.on_section("core"))
+    rough = 1 + 0.06 * pixels.of(layer.on_section("core"))
     distance: FloatArray = (np.hypot(away, canvas.z_nm - middle[:, 0]) - core * radius * rough).astype(np.float32)
     return distance
 

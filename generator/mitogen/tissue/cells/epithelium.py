@@ -19,7 +19,7 @@ from mitogen.tissue.cells.large_cells import LargeCells
 from mitogen.tissue.cells.nuclei import nuclei_of
 from mitogen.tissue.cells.packed_bodies import PackedBodies, pack_bodies
 from mitogen.tissue.cells.processes import TubeSurface, sprout
-from mitogen.tissue.cells.vessels import NUCLEUS_NM, Vessels, place_vessels
+from mitogen.tissue.cells.vessels import NUCLEUS_NM, TYPES, Vessels, place_vessels, shades_of_vessels
 from mitogen.tissue.layout import Arrangement, Cells, Layout, Window
 from mitogen.tissue.packed import NOWHERE
 from mitogen.tissue.trunks import Trunks
@@ -29,7 +29,7 @@ NODES = 7
 
 @dataclass(frozen=True, eq=False)
 class Epithelium(Layout):
-    """See `Layout`; the cells are N epithelial ones, then connective tissue, endothelium and lumens.
+    """See `Layout`; the cells are N epithelial ones, then those of vessels.
 
     Attributes:
         bodies: the epithelial cells.
@@ -80,7 +80,7 @@ class Epithelium(Layout):
         space.membrane_z[...] = outline.normal_z
         flat = np.zeros(grid.shape, np.float32)
         lumen = np.full(len(self.lumens), count + 2, np.int32)
-        self.vessels.push(space, grid, z_nm, (count, count + 1, count + 2), self.gap_nm)
+        self.vessels.push(space, grid, z_nm, count, self.gap_nm)
         for tubes, cell in ((self.lumens, lumen), (self.villi, self.villus_cell)):
             seen = cut_tubes(tubes, grid, z_nm, 80.0 + self.gap_nm, flat, np.zeros(len(tubes), np.float32))
             push(space, seen, cell, self.gap_nm / 2)
@@ -183,14 +183,13 @@ def _join(nuclei: Trunks, bulges: Tubes, params: Mapping[str, float]) -> Trunks:
 def _cells(params: Mapping[str, float], bodies: LargeCells) -> Cells:
     """What the cells are: epithelial ones of the type that the recipe names, and what is around them."""
     count = len(bodies.packing.weight)
-    shade = np.full(count + 3, params["cells.cytoplasm"], np.float32)
-    shade[count:] = (
-        params["vessels.around_density"], params["cells.cytoplasm"] + params["vessels.darkness"],
-        params["vessels.lumen_density"],
-    )  # fmt: skip
-    types = np.full(count + 3, EPITHELIA[int(params["epithelium.cells"])], np.int8)
-    types[count:] = CellType.CONNECTIVE, CellType.ENDOTHELIUM, CellType.OUTSIDE
-    return Cells(types, shade, bodies.axes(3))
+    shade = np.full(count, params["cells.cytoplasm"], np.float32)
+    types = np.full(count, EPITHELIA[int(params["epithelium.cells"])])
+    return Cells(
+        np.append(types, TYPES).astype(np.int8),
+        np.append(shade, shades_of_vessels(params)),
+        bodies.axes(len(TYPES)),
+    )
 
 
 EPITHELIA = (CellType.HEPATOCYTE, CellType.ACINAR, CellType.ISLET)

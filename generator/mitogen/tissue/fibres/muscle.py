@@ -15,7 +15,7 @@ from mitogen.geometry.tubes import TubeMap, Tubes
 from mitogen.tissue.canvas import Space
 from mitogen.tissue.cell_types import CellType
 from mitogen.tissue.cells.large_cells import LargeCells
-from mitogen.tissue.cells.vessels import NUCLEUS_NM, Vessels, place_vessels
+from mitogen.tissue.cells.vessels import NUCLEUS_NM, TYPES, Vessels, place_vessels, shades_of_vessels
 from mitogen.tissue.fibres.row_bodies import RowBodies, pack_rows
 from mitogen.tissue.layout import Arrangement, Cells, Layout, Window
 from mitogen.tissue.packed import NOWHERE
@@ -30,7 +30,7 @@ POLE_NM = 150.0
 
 @dataclass(frozen=True, eq=False)
 class Muscle(Layout):
-    """See `Layout`; the cells are N muscle fibres, then connective tissue, endothelium and lumens.
+    """See `Layout`; the cells are N muscle fibres, then those of vessels.
 
     Attributes:
         fibres: the muscle fibres.
@@ -67,7 +67,7 @@ class Muscle(Layout):
         """See `Layout.cut`."""
         count = len(self.fibres.packing.weight)
         space = self.fibres.fill(grid, z_nm, count)
-        self.vessels.push(space, grid, z_nm, (count, count + 1, count + 2), self.gap_nm)
+        self.vessels.push(space, grid, z_nm, count, self.gap_nm)
         flat = np.zeros(grid.shape, np.float32)
         trunks = cut_tubes(self.trunks.tubes, grid, z_nm, 400.0, flat, np.zeros(len(self.trunks.tubes), np.float32))
         return space, trunks.nearest_only()
@@ -94,15 +94,9 @@ def place_muscle(params: Mapping[str, float], streams: StreamOf, window: Window)
     rows = pack_rows(params, streams, frame, boxes, lambda points: _home(fibres, vessels, nuclei, points))
     count, endothelium = len(packing.weight), len(vessels.bulges)
     shade = params["cells.cytoplasm"]
-    types = np.full(count + 3, CellType.MUSCLE, np.int8)
-    types[count:] = CellType.CONNECTIVE, CellType.ENDOTHELIUM, CellType.OUTSIDE
-    shades = np.full(count + 3, shade, np.float32)
-    shades[count:] = (
-        params["vessels.around_density"],
-        shade + params["vessels.darkness"],
-        params["vessels.lumen_density"],
-    )
-    cells = Cells(types, shades, np.tile(frame.axes[0].astype(np.float32), (count + 3, 1)))
+    types = np.append(np.full(count, CellType.MUSCLE), TYPES).astype(np.int8)
+    shades = np.append(np.full(count, shade, np.float32), shades_of_vessels(params))
+    cells = Cells(types, shades, np.tile(frame.axes[0].astype(np.float32), (len(types), 1)))
     trunks = Trunks(
         nuclei,
         np.r_[np.full(len(myonuclei), CellType.MUSCLE), np.full(endothelium, CellType.ENDOTHELIUM)].astype(np.int8),
