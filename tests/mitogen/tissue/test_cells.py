@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation
 from scipy.ndimage import label as components
 
 from mitogen.geometry.point_process import streams_of
@@ -67,6 +68,23 @@ def test_insulin_granules_have_the_size_and_the_core_that_are_asked_for():
     # Log-normal with a deviation of 0.35.
     assert len(granules) > 10
     assert np.median(np.array(granules)) == pytest.approx(150, rel=0.2)
+
+
+@pytest.mark.parametrize("preset", ["liver", "muscle"])
+def test_red_cells_lie_in_vessels_and_nowhere_else(preset):
+    recipe = recipe_of(preset, section__pixel_nm=50, vessels__per_1000_um2=20, vessels__red_cells=1)
+    params = draw(recipe, 3, 1)
+    grid = grid_of(params, (1, 300, 300))
+    layout = build(params, streams_of(3, 1), grid).layout
+    space, _ = layout.cut(grid, 0.0)
+    types = layout.cells.types[space.owner]
+    red = types == CellType.ERYTHROCYTE
+    assert red.sum() > 100
+    beside = types[binary_dilation(red, iterations=2) & ~red]
+    assert np.isin(beside, [CellType.OUTSIDE, CellType.ENDOTHELIUM]).mean() > 0.98
+    empty = build(dict(params) | {"vessels.red_cells": 0.0}, streams_of(3, 1), grid).layout
+    space, _ = empty.cut(grid, 0.0)
+    assert not (empty.cells.types[space.owner] == CellType.ERYTHROCYTE).any()
 
 
 def test_infoldings_part_the_base_of_kidney_cells_and_not_the_top():
