@@ -222,3 +222,25 @@ def test_a_stack_in_several_files_is_one_stack(tmp_path: Path) -> None:
     assert len(samples) == 2
     np.testing.assert_array_equal(np.concatenate([sample.raw for sample in samples]), raw(depth=2))
     np.testing.assert_array_equal(np.concatenate([sample.mask == 1 for sample in samples]), boxes(2) > 0)
+
+
+def test_each_image_has_the_voxel_size_that_it_states_and_what_the_user_says_wins(tmp_path):
+    sizes = {"a": 10.0, "b": 20.0, "c": 10.0}
+    for place, (name, nm) in enumerate(sizes.items()):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / f"images/{name}.tif", raw(place)[0], imagej=True, resolution=(1000 / nm, 1000 / nm),
+                         metadata={"unit": "um", "spacing": 0.05})  # fmt: skip
+        mask = np.zeros(SIZE, np.uint8)
+        mask[: 5 + place, :7] = 255
+        save(tmp_path / f"masks/{name}.png", mask)
+    found = {sample.name: sample for sample in import_dataset("pairs", tmp_path)[0]}
+    for place, (name, nm) in enumerate(sizes.items()):
+        sample = found[f"{name}.tif"]
+        assert sample.voxel_size_nm == pytest.approx((50, nm, nm))
+        assert np.array_equal(sample.raw, raw(place))
+        assert sample.mask is not None
+        assert (sample.mask == 1).sum() == 7 * (5 + place)
+    assert {sample.voxel_size_nm for sample in read(tmp_path)} == {NM}
+    save(tmp_path / "images/b.tif", raw(1)[0])
+    with pytest.raises(DataError, match="give it as z y x"):
+        list(import_dataset("pairs", tmp_path)[0])

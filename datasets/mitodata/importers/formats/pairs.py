@@ -1,7 +1,7 @@
 """The user's own images with masks, instances or shapes, as people lay them out; see `mitodata.importers.pairing`."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mitodata.errors import DataError
@@ -12,7 +12,7 @@ from mitodata.importers.annotations.truth import Annotation, Truth, understand, 
 from mitodata.importers.folders import SUFFIXES, image_files, locate, subfolders
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.pairing import Pair, core, is_mask, pair, unpaired
-from mitodata.importers.stack import Stack
+from mitodata.importers.stack import Stack, pick
 from mitodata.readers.axes import Pixels
 from mitodata.readers.inputs import TIFF, one_a_set, open_images, read_pixels
 from mitodata.readers.names import spell, stem
@@ -66,7 +66,11 @@ def _find(path: Path, options: Options) -> list[Stack]:
     problem = unpaired(layout.pairs, layout.images, layout.masks)
     if problem and not options.skip_failed:
         raise DataError(problem)
-    return _stacks(layout, path.resolve().name, parse_choice(options.mask_values, options.unknown))
+    stacks = _stacks(layout, path.resolve().name, parse_choice(options.mask_values, options.unknown))
+    if options.voxel_size_nm is not None:
+        return stacks
+    files = {_name(image or mask): image for image, mask in layout.pairs}
+    return [part for stack in stacks for part in _by_size(stack, files)]
 
 
 def _given(images: Path, masks: Path) -> _Layout:
@@ -201,6 +205,24 @@ class _Deep:
             one_image=True,
             edges_nm=self.edges_nm,
         )
+
+
+def _by_size(stack: Stack, files: Mapping[str, Path | None]) -> list[Stack]:
+    """Part a stack of single images by the voxel size that each states; one that cannot be read says why later."""
+    if stack.one_image:
+        return [stack]
+    places: dict[Edges, list[int]] = {}
+    for place, name in enumerate(stack.sections):
+        places.setdefault(_stated(files[name]) or next(iter(places), UNKNOWN), []).append(place)
+    return [replace(pick(stack, chosen), edges_nm=edges) for edges, chosen in places.items()]
+
+
+def _stated(image: Path | None) -> Edges | None:
+    """The voxel size that an image states; None if it cannot be read."""
+    try:
+        return next(open_images(image)).edges_nm if image else None
+    except DataError:
+        return None
 
 
 def _image_of(each: Pair, layout: _Layout) -> Path:
