@@ -3,6 +3,9 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mitodata.errors import DataError
 from mitodata.sample import VoxelSize, voxel_size_problem
@@ -28,6 +31,8 @@ _UNITS_NM = {
 PRINTED_NM = 20_000.0
 """Pixels this long, 1,270 dots an inch, are those of a printer, or of medicine: EM has none."""
 
+_ATTRIBUTES = (("resolution", "nm"), ("voxel_size", "nm"), ("element_size_um", "um"))
+
 _log = logging.getLogger("mitodata")
 
 
@@ -45,6 +50,32 @@ def edge_nm(length: object, unit: object) -> float | None:
     factor = unit_nm(unit)
     edge = abs(float(str(length))) if length is not None else 0.0
     return edge * factor if factor and 0 < edge < float("inf") else None
+
+
+def stated_edges(attributes: Mapping[str, Any], axes: str) -> Edges:
+    """The edges of a voxel in nm that attributes of an array in HDF5 or Zarr say.
+
+    CREMI writes `resolution`, funlib `resolution` or `voxel_size` with `units`, both in the order of the axes; ilastik
+    and Fiji write `element_size_um` in the order z, y, x.
+
+    Args:
+        attributes: of the array.
+        axes: that the array says; empty if it does not.
+    """
+    own = "".join(axis for axis in axes if axis in "zyx")
+    for name, unit in _ATTRIBUTES:
+        edges = np.asarray(attributes.get(name, ()))
+        if edges.dtype.kind not in "uif" or edges.ndim != 1 or len(edges) not in {2, 3, len(axes)}:
+            continue
+        named = attributes.get("units", unit) if unit == "nm" else unit
+        if len(edges) == len(axes):
+            order = axes
+        else:
+            order = own if unit == "nm" and len(own) == len(edges) else "zyx"[-len(edges) :]
+        units = np.asarray(named, dtype=str)
+        each = np.broadcast_to(units, edges.shape) if units.shape in ((), (1,), edges.shape) else [unit] * len(edges)
+        return by_axis({axis: edge_nm(edge, own_unit) for axis, edge, own_unit in zip(order, edges, each, strict=True)})
+    return UNKNOWN
 
 
 def choose_voxel_size(
