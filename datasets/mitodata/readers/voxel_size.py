@@ -65,7 +65,7 @@ def stated_edges(attributes: Mapping[str, Any], axes: str) -> Edges:
     own = "".join(axis for axis in axes if axis in "zyx")
     for name, unit in _ATTRIBUTES:
         edges = np.asarray(attributes.get(name, ()))
-        if edges.dtype.kind not in "uif" or edges.ndim != 1 or len(edges) not in {2, 3, len(axes)}:
+        if edges.dtype.kind not in "uif" or edges.ndim != 1 or len(edges) not in {2, 3, len(axes) or 3}:
             continue
         named = attributes.get("units", unit) if unit == "nm" else unit
         if len(edges) == len(axes):
