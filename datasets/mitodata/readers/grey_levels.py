@@ -21,8 +21,8 @@ PERCENTILES = (0.1, 99.9)
 """Of the pixels of tissue: few hot or dead ones must not squeeze the grey levels of the rest."""
 
 _LEAST_FILL, _MOST_FILL, _FILL_PX = 1e-3, (0.5, 0.9), 1024
-"""Share of the pixels that a fill has, at most if it is dark and if it is bright, and the fewest pixels of an image that
-may have one. More of an image is dark background of bright objects, or bright resin around dark cells."""
+"""Share of the pixels that a fill has, at least, and at most if it is dark and if it is bright; the fewest pixels of an
+image that may have one. More of an image is the dark background of bright objects, or bright resin."""
 
 _GAP = 0.1
 """How far a fill is from all other grey levels, as share of their range, at least."""
