@@ -9,11 +9,14 @@ from mitodata.errors import DataError
 from mitodata.hdf5.filters import check_filters
 from mitodata.hdf5.layout import FORMAT_NAME, sample_count, sample_images, sample_thickness, sample_voxel_size
 from mitodata.hdf5.opening import one_line, open_file, open_hdf5
-from mitodata.readers.axes import Arranged, arrange, stated_axes
+from mitodata.readers.axes import Arranged, arrange, check_width, stated_axes
 from mitodata.readers.source import Found
 from mitodata.readers.voxel_size import Edges, stated_edges
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+_MATLAB = {2: "xy", 3: "zxy"}
+"""Axes of what MATLAB saves: rows, columns and sections the other way round."""
 
 _RAW_NAMES = ("raw", "volumes/raw", "main", "data", "image", "images")
 """What datasets of images are often called; where one is there, it needs no naming."""
@@ -83,14 +86,18 @@ def arrange_dataset(dataset: h5py.Dataset, axes: str = "") -> Iterator[Arranged]
 
 
 def dataset_axes(dataset: h5py.Dataset) -> str:
-    """Names of the axes, one letter a dimension; empty if the dataset does not say.
+    """Letters of the axes, one a dimension; empty if the dataset does not say.
 
     Raises:
-        DataError: it says so, but not as ilastik does.
+        DataError: it says so, but not as ilastik does; or MATLAB saved it, and it looks like sections last.
     """
-    said = stated_axes(dataset.attrs, dataset.ndim, f"{dataset.file.filename}{dataset.name}")
+    where = f"{dataset.file.filename}{dataset.name}"
+    said = stated_axes(dataset.attrs, dataset.ndim, where)
     if said:
         return said
+    if "MATLAB_class" in dataset.attrs and dataset.ndim in _MATLAB:
+        check_width(dataset.shape, where)
+        return _MATLAB[dataset.ndim]
     labels = [dimension.label.lower() for dimension in dataset.dims]
     return "".join(labels) if all(len(label) == 1 for label in labels) else ""
 

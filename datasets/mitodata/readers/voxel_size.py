@@ -31,6 +31,9 @@ _UNITS_NM = {
 PRINTED_NM = 20_000.0
 """Pixels this long, 1,270 dots an inch, are those of a printer, or of medicine: EM has none."""
 
+_NOBODY_SET_NM = (1.0, 1000.0)
+"""Voxels of 1 nm and of 1 um: what files say where no one has set a scale."""
+
 _ATTRIBUTES = (("resolution", "nm"), ("voxel_size", "nm"), ("element_size_um", "um"))
 
 _log = logging.getLogger("mitodata")
@@ -121,6 +124,11 @@ def pixel_problem(voxel_size_nm: VoxelSize) -> str:
 
 def _stated(where: Path | str, depth: int, stated: Edges) -> VoxelSize:
     z, y, x = stated
+    if y == x == z and y in _NOBODY_SET_NM:
+        raise DataError(
+            f"{where}: says that a voxel is {y:g} nm long in all directions, as programs write where nobody set it; "
+            "give the voxel size in nm with --voxel-size Z Y X"
+        )
     if y is None or x is None:
         raise DataError(f"{where}: carries no voxel size; give it in nm with --voxel-size Z Y X")
     if max(y, x) >= PRINTED_NM:

@@ -73,6 +73,25 @@ def test_what_may_be_channels_is_asked_for(kind: str, shape: tuple[int, ...], tm
     assert len(found(save(tmp_path, np.zeros(shape, np.uint8), said, kind))) == shape[0]
 
 
+def test_matlab_turns_rows_and_columns(tmp_path: Path) -> None:
+    """An array of rows, columns and sections comes out the other way round."""
+    said = {"MATLAB_class": np.bytes_("uint8")}
+    for name, stored, expected in (("3d", ZYX.transpose(0, 2, 1), ZYX), ("2d", ZYX[0].T, ZYX[:1])):
+        (tmp_path / name).mkdir()
+        (image,) = found(save(tmp_path / name, stored, said, "hdf5"))
+        np.testing.assert_array_equal(image.array[slice(0, 6), slice(0, 20), slice(0, 30)], expected)
+    with pytest.raises(DataError, match="2 px wide"):
+        found(save(tmp_path, np.zeros((40, 30, 2), np.uint8), said, "hdf5"))
+
+
+@pytest.mark.parametrize("edge", [1, 1000])
+def test_sizes_that_nobody_set_are_asked_for(edge: float, tmp_path: Path) -> None:
+    path = save(tmp_path, ZYX, {"resolution": [edge] * 3}, "hdf5")
+    with pytest.raises(DataError, match="as programs write where nobody set it"):
+        next(open_sources(path, dataset="raw"))
+    assert next(open_sources(path, (edge, edge, edge), "raw")).voxel_size_nm == (edge, edge, edge)
+
+
 def test_other_series_of_volumes_need_no_names(tmp_path: Path) -> None:
     assert len(found(save(tmp_path, np.zeros((5, 6, 20, 30), np.uint8), {}, "hdf5"))) == 5
     assert len(found(save(tmp_path, np.zeros((1, 3, 20, 30), np.uint8), {}, "hdf5"))) == 1
