@@ -11,6 +11,14 @@ from mitodata.errors import DataError
 IGNORE = 255
 """Value of `Sample.mask` where no truth is known; metrics and losses leave those voxels out."""
 
+LEAST_NM, LARGEST_PIXEL_NM, THICKEST_NM = 0.3, 2000.0, 20_000.0
+"""Shortest edge of a voxel, longest one of a pixel, and thickest section."""
+
+EXPECTED_SIZE = (
+    f"three positive numbers (z, y, x) in nm, {LEAST_NM:g} to {LARGEST_PIXEL_NM:,.0f} (z: to {THICKEST_NM:,.0f}); "
+    "check the unit"
+)
+
 VoxelSize = tuple[float, float, float]
 """Edge lengths of a voxel in nm, ordered z, y, x. For a single section z is its thickness."""
 
@@ -21,7 +29,7 @@ class Sample:
 
     Attributes:
         raw: (Z, Y, X) uint8, grey levels 0-255. A 2D image has Z = 1.
-        voxel_size_nm: (z, y, x) edge lengths in nm, each 0.001 to 1,000,000.
+        voxel_size_nm: (z, y, x) edge lengths in nm, see `voxel_size_problem`.
         label: (Z, Y, X) uint16 or uint32, 0 = background, every other value one instance; None if unlabelled.
         mask: (Z, Y, X) uint8, 0 = background, 1 = foreground, 255 = ignore; None if unlabelled. Where it is not
             ignored, `mask == 1` exactly where `label > 0`.
@@ -82,11 +90,14 @@ class Sample:
 def voxel_size_problem(voxel_size_nm: VoxelSize) -> str:
     """Say what is wrong with a voxel size (z, y, x) in nm; an empty string if nothing is.
 
-    The limits are far outside electron microscopy: they catch metres, pixels a metre, and slips of the keyboard.
+    The limits lie outside of electron and light microscopy: they catch micrometres and picometres.
     """
-    if len(voxel_size_nm) == 3 and all(0.001 <= edge <= 1e6 for edge in voxel_size_nm):
+    most = (THICKEST_NM, LARGEST_PIXEL_NM, LARGEST_PIXEL_NM)
+    if len(voxel_size_nm) == 3 and all(
+        LEAST_NM <= edge <= each for edge, each in zip(voxel_size_nm, most, strict=True)
+    ):
         return ""
-    return f"voxel size {tuple(voxel_size_nm)}; expected three positive numbers (z, y, x) in nm, 0.001 to 1,000,000"
+    return f"voxel size {tuple(voxel_size_nm)}; expected {EXPECTED_SIZE}"
 
 
 def label_problem(label: NDArray[np.integer], mask: NDArray[np.uint8]) -> str:

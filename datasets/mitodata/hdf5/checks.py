@@ -22,7 +22,7 @@ from mitodata.hdf5.layout import (
     sample_voxel_size,
 )
 from mitodata.hdf5.opening import DAMAGE, brief, first_line, one_line, open_file
-from mitodata.sample import label_problem, voxel_size_problem
+from mitodata.sample import EXPECTED_SIZE, label_problem, voxel_size_problem
 
 _DTYPES = {"raw": ("uint8",), "label": ("uint16", "uint32"), "mask": ("uint8",), "compartment": ("uint8",)}
 _TEXTS = ("source", "recipe", "software", "licence", "citation", "instances", "shard")
@@ -208,8 +208,7 @@ def _header_problems(name: str, dataset: h5py.Dataset, shape: tuple[int, ...], s
         yield f"has shape {dataset.shape}; expected {expected}, none of them 0"
     size = np.asarray(dataset.attrs.get("resolution", ()))
     if size.shape != (3,) or size.dtype.kind not in "fiu" or voxel_size_problem(tuple(size.tolist())):
-        expected = "three positive numbers (z, y, x) in nm, 0.001 to 1,000,000"
-        yield f"attribute resolution is {brief(size)}; expected {expected}"
+        yield f"attribute resolution is {brief(size)}; expected {EXPECTED_SIZE}"
     if name == "compartment":
         try:
             read_classes(dataset)

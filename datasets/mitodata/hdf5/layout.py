@@ -11,7 +11,7 @@ import numpy as np
 
 from mitodata.errors import DataError
 from mitodata.hdf5.filters import check_filters
-from mitodata.sample import Sample, VoxelSize
+from mitodata.sample import LEAST_NM, THICKEST_NM, Sample, VoxelSize
 
 FORMAT_NAME = "mitodata"
 """Root attribute `format` of every file of ours; how a foreign HDF5 file is told apart."""
@@ -210,9 +210,10 @@ def sample_thickness(file: h5py.File, index: int) -> float:
     if THICKNESS not in knobs:
         return sample_voxel_size(file, index)[0]
     drawn = float(file["params"][index, knobs.index(THICKNESS)])
-    if not 0.001 <= drawn <= 1e6:
+    if not LEAST_NM <= drawn <= THICKEST_NM:
         raise DataError(
-            f"{file.filename}: {THICKNESS} of sample {index} is {drawn:g}; expected 0.001 to 1,000,000 nm, as drawn"
+            f"{file.filename}: {THICKNESS} of sample {index} is {drawn:g}; expected {LEAST_NM:g} to {THICKEST_NM:,.0f} "
+            "nm, as drawn"
         )
     return drawn
 

@@ -1,5 +1,6 @@
 """Arrays of any order of axes, seen as (Z, Y, X), and the parts in which they are read."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import product
 from typing import Any, Protocol
@@ -19,6 +20,12 @@ Part = tuple[slice, slice, slice]
 """A box of a volume: slices in z, y, x without steps."""
 
 _UNNAMED = {2: "yx", 3: "zyx"}
+SAYING = "axistags, axis_names, dimension names"
+"""How files of arrays say their axes."""
+
+_FEW = 4
+"""So many volumes or sections may as well be channels."""
+
 _NARROW_PX, _NARROW_SHARE = 4, 8
 _WIDE_PX = 16
 
@@ -131,6 +138,49 @@ def arrange(array: Array, axes: str, where: str, show: Callable[[Pixels], Pixels
         yield Arranged(array, axes, places={"t": place}, show=show)
 
 
+def stated_axes(attributes: Mapping[str, Any], dimensions: int, where: str) -> str:
+    """Letters of the axes of an array in HDF5 or Zarr, one a dimension; empty if its attributes do not say.
+
+    ilastik writes `axistags`, funlib and gunpowder `axis_names`, xarray `_ARRAY_DIMENSIONS`.
+
+    Args:
+        attributes: of the array.
+        dimensions: of the array.
+        where: named in errors.
+
+    Raises:
+        DataError: there are axistags, but not as ilastik writes them.
+    """
+    tags = attributes.get("axistags")
+    if tags is not None:
+        try:
+            axes = (tags if isinstance(tags, Mapping) else json.loads(tags))["axes"]
+            return "".join(str(axis["key"]).lower() for axis in axes)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{where}: axistags are {' '.join(str(tags).split())[:60]}; expected those of ilastik"
+            ) from error
+    for name in ("axis_names", "_ARRAY_DIMENSIONS"):
+        letters = name_letters(attributes.get(name, ()), dimensions)
+        if letters:
+            return letters
+    return ""
+
+
+def name_letters(names: Any, dimensions: int) -> str:
+    """Letters of named axes, such as "czyx" of ["c^", "z", "y", "x"] or of ["channel", "z", "y", "x"].
+
+    Empty where there is no name for each dimension, or y and x are not among them.
+    """
+    found = np.asarray(() if names is None else names).ravel().tolist()
+    words = [name.decode(errors="replace") if isinstance(name, bytes) else name for name in found]
+    if len(words) != dimensions or not all(isinstance(word, str) and word for word in words):
+        return ""
+    letters = "".join(word[0].lower() for word in words)
+    spatial = {word.lower().rstrip("^") for word in words}
+    return letters if {"y", "x"} <= spatial else ""
+
+
 def check_width(shape: tuple[int, ...], where: str) -> None:
     """Check that an array whose axes nobody names is not one with channels or sections behind the axes of an image.
 
@@ -147,14 +197,20 @@ def check_width(shape: tuple[int, ...], where: str) -> None:
     if others >= _WIDE_PX and (width <= _NARROW_PX or width * _NARROW_SHARE <= others):
         raise DataError(
             f"{where}: shape {shape}: {width} px wide, {width} channels or {width} sections? expected (Y, X) or "
-            "(Z, Y, X); save one channel alone, put z first, or say the axes in the file (axistags, dimension names; "
-            "ZYX in a TIFF)"
+            "(Z, Y, X); save one channel alone, put z first, or say the axes in the file "
+            f"({SAYING}; ZYX in a TIFF)"
         )
 
 
 def _guess(shape: tuple[int, ...], where: str) -> str:
     """The axes of an array that does not say."""
     check_width(shape, where)
+    few = [length for length in shape[-4:-2] if 1 < length <= _FEW] if len(shape) > 3 else []
+    if few and shape[-4] != 1:
+        raise DataError(
+            f"{where}: shape {shape}: {few[0]} channels, or images of several? expected (Y, X), (Z, Y, X) or "
+            f"(N, Z, Y, X); save one channel or volume alone, or say the axes in the file ({SAYING})"
+        )
     lead = shape[:-4]
     if any(length != 1 for length in lead) or len(shape) < 2:
         raise DataError(f"{where}: shape {shape}; expected (Y, X), (Z, Y, X) or (N, Z, Y, X)")

@@ -20,8 +20,12 @@ Levels = tuple[float, float]
 PERCENTILES = (0.1, 99.9)
 """Of the pixels of tissue: few hot or dead ones must not squeeze the grey levels of the rest."""
 
-_FILL, _FILL_PX = (1e-3, 0.5), 1024
-"""Share of the pixels that a fill has, and the fewest pixels of an image that may have one."""
+_LEAST_FILL, _MOST_FILL, _FILL_PX = 1e-3, (0.5, 0.9), 1024
+"""Share of the pixels that a fill has, at least, and at most if it is dark and if it is bright; the fewest pixels of an
+image that may have one. More of an image is the dark background of bright objects, or bright resin."""
+
+_GAP = 0.1
+"""How far a fill is from all other grey levels, as share of their range, at least."""
 
 _MODERATE = (1e-290, 1e290)  # differences and ratios of such numbers stay finite
 _DIGIT_BITS = 16
@@ -81,8 +85,8 @@ def stretch(grey: Pixels, levels: Levels | None) -> NDArray[np.uint8]:
 def measure_levels(read: Reading, height: int, dtype: np.dtype[Any], where: object) -> Levels:
     """Measure the percentiles `PERCENTILES` of an image or a volume, without its constant rims and its fill.
 
-    A fill is what programs write where a mosaic has no tile: one grey level, farther from all others than these are
-    from each other.
+    A fill is what programs write where a mosaic has no tile, or what saturated resin looks like: one grey level, apart
+    from all others. It is black or white then, and the others have all levels between.
 
     They are exact: grey levels that exist. Memory is that of some rows, whatever the size: the grey levels are searched
     16 bits at a time, the highest first, and the image is read once for each.
@@ -104,13 +108,13 @@ def measure_levels(read: Reading, height: int, dtype: np.dtype[Any], where: obje
     found = _percentiles(read, order, counts, left_out)
     for side in (0, 1):
         level, number = found[side]
-        if total < _FILL_PX or not _FILL[0] * total <= number <= _FILL[1] * total:
+        if total < _FILL_PX or not _LEAST_FILL * total <= number <= _MOST_FILL[side] * total:
             continue
         fewer, more = counts.copy(), left_out | {level: left_out.get(level, 0) + number}
         fewer[order.digit(order.keys(np.array([level])), 0)] -= number
         others = _percentiles(read, order, fewer, more)
         (low, _), (high, _) = others
-        if 0 < high - low < (level - high if side else low - level):
+        if 0 < _GAP * (high - low) < (level - high if side else low - level):
             found, counts, left_out = others, fewer, more
     return found[0][0], found[1][0]
 

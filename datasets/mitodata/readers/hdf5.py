@@ -1,21 +1,22 @@
 """HDF5, opened as sources: samples of our own files, and datasets of others by their names and axes."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from mitodata.errors import DataError
 from mitodata.hdf5.filters import check_filters
 from mitodata.hdf5.layout import FORMAT_NAME, sample_count, sample_images, sample_thickness, sample_voxel_size
-from mitodata.hdf5.opening import brief, one_line, open_file, open_hdf5
-from mitodata.readers.axes import Arranged, arrange
+from mitodata.hdf5.opening import one_line, open_file, open_hdf5
+from mitodata.readers.axes import Arranged, arrange, check_width, stated_axes
 from mitodata.readers.source import Found
-from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
+from mitodata.readers.voxel_size import Edges, stated_edges
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+_MATLAB = {2: "xy", 3: "zxy"}
+"""Axes of what MATLAB saves: rows, columns and sections the other way round."""
 
 _RAW_NAMES = ("raw", "volumes/raw", "main", "data", "image", "images")
 """What datasets of images are often called; where one is there, it needs no naming."""
@@ -43,7 +44,7 @@ def open_hdf5_images(path: Path, dataset: str | None = None) -> Iterator[Found]:
     with one_line(path, kind="HDF5"):
         found = find_dataset(file, dataset)
         views = list(arrange_dataset(found))
-        edges = stated_edges(found)
+        edges = dataset_edges(found)
     for number, view in enumerate(views):
         yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
 
@@ -72,7 +73,7 @@ def find_dataset(file: h5py.File, name: str | None) -> h5py.Dataset:
 
 
 def arrange_dataset(dataset: h5py.Dataset, axes: str = "") -> Iterator[Arranged]:
-    """See a dataset as volumes (Z, Y, X) by its axes: `axistags` (ilastik), dimension labels, or its shape.
+    """See a dataset as volumes (Z, Y, X) by its axes: attributes, dimension labels, or its shape.
 
     Args:
         dataset: of numbers.
@@ -85,19 +86,18 @@ def arrange_dataset(dataset: h5py.Dataset, axes: str = "") -> Iterator[Arranged]
 
 
 def dataset_axes(dataset: h5py.Dataset) -> str:
-    """Names of the axes, one letter a dimension; empty if the dataset does not say.
+    """Letters of the axes, one a dimension; empty if the dataset does not say.
 
     Raises:
-        DataError: it says so, but not as ilastik does.
+        DataError: it says so, but not as ilastik does; or MATLAB saved it, and it looks like sections last.
     """
-    tags = dataset.attrs.get("axistags")
-    if tags is not None:
-        try:
-            return "".join(str(axis["key"]).lower() for axis in json.loads(tags)["axes"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{dataset.file.filename}: axistags of {dataset.name} are {brief(tags)}; expected those of ilastik"
-            ) from error
+    where = f"{dataset.file.filename}{dataset.name}"
+    said = stated_axes(dataset.attrs, dataset.ndim, where)
+    if said:
+        return said
+    if "MATLAB_class" in dataset.attrs and dataset.ndim in _MATLAB:
+        check_width(dataset.shape, where)
+        return _MATLAB[dataset.ndim]
     labels = [dimension.label.lower() for dimension in dataset.dims]
     return "".join(labels) if all(len(label) == 1 for label in labels) else ""
 
@@ -144,15 +144,6 @@ def _check_parts(dataset: h5py.Dataset) -> None:
             raise DataError(f"{dataset.file.filename}: {dataset.name} lies in {part.file_name}, which is not there")
 
 
-def stated_edges(dataset: h5py.Dataset) -> Edges:
-    """The edges of a voxel in nm: `element_size_um` in the order z, y, x, or `resolution` in that of the axes."""
-    own = "".join(axis for axis in dataset_axes(dataset) if axis in "zyx")
-    for name, unit in (("resolution", "nm"), ("element_size_um", "um")):
-        edges = np.asarray(dataset.attrs.get(name, ()))
-        if edges.dtype.kind not in "uif" or edges.shape not in ((2,), (3,)):
-            continue
-        order = own if name == "resolution" and len(own) == len(edges) else "zyx"[-len(edges) :]
-        units = np.asarray(dataset.attrs.get("units", unit) if name == "resolution" else unit, dtype=str)
-        named = np.broadcast_to(units, edges.shape) if units.shape in ((), edges.shape) else [unit] * len(edges)
-        return by_axis({axis: edge_nm(edge, each) for axis, edge, each in zip(order, edges, named, strict=True)})
-    return UNKNOWN
+def dataset_edges(dataset: h5py.Dataset) -> Edges:
+    """The edges of a voxel in nm, as far as the attributes of a dataset say."""
+    return stated_edges(dataset.attrs, dataset_axes(dataset))

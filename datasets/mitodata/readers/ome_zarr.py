@@ -13,11 +13,11 @@ import zarr
 from zarr.storage import ObjectStore
 
 from mitodata.errors import DataError
-from mitodata.readers.axes import arrange
+from mitodata.readers.axes import arrange, name_letters, stated_axes
 from mitodata.readers.damage import readable
 from mitodata.readers.remote import LINK, as_os_error, open_store, url_of
 from mitodata.readers.source import Found
-from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
+from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm, stated_edges
 
 SUFFIXES = (".zarr",)
 
@@ -106,7 +106,10 @@ def open_zarr(path: Path, dataset: str | None = None) -> Iterator[Found]:
             node, edges, axes = node[image.path], image.edges_nm, "".join(_letter(axis) for axis in image.axes)
             if not isinstance(node, zarr.Array):
                 raise DataError(f"{path}: its OME metadata name {image.path!r} as finest level; expected an array")
-        views = list(arrange(node, axes or _dimension_names(node), str(path)))
+        if not axes:
+            axes = array_axes(node, str(path))
+            edges = stated_edges(node.attrs.asdict(), axes)
+        views = list(arrange(node, axes, str(path)))
     for number, view in enumerate(views):
         yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
 
@@ -151,12 +154,14 @@ def _letter(axis: str) -> str:
     return axis[:1] or "?"
 
 
-def _dimension_names(array: zarr.Array[Any]) -> str:
-    """Letters of the axes where an array alone says them: Zarr 3, or xarray in Zarr 2; else empty."""
-    names: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.asdict().get("_ARRAY_DIMENSIONS", ())
-    if len(names) != array.ndim or not all(isinstance(name, str) and len(name) == 1 for name in names):
-        return ""
-    return "".join(names).lower()
+def array_axes(array: zarr.Array[Any], where: str) -> str:
+    """Letters of the axes where an array alone says them: by the names of Zarr 3, or in attributes; else empty.
+
+    Raises:
+        DataError: as `stated_axes`.
+    """
+    names: Any = getattr(array.metadata, "dimension_names", None)
+    return name_letters(names, array.ndim) or stated_axes(array.attrs.asdict(), array.ndim, where)
 
 
 def _hint(group: Any, inside: str | None = None) -> str:

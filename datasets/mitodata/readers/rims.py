@@ -118,6 +118,14 @@ class Rim:
         left, right = self.left[rows, np.newaxis], self.right[rows, np.newaxis]
         return (x < left) | (x >= self.width - right)
 
+    def covers(self, rows: slice, columns: slice) -> bool:
+        """Whether all of a part of the section is rim."""
+        first, last = (
+            np.maximum(self.left[rows], columns.start),
+            np.minimum(self.width - self.right[rows], columns.stop),
+        )
+        return not bool((first < last).any())
+
     @property
     def px(self) -> int:
         """How many px it has; 0 if there is none."""

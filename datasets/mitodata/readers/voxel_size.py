@@ -3,6 +3,9 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mitodata.errors import DataError
 from mitodata.sample import VoxelSize, voxel_size_problem
@@ -28,6 +31,11 @@ _UNITS_NM = {
 PRINTED_NM = 20_000.0
 """Pixels this long, 1,270 dots an inch, are those of a printer, or of medicine: EM has none."""
 
+_NOBODY_SET_NM = (1.0, 1000.0)
+"""Voxels of 1 nm and of 1 um: what files say where no one has set a scale."""
+
+_ATTRIBUTES = (("resolution", "nm"), ("voxel_size", "nm"), ("element_size_um", "um"))
+
 _log = logging.getLogger("mitodata")
 
 
@@ -45,6 +53,32 @@ def edge_nm(length: object, unit: object) -> float | None:
     factor = unit_nm(unit)
     edge = abs(float(str(length))) if length is not None else 0.0
     return edge * factor if factor and 0 < edge < float("inf") else None
+
+
+def stated_edges(attributes: Mapping[str, Any], axes: str) -> Edges:
+    """The edges of a voxel in nm that attributes of an array in HDF5 or Zarr say.
+
+    CREMI writes `resolution`, funlib `resolution` or `voxel_size` with `units`, both in the order of the axes; ilastik
+    and Fiji write `element_size_um` in the order z, y, x.
+
+    Args:
+        attributes: of the array.
+        axes: that the array says; empty if it does not.
+    """
+    own = "".join(axis for axis in axes if axis in "zyx")
+    for name, unit in _ATTRIBUTES:
+        edges = np.asarray(attributes.get(name, ()))
+        if edges.dtype.kind not in "uif" or edges.ndim != 1 or len(edges) not in {2, 3, len(axes) or 3}:
+            continue
+        named = attributes.get("units", unit) if unit == "nm" else unit
+        if len(edges) == len(axes):
+            order = axes
+        else:
+            order = own if unit == "nm" and len(own) == len(edges) else "zyx"[-len(edges) :]
+        units = np.asarray(named, dtype=str)
+        each = np.broadcast_to(units, edges.shape) if units.shape in ((), (1,), edges.shape) else [unit] * len(edges)
+        return by_axis({axis: edge_nm(edge, own_unit) for axis, edge, own_unit in zip(order, edges, each, strict=True)})
+    return UNKNOWN
 
 
 def choose_voxel_size(
@@ -90,6 +124,11 @@ def pixel_problem(voxel_size_nm: VoxelSize) -> str:
 
 def _stated(where: Path | str, depth: int, stated: Edges) -> VoxelSize:
     z, y, x = stated
+    if y == x == z and y in _NOBODY_SET_NM:
+        raise DataError(
+            f"{where}: says that a voxel is {y:g} nm long in all directions, as programs write where nobody set it; "
+            "give the voxel size in nm with --voxel-size Z Y X"
+        )
     if y is None or x is None:
         raise DataError(f"{where}: carries no voxel size; give it in nm with --voxel-size Z Y X")
     if max(y, x) >= PRINTED_NM:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mitodata import DataError, RunError, VoxelSize
 from mitodata.readers.source import Source
 from mitoseg.inference.model import Model
-from mitoseg.inference.tiling import Tile, Windows, fit_memory, plan_windows
+from mitoseg.inference.tiling import HoldsTissue, Targets, Tile, Windows, fit_memory, plan_windows
 from mitoseg.inference.working_grid import Span
 from mitoseg.io.blocks import Part
 from mitoseg.networks.memory import SPARE
@@ -54,10 +54,9 @@ class Orthoplane:
     windows: Windows
     tiles: list[Tile]
 
-    @property
-    def count(self) -> int:
-        """Windows of all slices and tiles together."""
-        return len(self.windows.starts(0)) * sum(len(tile.corners) for tile in self.tiles)
+    def count(self, tissue: HoldsTissue | None = None) -> int:
+        """Windows of all slices and tiles together that hold tissue; None: all do."""
+        return sum(Targets(self.windows, tile, tissue).count for tile in self.tiles)
 
     def part(self, places: slice, tile: tuple[Span, Span]) -> Part:
         """Where some slices of a tile lie in the volume: z, y, x."""

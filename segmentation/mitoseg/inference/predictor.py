@@ -20,11 +20,13 @@ from mitoseg.inference.orthoplanes import (
     SliceReader,
     check_orthoplanes,
     choose_axes,
+    neighbours,
     plan_orthoplanes,
     smooth_slices,
 )
 from mitoseg.inference.sliding_window import average_tta, stream_tile
-from mitoseg.inference.working_grid import WorkingGrid
+from mitoseg.inference.tiling import HoldsTissue
+from mitoseg.inference.working_grid import Span, WorkingGrid
 from mitoseg.io.process import heed_stop, tell
 from mitoseg.io.scratch import InMemory, Store, StoredArray
 from mitoseg.io.section_facts import measure_sections
@@ -63,6 +65,22 @@ class Plan:
         z, y, x = (axis.stored if self.single else axis.working for axis in self.grid.axes)
         return z, y, x
 
+    def aim(self, plane: Orthoplane, tissue: Tissue) -> HoldsTissue | None:
+        """What says of parts of the slices of a plane whether they, or slices that count for them, hold tissue.
+
+        None where everything is tissue.
+        """
+        if tissue.whole:
+            return None
+        reach, length = neighbours(plane.sigma), self.shape[plane.axis]
+
+        def holds(places: Span, first: Span, second: Span) -> bool:
+            near = slice(max(0, places[0] - reach), min(length, places[1] + reach))
+            part = plane.part(near, (first, second))
+            return tissue.within(part if self.single else self.grid.stored(part))
+
+        return holds
+
 
 def plan_prediction(model: Model, source: Source, axes: str, memory: int | None = None) -> Plan:
     """Plan how a volume is looked at; arguments and errors as of `predict_source`."""
@@ -88,7 +106,7 @@ def predict_source(
     """Predict an image or volume; in tiles if memory is scarce.
 
     Nothing is found in constant rims. Sections that are missing between others get the mean of their neighbours
-    (`mitoseg.io.tissue`).
+    (`mitoseg.io.tissue`). Windows that see no tissue do not go through the network.
 
     Args:
         model: from `mitoseg.inference.model.load_model`.
@@ -114,18 +132,21 @@ def predict_source(
     for note in tissue.notes():
         say(note)
     # tqdm shows nothing where there is no terminal (disable=None).
-    number = sum(plane.count for plane in plan.planes)
+    aims = [plan.aim(plane, tissue) for plane in plan.planes]
+    number = sum(plane.count(aim) for plane, aim in zip(plan.planes, aims, strict=True))
+    if number == 0:  # no tissue at all
+        return maps
     with tqdm(total=number, desc=source.path.name, disable=None, leave=False, delay=PATIENCE_S) as bar:
         predict = _counting(average_tta(model.predict_windows, tta), number, bar.update, say if bar.disable else None)
         if plan.single:
-            for part, found in _look_along(model, plan.planes[0], predict, tissue, source.packed[0]):
+            for part, found in _look_along(model, plan.planes[0], aims[0], predict, tissue, source.packed[0]):
                 maps[part] = found
         else:
             # Slices across y or x of the file itself would unpack all of it again and again.
             working = plan.grid.bring(tissue.normalised, store, source.packed)
             found_there = store.array("found", (plan.channels, *plan.shape), np.float32, cubes=True)
-            for plane in plan.planes:
-                for part, found in _look_along(model, plane, predict, working):
+            for plane, aim in zip(plan.planes, aims, strict=True):
+                for part, found in _look_along(model, plane, aim, predict, working):
                     found_there[part] = found_there[part] + found / len(plan.planes)
             plan.grid.take_back(found_there.__getitem__, maps)
     tissue.settle(maps)
@@ -156,13 +177,19 @@ def _counting(
 
 
 def _look_along(
-    model: Model, plane: Orthoplane, predict: Predictor, volume: Tissue | StoredArray, packed: int = 0
+    model: Model,
+    plane: Orthoplane,
+    aim: HoldsTissue | None,
+    predict: Predictor,
+    volume: Tissue | StoredArray,
+    packed: int = 0,
 ) -> Iterator[tuple[tuple[slice, ...], NDArray[np.float32]]]:
     """What the network says of the slices of an orthoplane.
 
     Args:
         model: of the network.
         plane: whose slices.
+        aim: from `Plan.aim`.
         predict: the network with whatever belongs to it.
         volume: that is looked at; normalised, if it is an array.
         packed: sections of a file that are read together and given one by one; 0 gives many slices together.
@@ -174,7 +201,7 @@ def _look_along(
     for tile in plane.tiles:
         together = 1 if packed else plane.together(tile)
         reader = SliceReader(read, plane, max(packed, together), greys)
-        found = stream_tile(plane.windows, tile, reader, predict, model.device)
+        found = stream_tile(plane.windows, tile, reader, predict, model.device, tissue=aim)
         found = smooth_slices(found, plane.sigma) if plane.sigma else found
         for start, stack in _stacks(found, together):
             part = (slice(None), *plane.part(slice(start, start + len(stack)), tile.part))

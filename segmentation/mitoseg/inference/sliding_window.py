@@ -16,11 +16,14 @@ from torch import Tensor
 
 from mitodata import RunError
 from mitoseg.inference.model import Predictor
-from mitoseg.inference.tiling import Tile, Windows, slab_depth
+from mitoseg.inference.tiling import HoldsTissue, Targets, Tile, Windows, slab_depth
 from mitoseg.inference.working_grid import Span, resample_section
 
 SPREAD = 0.125
 """Sigma of those weights, as share of a window's side; as in MONAI and nnU-Net."""
+
+LEAST = 1e-30
+"""Weights are larger than this, where there are any."""
 
 TTA = (1, 4, 8)
 """How many orientations may be averaged: the window as it is; with its mirror images in y, in x and in both; all
@@ -37,6 +40,7 @@ def stream_tile(
     predict: Predictor,
     device: torch.device,
     places: range | None = None,
+    tissue: HoldsTissue | None = None,
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Predict a tile section by section, in the order of z.
 
@@ -47,15 +51,17 @@ def stream_tile(
         predict: the network with whatever belongs to it.
         device: of the network; the slab is kept there.
         places: sections that are wanted, z by z; None for all. What is said of them does not depend on it.
+        tissue: says where it is: windows without any are not looked at; None: all are.
 
     Yields:
-        z, and the maps (C, Y, X) float32 in [0, 1] of the tile's part of that section.
+        z, and the maps (C, Y, X) float32 in [0, 1] of the tile's part of that section; 0 where nothing was looked at.
     """
     axis = windows.axes[0]
     finished: dict[int, NDArray[np.float32]] = {}
     wanted = range(axis.stored) if places is None else places
     z = wanted.start
-    for place, maps in _stream_padded(windows, tile, read, predict, device, axis.needed((z, wanted.stop))):
+    needed, targets = axis.needed((z, wanted.stop)), Targets(windows, tile, tissue)
+    for place, maps in _stream_padded(targets, _Loader(windows, tile, read), predict, device, needed):
         finished[place] = maps
         while z < wanted.stop and axis.needed((z, z + 1))[1] <= place + 1:
             start, stop = axis.needed((z, z + 1))
@@ -79,22 +85,23 @@ def importance_map(size: tuple[int, int, int], device: torch.device | None = Non
 
 
 def _stream_padded(
-    windows: Windows, tile: Tile, read: SectionReader, predict: Predictor, device: torch.device, needed: Span
+    targets: Targets, load: "_Loader", predict: Predictor, device: torch.device, needed: Span
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Predict a tile on the padded grid of z, section by section; y and x are back on the stored grid.
 
     Sections before those that are needed, under the first windows, are not whole.
     """
+    windows, tile = load.windows, load.tile
     depth = slab_depth(windows, tile)
     importance = importance_map(windows.size, device)
     slab = torch.zeros((depth, *tile.shape), device=device)
     total = torch.zeros((windows.channels, depth, *tile.shape), device=device)
     weight = torch.zeros((depth, *tile.shape), device=device)
-    load, held = _Loader(windows, tile, read), 0
+    held = 0
     for start, used, done in _steps(windows, depth, needed):
-        for place in range(held, used):
+        corners = [(z, y, x) for z in range(used - windows.size[0] + 1) for y, x in targets.at(start + z)]
+        for place in range(held, used) if corners or windows.size[0] > 1 else ():
             slab[place] = torch.from_numpy(load(start + place)).to(device)
-        corners = [(z, y, x) for z in range(used - windows.size[0] + 1) for y, x in tile.corners]
         for first in range(0, len(corners), windows.batch):
             cuts = [_cut(corner, windows.size) for corner in corners[first : first + windows.batch]]
             maps = predict(torch.stack([slab[cut] for cut in cuts])[:, None])
@@ -102,7 +109,10 @@ def _stream_padded(
                 total[(slice(None), *cut)] += found * importance
                 weight[cut] += importance
         for place in range(done):
-            yield start + place, _to_stored(windows, tile, (total[:, place] / weight[place]).cpu().numpy())
+            yield (
+                start + place,
+                _to_stored(windows, tile, (total[:, place] / weight[place].clamp(min=LEAST)).cpu().numpy()),
+            )
         held = used - done
         for array in (slab, total.transpose(0, 1), weight):
             array[:held] = array[done:used].clone()
@@ -129,7 +139,7 @@ class _Loader:
     """Brings parts of sections to the padded grid."""
 
     def __init__(self, windows: Windows, tile: Tile, read: SectionReader) -> None:
-        self._read = read
+        self.windows, self.tile, self._read = windows, tile, read
         self._z, *plane = windows.axes
         (self._rows, self._row_weights), (self._columns, self._column_weights) = (
             axis.from_stored(part) for axis, part in zip(plane, tile.region, strict=True)

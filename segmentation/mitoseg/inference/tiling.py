@@ -1,5 +1,6 @@
 """How a network is moved over a volume: the windows that it sees, and tiles of sections that fit into memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -98,6 +99,43 @@ class Tile:
         """Size of the region in px."""
         (top, bottom), (left, right) = self.region
         return bottom - top, right - left
+
+
+HoldsTissue = Callable[[Span, Span, Span], bool]
+"""Whether there is tissue in a part of what a network is moved over: stored indices in z, y and x."""
+
+
+class Targets:
+    """The windows of a tile that are looked at: all that see tissue, or None that says where it is.
+
+    What a window says of tissue comes from the stored pixels that the window is made of, for the filter that brings
+    them to the grid of the network is as wide as the one that brings maps back. Without tissue in them, what the window
+    says is of no use.
+    """
+
+    def __init__(self, windows: Windows, tile: Tile, tissue: HoldsTissue | None) -> None:
+        self._windows, self._corners, self._tissue = windows, tile.corners, tissue
+        self._rows, self._columns = (
+            {
+                first: axis.from_stored((region[0] + first, region[0] + first + size))[0]
+                for first in {corner[side] for corner in tile.corners}
+            }
+            for side, (axis, size, region) in enumerate(
+                zip(windows.axes[1:], windows.size[1:], tile.region, strict=True)
+            )
+        )
+
+    def at(self, start: int) -> list[tuple[int, int]]:
+        """Corners, as in `Tile`, of the windows that start at a padded z."""
+        if self._tissue is None:
+            return self._corners
+        z = self._windows.axes[0].from_stored((start, start + self._windows.size[0]))[0]
+        return [(y, x) for y, x in self._corners if self._tissue(z, self._rows[y], self._columns[x])]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(len(self.at(start)) for start in self._windows.starts(0))
 
 
 def plan_windows(model: Model, shape: tuple[int, int, int], voxel_size_nm: VoxelSize) -> Windows:

@@ -144,6 +144,16 @@ class WorkingGrid:
         z, y, x = (axis.working for axis in self.axes)
         return z, y, x
 
+    def stored(self, part: Part) -> Part:
+        """The part of the volume that a part of the working grid is made of; also the one that is made of it.
+
+        They are one: the filter of `bring` is as wide as that of `take_back`.
+        """
+        z, y, x = (
+            slice(*axis.from_stored((each.start, each.stop))[0]) for axis, each in zip(self.axes, part, strict=True)
+        )
+        return z, y, x
+
     def bring(
         self, read: Callable[[Part], NDArray[np.float32]], store: Store, packed: tuple[int, int] = (1, 1)
     ) -> StoredArray:

@@ -1,5 +1,6 @@
 """Arrays while a volume is worked on: on disk, whatever its size, or in memory."""
 
+from math import prod
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -12,7 +13,9 @@ from mitodata.hdf5.draft import Draft
 
 _CHUNK_PX = (1, 256, 256)
 _CUBE_PX = (8, 32, 32)
-_CACHE_BYTES = 4 * 2**20
+_CACHE_BYTES = (4 * 2**20, 64 * 2**20)
+"""Least and most memory for the chunks of an array that were used last: a row of them, so that strips of rows, however
+wide, unpack and write each once."""
 
 
 class StoredArray(Protocol):
@@ -75,10 +78,10 @@ class Scratch:
             self._file = self._draft.create()
         block = _CUBE_PX if cubes else _CHUNK_PX
         chunks = (*(1,) * (len(shape) - 3), *(min(edges) for edges in zip(shape[-3:], block, strict=True)))
+        row = prod(chunks[:-1]) * -(-shape[-1] // chunks[-1]) * chunks[-1] * np.dtype(dtype).itemsize
+        cache = min(max(row, _CACHE_BYTES[0]), _CACHE_BYTES[1])
         with self._draft.checked():
-            dataset = self._file.create_dataset(
-                name, shape, dtype, chunks=chunks, fillvalue=0, rdcc_nbytes=_CACHE_BYTES
-            )
+            dataset = self._file.create_dataset(name, shape, dtype, chunks=chunks, fillvalue=0, rdcc_nbytes=cache)
         return ScratchArray(dataset, self._draft)
 
 

@@ -78,6 +78,17 @@ class Tissue:
             self._rims.pop(z, None)
         self.greys: Sequence[GreyScale] = greys
         self.rim_px = sum(rim.px for rim in self._rims.values())
+        self._missing = {*self.blank, *self.bridges}
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the volume is tissue."""
+        return not self._rims and not self._missing
+
+    def within(self, part: Part) -> bool:
+        """Whether there is any tissue in a part of the volume."""
+        rims = (self._rims.get(z) for z in range(part[0].start, part[0].stop) if z not in self._missing)
+        return any(rim is None or not rim.covers(*part[1:]) for rim in rims)
 
     def read(self, part: Part) -> NDArray[np.uint8]:
         """A part of the volume, (Z, Y, X) uint8.

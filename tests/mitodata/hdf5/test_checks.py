@@ -89,7 +89,10 @@ STACKED: list[tuple[Damage, str]] = [
     (set_resolution("raw", [1, 0, 1]), "raw: attribute resolution is [1, 0, 1]; expected three positive numbers"),
     (set_resolution("raw", "5 nm"), "raw: attribute resolution is"),
     (set_resolution("raw", 5.0), "raw: attribute resolution is 5.0; expected three positive numbers"),
-    (set_resolution("raw", [5.0, 1e9, 5.0]), "expected three positive numbers (z, y, x) in nm, 0.001 to 1,000,000"),
+    (
+        set_resolution("raw", [5.0, 1e9, 5.0]),
+        "expected three positive numbers (z, y, x) in nm, 0.3 to 2,000 (z: to 20,000)",
+    ),
     (replace("names", np.arange(3)), "names: int64 of shape (3,); expected one row of text a sample"),
     (replace("names", np.array([b"\xff\xfe"] * 3)), "names: damaged, cannot be read ('ascii' codec can't decode"),
     (replace("names", "x"), "names: object of shape (); expected one row of text a sample"),

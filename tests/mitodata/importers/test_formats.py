@@ -214,7 +214,7 @@ def test_pairs_of_any_kind(tmp_path: Path) -> None:
         np.testing.assert_array_equal(sample.mask, mask()[:1, : sample.raw.shape[1]])
     with pytest.raises(DataError, match="pairs does not carry a voxel size; give it as z y x in nm"):
         read("pairs", tmp_path)
-    for edge in (0, 1e30, float("nan")):
+    for edge in (0, 0.004, 4000, 1e30, float("nan")):
         with pytest.raises(DataError, match="expected three positive numbers"):
             read("pairs", tmp_path, voxel_size_nm=(40, edge, 5))
     with pytest.raises(DataError, match=r"c9\.bmp: .* a volume needs sections of one size"):
@@ -251,7 +251,8 @@ def test_hdf5_by_names(tmp_path: Path) -> None:
         file["em"] = raw()
         file["group/ids"] = mask().astype(np.int64) * 7
         file["group/mask"] = signed
-        file["many"] = np.stack([raw(), raw(seed=1)])
+        file["many"] = np.stack([np.repeat(raw(seed=seed), 2, axis=0) for seed in range(5)])
+        file["channels"] = np.stack([raw(), raw(seed=1)])
         file["small"] = raw()[:2]
         file["text"] = ["x"]
     assert recognise(path) == "hdf5"
@@ -263,13 +264,17 @@ def test_hdf5_by_names(tmp_path: Path) -> None:
     assert sample.mask is not None
     assert (sample.mask[:, -1] == 255).all()
     np.testing.assert_array_equal(sample.mask[:, :-1], mask()[:, :-1])
-    first, second = read("hdf5", path, raw="many", voxel_size_nm=size)
+    first, second, *_ = read("hdf5", path, raw="many", voxel_size_nm=size)
     assert (first.name, second.name) == ("a 0", "a 1")
     assert not second.labelled
-    np.testing.assert_array_equal(second.raw, raw(seed=1))
-    with pytest.raises(DataError, match="which of its datasets are the images; found em, group/ids, group/mask"):
+    np.testing.assert_array_equal(second.raw, np.repeat(raw(seed=1), 2, axis=0))
+    with pytest.raises(DataError, match=r"channels: shape \(2, 3, 30, 40\): 2 channels, or images of several"):
+        read("hdf5", path, raw="channels", voxel_size_nm=size)
+    with pytest.raises(
+        DataError, match="which of its datasets are the images; found channels, em, group/ids, group/mask"
+    ):
         read("hdf5", path, voxel_size_nm=size)
-    with pytest.raises(DataError, match="has no dataset no; found em"):
+    with pytest.raises(DataError, match="has no dataset no; found channels, em"):
         read("hdf5", path, raw="no", voxel_size_nm=size)
     with pytest.raises(DataError, match=r"label /small has shape \(2, 30, 40\), raw /em \(3, 30, 40\)"):
         read("hdf5", path, raw="em", label="small", voxel_size_nm=size)

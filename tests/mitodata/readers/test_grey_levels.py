@@ -146,6 +146,18 @@ def test_a_missing_tile_does_not_take_the_grey_levels_of_the_rest(dtype: str, fi
     np.testing.assert_array_equal(to_grey(image, "here")[seen], by_hand(image, seen)[seen])
 
 
+@pytest.mark.parametrize("share", [0.05, 0.45, 0.8])
+@pytest.mark.parametrize("gain", [20, 100, 150, 200, 240])
+def test_saturated_resin_does_not_take_the_grey_levels_of_cells(gain: int, share: float) -> None:
+    """Whatever the gain of the detector was: what is bright but not saturated lies a little, or far, below white."""
+    rng = np.random.default_rng(0)
+    cells = rng.normal(150, 25, (64, 64)).clip(20, 225)
+    image = (cells * gain + 5000).astype(np.uint16)
+    resin = rng.random(image.shape) < share
+    image[resin] = 65_535
+    np.testing.assert_array_equal(to_grey(image, "here"), by_hand(image, ~resin))
+
+
 def test_saturated_pixels_and_an_even_background_are_no_fill() -> None:
     everywhere = np.ones(NOISE[0].shape, np.bool_)
     saturated = (31_000 + 500 * NOISE[0]).astype(np.uint16).clip(30_500, 31_500)

@@ -64,6 +64,28 @@ def test_grey_levels_of_extreme_range(scale: float, recwarn: pytest.WarningsReco
     assert not recwarn.list
 
 
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"", "is empty, 0 bytes long: copy it again"),
+        (bytes(500), "is full of zeros: copy it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html><html>404</html>", "is a web page: download the file itself"),
+        (b"PK\x03\x04" + bytes(90), "is an archive: unpack it"),
+        (b"\x93NUMPY\x01\x00", "is an array of numpy: save it as TIFF"),
+        (b"NRRD0004\n", "is an NRRD, which is not read"),
+        (b"ZISRAWFILE", "is a CZI of Zeiss, which is not read"),
+        (bytes(128) + b"DICM", "is a DICOM, which is not read"),
+    ],
+)
+def test_what_is_no_image_is_named(start: bytes, message: str, tmp_path: Path) -> None:
+    """Whatever the name says: people delete good data that are called damaged."""
+    for name in ("a.tif", "a.png"):
+        (tmp_path / name).write_bytes(start)
+        with pytest.raises(DataError, match=message):
+            read_pixels(tmp_path / name)
+
+
 def test_unreadable_images(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     for suffix in ("png", "jpg", "bmp", "tif"):

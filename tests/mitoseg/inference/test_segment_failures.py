@@ -176,7 +176,9 @@ def test_keywords_that_make_no_sense() -> None:
     assert SegmentKeywords.__annotations__.keys() == SegmentOptions.__dataclass_fields__.keys()
 
 
-@pytest.mark.parametrize("size", [(0, 5, 5), (5, 5, -1), (float("nan"), 5, 5), (5, 5, 1e30)])
+@pytest.mark.parametrize(
+    "size", [(0, 5, 5), (5, 5, -1), (50, 0.004, 0.004), (50, 4000, 4000), (float("nan"), 5, 5), (5, 5, 1e30)]
+)
 def test_impossible_voxel_sizes(size: tuple[float, float, float], tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(DataError, match="expected three positive numbers"):

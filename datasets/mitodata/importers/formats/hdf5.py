@@ -17,7 +17,7 @@ from mitodata.importers.components import Labels, as_labels
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.stack import Stack
 from mitodata.readers.axes import Arranged, Pixels
-from mitodata.readers.hdf5 import arrange_dataset, dataset_axes, find_dataset, stated_edges
+from mitodata.readers.hdf5 import arrange_dataset, dataset_axes, dataset_edges, find_dataset
 
 _EXPECTS = "datasets of shape (Y, X), (Z, Y, X) or (N, Z, Y, X) in an HDF5 file, or of the axes that they name"
 
@@ -44,7 +44,7 @@ def _stacks(file: h5py.File, path: Path, options: Options) -> Iterator[Stack]:
             mask=truths[number].mask if truths else None,
             label=label[number].label if label else truths[number].label if truths else None,
             one_image=True,
-            edges_nm=stated_edges(raw),
+            edges_nm=dataset_edges(raw),
         )
 
 

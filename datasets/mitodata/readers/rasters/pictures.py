@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
-from mitodata.readers.damage import readable
+from mitodata.readers.damage import readable, strange_kind
 from mitodata.readers.grey_levels import luminance
 from mitodata.readers.source import Found, Shown
 
@@ -40,7 +40,7 @@ def _decode(path: Path, shown: Shown) -> Pixels:
     try:
         image = Image.open(path)
     except UnidentifiedImageError as error:
-        raise DataError(f"{path}: is not an image, or damaged") from error
+        raise DataError(f"{path}: is {strange_kind(path) or 'not an image, or damaged'}") from error
     with image:
         if image.width * image.height > MOST_PX:
             raise DataError(

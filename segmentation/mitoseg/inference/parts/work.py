@@ -139,8 +139,9 @@ class Work:
         reader = SliceReader(read, plane, 1, self.tissue.greys if self.plan.single else ())
         maps = np.empty((self.plan.channels, *(each.stop - each.start for each in block.part)), np.float32)
         slices = np.moveaxis(maps, plane.axis + 1, 0)
+        aim = self.plan.aim(plane, self.tissue)
         for place, found in stream_tile(
-            plane.windows, piece.tile, reader, self._predict, self._model.device, piece.places
+            plane.windows, piece.tile, reader, self._predict, self._model.device, piece.places, aim
         ):
             slices[place - piece.places.start] = found
         return maps
