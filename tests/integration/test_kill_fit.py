@@ -1,6 +1,8 @@
 """A fit that is killed with SIGKILL loses and damages nothing; benchmarks/kill_fit.py does it twenty times."""
 
 import importlib
+from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,14 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.fixture
+def server() -> Iterator[None]:
+    """Stop the server that forks processes: this one holds torch's compiler, and teams forked from it may not end."""
+    yield
+    forkserver._forkserver._stop()
+
+
+@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
     ("kills", "steps", "longest_s"), [(1, 40, 1.0), pytest.param(8, 400, 6.0, marks=pytest.mark.slow)]
 )
