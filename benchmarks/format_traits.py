@@ -200,7 +200,8 @@ def _pictures() -> Iterator[Trait]:
 def _hdf5() -> Iterator[Trait]:
     yield hdf5("(Y, X)", GREY[0], GREY[:1])
     yield hdf5("(Z, Y, X)", GREY, GREY)
-    yield hdf5("(N, Z, Y, X), five images", np.stack([GREY, *[255 - GREY] * 4]), [GREY, *[255 - GREY] * 4])
+    deep = np.concatenate([GREY, 255 - GREY])
+    yield hdf5("(N, Z, Y, X), five images", np.stack([deep] * 5), [deep] * 5)
     yield hdf5("(2, Z, Y, X) without axes", np.stack([GREY, 255 - GREY]), None)
     yield hdf5("(Y, X, 3) without axes", np.stack([GREY[0]] * 3, -1), None)
     yield hdf5("axistags zyxc, one channel", GREY[..., None], GREY, "zyxc")
