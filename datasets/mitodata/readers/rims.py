@@ -88,10 +88,13 @@ class RowEnds:
     @classmethod
     def join(cls, parts: "list[RowEnds]") -> "RowEnds":
         """Put the rows of a section together that were looked at in parts."""
-        names = ("first", "left", "last", "right", "first_inside", "last_inside", "traces")
-        *ends, traces = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+        names = ("first", "left", "last", "right", "first_inside", "last_inside")
+        first, left, last, right, first_inside, last_inside = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in names
+        )
         flat = tuple(row for part in parts for row in part.flat)
-        return cls(parts[0].width, *ends, flat, traces)
+        traces = np.concatenate([part.traces for part in parts])
+        return cls(parts[0].width, first, left, last, right, first_inside, last_inside, flat, traces)
 
 
 @dataclass(frozen=True, eq=False)
