@@ -40,6 +40,7 @@ def sizes() -> Iterator[Size]:
         ("no ImageJ: 300 dots an inch", None, 3, {"resolution": (300, 300), "resolutionunit": "inch"}),
         ("OME: nm", (50, 8, 8), 3, _ome(X=(8, "nm"), Y=(8, "nm"), Z=(50, "nm"))),
         ("OME: a unit for each axis", (50, 8, 8), 3, _ome(X=(0.008, "\u00b5m"), Y=(8, "nm"), Z=(500, "\u00c5"))),
+        ("OME: 1 um in all directions", None, 3, _ome(X=(1, "um"), Y=(1, "um"), Z=(1, "um"))),
         ("OME: no Z, a stack", None, 3, _ome(X=(8, "nm"), Y=(8, "nm"))),
         ("OME: reference frame", None, 3, _ome(X=(8, "reference frame"), Y=(8, "reference frame"), Z=(50, "nm"))),
         ("OME: pixels that are not square", None, 3, _ome(X=(50, "nm"), Y=(8, "nm"), Z=(8, "nm"))),
@@ -51,6 +52,9 @@ def sizes() -> Iterator[Size]:
         ("HDF5: resolution and units", {"resolution": (0.05, 0.008, 0.008), "units": ["um"] * 3}, (50, 8, 8)),
         ("HDF5: element_size_um", {"element_size_um": (0.05, 0.008, 0.008)}, (50, 8, 8)),
         ("HDF5: resolution in the order x, y, z", {"resolution": (8.0, 8.0, 50.0)}, None),
+        ("HDF5: voxel_size and axis_names", {"voxel_size": (8, 8, 50), "axis_names": ["x", "y", "z"]}, (50, 8, 8)),
+        ("HDF5: 1 nm in all directions", {"resolution": (1, 1, 1)}, None),
+        ("HDF5: um taken for nm", {"resolution": (0.05, 0.008, 0.008)}, None),
     ):
         yield Size(name, partial(_sized_hdf5, attributes), wanted)
     for name, units, wanted in (

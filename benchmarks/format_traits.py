@@ -5,7 +5,7 @@ What is expected is made with numpy alone, not with the readers.
 
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,14 @@ def picture(name: str, image: Callable[[], Image.Image], shows: Pixels | None, l
     return Trait("PNG, JPEG, BMP", name, write, shows, lossy=lossy)
 
 
-def hdf5(name: str, shape: Pixels, shows: Pixels | list[Pixels] | None, axes: str = "", **options: Any) -> Trait:
+def hdf5(
+    name: str,
+    shape: Pixels,
+    shows: Pixels | list[Pixels] | None,
+    axes: str = "",
+    attributes: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Trait:
     """A foreign HDF5 file with one dataset."""
 
     def write(folder: Path) -> Path:
@@ -80,6 +87,7 @@ def hdf5(name: str, shape: Pixels, shows: Pixels | list[Pixels] | None, axes: st
             dataset = file.create_dataset("volume", data=shape, **options)
             if axes:
                 dataset.attrs["axistags"] = json.dumps({"axes": [{"key": axis} for axis in axes]})
+            dataset.attrs.update(attributes or {})
         return folder / "a.h5"
 
     return Trait("HDF5", name, write, shows, "volume")
@@ -200,14 +208,17 @@ def _pictures() -> Iterator[Trait]:
 def _hdf5() -> Iterator[Trait]:
     yield hdf5("(Y, X)", GREY[0], GREY[:1])
     yield hdf5("(Z, Y, X)", GREY, GREY)
-    deep = np.concatenate([GREY, 255 - GREY])
-    yield hdf5("(N, Z, Y, X), five images", np.stack([deep] * 5), [deep] * 5)
-    yield hdf5("(2, Z, Y, X) without axes", np.stack([GREY, 255 - GREY]), None)
+    twice = np.concatenate([GREY, GREY])
+    yield hdf5("(N, Z, Y, X)", np.stack([twice] * 4 + [255 - twice]), [twice] * 4 + [255 - twice])
+    yield hdf5("(2, Z, Y, X) without axes: channels?", np.stack([GREY, GREY]), None)
     yield hdf5("(Y, X, 3) without axes", np.stack([GREY[0]] * 3, -1), None)
     yield hdf5("axistags zyxc, one channel", GREY[..., None], GREY, "zyxc")
     yield hdf5("axistags yxc, three channels", np.stack([GREY[0]] * 3, -1), None, "yxc")
     yield hdf5("axistags xyz", GREY.T, GREY, "xyz")
     yield hdf5("axistags tyx: images", GREY, [GREY[:1], GREY[1:2], GREY[2:]], "tyx")
+    yield hdf5("axis_names x, y, z (funlib)", GREY.T, GREY, attributes={"axis_names": ["x", "y", "z"]})
+    yield hdf5("axis_names c^, z, y, x", np.stack([GREY] * 6), None, attributes={"axis_names": ["c^", "z", "y", "x"]})
+    yield hdf5("of MATLAB", GREY.transpose(0, 2, 1), GREY, attributes={"MATLAB_class": np.bytes_("uint8")})
     yield hdf5("16 bits", WIDE, WIDE)
     chunked: dict[str, Any] = {"chunks": (1, 24, 40)}
     yield hdf5("gzip", GREY, GREY, compression="gzip", **chunked)

@@ -46,8 +46,8 @@ SIZES = """## Voxel sizes
 
 `--voxel-size Z Y X` wins over what a file says. OME, ImageJ, HDF5 attributes, OME-Zarr, DM, MRC and NIfTI are
 believed, each axis in its own unit; other resolutions are those of printing. What nobody set is not believed: 1
-Angstrom in MRC, 1 mm in NIfTI. Pixels that differ by more than 5 % are refused unless
-`--non-square-pixels` confirms them.
+Angstrom in MRC, 1 mm in NIfTI, 1 nm or 1 um in all directions. Pixels that differ by more than 5 % are refused unless
+`--non-square-pixels` confirms them. Pixels of less than 0.3 or more than 2,000 nm are refused.
 """
 
 

@@ -91,6 +91,10 @@ def series_doubt(names: Sequence[str]) -> str:
     numbers = np.array([[int(part) for part in re.findall(r"\d+", name)] for name in names], dtype=np.float64)
     steps = np.diff(numbers, axis=0)
     counting = np.flatnonzero(steps.any(axis=0))
+    if len(counting) == 2:
+        grid = [len(np.unique(numbers[:, column])) for column in counting]
+        if min(grid) > 1 and grid[0] * grid[1] == len(names):
+            return f"{names[0]} to {names[-1]} count in two ways, {grid[0]} x {grid[1]}: are they tiles of a section?"
     if len(counting) != 1:
         return ""
     along = steps[:, counting[0]]

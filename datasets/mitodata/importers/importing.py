@@ -13,15 +13,20 @@ from mitodata.contrast import SECTIONS, check_invert, measure_contrast, should_i
 from mitodata.errors import DataError
 from mitodata.hdf5.layout import Provenance
 from mitodata.hdf5.writer import write_dataset, write_volume
+from mitodata.importers.annotations.alignment import doubt_alignment
+from mitodata.importers.annotations.doubts import doubt_outlines
 from mitodata.importers.failures import leave_out, listed
 from mitodata.importers.folders import series_doubt
 from mitodata.importers.formats.pairs import PAIRS
 from mitodata.importers.importer import Importer, Options, choose_options
 from mitodata.importers.registry import IMPORTERS, recognise
-from mitodata.importers.stack import Stack, cut, images, scaled, slabs, volume
+from mitodata.importers.stack import Stack, cut, images, read_section, scaled, slabs, volume
 from mitodata.importers.tally import Tally
 from mitodata.readers.voxel_size import UNKNOWN, choose_voxel_size
 from mitodata.sample import Sample, VoxelSize, voxel_size_problem
+
+MASKS = 3
+"""Sections of a stack whose masks are compared with the image."""
 
 _log = logging.getLogger("mitodata")
 
@@ -119,6 +124,8 @@ class _Plan:
         stacks = self._cut([scaled(stack, self.whole) for stack in self._found])
         self.sizes = [_voxel_size(importer, path, stack, options) for stack in self._found]
         self.stacks = [_upright(stack, size, options.invert) for stack, size in zip(stacks, self.sizes, strict=True)]
+        for stack in self.stacks:
+            _look_at_masks(stack)
 
     def samples(self) -> Iterator[Sample]:
         """Read all stacks."""
@@ -174,6 +181,19 @@ def _upright(stack: Stack, size: VoxelSize, invert: str) -> Stack:
     if not should_invert(invert, contrast, None, say):
         return stack
     return replace(stack, raw=lambda z: np.asarray(255 - stack.raw(z), np.uint8))
+
+
+def _look_at_masks(stack: Stack) -> None:
+    """Say so if masks seem to be turned, mirrored, shifted, or outlines that nobody filled."""
+    if not stack.labelled:
+        return
+    with suppress(DataError):
+        sections = [read_section(stack, z) for z in spread(len(stack.sections), MASKS)]
+        shape = sections[0].raw.shape
+        pairs = [(each.raw, each.mask) for each in sections if each.mask is not None and each.raw.shape == shape]
+        for doubt in (doubt_alignment(pairs), doubt_outlines([mask for _, mask in pairs])):
+            if doubt:
+                _log.warning("%s: %s", stack.name, doubt)
 
 
 def _samples(stacks: Sequence[Stack], sizes: Sequence[VoxelSize], whole: bool) -> Iterator[Sample]:

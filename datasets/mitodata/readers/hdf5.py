@@ -11,7 +11,7 @@ from mitodata.hdf5.layout import FORMAT_NAME, sample_count, sample_images, sampl
 from mitodata.hdf5.opening import one_line, open_file, open_hdf5
 from mitodata.readers.axes import Arranged, arrange, check_width, stated_axes
 from mitodata.readers.source import Found
-from mitodata.readers.voxel_size import Edges, stated_edges
+from mitodata.readers.voxel_size import Edges, stated_corner, stated_edges
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
 
@@ -142,6 +142,11 @@ def _check_parts(dataset: h5py.Dataset) -> None:
     for part in dataset.virtual_sources():
         if part.file_name != "." and not (folder / part.file_name).exists():
             raise DataError(f"{dataset.file.filename}: {dataset.name} lies in {part.file_name}, which is not there")
+
+
+def dataset_corner(dataset: h5py.Dataset) -> Edges:
+    """Where the first voxel lies, (z, y, x) in nm, as far as the attributes of a dataset say."""
+    return stated_corner(dataset.attrs, dataset_axes(dataset))
 
 
 def dataset_edges(dataset: h5py.Dataset) -> Edges:

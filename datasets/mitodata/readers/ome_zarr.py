@@ -17,7 +17,7 @@ from mitodata.readers.axes import arrange, name_letters, stated_axes
 from mitodata.readers.damage import readable
 from mitodata.readers.remote import LINK, as_os_error, open_store, url_of
 from mitodata.readers.source import Found
-from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm, stated_edges
+from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm, stated_corner, stated_edges, unit_nm
 
 SUFFIXES = (".zarr",)
 
@@ -32,11 +32,13 @@ class Multiscale:
         path: of the array of the highest resolution, within the group.
         axes: names, in the order of the array's dimensions.
         edges_nm: of a voxel; None where a unit is missing.
+        corner_nm: where the first voxel lies; None likewise.
     """
 
     path: str
     axes: tuple[str, ...]
     edges_nm: Edges
+    corner_nm: Edges
 
 
 def is_zarr(path: Path) -> bool:
@@ -98,20 +100,21 @@ def open_zarr(path: Path, dataset: str | None = None) -> Iterator[Found]:
                 node = root[dataset]
             except KeyError:
                 raise DataError(f"{path}: holds no {dataset}; {_hint(root)}") from None
-        edges, axes = UNKNOWN, ""
+        edges, corner, axes = UNKNOWN, UNKNOWN, ""
         if isinstance(node, zarr.Group):
             image = parse_multiscale(node.attrs.asdict())
             if image is None:
                 raise DataError(f"{path}: is a Zarr group without OME metadata; {_hint(node, dataset)}")
-            node, edges, axes = node[image.path], image.edges_nm, "".join(_letter(axis) for axis in image.axes)
+            node, axes = node[image.path], "".join(_letter(axis) for axis in image.axes)
+            edges, corner = image.edges_nm, image.corner_nm
             if not isinstance(node, zarr.Array):
                 raise DataError(f"{path}: its OME metadata name {image.path!r} as finest level; expected an array")
         if not axes:
             axes = array_axes(node, str(path))
-            edges = stated_edges(node.attrs.asdict(), axes)
+            edges, corner = (find(node.attrs.asdict(), axes) for find in (stated_edges, stated_corner))
         views = list(arrange(node, axes, str(path)))
     for number, view in enumerate(views):
-        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
+        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges, corner_nm=corner)
 
 
 def parse_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:
@@ -129,24 +132,30 @@ def parse_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:
         names = tuple(str(axis["name"]).lower() for axis in axes)
         shared = image.get("coordinateTransformations", ())
         levels = [
-            (_scale((*each.get("coordinateTransformations", ()), *shared), names), each) for each in image["datasets"]
+            (*_placed((*each.get("coordinateTransformations", ()), *shared), names), each) for each in image["datasets"]
         ]
-        scale, finest = min(levels, key=lambda level: prod(level[0].values()))  # the first, if all is as it should be
-        edges = {
-            name: edge_nm(scale[name], axis.get("unit", "")) for name, axis in zip(names, axes, strict=True) if scale
-        }
-        return Multiscale(str(finest["path"]), names, by_axis(edges))
+        # The first, if all is as it should be.
+        scale, corner, finest = min(levels, key=lambda level: prod(level[0].values()))
+        units = {name: axis.get("unit", "") for name, axis in zip(names, axes, strict=True)}
+        edges = {name: edge_nm(length, units[name]) for name, length in scale.items()}
+        places = {name: length * (unit_nm(units[name]) or 0.0) for name, length in corner.items()}
+        return Multiscale(str(finest["path"]), names, by_axis(edges), by_axis(places))
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"metadata are not those of an OME-Zarr image ({error!r})") from error
 
 
-def _scale(changes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, float]:
-    """Length of a voxel by axis; empty where no transformation says it."""
-    found: dict[str, float] = {}
+def _placed(changes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
+    """Length of a voxel by axis, empty where nothing says it, and where the first one lies; in their units."""
+    edges: dict[str, float] = {}
+    corner = dict.fromkeys(names, 0.0)
     for change in changes:
         if change["type"] == "scale":
-            found = {name: found.get(name, 1.0) * length for name, length in zip(names, change["scale"], strict=True)}
-    return found
+            factors = dict(zip(names, change["scale"], strict=True))
+            edges = {name: edges.get(name, 1.0) * factor for name, factor in factors.items()}
+            corner = {name: corner[name] * factor for name, factor in factors.items()}
+        elif change["type"] == "translation":
+            corner = {name: corner[name] + far for name, far in zip(names, change["translation"], strict=True)}
+    return edges, corner
 
 
 def _letter(axis: str) -> str:

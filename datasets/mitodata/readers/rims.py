@@ -29,6 +29,9 @@ _FLAT = 0.9
 _BEYOND = 0.2
 """Fewer of the rows beside a bar begin or end with its grey levels; beside an even background more do."""
 
+NEAR_BLACK = 3
+"""Up to this grey level of 8 bits a rim need not be even: JPEG and detectors leave traces in black."""
+
 _STEPS = 256
 
 _INSIDE = 0.2
@@ -41,13 +44,14 @@ class RowEnds:
 
     Attributes:
         width: px of a row.
-        first: grey level that each row begins with, (Y,).
+        first: grey level that each row begins with, (Y,); 0 for all that are nearly black, also in the following.
         left: px that it goes on, 1 to `width`, (Y,).
         last: grey level that each row ends with, (Y,).
         right: px that it goes on, 1 to `width`, (Y,).
         first_inside: px between the two ends that have the first grey level, (Y,).
         last_inside: px between the two ends that have the last grey level, (Y,).
         flat: of each row of which one grey level has more than half, all grey levels and their px; of others none.
+        traces: how many px of the two ends that begin with 0 have the grey levels 1, 2, ..., (Y, 2, `NEAR_BLACK`).
     """
 
     width: int
@@ -58,10 +62,12 @@ class RowEnds:
     first_inside: NDArray[np.intp]
     last_inside: NDArray[np.intp]
     flat: tuple[tuple[tuple[float, int], ...], ...]
+    traces: NDArray[np.intp]
 
     @classmethod
-    def of(cls, rows: Pixels) -> "RowEnds":
+    def of(cls, stored: Pixels) -> "RowEnds":
         """Look at whole rows, (Y, X)."""
+        rows = _blackened(stored)
         first, last, (height, width) = rows[:, 0], rows[:, -1], rows.shape
         left, right = np.ones(height, np.intp), np.ones(height, np.intp)
         first_inside, last_inside = np.zeros(height, np.intp), np.zeros(height, np.intp)
@@ -72,13 +78,12 @@ class RowEnds:
         first_inside[some] = as_first - left[some] - same * right[some]
         last_inside[some] = as_last - right[some] - same * left[some]
         flat: list[tuple[tuple[float, int], ...]] = [()] * height
-        for row in np.flatnonzero(left == width):
-            flat[row] = ((first[row].item(), width),)
         framed = some[same & (left[some] < width)]
-        for row in framed[_is_flat(rows[framed])]:
-            values, numbers = np.unique(rows[row], return_counts=True)
+        for row in [*np.flatnonzero(left == width), *framed[_is_flat(rows[framed])]]:
+            values, numbers = np.unique(stored[row], return_counts=True)
             flat[row] = tuple(zip(values.tolist(), numbers.tolist(), strict=True))
-        return cls(width, first, left, last, right, first_inside, last_inside, tuple(flat))
+        traces = _traces(stored, rows, left, right)
+        return cls(width, first, left, last, right, first_inside, last_inside, tuple(flat), traces)
 
     @classmethod
     def join(cls, parts: "list[RowEnds]") -> "RowEnds":
@@ -88,7 +93,8 @@ class RowEnds:
             np.concatenate([getattr(part, name) for part in parts]) for name in names
         )
         flat = tuple(row for part in parts for row in part.flat)
-        return cls(parts[0].width, first, left, last, right, first_inside, last_inside, flat)
+        traces = np.concatenate([part.traces for part in parts])
+        return cls(parts[0].width, first, left, last, right, first_inside, last_inside, flat, traces)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,11 +187,38 @@ def rim_of(ends: RowEnds) -> Rim:
     for row in np.flatnonzero(bar):
         for level, number in ends.flat[row]:
             levels[level] = levels.get(level, 0) + number
-    for values, lengths in ((ends.first, left), (ends.last, right)):
+    for side, (values, lengths) in enumerate(((ends.first, left), (ends.last, right))):
         for value in np.unique(values[lengths > 0]):
             levels[value.item()] = levels.get(value.item(), 0) + int(lengths[values == value].sum())
+        traces = ends.traces[lengths > 0, side].sum(axis=0).tolist()
+        for level, number in enumerate(traces, start=1) if any(traces) else ():
+            levels[level] = levels.get(level, 0) + number
+            levels[0] -= number
     left[bar] = ends.width
     return Rim(ends.width, left.astype(np.int32), right.astype(np.int32), tuple(levels.items()))
+
+
+def _blackened(rows: Pixels) -> Pixels:
+    """Rows (Y, X) of 8 bits whose grey levels up to `NEAR_BLACK` are 0, if they begin or end so; others as they are."""
+    if rows.dtype != np.uint8:
+        return rows
+    dark = (rows[:, [0, -1]] <= NEAR_BLACK).any(axis=1)
+    if not dark.any():
+        return rows
+    black = rows.copy()
+    black[dark] = np.where(rows[dark] <= NEAR_BLACK, np.uint8(0), rows[dark])
+    return black
+
+
+def _traces(stored: Pixels, rows: Pixels, left: NDArray[np.intp], right: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Count what was not quite black in the ends of rows (Y, X); see `RowEnds`."""
+    traces = np.zeros((len(rows), 2, NEAR_BLACK), np.intp)
+    changed = np.flatnonzero((stored != rows).any(axis=1)) if stored is not rows else ()
+    for row in changed:
+        for side, end in enumerate((stored[row, : left[row]], stored[row, len(stored[row]) - right[row] :])):
+            if end[0 if side == 0 else -1] <= NEAR_BLACK:
+                traces[row, side] = np.bincount(end, minlength=NEAR_BLACK + 1)[1 : NEAR_BLACK + 1]
+    return traces
 
 
 def _is_flat(rows: Pixels) -> NDArray[np.bool_]:
@@ -196,7 +229,7 @@ def _is_flat(rows: Pixels) -> NDArray[np.bool_]:
 
 def _bars(ends: RowEnds) -> NDArray[np.bool_]:
     """Which rows are those of a bar with text above or below the image, (Y,)."""
-    share = np.array([max((number for _, number in row), default=0) for row in ends.flat]) / ends.width
+    share = np.array([_largest(row, ends.first.dtype == np.uint8) for row in ends.flat]) / ends.width
     bars = np.zeros(len(share), np.bool_)
     if min(len(share), ends.width) < _LEAST_PX:
         return bars
@@ -211,6 +244,12 @@ def _bars(ends: RowEnds) -> NDArray[np.bool_]:
         beyond = np.isin(first[height:], levels) | np.isin(last[height:], levels)
         found[:height] = float(beyond[: 4 * height].mean()) < _BEYOND
     return bars
+
+
+def _largest(row: tuple[tuple[float, int], ...], eight_bits: bool) -> int:
+    """Px of the commonest grey level of a row; of 8 bits, all that are nearly black are one."""
+    black = sum(number for level, number in row if level <= NEAR_BLACK) if eight_bits else 0
+    return max((number for _, number in row), default=0) if black == 0 else max(black, *(number for _, number in row))
 
 
 def _like_neighbours(values: Pixels) -> NDArray[np.bool_]:

@@ -45,6 +45,7 @@ class Found:
         section_nm: thickness of its sections in nm where the file says that apart.
         ours: whether the file is one of ours, whose voxel size was checked when it was written.
         points: where its axes x, y and z point, such as "RAS" (right, anterior, superior), where the file says so.
+        corner_nm: where its first voxel lies, (z, y, x), as far as the file says.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Found:
     section_nm: float | None = None
     ours: bool = False
     points: str = ""
+    corner_nm: Edges = UNKNOWN
 
     def section(self, z: int) -> Pixels:
         """Read one section, (Y, X) or (Y, X, colours).

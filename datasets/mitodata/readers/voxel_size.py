@@ -65,20 +65,55 @@ def stated_edges(attributes: Mapping[str, Any], axes: str) -> Edges:
         attributes: of the array.
         axes: that the array says; empty if it does not.
     """
-    own = "".join(axis for axis in axes if axis in "zyx")
     for name, unit in _ATTRIBUTES:
-        edges = np.asarray(attributes.get(name, ()))
-        if edges.dtype.kind not in "uif" or edges.ndim != 1 or len(edges) not in {2, 3, len(axes) or 3}:
-            continue
-        named = attributes.get("units", unit) if unit == "nm" else unit
-        if len(edges) == len(axes):
-            order = axes
-        else:
-            order = own if unit == "nm" and len(own) == len(edges) else "zyx"[-len(edges) :]
-        units = np.asarray(named, dtype=str)
-        each = np.broadcast_to(units, edges.shape) if units.shape in ((), (1,), edges.shape) else [unit] * len(edges)
-        return by_axis({axis: edge_nm(edge, own_unit) for axis, edge, own_unit in zip(order, edges, each, strict=True)})
+        lengths = _stated_lengths(attributes, name, axes, unit)
+        if lengths:
+            return by_axis({axis: edge_nm(length, own) for axis, (length, own) in lengths.items()})
     return UNKNOWN
+
+
+def stated_corner(attributes: Mapping[str, Any], axes: str) -> Edges:
+    """Where the first voxel lies, (z, y, x) in nm: the attribute `offset`, as CREMI and funlib write it."""
+    lengths = _stated_lengths(attributes, "offset", axes, "nm")
+    return by_axis({axis: length * (unit_nm(own) or 1.0) for axis, (length, own) in lengths.items()})
+
+
+def place_problem(edges: Edges, corner: Edges, other_edges: Edges, other_corner: Edges) -> str:
+    """Say in which way labels of the shape of an image lie elsewhere; an empty string if they do not, or none says so.
+
+    Args:
+        edges: of a voxel of the labels, nm.
+        corner: where their first voxel lies, nm; unknown is 0.
+        other_edges: of a voxel of the image.
+        other_corner: likewise.
+    """
+    pairs = [(one, other) for one, other in zip(edges, other_edges, strict=True) if one and other]
+    if any(max(pair) > SQUARE * min(pair) for pair in pairs):
+        return f"has voxels of {_size(edges)} nm (z, y, x), the image of {_size(other_edges)} nm"
+    apart = [abs((one or 0.0) - (other or 0.0)) for one, other in zip(corner, other_corner, strict=True)]
+    if any(far > (edge or 1.0) / 2 for far, edge in zip(apart, other_edges, strict=True)):
+        return f"begins at {_size(corner)} nm (z, y, x), the image at {_size(other_corner)} nm"
+    return ""
+
+
+def _size(edges: Edges) -> str:
+    return " x ".join("?" if edge is None else f"{edge:g}" for edge in edges)
+
+
+def _stated_lengths(attributes: Mapping[str, Any], name: str, axes: str, unit: str) -> dict[str, tuple[float, str]]:
+    """Lengths and their units that an attribute states, by axis; nothing where it is missing, or of another kind."""
+    own = "".join(axis for axis in axes if axis in "zyx")
+    lengths = np.asarray(attributes.get(name, ()))
+    if lengths.dtype.kind not in "uif" or lengths.ndim != 1 or len(lengths) not in {2, 3, len(axes) or 3}:
+        return {}
+    if len(lengths) == len(axes):
+        order = axes
+    else:
+        order = own if unit == "nm" and len(own) == len(lengths) else "zyx"[-len(lengths) :]
+    units = np.asarray(attributes.get("units", unit) if unit == "nm" else unit, dtype=str)
+    fits = units.shape in ((), (1,), lengths.shape)
+    named = np.broadcast_to(units, lengths.shape).tolist() if fits else [unit] * len(lengths)
+    return dict(zip(order, zip(lengths.tolist(), named, strict=True), strict=True))
 
 
 def choose_voxel_size(

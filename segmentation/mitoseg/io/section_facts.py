@@ -1,6 +1,6 @@
 """What is measured of the sections of a volume in one pass: grey scale, constant rim, likeness to their neighbours."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -34,6 +34,12 @@ UNLIKE = 0.25
 
 ALIKE = 0.5
 """... and they resemble each other at least this share of what is usual for two sections that far apart."""
+
+COPY, DIFFERENT = 0.9995, 0.99
+"""Neighbours that resemble each other so much are copies, where most resemble each other less than that."""
+
+MOST_COPIES = 0.25
+"""Where more sections are copies, they were made to be: of thick sections, for voxels as long as wide."""
 
 SERIES = 0.2
 """Correlation of neighbours from which on a damaged section can be told."""
@@ -166,8 +172,9 @@ def find_damaged(
 ) -> list[int]:
     """Which sections hold no tissue, or not what lies between their neighbours.
 
-    These are sections whose grey levels spread far less than usual, and sections that resemble neither neighbour
-    although their neighbours resemble each other. The first and the last section cannot be told.
+    These are sections whose grey levels spread far less than usual, sections that resemble neither neighbour although
+    their neighbours resemble each other, and copies of a neighbour, with which some programs fill gaps. Of two that are
+    the same the copy is the one that resembles its other neighbour less. The first and the last section cannot be told.
 
     Args:
         widths: spread of the grey levels of each section, without rims.
@@ -190,7 +197,19 @@ def find_damaged(
             unlike = max(near[z - 1], near[z]) < UNLIKE * usual_near
             if unlike and far[z - 1] >= ALIKE * usual_far and not {z - 1, z, z + 1} & missing:
                 damaged.add(z)
-    return sorted(flat | damaged)
+    return sorted(flat | damaged | _copies(near, usual_near, missing))
+
+
+def _copies(near: Sequence[float], usual: float, missing: Set[int]) -> set[int]:
+    """Which sections are copies of a neighbour; arguments as in `find_damaged`."""
+    copies: set[int] = set()
+    if usual >= DIFFERENT:
+        return copies
+    for z, value in enumerate(near):
+        if value > COPY and not {z, z + 1} & (missing | copies):
+            before, after = (near[place] if 0 <= place < len(near) else 1.0 for place in (z - 1, z + 1))
+            copies.add(z + 1 if after <= before else z)
+    return copies if len(copies) <= MOST_COPIES * len(near) else set()
 
 
 def median(values: Sequence[float]) -> float | None:

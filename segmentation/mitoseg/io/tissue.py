@@ -144,8 +144,8 @@ class Tissue:
             lines.append(f"constant rims, {share:.1f} % of the pixels: no tissue, nothing is found there")
         if self.bridges:
             lines.append(
-                f"{_sections(list(self.bridges))} of {self._shape[0]} missing (blank or damaged): predicted from the "
-                "neighbours"
+                f"{_sections(list(self.bridges))} of {self._shape[0]} missing (blank, damaged or copied): predicted "
+                "from the neighbours"
             )
         left = [z for z in self.blank if z not in self.bridges]
         if left:

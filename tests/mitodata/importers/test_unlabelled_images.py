@@ -71,6 +71,7 @@ def test_images_without_masks_are_never_taken_for_labelled_ones(tmp_path: Path) 
         (["s0.png", "s5.png", "s10.png"], ""),
         (["a.png", "b.png"], ""),
         (["s1.png", "s2.png", "s5.png", "s6.png"], "no section between s2.png and s5.png (2 missing in all)"),
+        (["s0_0.png", "s0_1.png", "s1_0.png", "s1_1.png"], "count in two ways, 2 x 2: are they tiles of a section?"),
         (["s1 (1).png", "s1.png", "s2.png"], "s1 (1).png is not named like the others (1 such files)"),
         (["s1.bmp", "s1.png", "s2.png"], "s1.bmp is not named like the others (1 such files)"),
     ],

@@ -136,3 +136,20 @@ def test_bright_bodies_on_black_keep_their_background(tmp_path: Path) -> None:
         mask = dataset[0].mask
     assert mask is not None
     np.testing.assert_array_equal(mask[0], one_body > 0)
+
+
+@pytest.mark.parametrize("name", ["left", "all around", "turned", "everything"])
+def test_frames_that_are_nearly_black_are_found(name: str) -> None:
+    """As JPEG and detectors leave them; their grey levels are counted as they are."""
+    traces = np.random.default_rng(5).integers(0, 4, TISSUE.shape)
+    section = np.where(FRAMES[name], traces, np.maximum(TISSUE, 4)).astype(np.uint8)
+    found = find_rim(section)
+    np.testing.assert_array_equal(found, FRAMES[name])
+    parts = [RowEnds.of(section[:50]), RowEnds.of(section[50:])]
+    counted = dict(rim_of(RowEnds.join(parts)).levels)
+    assert counted == dict(enumerate(np.bincount(section[found]).tolist()))
+
+
+def test_dark_tissue_is_no_frame() -> None:
+    dark = np.random.default_rng(6).integers(0, 12, (96, 128)).astype(np.uint8)
+    assert not find_rim(dark).any()

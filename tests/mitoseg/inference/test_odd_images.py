@@ -64,7 +64,9 @@ def test_a_missing_section_cuts_no_object(
     boxes = [box for box in ndimage.find_objects(found) if box[0] == slice(0, 7)]
     assert len(boxes) == expected
     assert iou(found[3] > 0, sample.label[3] > 0) > 0.8
-    assert caplog.messages == ["a.tif: section 3 of 7 missing (blank or damaged): predicted from the neighbours"]
+    assert caplog.messages == [
+        "a.tif: section 3 of 7 missing (blank, damaged or copied): predicted from the neighbours"
+    ]
 
 
 def test_sections_of_a_stack_can_be_images_of_their_own(

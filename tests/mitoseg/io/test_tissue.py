@@ -78,7 +78,7 @@ def test_a_missing_section_is_what_lies_between_its_neighbours(kind: str) -> Non
         volume[4] = make_series(seed=7)[4]
     tissue = tissue_of(volume)
     assert list(tissue.bridges) == [4]
-    assert tissue.notes() == ["section 4 of 9 missing (blank or damaged): predicted from the neighbours"]
+    assert tissue.notes() == ["section 4 of 9 missing (blank, damaged or copied): predicted from the neighbours"]
     seen = tissue.read(whole(volume))
     np.testing.assert_array_equal(np.delete(seen, 4, 0), np.delete(volume, 4, 0))
     between = np.mean([normalise(volume[z], measure_grey(volume[z])) for z in (3, 5)], axis=0)
@@ -140,4 +140,20 @@ def test_sections_that_do_not_follow_each_other_are_not_damaged() -> None:
 )
 def test_what_tells_a_damaged_section(near: list[float], far: list[float], damaged: list[int]) -> None:
     assert find_damaged([20.0] * 7, near, far, []) == damaged
+
+
+@pytest.mark.parametrize(
+    ("near", "damaged"),
+    [
+        ([0.8, 0.8, 1.0, 0.6, 0.8, 0.8], [3]),  # 3 is like 2, and far from 4
+        ([0.8, 0.6, 1.0, 0.8, 0.8, 0.8], [2]),
+        ([1.0, 0.8, 1.0, 0.8, 1.0, 0.8], []),  # every section twice
+        ([1.0, 0.995, 1.0, 0.995, 0.995, 0.995], []),  # thin sections
+    ],
+)
+def test_what_tells_a_copy(near: list[float], damaged: list[int]) -> None:
+    assert find_damaged([20.0] * 7, near, [0.6] * 5, []) == damaged
+
+
+def test_a_flat_section_is_damaged() -> None:
     assert find_damaged([20.0, 20, 20, 20, 4], [0.9] * 4, [0.8] * 3, []) == [4]

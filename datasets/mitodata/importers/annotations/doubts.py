@@ -7,6 +7,11 @@ differs by one it rounds in blocks of 8 x 8 px, to blocks of one value, or at hi
 """
 
 import logging
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from mitodata.errors import DataError
 from mitodata.importers.annotations.survey import FAINT, Table
@@ -66,6 +71,21 @@ def doubt_masks(found: Table, foreground_px: int, px: int, where: object) -> Non
             where,
             100 * foreground_px / px,
         )
+
+
+def doubt_outlines(masks: Sequence[NDArray[np.uint8]]) -> str:
+    """Say that masks, (Y, X) of 0, 1 and 255 each, enclose more than they cover; an empty string if they do not."""
+    covered = enclosed = 0
+    for mask in masks:
+        inside = mask == 1
+        covered += int(inside.sum())
+        enclosed += int((ndimage.binary_fill_holes(inside) & (mask == 0)).sum())
+    if enclosed <= covered:
+        return ""
+    return (
+        f"the masks enclose {enclosed / max(covered, 1):.1f} times as many pixels as they cover: outlines that nobody "
+        "filled? fill them, or the inside counts as background"
+    )
 
 
 def doubt_instances(listed: str, example: str, where: object) -> None:

@@ -17,7 +17,8 @@ from mitodata.importers.components import Labels, as_labels
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.stack import Stack
 from mitodata.readers.axes import Arranged, Pixels
-from mitodata.readers.hdf5 import arrange_dataset, dataset_axes, dataset_edges, find_dataset
+from mitodata.readers.hdf5 import arrange_dataset, dataset_axes, dataset_corner, dataset_edges, find_dataset
+from mitodata.readers.voxel_size import place_problem
 
 _EXPECTS = "datasets of shape (Y, X), (Z, Y, X) or (N, Z, Y, X) in an HDF5 file, or of the axes that they name"
 
@@ -58,6 +59,12 @@ def _partners(kind: str, name: str | None, raw: h5py.Dataset, views: list[Arrang
     if [view.shape for view in found] != [view.shape for view in views]:
         raise DataError(
             f"{raw.file.filename}: {kind} {dataset.name} has shape {dataset.shape}, raw {raw.name} {raw.shape}"
+        )
+    problem = place_problem(dataset_edges(dataset), dataset_corner(dataset), dataset_edges(raw), dataset_corner(raw))
+    if problem:
+        raise DataError(
+            f"{raw.file.filename}: {kind} {dataset.name} {problem}; expected both at one place; cut them alike, or "
+            "correct the attributes offset and resolution"
         )
     return [_Reader(dataset, view) for view in found]
 

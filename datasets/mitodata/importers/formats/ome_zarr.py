@@ -22,6 +22,7 @@ from mitodata.readers.damage import readable
 from mitodata.readers.names import stem
 from mitodata.readers.ome_zarr import is_zarr, open_root, open_zarr
 from mitodata.readers.source import Found
+from mitodata.readers.voxel_size import place_problem
 
 _INSTANCES = "instances"
 """Name of the label image that `mitoseg predict` writes, beside that of a mask."""
@@ -50,6 +51,10 @@ def _find(path: Path, options: Options) -> list[Stack]:
                 f"{path}: labels/{name} has shape {found[0].array.shape}, the image {images[0].array.shape}; expected "
                 "the same number of images of the same shape"
             )
+        for each, image in zip(found, images, strict=True):
+            problem = place_problem(each.edges_nm, each.corner_nm, image.edges_nm, image.corner_nm)
+            if problem:
+                raise DataError(f"{path}: labels/{name} {problem}; expected both at one place: cut them alike")
         return found
 
     return list(_stacks(path, images, open_labels(label) if label else [], open_labels(mask) if mask else [], options))
