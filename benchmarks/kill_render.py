@@ -26,7 +26,7 @@ from mitogen.rendering.job import Job
 from mitogen.rendering.merging import merge_shards
 from steps import write_page
 
-PRESET, SHAPE = "blobs", (1, 256, 256)
+PRESET = "blobs"
 SHARDS = 3
 STOPS = (signal.SIGKILL, signal.SIGTERM)
 GRACE_S = 30.0
@@ -61,8 +61,9 @@ class Trial:
         images: how many are rendered.
         kills: how many in each scenario.
         workers: of the cluster.
-        longest_s: of the life of what is killed, once it works.
+        longest_s: of the life of what is killed, once it has made a batch.
         rng: decides when and what.
+        size: of the images, px.
     """
 
     folder: Path
@@ -71,16 +72,17 @@ class Trial:
     workers: int
     longest_s: float
     rng: random.Random
+    size: int
 
     @property
     def job(self) -> Job:
         """What is rendered."""
-        return Job(load_recipe(PRESET), 0, SHAPE)
+        return Job(load_recipe(PRESET), 0, (1, self.size, self.size))
 
     def command(self, output: Path, *more: str) -> list[str]:
         """A command that renders the same."""
         program = "import sys; sys.argv[0] = 'mitogen'; from mitogen.cli.main import main; main()"
-        job = ["--preset", PRESET, "--size", str(SHAPE[2]), "-n", str(self.images), "--workers", "1"]
+        job = ["--preset", PRESET, "--size", str(self.size), "-n", str(self.images), "--workers", "1"]
         return [sys.executable, "-c", program, "render", *job, "-o", str(output), *more]
 
 
@@ -123,8 +125,10 @@ def workers_killed(trial: Trial, whole: Path) -> Tally:
         rendering = threading.Thread(target=render, args=(cluster.address,), daemon=True)
         rendering.start()
         while rendering.is_alive() and tally.events < trial.kills:
+            before = batches_there(output)
+            wait_until(lambda before=before: batches_there(output) > before or not rendering.is_alive())
             time.sleep(trial.rng.uniform(0, trial.longest_s))
-            if at_work(output):  # else there is nothing to lose
+            if rendering.is_alive():
                 place = trial.rng.randrange(trial.workers)
                 cluster.workers[place].kill()
                 cluster.workers[place].wait()
@@ -142,8 +146,13 @@ def shards_killed(trial: Trial, whole: Path) -> Tally:
     for number, path in enumerate(paths, 1):
         command = trial.command(path, "--shard", f"{number}/{SHARDS}")
         for _ in range(-(-trial.kills // SHARDS)):
+            before = batches_there(path)
             process = started(command)
-            wait_until(lambda process=process, path=path: at_work(path) or process.poll() is not None)
+            wait_until(
+                lambda process=process, path=path, before=before: (
+                    batches_there(path) > before or process.poll() is not None
+                )
+            )
             time.sleep(trial.rng.uniform(0, trial.longest_s))
             stop = trial.rng.choice(STOPS)
             process.send_signal(stop)
@@ -152,7 +161,7 @@ def shards_killed(trial: Trial, whole: Path) -> Tally:
                 tally.events += 1
             elif process.returncode or "Traceback" in line:
                 tally.problems.append(f"{stop.name}: exit code {process.returncode}: {line}")
-            # "stopped" alone: before it had looked at what is there, which at_work says of the run before.
+            # "stopped" alone: it had ended already, but for its good-bye.
             if process.returncode == 130 and line != "stopped" and "the same command continues" not in line:
                 tally.problems.append(line)
             if path.exists():
@@ -291,9 +300,14 @@ def dask(folder: Path, workers: int) -> Iterator[Cluster]:
             process.wait()
 
 
+def batches_there(output: Path) -> int:
+    """How many batches are written; 0 once they are put together."""
+    return len(list(output.with_name(output.name + ".parts").glob("[0-9]*.h5")))
+
+
 def at_work(output: Path) -> bool:
     """Whether a first batch is there."""
-    return any(output.with_name(output.name + ".parts").glob("[0-9]*.h5"))
+    return batches_there(output) > 0
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 1800) -> None:
@@ -327,17 +341,23 @@ def table(tallies: Sequence[Tally]) -> list[str]:
     ]
 
 
+def given(arguments: argparse.Namespace) -> str:
+    """The options of this run, as they are given."""
+    shown = ("images", "size", "kills", "workers", "longest")
+    return " ".join(f"--{name} {getattr(arguments, name):g}" for name in shown)
+
+
 def page(tallies: Sequence[Tally], arguments: argparse.Namespace, minutes: float) -> str:
     """Write down what came of it."""
     lines = [f"- {tally.name}: `{line}`" for tally in tallies for line in dict.fromkeys(tally.lines)]
     return "\n".join(
         [
             "# Renders that are killed\n",
-            f"Written by `python benchmarks/kill_render.py`: {arguments.images} images of the preset `{PRESET}`, "
-            f"{SHAPE[1]} x {SHAPE[2]} px, are rendered while something is killed, within {arguments.longest:g} s after "
-            "it started to work. Then the same command is given again where it did not end by itself. The result is "
-            "compared with an unbroken run of one process. A problem is a traceback, an exit code that is not honest, "
-            "or a file left behind.\n",
+            f"Written by `python benchmarks/kill_render.py {given(arguments)}`: {arguments.images} images of the "
+            f"preset `{PRESET}`, {arguments.size} x {arguments.size} px, are rendered while something is killed, at "
+            f"most {arguments.longest:g} s after another batch of 8 was there. Then the same command is given again "
+            "where it did not end by itself. The result is compared with an unbroken run of one process. A problem is "
+            "a traceback, an exit code that is not honest, or a file left behind.\n",
             *table(tallies),
             "",
             *(["What was said, once each (folders shortened):\n", *lines, ""] if lines else []),
@@ -351,6 +371,7 @@ def main() -> None:
     """Kill, compare, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--size", type=int, default=256, help="of images, px")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--longest", type=float, default=2.0, help="longest life, s")
@@ -362,7 +383,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         rng = random.Random(arguments.seed)
         folder = Path(name)
-        trial = Trial(folder, arguments.images, arguments.kills, arguments.workers, arguments.longest, rng)
+        trial = Trial(
+            folder, arguments.images, arguments.kills, arguments.workers, arguments.longest, rng, arguments.size
+        )
         whole = folder / "whole.h5"
         render_dataset(trial.job, whole, arguments.images, 1, progress=False)
         tallies = []

@@ -120,7 +120,7 @@ def measure(folder: Path, task_s: float, seed: int) -> VolumeCosts:
         grid=seen / 3 / voxels,
         part_bytes=stored / seen,
         result_bytes=size_of(results) / voxels,
-        scratch_bytes=4.0 * (work.plan.channels + 2),  # maps, pieces and instances (docs/predict.md)
+        scratch_bytes=4.0 * work.plan.channels + 0.1,  # maps; pieces and instances are packed (docs/predict.md)
         blocks=blocks,
         read=read,
         worker_bytes=1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,

@@ -1,7 +1,14 @@
 """What all tests share."""
 
 import os
+import re
 import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,3 +40,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place(path: str) -> int:
     return next((number for number, first in enumerate(ORDER) if path.startswith(first)), len(ORDER))
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of an S3 server that runs on the loopback interface while tests do, and the folder of its buckets."""
+    pytest.importorskip("localbucket", reason="localbucket, an S3 server, is not installed")
+    folder = tmp_path_factory.mktemp("s3")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "localbucket", str(folder), "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            while process.poll() is None:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.02)
+            assert process.poll() is None
+            yield f"http://127.0.0.1:{port}", folder
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def bucket(
+    s3_server: tuple[str, Path], request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The URL of an empty bucket there, to which the programs have access; copies go to a folder of the test."""
+    pytest.importorskip("obstore", reason="obstore is optional")
+    address, folder = s3_server
+    for name, value in (("ENDPOINT_URL", address), ("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:60].strip("-")
+    (folder / name).mkdir()
+    return f"s3://{name}"

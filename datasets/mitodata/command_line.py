@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import isnan
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -29,6 +30,24 @@ class Measure(click.FloatRange):
         if isnan(number):
             self.fail(f"{number} is not in the range {self._describe_range()}.", param, ctx)
         return number
+
+
+class Output(click.Path):
+    """The path of what a command writes on this machine. Of an URL, folders called `s3:` would be made."""
+
+    def __init__(self, *, urls: bool = False) -> None:
+        """Expect a path; `urls`: or an URL, to which the command sends what it wrote."""
+        super().__init__(path_type=Path)
+        self._urls = urls
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Read the path."""
+        if "://" in str(value) and not self._urls:
+            expected = (
+                "expected a path on this machine; mitogen render and mitoseg predict alone write to s3:// or gs://"
+            )
+            self.fail(f"{value}: is an URL; {expected}", param, ctx)
+        return Path(str(super().convert(value, param, ctx)))
 
 
 def run(group: click.Group) -> NoReturn:

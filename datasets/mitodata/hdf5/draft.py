@@ -181,19 +181,23 @@ class _Stream:
             os.close(self._handle)
 
     def read(self, size: int) -> bytes:
-        """Read up to `size` bytes."""
-        data = b""
-        with self._remembered():
-            data = os.pread(self._handle, size, self._position)
-        self._position += len(data)
-        return data
+        """Read up to `size` bytes; by this method h5py knows a file from a path."""
+        buffer = bytearray(size)
+        return bytes(buffer[: self._fill(memoryview(buffer))])
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill `buffer`; what lies behind the end of the file is zero."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        buffer[len(data) :] = bytes(len(buffer) - len(data))
+        found = self._fill(buffer)
+        buffer[found:] = bytes(len(buffer) - found)
         return len(buffer)
+
+    def _fill(self, buffer: memoryview) -> int:
+        """Read into the beginning of `buffer`, and return how many bytes."""
+        found = 0
+        with self._remembered():
+            found = os.preadv(self._handle, [buffer], self._position)
+        self._position += found
+        return found
 
     def write(self, data: memoryview) -> int:
         """Write all of `data`."""

@@ -53,6 +53,11 @@ def is_url(name: str | Path) -> bool:
     return bool(_URL.match(str(name))) and not Path(name).exists()
 
 
+def as_url(name: str | Path) -> str:
+    """An URL as it was given, of which a `Path` holds one slash only."""
+    return _URL.sub(lambda found: f"{found[1]}://", str(name), count=1).rstrip("/")
+
+
 def local(name: str | Path) -> Path:
     """Return the path of what a user names: of an URL that of its copy, or of the folder that stands for its Zarr.
 
@@ -63,7 +68,7 @@ def local(name: str | Path) -> Path:
     """
     if not is_url(name):
         return Path(name)
-    url = _URL.sub(lambda found: f"{found[1]}://", str(name), count=1).rstrip("/")
+    url = as_url(name)
     if url.count("/") < 3 or "?" in url:
         raise DataError(f"{url}: expected the URL of a file or a Zarr, such as s3://bucket/volume.zarr, without '?'")
     place = cache_folder() / sha256(url.encode()).hexdigest()[:16] / _key(url)

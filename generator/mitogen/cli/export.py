@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 
+from mitodata.command_line import Output
 from mitogen.cli.options import FILE, FOLDER, OUTPUT, examples
 
 
@@ -32,7 +33,7 @@ from mitogen.cli.options import FILE, FOLDER, OUTPUT, examples
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=Output(),
     required=True,
     metavar="PATH",
     help="Of arrays an .h5 or a .tif to write, else a folder.",

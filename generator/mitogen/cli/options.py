@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from mitodata.command_line import Measure
+from mitodata.command_line import Measure, Output
 from mitodata.readers.remote import local
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from mitogen.rendering.job import Job
 
 
-class Place(click.Path):
+class Place(Output):
     """The path of a file or folder to write: a name, at which there is nothing, or nothing of another kind."""
 
-    def __init__(self, folder: bool) -> None:
-        """Expect a folder or a file."""
-        super().__init__(path_type=Path)
+    def __init__(self, folder: bool, *, urls: bool = False) -> None:
+        """Expect a folder or a file; `urls`: or the URL of one."""
+        super().__init__(urls=urls)
         self._folder = folder
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
@@ -30,7 +30,7 @@ class Place(click.Path):
         wanted = "folder" if self._folder else "file"
         if not str(value):
             self.fail(f"got an empty name; expected that of a {wanted} to write", param, ctx)
-        path = Path(str(super().convert(value, param, ctx)))
+        path = super().convert(value, param, ctx)
         if path.exists() and not (path.is_dir() if self._folder else path.is_file()):
             found = "no folder" if self._folder else "no regular file"
             self.fail(f"{path}: is {found}; expected a {wanted} to write; choose another name", param, ctx)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from mitodata.cluster.event_log import emit, log_json_option
-from mitogen.cli.options import COUNT, FILE, OUTPUT, examples, images, job_options, shard, workers
+from mitogen.cli.options import COUNT, FILE, OUTPUT, Place, examples, images, job_options, shard, workers
 
 if TYPE_CHECKING:
     from mitodata.cluster.shard import Shard
@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 @click.option("--workers", callback=workers, default="auto", metavar="N", help="Processes; auto is one a core.")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a Dask cluster that does the work instead.")
 @click.option("--shard", callback=shard, metavar="I/N", help="Only the Ith of N equal shares, for `mitogen merge`.")
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=Place(folder=False, urls=True),
+    required=True,
+    metavar="FILE.h5",
+    help="The file to write, or its URL (s3://, gs://).",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @log_json_option
 def render(
@@ -50,16 +57,23 @@ def render(
     The bytes depend on the recipe, the size and the seed, not on the number of workers, shards or machines. After
     Ctrl-C or a crash the same command continues where it stopped.
     """
+    from mitodata.export.destination import written_to
+    from mitodata.readers.remote import as_url, is_url
     from mitogen.rendering.dataset import render_dataset
 
     if n is not None and only is not None:
         raise click.UsageError("got --n and --only; expected one of them")
     kind, default = ("image", 1000) if job.shape[0] == 1 else ("volume", 1)
     chosen = range(n or default) if only is None else only
-    render_dataset(job, output, chosen, scheduler or workers, shard=shard, overwrite=overwrite)
+    name = as_url(output) if is_url(output) else str(output)
+    if is_url(output) and scheduler:
+        raise click.UsageError(f"{name}: with --scheduler expected a file in a folder that all machines see")
+    with written_to(output, overwrite=overwrite) as file:
+        render_dataset(job, file, chosen, scheduler or workers, shard=shard, overwrite=overwrite)
+        size = file.stat().st_size
     count = len(chosen if shard is None else shard.cut(chosen, "images"))
-    emit("written", file=output, bytes=output.stat().st_size)
-    click.echo(f"{count} {kind}{'' if count == 1 else 's'} in {output}")
+    emit("written", file=name, bytes=size)
+    click.echo(f"{count} {kind}{'' if count == 1 else 's'} in {name}")
 
 
 @click.command(epilog=examples("mitogen merge shard-*.h5 -o train.h5"))

@@ -24,6 +24,7 @@ from mitodata.cluster.versions import machine
 from mitodata.cluster.workers import ClusterError, ClusterWorkers, here, wait_for
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import write_dataset
+from mitodata.readers.remote import as_url, is_url
 from mitodata.sample import Sample
 from mitogen.rendering.batches import NOTE, Batches
 from mitogen.rendering.job import Job, RenderError, is_first, spell
@@ -74,6 +75,8 @@ def render_dataset(
     provenance = job.provenance(images) if shard is None else shard_provenance(shard, job, images)
     images = images if shard is None else shard.cut(images, "images")
     path = Path(path)
+    if is_url(path):
+        raise RenderError(f"{as_url(path)}: is an URL; expected a file; `mitogen render -o URL` sends what it writes")
     if path.exists() and not (overwrite and path.is_file()):
         raise DataError(f"{path}: exists already; choose another name" + (" or overwrite it" * path.is_file()))
     batches = Batches(path.with_name(path.name + ".parts"), images, job.shape)

@@ -7,7 +7,7 @@ import click
 
 from mitodata.cluster.event_log import emit, log_json_option
 from mitodata.command_line import Measure
-from mitoseg.cli.options import FILES, INVERT, OUTLINE, image_options
+from mitoseg.cli.options import FILES, INVERT, OUTLINE, OUTPUT, image_options
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -20,7 +20,7 @@ EXAMPLES = (
 
 @click.command(epilog=EXAMPLES)
 @click.argument("images", nargs=-1, type=FILES)
-@click.option("-o", "--output", "run", required=True, type=FILES, help="Folder of the run; made if it is missing.")
+@click.option("-o", "--output", "run", required=True, type=OUTPUT, help="Folder of the run; made if it is missing.")
 @click.option(
     "--from",
     "start",

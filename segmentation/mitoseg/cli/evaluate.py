@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, PEAK, THRESHOLD, tta_option
+from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, OUTPUT, PEAK, THRESHOLD, tta_option
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -17,7 +17,7 @@ EXAMPLES = (
 @click.command(epilog=EXAMPLES)
 @click.argument("run", type=FILES, metavar="MODEL")
 @click.argument("data", nargs=-1, required=True, type=FILES)
-@click.option("-o", "--output", "report", required=True, type=FILES, help="Folder of the report; made if missing.")
+@click.option("-o", "--output", "report", required=True, type=OUTPUT, help="Folder of the report; made if missing.")
 @click.option(
     "--every",
     metavar="K",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mitoseg.cli.options import FILES
+from mitoseg.cli.options import FILES, OUTPUT
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -25,7 +25,7 @@ ENDINGS = {".onnx": "onnx", ".pt": "torchscript", ".zip": "bioimageio"}
     type=click.Choice(list(ENDINGS.values())),
     help="What is written. [default: by the ending of FILE: .onnx, .pt, .zip]",
 )
-@click.option("-o", "--output", "path", required=True, type=FILES, metavar="FILE", help="The new file.")
+@click.option("-o", "--output", "path", required=True, type=OUTPUT, metavar="FILE", help="The new file.")
 @click.option("--name", help="Name of the model. [default: its own, or that of the file]")
 @click.option("--card", "card_file", type=FILES, metavar="CARD.toml", help="What is known of it; see docs/models.md.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")

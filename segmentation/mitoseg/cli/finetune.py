@@ -7,7 +7,7 @@ import click
 
 from mitodata.cluster.event_log import log_json_option
 from mitodata.command_line import Measure
-from mitoseg.cli.options import FILES, INVERT, OUTLINE
+from mitoseg.cli.options import FILES, INVERT, OUTLINE, OUTPUT
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -26,7 +26,7 @@ EXAMPLES = (
     metavar="MODEL",
     help="Where to start: a run, a model's file or a released model. [default: the newest released model]",
 )
-@click.option("-o", "--output", "run", required=True, type=FILES, help="Folder of the run; made if it is missing.")
+@click.option("-o", "--output", "run", required=True, type=OUTPUT, help="Folder of the run; made if it is missing.")
 @click.option(
     "--region",
     "regions",

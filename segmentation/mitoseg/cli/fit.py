@@ -7,7 +7,7 @@ import click
 
 from mitodata.cluster.event_log import log_json_option
 from mitodata.command_line import Measure
-from mitoseg.cli.options import FILES
+from mitoseg.cli.options import FILES, OUTPUT
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -38,7 +38,7 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
 
 @click.command(epilog=EXAMPLES)
 @click.argument("train", nargs=-1, type=FILES)
-@click.option("-o", "--output", "run", required=True, type=FILES, help="Folder of the run; made if it is missing.")
+@click.option("-o", "--output", "run", required=True, type=OUTPUT, help="Folder of the run; made if it is missing.")
 @click.option("--recipe", metavar="NAME", help="Render without end instead: a preset of mitogen, or FILE.toml.")
 @click.option("--val", "validation", multiple=True, type=FILES, help="Held-out file; may be given several times.")
 @click.option(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mitoseg.cli.options import FILES
+from mitoseg.cli.options import FILES, OUTPUT
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -49,7 +49,7 @@ def show(model: Path | None) -> None:
 
 @models.command()
 @click.argument("model", type=FILES, required=False)
-@click.option("-o", "--output", "path", type=FILES, metavar="README.md", help="The new file. [default: the screen]")
+@click.option("-o", "--output", "path", type=OUTPUT, metavar="README.md", help="The new file. [default: the screen]")
 def card(model: Path | None, path: Path | None) -> None:
     """Write the card of MODEL as the Hugging Face hub takes it. Without MODEL, of the newest release."""
     from mitodata.files import check_replaceable, write_atomic
@@ -71,7 +71,7 @@ def card(model: Path | None, path: Path | None) -> None:
 
 @models.command()
 @click.argument("model", type=FILES)
-@click.option("-o", "--output", "path", required=True, type=FILES, metavar="FILE.safetensors", help="The new file.")
+@click.option("-o", "--output", "path", required=True, type=OUTPUT, metavar="FILE.safetensors", help="The new file.")
 @click.option("--name", help="Name of the model. [default: that of the file]")
 @click.option(
     "--card",
@@ -101,7 +101,7 @@ def export(model: Path, path: Path, name: str | None, card_file: Path | None) ->
 
 @models.command()
 @click.argument("models", nargs=-1, required=True, type=FILES, metavar="MODEL MODEL...")
-@click.option("-o", "--output", "path", required=True, type=FILES, metavar="FILE.safetensors", help="The new file.")
+@click.option("-o", "--output", "path", required=True, type=OUTPUT, metavar="FILE.safetensors", help="The new file.")
 def average(models: tuple[Path, ...], path: Path) -> None:
     """Average the weights of models that began with the same weights, and write one file.
 

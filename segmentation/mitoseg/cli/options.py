@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mitodata.command_line import Measure
+from mitodata.command_line import Measure, Output
 
 if TYPE_CHECKING:
     from mitodata.cluster.shard import Shard
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FILES = click.Path(path_type=Path)
+OUTPUT = Output()
 
 # In the epilogs of commands "\b" keeps click from joining the lines.
 

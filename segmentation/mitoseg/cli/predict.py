@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mitodata.cluster.event_log import emit, log_json_option
+from mitodata.command_line import Output
 from mitoseg.cli.options import (
     AXES,
     FILES,
@@ -44,7 +45,14 @@ MEMORY = click.option(
     "released model. "
     "[default: the newest released model]",
 )
-@click.option("-o", "--output", "folder", required=True, type=FILES, help="Folder of the results; made if missing.")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    type=Output(urls=True),
+    help="Folder of the results, or its URL (s3://, gs://); made if missing.",
+)
 @click.option("--outputs", default="mask,probability,instances", show_default=True, help="What is written.")
 @click.option(
     "--format", type=click.Choice(["tiff", "h5", "zarr"]), default="tiff", show_default=True, help="Of results."
@@ -83,18 +91,23 @@ def predict(
 
     A run that stands before the images is the model as well: mitoseg predict runs/first stack.tif -o masks.
     """
+    from mitodata.export.destination import written_to
+    from mitodata.readers.remote import as_url, is_url
     from mitoseg.config.files import as_paths
     from mitoseg.inference.model import load_model
     from mitoseg.inference.segment import segment
     from mitoseg.inference.segment_image import make_options
     from mitoseg.models.registry import split_model
 
-    def report(file: Path) -> None:
+    def report(file: Path | str) -> None:
         emit("written", file=file)
         click.echo(file)
 
     if shard and scheduler:
         raise click.UsageError("got --shard and --scheduler; expected one of them")
+    if is_url(folder) and (shard or scheduler):
+        shared = "expected a folder that all machines see; copy the results from there"
+        raise click.UsageError(f"{as_url(folder)}: with --shard or --scheduler blocks cannot go to an URL; {shared}")
     make_options(**settings)  # not after a model was loaded
     found, images = split_model(as_paths(images), name)
     model = load_model(found).with_decoding(threshold, peak, outline)
@@ -109,7 +122,8 @@ def predict(
 
         segment_on_cluster(model, images, folder, scheduler, report, **settings)
     else:
-        segment(model, images, folder, report=report, **settings)
+        with written_to(folder, overwrite=settings["overwrite"], report=report) as here:
+            segment(model, images, here, report=report if here == folder else None, **settings)
 
 
 @click.command(epilog="\b\nExamples:\nmitoseg merge found/large.parts\n")

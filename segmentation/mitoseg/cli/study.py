@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mitoseg.cli.options import FILES
+from mitoseg.cli.options import FILES, OUTPUT
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -52,7 +52,7 @@ def study() -> None:
 
 @study.command(epilog=EXAMPLES)
 @click.argument("name", metavar="STUDY")
-@click.option("-o", "--output", "folder", type=FILES, help="Folder of results.  [default: studies/STUDY]")
+@click.option("-o", "--output", "folder", type=OUTPUT, help="Folder of results.  [default: studies/STUDY]")
 @click.option("--test", "tests", multiple=True, callback=_tests, metavar="NAME=FILE.h5", help="Images to score on.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes, which share the cores.  [default: one a core]")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a Dask cluster that does the work instead.")

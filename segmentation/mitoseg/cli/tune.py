@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mitoseg.cli.options import FILES
+from mitoseg.cli.options import FILES, OUTPUT
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -21,7 +21,7 @@ EXAMPLES = (
     "-o",
     "--output",
     "path",
-    type=FILES,
+    type=OUTPUT,
     metavar="FILE.safetensors",
     help="Write the model with its new thresholds here, and leave MODEL as it is; it need not be a run then.",
 )

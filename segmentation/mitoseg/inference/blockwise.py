@@ -52,7 +52,7 @@ def number_blocks(
     """Number the things in a volume, from 1 on without gaps, in the order of their first voxels (z slowest).
 
     Every block is looked at together with a rim of its neighbours. What two blocks find in the voxels that both have
-    seen says which of their things are one.
+    seen says which of their things are one. Connected components meet at faces, so that earlier neighbours suffice.
 
     Args:
         find: finds things in a part.
@@ -73,7 +73,7 @@ def number_blocks(
     links = [np.empty((0, 2), np.int64)]
     total = 0
     for block in blocks(shape, edges):
-        outer, inner = widen(block, halo, shape)
+        outer, inner = widen(block, halo, shape, later=not exact)
         found = find(outer).astype(np.int64)
         found[found > 0] += total
         if total:
@@ -94,10 +94,17 @@ def number_blocks(
     return int(final.max())
 
 
-def widen(block: Part, halo: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Part, Part]:
-    """A block with a rim of its neighbours, as far as the volume of `shape` has any; and where the block lies in it."""
+def widen(block: Part, halo: tuple[int, ...], shape: tuple[int, ...], *, later: bool = True) -> tuple[Part, Part]:
+    """A block with a rim of its neighbours, as far as the volume of `shape` has any; and where the block lies in it.
+
+    Args:
+        block: part of the volume.
+        halo: width of the rim, in voxels.
+        shape: of the volume.
+        later: neighbours behind the block as well, not only those before it.
+    """
     z, y, x = (
-        slice(max(0, part.start - rim), min(length, part.stop + rim))
+        slice(max(0, part.start - rim), min(length, part.stop + rim * later))
         for part, rim, length in zip(block, halo, shape, strict=True)
     )
     own = (slice(b.start - o.start, b.stop - o.start) for b, o in zip(block, (z, y, x), strict=True))

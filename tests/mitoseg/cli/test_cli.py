@@ -4,8 +4,11 @@ from pathlib import Path
 
 import click
 import pytest
+import tifffile
 from program import Program
 
+from mitodata import Sample
+from mitodata.readers.remote import open_store
 from mitoseg.cli.predict import predict
 
 
@@ -124,3 +127,45 @@ def test_the_older_name_of_tta_is_still_taken() -> None:
         assert context.params["tta"] == expected
         assert "turns" not in context.params
     assert "--turns" not in predict.get_help(click.Context(predict))
+
+
+def test_results_go_to_an_object_store_byte_for_byte(
+    run: Path, draw: Callable[..., Sample], tmp_path: Path, bucket: str, mitoseg: Program
+) -> None:
+    import obstore
+
+    tifffile.imwrite(tmp_path / "a.tif", draw(5).raw[0], photometric="minisblack")
+    settings = (
+        "predict",
+        run,
+        tmp_path / "a.tif",
+        "--voxel-size",
+        "40",
+        "8",
+        "8",
+        "--format",
+        "zarr",
+        "--memory",
+        "8G",
+    )
+    assert mitoseg(*settings, "-o", tmp_path / "found")[0] == 0
+    code, output, errors = mitoseg(*settings, "-o", f"{bucket}/found")
+    assert code == 0, errors
+    names = ["a_objects.csv", "a_probability.zarr", "a_segmented.zarr", "predictions.jsonl"]
+    assert output.split() == [f"{bucket}/found/{name}" for name in names]
+    store = open_store(bucket)
+    sent = {entry["path"] for batch in obstore.list(store) for entry in batch}
+    here = [path for path in (tmp_path / "found").rglob("*") if path.is_file() and path.name != "predictions.jsonl"]
+    for path in here:
+        name = path.relative_to(tmp_path).as_posix()
+        assert bytes(obstore.get(store, name).bytes()) == path.read_bytes(), name
+    assert len(sent) == len(here) + 1
+    assert "exists already" in mitoseg.fails(*settings, "-o", f"{bucket}/found")
+    assert "all machines see" in mitoseg.fails(*settings, "--shard", "1/2", "-o", f"{bucket}/other")
+
+
+@pytest.mark.parametrize(
+    "command", ["fit a.h5", "evaluate a a.h5", "adapt a.h5", "finetune a.h5", "export a", "tune a b"]
+)
+def test_other_commands_write_to_no_url(command: str, mitoseg: Program) -> None:
+    assert "s3://b/a: is an URL; expected a path" in mitoseg.fails(*command.split(), "-o", "s3://b/a")
