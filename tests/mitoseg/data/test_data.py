@@ -215,6 +215,7 @@ def test_many_files_together_keep_no_more_in_memory_than_one(discs: Path, monkey
     assert sum(kept[1:]) == alone
 
 
+@pytest.mark.usefixtures("forked_readers")
 def test_what_goes_wrong_in_a_worker_is_one_line(discs: Path, tiny: FitConfig) -> None:
     files = SectionFiles([discs])  # has no compartments
     patches = Patches(files, files.sections(), tiny.model_copy(update={"workers": 1, "target": "compartments"}))
@@ -224,6 +225,7 @@ def test_what_goes_wrong_in_a_worker_is_one_line(discs: Path, tiny: FitConfig) -
     assert not active_children(), "the program would wait for them at its end, for they take no signal"
 
 
+@pytest.mark.usefixtures("forked_readers")
 def test_a_worker_that_dies_is_said_in_one_line_when_its_batch_is_awaited(
     discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
