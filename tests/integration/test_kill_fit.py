@@ -19,7 +19,7 @@ def server() -> Iterator[None]:
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
-    ("kills", "steps", "longest_s"), [(1, 40, 1.0), pytest.param(8, 400, 6.0, marks=pytest.mark.slow)]
+    ("kills", "steps", "longest_s"), [(1, 20, 0.5), pytest.param(8, 400, 6.0, marks=pytest.mark.slow)]
 )
 def test_killed_fits_go_on(
     kills: int, steps: int, longest_s: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

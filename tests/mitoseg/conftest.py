@@ -1,5 +1,6 @@
 """Tiny tissue that a network learns in seconds: dark discs are foreground, pale discs are not."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from here import Here
 from PIL import Image
+from processes import forks
 from program import Program
 from study_file import BASE
+from torch.utils.data import DataLoader
 
 from mitodata import Sample
 from mitodata.hdf5.dataset import Provenance, write_dataset
@@ -74,15 +78,37 @@ def draw() -> Callable[..., Sample]:
 
 
 @pytest.fixture(scope="session")
-def discs(make_file: Callable[..., Path]) -> Path:
-    """24 labelled images."""
-    return make_file(*(draw_sample(seed) for seed in range(24)), name="discs")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """(name, make) -> what `make(path)` made for all workers of pytest-xdist; only the first of them calls it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def find(name: str, make: Callable[[Path], object]) -> Path:
+        path = folder / "shared" / name
+        path.parent.mkdir(exist_ok=True)
+        with FileLock(path.with_suffix(".making")):
+            if not path.exists():
+                make(path)
+        return path
+
+    return find
+
+
+def write_discs(path: Path, seeds: range) -> None:
+    write_dataset(path, map(draw_sample, seeds), Provenance(source="test"))
 
 
 @pytest.fixture(scope="session")
-def fresh_discs(make_file: Callable[..., Path]) -> Path:
+def discs(once: Callable[..., Path]) -> Path:
+    """24 labelled images."""
+    return once("discs.h5", lambda path: write_discs(path, range(24)))
+
+
+@pytest.fixture(scope="session")
+def fresh_discs(once: Callable[..., Path]) -> Path:
     """6 labelled images that no network has seen."""
-    return make_file(*(draw_sample(1000 + seed) for seed in range(6)), name="fresh")
+    return once("fresh.h5", lambda path: write_discs(path, range(1000, 1006)))
 
 
 @pytest.fixture(scope="session")
@@ -112,11 +138,22 @@ def tiny() -> FitConfig:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory, discs: Path, fresh_discs: Path, tiny: FitConfig) -> Path:
-    """A trained run."""
-    folder = tmp_path_factory.mktemp("runs") / "discs"
-    fit([discs], folder, tiny.model_copy(update={"epochs": 15.0, "learning_rate": 0.02}), validation=[fresh_discs])
-    return folder
+def run(
+    tmp_path_factory: pytest.TempPathFactory,
+    once: Callable[..., Path],
+    discs: Path,
+    fresh_discs: Path,
+    tiny: FitConfig,
+) -> Path:
+    """A trained run: of each worker its own copy, for one at a time works on a run."""
+
+    def make(path: Path) -> None:
+        unfinished = tmp_path_factory.mktemp("runs") / "discs"
+        config = tiny.model_copy(update={"epochs": 15.0, "learning_rate": 0.02})
+        fit([discs], unfinished, config, validation=[fresh_discs])
+        unfinished.rename(path)
+
+    return shutil.copytree(once("run", make), tmp_path_factory.mktemp("run") / "discs")
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +167,18 @@ def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What worker processes would render is rendered in this one."""
     monkeypatch.setattr("mitogen.rendering.dataset.Workers", Here)
+
+
+@pytest.fixture
+def forked_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that read patches start as forks, not by loading libraries, which takes two seconds each."""
+
+    def load(*arguments: object, **options: object) -> DataLoader[torch.Tensor]:
+        if options["multiprocessing_context"]:
+            options["multiprocessing_context"] = forks()
+        return DataLoader(*arguments, **options)
+
+    monkeypatch.setattr("mitoseg.data.loader.DataLoader", load)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import torch
@@ -15,6 +15,13 @@ from mitoseg.cli.main import main
 
 PRELOADED = ["mitoseg.training.trainer", "matplotlib.figure", "torch.utils.tensorboard"]
 """What a fit loads."""
+
+
+def forks() -> ForkServerContext:
+    """What starts processes as forks of the server."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
 
 
 def start(
@@ -27,9 +34,7 @@ def start(
 
     Constants of modules, by their dotted names, may be others there.
     """
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(PRELOADED)
-    process = processes.Process(
+    process = forks().Process(
         target=_be_mitoseg, args=(arguments, folder, dict(environment or {}), dict(constants or {}))
     )
     process.start()

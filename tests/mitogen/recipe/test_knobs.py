@@ -9,7 +9,7 @@ from knob_rows import ROWS
 from knob_settings import EVERYTHING, QUIET
 from knob_views import SIZE, View
 
-from mitogen.recipe.recipe import draw, load_recipe
+from mitogen.recipe.recipe import Recipe, draw, load_recipe
 from mitogen.recipe.tissue_knobs import KNOBS
 
 KNOB = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.knob)
@@ -77,12 +77,21 @@ def turned(row: Row, index: int = CROWD) -> tuple[View, View]:
     return before, view(frozenset({**EVERYTHING, row.knob: far}.items()), index, CROWD_PX)
 
 
+@cache
+def plain() -> Recipe:
+    return load_recipe()
+
+
+@cache
+def drawn(index: int) -> dict[str, float]:
+    return draw(plain(), 5, index)
+
+
 @KNOB
 def test_a_knob_leaves_every_other_number_as_it_was(row: Row):
-    recipe = load_recipe()
+    turned_up = plain().override({row.knob: row.high})
     for index in range(3):
-        before, after = (draw(r, 5, index) for r in (recipe, recipe.override({row.knob: row.high})))
-        assert {**before, row.knob: row.high} == after
+        assert {**drawn(index), row.knob: row.high} == draw(turned_up, 5, index)
 
 
 @KNOB

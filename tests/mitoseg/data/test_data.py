@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
@@ -215,6 +216,7 @@ def test_many_files_together_keep_no_more_in_memory_than_one(discs: Path, monkey
     assert sum(kept[1:]) == alone
 
 
+@pytest.mark.usefixtures("forked_readers")
 def test_what_goes_wrong_in_a_worker_is_one_line(discs: Path, tiny: FitConfig) -> None:
     files = SectionFiles([discs])  # has no compartments
     patches = Patches(files, files.sections(), tiny.model_copy(update={"workers": 1, "target": "compartments"}))
@@ -224,10 +226,12 @@ def test_what_goes_wrong_in_a_worker_is_one_line(discs: Path, tiny: FitConfig) -
     assert not active_children(), "the program would wait for them at its end, for they take no signal"
 
 
+@pytest.mark.usefixtures("forked_readers")
 def test_a_worker_that_dies_is_said_in_one_line_when_its_batch_is_awaited(
     discs: Path, tiny: FitConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)  # s
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.2,))  # the same, bound earlier
     files = SectionFiles([discs])
     patches = Patches(files, files.sections(), tiny.model_copy(update={"workers": 1}))
     batches = read_batches(make_loader(patches, 0, None))

@@ -26,6 +26,7 @@ def small(tiny: FitConfig) -> FitConfig:
     return tiny.model_copy(update={"patch_px": 32, "working_voxel_nm": 250.0, "batch": 4, "validation_images": 6})
 
 
+@pytest.mark.usefixtures("forked_readers")
 def test_patches_do_not_depend_on_who_renders_them(recipe: str, small: FitConfig) -> None:
     alone = RenderedPatches(recipe, small)
     shared = RenderedPatches(recipe, small.model_copy(update={"workers": 1}))

@@ -119,8 +119,8 @@ def test_browser_shows_all_of_it(report: Path, tmp_path: Path, width: int) -> No
 def test_browser_shows_instances_of_volumes(
     make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
 ) -> None:
-    texts = ("network=tiny", "patch_px=64", "patch_z_px=16", "batch=2", "target=instance", "dimensions=3")
-    volumes = make_file(*(draw(seed, (16, 64, 64)) for seed in range(3)), name="volumes")
+    texts = ("network=tiny", "patch_px=32", "patch_z_px=16", "batch=2", "target=instance", "dimensions=3")
+    volumes = make_file(*(draw(seed, (8, 48, 48)) for seed in range(3)), name="volumes")
     fit([volumes], tmp_path / "run", make_config(texts, steps=2, validations=1), val_fraction=0.3)
     model, page = load_model(tmp_path / "run"), tmp_path / "page"
     results = evaluate(model, [volumes])

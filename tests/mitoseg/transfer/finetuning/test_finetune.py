@@ -52,7 +52,7 @@ def unseen(draw: Callable[..., Sample], make_file: Callable[..., Path]) -> Path:
 def tuned(run: Path, labelled: Path, discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that learned from labels."""
     folder = tmp_path_factory.mktemp("tuned") / "run"
-    finetune(labelled, folder, run, recipe=str(discs), steps=240)
+    finetune(labelled, folder, run, recipe=str(discs), steps=160)
     return folder
 
 
