@@ -1,9 +1,9 @@
 """The released model: rendered, fitted in stages, averaged, scored on real tissue, packed with its card.
 
-Each stage renders images of its own, and goes on from the weights of the stage before on them and those of earlier
-stages, with a learning rate that rises and falls anew. A new tissue in the recipe is one more stage. The weights of the
-last stages are averaged, and the threshold is chosen anew. Finished steps are not repeated, and a stopped one goes on,
-so the same command may run for days. No real image is learned from or tuned on.
+Each stage renders images of its own, and goes on from the weights of the stage before on all images so far, with a
+learning rate that rises and falls anew. A new tissue in the recipe is one more stage. The weights of the last stages
+are averaged, and the threshold is chosen anew. Finished steps are not repeated, and a stopped one goes on, so the same
+command may run for days. No real image is learned from or tuned on.
 """
 
 import argparse
@@ -46,12 +46,10 @@ class Stage:
     Attributes:
         added: the images that it adds.
         minutes: wall time of its fit.
-        since: number of the first stage whose images it still learns from.
     """
 
     added: tuple[Rendered, ...]
     minutes: str
-    since: int = 1
 
     @property
     def seed(self) -> int:
@@ -64,14 +62,7 @@ STAGES = (
     Stage((Rendered(9021, 5000),), "60"),
     Stage((Rendered(9031, 3000), Rendered(9041, 2000, "brain")), "72"),
     Stage((Rendered(9051, 5000), Rendered(9061, 2000, "brain")), "65"),
-    Stage(
-        (
-            Rendered(9071, 3500), Rendered(9081, 1500, "gland"), Rendered(9082, 800, "muscle"),
-            Rendered(9083, 800, "liver"), Rendered(9084, 800, "culture"),
-        ),
-        "60", since=4,
-    ),
-)  # fmt: skip
+)
 AVERAGED = 3
 """How many of the last stages are averaged."""
 
@@ -118,15 +109,13 @@ def train(steps: Steps, folder: Path, stages: Sequence[Stage]) -> Step:
     steps.run(validation)
     rendered: list[Step] = []
     fitted: list[Step] = []
-    counts: list[int] = []
     for place, stage in enumerate(stages, start=1):
-        counts.append(len(rendered))
         for one in stage.added:
             target = folder / f"train{len(rendered) + 1}.h5"
             rendered.append(render(target, one.images, one.seed, one.recipe, compartments=True))
             steps.run(rendered[-1])
         before = fitted[-1] if fitted else None
-        fitted.append(fit_stage(folder / f"run{place}", rendered[counts[stage.since - 1] :], validation, stage, before))
+        fitted.append(fit_stage(folder / f"run{place}", rendered, validation, stage, before))
         steps.run(fitted[-1])
     return average(steps, folder, fitted[-AVERAGED:], validation)
 
@@ -147,7 +136,7 @@ def average(steps: Steps, folder: Path, fitted: Sequence[Step], validation: Step
 
 
 def fit_stage(run: Path, train: Sequence[Step], validation: Step, stage: Stage, before: Step | None) -> Step:
-    """Fit to rendered images, from the weights of the stage before if there was one."""
+    """Fit to all images so far, from the weights of the stage before if there was one."""
     files = (str(each.result) for each in train)
     command = ("mitoseg", "fit", *files, "--val", str(validation.result), "-o", str(run))
     command = (*command, "--minutes", stage.minutes, "--seed", str(stage.seed))
