@@ -17,6 +17,9 @@ from mitoseg.io.blocks import strips
 LONG = 0.5
 """Rows with less tissue than this share of the most that a row has are too short to be mirrored: other rows are."""
 
+JPEG_BLOCK_PX = 8
+"""So far a rim reaches into tissue where JPEG has smeared it."""
+
 Indices = NDArray[np.intp]
 
 
@@ -38,10 +41,11 @@ class Places:
 
 
 class Mirror:
-    """The rim of a section that is not all rim."""
+    """The rim of a section that is not all rim; if it is smeared, with the blocks at its border."""
 
-    def __init__(self, rim: Rim) -> None:
-        self._rim = rim
+    def __init__(self, given: Rim) -> None:
+        wide = given.widened(JPEG_BLOCK_PX) if given.smeared else given
+        self._rim = rim = given if (wide.left == wide.width).all() else wide
         tissue = (rim.width - rim.left - rim.right).astype(np.intp)
         long = np.flatnonzero(tissue >= LONG * tissue.max())
         first, last = long[0], long[-1]

@@ -1,15 +1,18 @@
 """Rims and missing sections: what of a volume is tissue, and what stands for the rest."""
 
 from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 from mitodata.readers.rims import find_rim
 from mitoseg.io.blocks import Part
-from mitoseg.io.section_facts import find_damaged, measure_sections
+from mitoseg.io.section_facts import find_damaged, measure_sections, pack_sections, unpack_sections
 from mitoseg.io.tissue import Tissue, plan_bridges
 from mitoseg.networks.normalisation import measure_grey, normalise
 
@@ -175,3 +178,17 @@ def test_what_tells_a_copy(near: list[float], damaged: list[int]) -> None:
 
 def test_a_flat_section_is_damaged() -> None:
     assert find_damaged([20.0, 20, 20, 20, 4], [0.9] * 4, [0.8] * 3, []) == [4]
+
+
+def test_what_jpeg_has_smeared_is_no_tissue_to_mirror(tmp_path: Path) -> None:
+    """A dark line beside a frame would be seen again and again."""
+    content = BytesIO()
+    Image.fromarray(np.pad(make_series(1, 150)[0], 50)).save(content, "JPEG", quality=85)
+    stored = np.asarray(Image.open(content))[np.newaxis]
+    tissue = tissue_of(stored)
+    seen = tissue.read(whole(stored))[0].astype(int)
+    assert seen.min() > 20
+    np.testing.assert_array_equal(seen[70:130, 70:130], stored[0, 70:130, 70:130])
+    (tmp_path / "facts.npz").write_bytes(pack_sections(list(measure_sections(reader(stored), (1, 250, 250), (1, 1)))))
+    again = Tissue(reader(stored), (1, 250, 250), unpack_sections(tmp_path / "facts.npz"))
+    np.testing.assert_array_equal(again.read(whole(stored))[0], seen)
