@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mitodata.readers.axes import Pixels
+from mitodata.readers.axes import STRIP_PX, Pixels
 
 _SHARE = 8
 """A rim touches an edge of the image along at least this share (1 / 8) of it."""
@@ -188,7 +188,8 @@ def find_rim(section: Pixels) -> NDArray[np.bool_]:
     Returns:
         (Y, X) bool.
     """
-    return rim_of(RowEnds.of(section)).mask
+    step = max(1, STRIP_PX // section.shape[1])
+    return rim_of(RowEnds.join([RowEnds.of(section[top : top + step]) for top in range(0, len(section), step)])).mask
 
 
 def rim_of(ends: RowEnds) -> Rim:
