@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from mitodata.readers.axes import Pixels
+from mitodata.readers.axes import STRIP_PX, Pixels
 
 _SHARE = 8
 """A rim touches an edge of the image along at least this share (1 / 8) of it."""
@@ -31,6 +32,9 @@ _BEYOND = 0.2
 
 NEAR_BLACK = 3
 """Up to this grey level of 8 bits a rim need not be even: JPEG and detectors leave traces in black."""
+
+_SMEARED = 0.2
+"""Less than this share of a black rim has traces where they come from JPEG, not from a detector."""
 
 _STEPS = 256
 
@@ -106,12 +110,15 @@ class Rim:
         left: px of it that each row begins with, (Y,) int32.
         right: px of it that each row ends with, (Y,) int32; 0 where the whole row is rim.
         levels: the grey levels of the rim and their numbers of px.
+        smeared: whether it is black with few traces, as JPEG leaves them in the blocks at its border: the pixels beside
+            it are mixed with black.
     """
 
     width: int
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     levels: tuple[tuple[float, int], ...]
+    smeared: bool = False
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -123,6 +130,14 @@ class Rim:
         x = np.arange(self.width)[columns]
         left, right = self.left[rows, np.newaxis], self.right[rows, np.newaxis]
         return (x < left) | (x >= self.width - right)
+
+    def widened(self, px: int) -> "Rim":
+        """The rim and all that lies at most so many px beside it, up and down or along rows."""
+        left, right = (ndimage.maximum_filter1d(side, 2 * px + 1, mode="nearest") for side in (self.left, self.right))
+        left, right = left + px * (left > 0), right + px * (right > 0)
+        whole = left + right >= self.width
+        left, right = np.where(whole, self.width, left), np.where(whole, 0, right)
+        return Rim(self.width, left.astype(np.int32), right.astype(np.int32), self.levels, self.smeared)
 
     def covers(self, rows: slice, columns: slice) -> bool:
         """Whether all of a part of the section is rim."""
@@ -173,7 +188,8 @@ def find_rim(section: Pixels) -> NDArray[np.bool_]:
     Returns:
         (Y, X) bool.
     """
-    return rim_of(RowEnds.of(section)).mask
+    step = max(1, STRIP_PX // section.shape[1])
+    return rim_of(RowEnds.join([RowEnds.of(section[top : top + step]) for top in range(0, len(section), step)])).mask
 
 
 def rim_of(ends: RowEnds) -> Rim:
@@ -195,7 +211,9 @@ def rim_of(ends: RowEnds) -> Rim:
             levels[level] = levels.get(level, 0) + number
             levels[0] -= number
     left[bar] = ends.width
-    return Rim(ends.width, left.astype(np.int32), right.astype(np.int32), tuple(levels.items()))
+    traces = sum(levels.get(level, 0) for level in range(1, NEAR_BLACK + 1)) if ends.first.dtype == np.uint8 else 0
+    smeared = 0 < traces < _SMEARED * (traces + levels.get(0, 0))
+    return Rim(ends.width, left.astype(np.int32), right.astype(np.int32), tuple(levels.items()), smeared)
 
 
 def _blackened(rows: Pixels) -> Pixels:

@@ -140,6 +140,7 @@ def pack_sections(sections: Sequence[SectionFacts]) -> bytes:
         grey=np.array([(each.grey.centre, each.grey.width) for each in sections]),
         blank=np.array([each.blank for each in sections]),
         width=np.array(sections[0].rim.width),
+        smeared=np.array([each.rim.smeared for each in sections]),
         left=np.stack([each.rim.left for each in sections]),
         right=np.stack([each.rim.right for each in sections]),
         small=np.stack([each.small for each in sections]),
@@ -155,10 +156,11 @@ def unpack_sections(path: Path) -> list[SectionFacts]:
     """
     with readable(path), np.load(path, allow_pickle=False) as found:
         width, grey = int(found["width"]), found["grey"].tolist()
-        columns = zip(grey, found["blank"].tolist(), found["left"], found["right"], found["small"], strict=True)
+        names = ("blank", "left", "right", "smeared", "small")
+        columns = zip(grey, *(found[name] for name in names), strict=True)
         return [
-            SectionFacts(GreyScale(centre, spread), Rim(width, left, right, ()), blank, small)
-            for (centre, spread), blank, left, right, small in columns
+            SectionFacts(GreyScale(centre, spread), Rim(width, left, right, (), bool(smeared)), bool(blank), small)
+            for (centre, spread), blank, left, right, smeared, small in columns
         ]
 
 

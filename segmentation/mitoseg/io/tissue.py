@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mitodata.readers.rims import Rim
 from mitoseg.io.blocks import Part, strips
+from mitoseg.io.mirror import Mirror
 from mitoseg.io.scratch import StoredArray
 from mitoseg.io.section_facts import Reader, SectionFacts, find_damaged, median, resemblance
 from mitoseg.networks.normalisation import GreyScale, normalise
@@ -93,16 +94,15 @@ class Tissue:
     def read(self, part: Part) -> NDArray[np.uint8]:
         """A part of the volume, (Z, Y, X) uint8.
 
-        Rims have the median of their section, missing sections what lies between their neighbours, on their scale.
+        Rims have the tissue beside them, mirrored, missing sections what lies between their neighbours, on their scale.
         """
         if not self._rims and not self.bridges:
             return self._read(part)
         found = np.array(self._read(part))
+        self._fill(found, part)
         for place, z in enumerate(range(part[0].start, part[0].start + len(found))):
             if z in self.bridges:
                 found[place] = self._between(self.bridges[z], part)
-            elif z in self._rims:
-                found[place][self._rims[z].cover(*part[1:])] = round(self.greys[z].centre)
         return found
 
     def normalised(self, part: Part) -> NDArray[np.float32]:
@@ -155,6 +155,24 @@ class Tissue:
             lines.append(f"neighbouring sections differ (correlation {self.likeness:.2f}): if no series, --as-2d")
         return lines
 
+    def _fill(self, found: NDArray[np.uint8], part: Part) -> None:
+        """Write mirrored tissue into the rims of a part."""
+        rows, columns = part[1:]
+        numbers = range(part[0].start, part[0].start + len(found))
+        mirrors = {place: Mirror(self._rims[z]) for place, z in enumerate(numbers) if z in self._rims}
+        source, top, left = found, rows.start, columns.start
+        if (rows.stop - rows.start, columns.stop - columns.start) != self._shape[1:]:
+            reaches = [reach for mirror in mirrors.values() if (reach := mirror.reach(rows, columns))]
+            if not reaches:
+                return
+            down, across = (_around(slices) for slices in zip(*reaches, strict=True))
+            if down.start < rows.start or down.stop > rows.stop or across.start < left or across.stop > columns.stop:
+                # All sections at once: what packs several together is unpacked once.
+                source, top, left = np.asarray(self._read((part[0], down, across))), down.start, across.start
+        for place, mirror in mirrors.items():
+            for each in mirror.places(rows, columns):
+                found[place, each.rows, each.columns] = source[place, each.from_rows - top, each.from_columns - left]
+
     def _between(self, bridge: Bridge, part: Part) -> NDArray[np.uint8]:
         """What lies between the neighbours of a missing section, (Y, X) uint8 on the grey scale of the one below."""
         grey = self.greys[bridge.below]
@@ -163,6 +181,12 @@ class Tissue:
         )
         mean = below * np.float32(1 - bridge.share) + above * np.float32(bridge.share)
         return np.asarray((mean * grey.width + grey.centre).round().clip(0, 255), np.uint8)
+
+
+def _around(slices: Iterable[slice]) -> slice:
+    """The smallest slice that holds others."""
+    held = list(slices)
+    return slice(min(each.start for each in held), max(each.stop for each in held))
 
 
 def plan_bridges(missing: Sequence[int], depth: int) -> dict[int, Bridge]:

@@ -49,6 +49,16 @@ def test_images_without_masks(tmp_path: Path) -> None:
             assert np.array_equal(dataset[0].raw, expected)
 
 
+def test_masks_beside_images_are_no_images(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "b_mask.png"):
+        Image.fromarray(np.full((20, 30), 90, np.uint8)).save(tmp_path / name)
+    with pytest.raises(DataError, match=r"b_mask\.png: looks like a mask of b\.png"):
+        import_dataset("images", tmp_path, voxel_size_nm=(40, 5, 5))
+    (tmp_path / "b.png").unlink()
+    samples, _ = import_dataset("images", tmp_path, voxel_size_nm=(40, 5, 5))
+    assert [sample.name for sample in samples] == ["a.png", "b_mask.png"]
+
+
 def test_images_without_masks_are_never_taken_for_labelled_ones(tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     Image.fromarray(GREY[0]).save(tmp_path / "scans/a.png")

@@ -77,6 +77,15 @@ def test_other_colours_are_refused(tmp_path: Path) -> None:
         read_pixels(path)
 
 
+@pytest.mark.parametrize("samples", [2, 3, 4, 6])
+def test_several_values_of_grey_a_pixel_are_channels(tmp_path: Path, samples: int) -> None:
+    """Only the first, or the mean of three, was looked at."""
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, samples), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(DataError, match=f"holds {samples} values a pixel, as of channels"):
+        read_pixels(tmp_path / "a.tif")
+
+
 def test_a_palette_too_short_for_its_pixels(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", GREY, photometric="palette", colormap=FALLING * 257)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:

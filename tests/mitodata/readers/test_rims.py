@@ -1,5 +1,6 @@
 """Constant rims: found where there are some, of any grey level, and only there."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,25 @@ def test_frames_that_are_nearly_black_are_found(name: str) -> None:
 def test_dark_tissue_is_no_frame() -> None:
     dark = np.random.default_rng(6).integers(0, 12, (96, 128)).astype(np.uint8)
     assert not find_rim(dark).any()
+
+
+def test_a_frame_that_jpeg_has_smeared_is_told_from_others() -> None:
+    smooth = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=TISSUE.shape), 2)
+    tissue = (smooth / smooth.std() * 25 + 120).clip(4, 254).astype(np.uint8)
+    framed = np.pad(tissue, ((37, 50), (43, 60)))
+    content = BytesIO()
+    Image.fromarray(framed).save(content, "JPEG", quality=85)
+    smeared = np.asarray(Image.open(content))
+    noisy = np.where(framed == 0, np.random.default_rng(0).integers(0, 3, framed.shape), framed).astype(np.uint8)
+    found = [rim_of(RowEnds.of(section)) for section in (framed, noisy, smeared)]
+    assert [rim.smeared for rim in found] == [False, False, True]
+    wide = found[2].widened(8).mask
+    assert wide[framed == 0].all(), "with the blocks at the border, all of the frame"
+    assert not wide[37 + 16 : -50 - 16, 43 + 16 : -60 - 16].any()
+
+
+@pytest.mark.parametrize("name", ["left", "all around", "turned", "one row"])
+def test_a_rim_is_widened_up_and_down_and_along_rows(name: str) -> None:
+    rim = rim_of(RowEnds.of(np.where(FRAMES[name], 0, TISSUE)))
+    expected = ndimage.binary_dilation(rim.mask, np.ones((7, 7)))
+    np.testing.assert_array_equal(rim.widened(3).mask, expected)

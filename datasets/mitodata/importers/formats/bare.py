@@ -1,10 +1,12 @@
 """Images without masks: a folder of pictures, or one file of any kind that can be segmented."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mitodata.errors import DataError
 from mitodata.importers.folders import image_files
 from mitodata.importers.importer import Importer, Options
+from mitodata.importers.pairing import core, is_mask
 from mitodata.importers.stack import Stack
 from mitodata.readers.inputs import has_known_name, one_a_set, open_images, read_pixels
 from mitodata.readers.names import stem
@@ -19,6 +21,7 @@ _EXPECTS = (
 def _find(path: Path, options: Options) -> list[Stack]:
     if path.is_dir() and not is_zarr(path):
         files = one_a_set(image_files(path))
+        _check_masks(files)
         if len(files) > 1 or ".ome." not in files[0].name.lower():
             return [Stack(path.resolve().name, [file.name for file in files], lambda z: read_pixels(files[z]))]
         path = files[0]
@@ -27,6 +30,17 @@ def _find(path: Path, options: Options) -> list[Stack]:
     if not has_known_name(path) and not is_zarr(path):
         raise DataError(f"{path}: unknown kind of file; expected {_EXPECTS}")
     return [_stack(found) for found in open_images(path, options.raw)]
+
+
+def _check_masks(files: Sequence[Path]) -> None:
+    """Check that no file is the mask of another: it would be imported as an image."""
+    images = {core(file): file for file in files if not is_mask(file)}
+    for file in files:
+        if is_mask(file) and core(file) in images:
+            raise DataError(
+                f"{file}: looks like a mask of {images[core(file)].name}; expected images alone; import both as pairs, "
+                "or move the masks away"
+            )
 
 
 def _stack(found: Found) -> Stack:

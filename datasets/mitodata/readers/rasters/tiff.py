@@ -25,6 +25,9 @@ SUFFIXES = (".tif", ".tiff")
 _STACKS = "ztiq"
 """What tifffile calls an axis of sections: z, time, a sequence of pages, or unknown."""
 
+_TRANSPARENT = frozenset({1, 2})
+"""Kinds of further samples of a pixel that are no channels."""
+
 _TURNED: Mapping[int, tuple[bool, str]] = {
     **{1: (False, ""), 2: (False, "x"), 3: (False, "yx"), 4: (False, "y")},
     **{5: (True, ""), 6: (True, "x"), 7: (True, "yx"), 8: (True, "y")},
@@ -80,6 +83,7 @@ class _Stack(Arranged):
         if series.dtype.kind not in "buif":
             raise DataError(f"{path}: holds pixels of type {series.dtype}; expected real numbers")
         axes = _named_axes(path, series)
+        _check_samples(path, series, axes)
         if shown is not Shown.STORED:
             check_photometric(series.keyframe)
             _check_palettes(path, series)
@@ -157,6 +161,19 @@ def _named_axes(path: Path, series: tifffile.TiffPageSeries) -> str:
         f"{path}: shape {series.shape} with axes {series.axes} ({names}); expected (Y, X) or (Z, Y, X): save one "
         "channel alone, or name the axes of a stack of sections ZYX"
     )
+
+
+def _check_samples(path: Path, series: tifffile.TiffPageSeries, axes: str) -> None:
+    """Check that the samples of a pixel are grey or a colour, and possibly transparency, not channels."""
+    samples = dict(zip(axes, series.shape, strict=True)).get("s", 1)
+    page = series.keyframe
+    transparent = bool(page.extrasamples) and all(int(kind) in _TRANSPARENT for kind in page.extrasamples)
+    grey = page.photometric in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
+    grey &= "PhotometricInterpretation" in page.tags
+    if samples > 1 and not ((samples == 2 and transparent) if grey else samples in (3, 4)):
+        raise DataError(
+            f"{path}: holds {samples} values a pixel, as of channels; expected grey or colours; save one channel alone"
+        )
 
 
 def _check_planes(path: Path, array: Any, axes: str) -> None:
