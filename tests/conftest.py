@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -29,6 +30,12 @@ them. The longest files are not the last ones, for which the other workers would
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests in order."""
     items.sort(key=lambda item: _place(item.path.relative_to(Path(__file__).parent).as_posix()))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what tests make, not over and over again among the libraries, which stay."""
+    gc.collect()
+    gc.freeze()
 
 
 def _place(path: str) -> int:
