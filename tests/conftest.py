@@ -19,7 +19,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The workers of pytest-xdist ignore Ctrl-C, and so would every program that a test starts to see how it takes one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ORDER = ("mitogen/recipe/test_knobs.py", "mitodata", "mitogen", "integration", "mitoseg/training", "mitoseg")
+ORDER = (
+    "mitogen/recipe/test_knobs.py", "mitodata", "mitogen", "integration", "mitoseg/transfer", "mitoseg/training",
+    "mitoseg/inference", "mitoseg/report", "mitoseg/evaluation", "mitoseg/study", "mitoseg",
+)  # fmt: skip
 """Files and folders of tests in the order in which they run.
 
 In a fresh clone the first one compiles nearly all loops, for a minute, while other workers test what needs none of
