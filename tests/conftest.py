@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import re
 import signal
@@ -25,7 +26,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The workers of pytest-xdist ignore Ctrl-C, and so would every program that a test starts to see how it takes one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ORDER = ("mitogen/recipe/test_knobs.py", "mitodata", "mitogen", "integration", "mitoseg/training", "mitoseg")
+ORDER = (
+    "mitogen/recipe/test_knobs.py", "mitodata", "mitogen", "integration", "mitoseg/transfer", "mitoseg/training",
+    "mitoseg/inference", "mitoseg/report", "mitoseg/evaluation", "mitoseg/study", "mitoseg",
+)  # fmt: skip
 """Files and folders of tests in the order in which they run.
 
 In a fresh clone the first one compiles nearly all loops, for a minute, while other workers test what needs none of
@@ -36,6 +40,12 @@ them. The longest files are not the last ones, for which the other workers would
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests in order."""
     items.sort(key=lambda item: _place(item.path.relative_to(Path(__file__).parent).as_posix()))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what tests make, not over and over again among the libraries, which stay."""
+    gc.collect()
+    gc.freeze()
 
 
 def _place(path: str) -> int:
