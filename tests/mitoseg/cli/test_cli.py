@@ -26,6 +26,17 @@ def test_version_and_settings(mitoseg: Program) -> None:
     assert "augment.zoom = 1.4" in settings
 
 
+def test_a_prediction_that_finds_nothing_asks_about_the_voxel_size(
+    run: Path, fresh_discs: Path, tmp_path: Path, mitoseg: Program
+) -> None:
+    code, output, errors = mitoseg(
+        "predict", run, fresh_discs, "-o", tmp_path, "--threshold", 1, "--outputs", "instances"
+    )
+    assert code == 0
+    assert len(output.splitlines()) == 12
+    assert errors.startswith(f"found nothing in 6 images, with the model {run}; is the voxel size right")
+
+
 @pytest.mark.usefixtures("no_charts")
 def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path, mitoseg: Program) -> None:
     run = tmp_path / "run"
