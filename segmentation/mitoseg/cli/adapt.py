@@ -18,7 +18,7 @@ EXAMPLES = (
 )
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Improve a model on your images, without labels.", epilog=EXAMPLES)
 @click.argument("images", nargs=-1, type=FILES)
 @click.option("-o", "--output", "run", required=True, type=OUTPUT, help="Folder of the run; made if it is missing.")
 @click.option(
@@ -60,3 +60,4 @@ def adapt(
     result = adapt_model(images, run, start, resume=resume, report=report, **given)
     click.echo(result.summary)
     click.echo(result.page)
+    report(f"look at {result.page}; to segment with it: mitoseg predict IMAGES --model {run} -o masks")

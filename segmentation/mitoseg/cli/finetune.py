@@ -18,7 +18,7 @@ EXAMPLES = (
 )
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Improve a model with a few labels.", epilog=EXAMPLES)
 @click.argument("labels", nargs=-1, type=FILES, metavar="[IMAGES LABELS]...")
 @click.option(
     "--from",
@@ -76,6 +76,9 @@ def finetune(
     if resume:
         if labels:
             raise RunError("--resume takes labels and settings from the run; leave out IMAGES and LABELS")
-        click.echo(resume_finetune(run, start).summary)
-        return
-    click.echo(learn(labels, run, start, outline_nm=outline, **settings).summary)
+        result = resume_finetune(run, start)
+    else:
+        result = learn(labels, run, start, outline_nm=outline, **settings)
+    click.echo(result.summary)
+    click.echo(result.picture)
+    click.echo(f"look at {result.picture}; to segment with it: mitoseg predict IMAGES --model {run} -o masks", err=True)
