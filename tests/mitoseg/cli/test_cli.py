@@ -162,7 +162,7 @@ def test_results_go_to_an_object_store_byte_for_byte(
     assert mitoseg(*settings, "-o", tmp_path / "found")[0] == 0
     code, output, errors = mitoseg(*settings, "-o", f"{bucket}/found")
     assert code == 0, errors
-    names = ["a_objects.csv", "a_probability.zarr", "a_segmented.zarr", "predictions.jsonl"]
+    names = ["a_objects.csv", "a_overlay.png", "a_probability.zarr", "a_segmented.zarr", "predictions.jsonl"]
     assert output.split() == [f"{bucket}/found/{name}" for name in names]
     store = open_store(bucket)
     sent = {entry["path"] for batch in obstore.list(store) for entry in batch}
