@@ -40,6 +40,8 @@ class Commands(click.Group):
 class Measure(click.FloatRange):
     """A number within a range, which NaN is not."""
 
+    name = "number"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the number."""
         number = float(super().convert(value, param, ctx))

@@ -7,7 +7,7 @@ import click
 
 from mitodata.cluster.event_log import log_json_option
 from mitodata.command_line import Measure
-from mitoseg.cli.options import FILES, INVERT, OUTLINE, OUTPUT
+from mitoseg.cli.options import FILES, INVERT, OUTLINE, OUTPUT, VOXEL_SIZE
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -41,7 +41,7 @@ EXAMPLES = (
     "voxel_size_nm",
     type=(float, float, float),
     metavar="Z Y X",
-    help="In nm; wins over what files say.",
+    help=VOXEL_SIZE,
 )
 @click.option("--mask-values", metavar="VALUES", help="What values in LABELS mean, as for mitogen import.")
 @click.option(
@@ -56,9 +56,11 @@ EXAMPLES = (
     metavar="NAME",
     help="What half of each batch is rendered from, against forgetting: a preset, FILE.toml, or images in FILE.h5.",
 )
-@click.option("--minutes", type=Measure(0, min_open=True), help="Wall time of all trainings. [default: 15]")
+@click.option("--minutes", type=Measure(0, min_open=True), help="Time for all trainings. [default: 15]")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of all trainings, instead of minutes.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of patches and augmentation.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of patches and augmentation."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own labels and settings.")
 @log_json_option
 def finetune(

@@ -32,7 +32,11 @@ EXAMPLES = (
     "mitoseg predict large.zarr -o found --format zarr --shard 3/40    one of 40 jobs; then mitoseg merge\n"
 )
 MEMORY = click.option(
-    "--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut."
+    "--memory",
+    default="2G",
+    metavar="SIZE",
+    show_default=True,
+    help="What the program may take; large volumes are cut.",
 )
 
 
@@ -62,7 +66,11 @@ MEMORY = click.option(
     help="What is written: these, or some of them. overlay is a picture to look at, with outlines.",
 )
 @click.option(
-    "--format", type=click.Choice(["tiff", "h5", "zarr"]), default="tiff", show_default=True, help="Of results."
+    "--format",
+    type=click.Choice(["tiff", "h5", "zarr"]),
+    default="tiff",
+    show_default=True,
+    help="Format of the results.",
 )
 @click.option(
     "--ngff",
