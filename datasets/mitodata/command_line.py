@@ -21,8 +21,26 @@ SAME_REQUEST_S = 1.0
 """Signals to stop that come within this many seconds are one request: `timeout` and some schedulers send two."""
 
 
+VOXEL_SIZE = (
+    "three numbers in nm, in the order z, y, x, such as --voxel-size 50 5 5; for a single section, z is its thickness"
+)
+"""What to give where the voxel size is wrong."""
+
+
+class Commands(click.Group):
+    """Commands that the help lists in the order in which they were added, which is that of the work."""
+
+    group_class = type
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(self.commands)
+
+
 class Measure(click.FloatRange):
     """A number within a range, which NaN is not."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the number."""
@@ -151,6 +169,8 @@ def _usage(error: click.ClickException) -> str:
         return message
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f" (see {context.command_path} --help)" if context else ""
+    if "'--voxel-size'" in message:
+        return f"Error: {message.rstrip('.')}; expected {VOXEL_SIZE}"
     return f"Error: {message.rstrip('.')}{hint}"
 
 

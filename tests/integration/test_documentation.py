@@ -44,7 +44,9 @@ def test_the_python_example_in_the_readme_runs(tmp_path: Path) -> None:
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     done = run([sys.executable, "example.py"], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("(1, 256, 256) ")
+    shape, _, rest = done.stdout.partition(") ")
+    assert shape == "(1, 256, 256"
+    assert int(rest.split()[0]) > 0  # mitochondria to look at
     assert (tmp_path / "small.h5").exists()
 
 

@@ -4,7 +4,12 @@ import resource
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
+
+from mitogen.cli.main import cli as mitogen
+from mitoseg.cli.main import cli as mitoseg
 
 HEAVY = ("h5py", "matplotlib", "monai", "numba", "pydantic", "scipy", "skimage", "sklearn", "torch", "zarr")
 ASK = """
@@ -48,3 +53,19 @@ def test_help_of_all_commands_together_takes_less_than_a_third_of_a_second(progr
     assert not modules & set(HEAVY)
     # A busy machine slows the processor down, too.
     assert seconds < 0.3 or min(ask(program)[2] for _ in range(4)) < 0.3
+
+
+@pytest.mark.parametrize("program", [mitogen, mitoseg])
+def test_lists_of_commands_say_in_whole_words_what_each_does(program: click.Group) -> None:
+    groups = [(), *((name,) for name, command in program.commands.items() if isinstance(command, click.Group))]
+    assert len(groups) > 1
+    for group in groups:
+        listed = CliRunner().invoke(program, [*group, "--help"], terminal_width=80).output.partition("Commands:")[2]
+        rows = listed.partition("\n\n")[0].strip().splitlines()
+        assert rows
+        assert [row for row in rows if not row.endswith(".") or row.endswith("...")] == []
+
+
+def test_what_comes_first_is_listed_first() -> None:
+    assert mitoseg.list_commands(click.Context(mitoseg))[:3] == ["predict", "adapt", "finetune"]
+    assert mitogen.list_commands(click.Context(mitogen))[:2] == ["render", "preview"]

@@ -25,6 +25,14 @@ def _print(text: str) -> None:
             print(text, file=sys.stderr, flush=True)
 
 
+def describe_speed(count: int, seconds: float) -> str:
+    """How fast `count` things were done, such as `, 12.3 a second` or `, 4.5 s each`; nothing if there were none."""
+    if not count:
+        return ""
+    rate = count / max(seconds, 1e-9)
+    return f", {rate:.1f} a second" if rate >= 1 else f", {1 / rate:.1f} s each"
+
+
 class Progress:
     """Counts what is done and shows it; if stderr is closed or full, without showing it."""
 
@@ -62,8 +70,8 @@ class Progress:
         self._log()
         now = time.monotonic()
         if self._lines and (now - self._last > _SECONDS_BETWEEN_LINES or self._done == self._total):
-            rate = (self._done - self._first) / max(now - self._start, 1e-9)
-            _print(f"{self._verb} {self._done} of {self._total} {self._unit}s, {rate:.1f} a second")
+            speed = describe_speed(self._done - self._first, now - self._start)
+            _print(f"{self._verb} {self._done} of {self._total} {self._unit}s{speed}")
             self._last = now
 
     def _log(self) -> None:

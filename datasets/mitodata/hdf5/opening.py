@@ -110,14 +110,14 @@ def open_hdf5(path: Path, hint: str = "", cache_bytes: int = CHUNK_CACHE_BYTES) 
 
     Args:
         path: the file.
-        hint: what to add to the message when it is not HDF5.
+        hint: what to add to the message when it is a folder, or not HDF5.
         cache_bytes: how much of each dataset HDF5 may keep unpacked.
 
     Raises:
         DataError: missing, a folder, no permission, not HDF5 (says what it is instead), locked, or truncated.
     """
     if path.is_dir():
-        raise DataError(f"{path}: is a folder; expected an HDF5 file")
+        raise DataError(f"{path}: is a folder; expected an HDF5 file{hint}")
     try:
         with path.open("rb") as stream:
             start = stream.read(8)

@@ -8,10 +8,11 @@ from mitogen.cli.options import FILE, OUTPUT, examples
 
 
 @click.command(
+    short_help="Write the card of a dataset: what it holds.",
     epilog=examples(
         "mitogen card train.h5                          to look at",
         "mitogen card train.h5 -o README.md --licence cc-by-4.0",
-    )
+    ),
 )
 @click.argument("file", type=FILE, metavar="FILE.h5")
 @click.option("-o", "--output", type=OUTPUT, metavar="README.md", help="Where to; else it is printed.")

@@ -10,7 +10,7 @@ from mitodata.command_line import Measure
 from mitogen.cli.options import FILE, FOLDER, OUTPUT, Given, examples, shortened, whole_number
 
 
-@click.command()
+@click.command(short_help="Say what a dataset holds.")
 @click.argument("file", type=FILE, metavar="FILE.h5")
 def info(file: Path) -> None:
     """Say what a dataset holds: shapes, voxel size, labels, where it comes from."""
@@ -43,7 +43,7 @@ def _short(item: object) -> str:
     return " x ".join(f"{number:g}" for number in item) if isinstance(item, tuple) else str(item)
 
 
-@click.command()
+@click.command(short_help="Check a dataset.")
 @click.argument("file", type=FILE, metavar="FILE.h5")
 @click.option(
     "--timeout",
@@ -151,7 +151,11 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-@click.command("fetch", epilog=examples("mitogen fetch", "mitogen fetch lucchi++ --to downloads"))
+@click.command(
+    "fetch",
+    short_help="Download a public dataset.",
+    epilog=examples("mitogen fetch", "mitogen fetch lucchi++ --to downloads"),
+)
 @click.argument("name", required=False)
 @click.option("--to", "folder", type=FOLDER, metavar="FOLDER", help="Where to; otherwise the user's cache.")
 def fetch_real(name: str | None, folder: Path | None) -> None:

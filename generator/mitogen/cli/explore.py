@@ -10,13 +10,14 @@ from mitogen.cli.options import FILE, chosen_recipe, examples, recipe_options
 
 
 @click.command(
+    short_help="Turn knobs and watch the image, in a browser.",
     epilog=examples(
         "mitogen explore",
         "mitogen explore --preset vnc --port 8000",
         "mitogen explore --recipe mine.toml --set section.pixel_nm=6",
         "mitogen explore --image real.h5       beside crops of your images (mitogen import images ... -o real.h5)",
         "mitogen explore --model runs/first    where does my model fail?",
-    )
+    ),
 )
 @recipe_options
 @click.option("--image", type=FILE, metavar="FILE.h5", help="Show crops of your own images beside it.")

@@ -10,6 +10,7 @@ from mitogen.cli.options import FILE, FOLDER, OUTPUT, examples
 
 
 @click.command(
+    short_help="Write a dataset for other programs.",
     epilog=examples(
         "mitogen export volume.h5 -o plain.h5                  datasets raw, label and mask, (Z, Y, X) each",
         "mitogen export volumes.h5 --volume 3 -o a.tif         a.tif, a_label.tif, a_mask.tif",
@@ -17,7 +18,7 @@ from mitogen.cli.options import FILE, FOLDER, OUTPUT, examples
         "mitogen export train.h5 --format instances -o folder  a folder an image, a PNG an instance",
         "mitogen export train.h5 --format ome-zarr -o folder   000000.zarr with its label images, and so on",
         "mitogen export volumes.h5 --format mitoverse -o root  data/volumes/vol0.zarr with img and mito",
-    )
+    ),
 )
 @click.argument("file", type=FILE, metavar="FILE.h5")
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from mitodata.command_line import run
+from mitodata.command_line import Commands, run
 from mitogen.cli.card import card
 from mitogen.cli.datasets import fetch_real, import_real, info, validate
 from mitogen.cli.explore import explore
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100},
     epilog=examples(
         "mitogen render --n 1000 --labels compartments -o train.h5    images of 256 x 256 to train on",
@@ -51,8 +52,9 @@ def cli() -> None:
     """Render electron-microscopy images of tissue with labels, and handle datasets."""
 
 
-@cli.command(
-    epilog=examples("mitogen preview train.h5 -o train.png", "mitogen preview --set mitochondria.radius_nm=200 -n 4")
+@click.command(
+    short_help="Draw images beside their labels.",
+    epilog=examples("mitogen preview train.h5 -o train.png", "mitogen preview --set mitochondria.radius_nm=200 -n 4"),
 )
 @click.argument("dataset", type=FILE, required=False, metavar="[FILE.h5]")
 @click.option("-n", "--n", type=COUNT, default=8, help="Number of images.")
@@ -72,11 +74,12 @@ def preview(source: "Path | Job", n: int, output: Path) -> None:
     click.echo(f"contact sheet in {output}")
 
 
-@cli.command(
+@click.command(
+    short_help="Compare two datasets, such as rendered and real.",
     epilog=examples(
         "mitogen gap train.h5 epfl.h5 -o gap        table here; gap/index.html with plots",
         "mitogen gap train.h5 epfl.h5 --pixel-size 10",
-    )
+    ),
 )
 @click.argument("synthetic", type=FILE, metavar="SYNTH.h5")
 @click.argument("real", type=FILE, metavar="REAL.h5")
@@ -102,12 +105,13 @@ def gap(synthetic: Path, real: Path, folder: Path | None, images: int, every: in
         say(f"page with plots: {page}")
 
 
-@cli.command(
+@click.command(
+    short_help="Draw what each knob does.",
     epilog=examples(
         "mitogen gallery -o gallery                        every knob of the preset mito",
         "mitogen gallery --knobs cristae -o cristae        one section",
         "mitogen gallery --preset blobs --size 256 -o blobs",
-    )
+    ),
 )
 @recipe_options
 @click.option("--knobs", multiple=True, metavar="NAME", help="Only this knob or section; may be repeated.")
@@ -142,7 +146,11 @@ def gallery(
     click.echo(f"gallery in {page}")
 
 
-for _command in (render, merge, explore, info, validate, card, import_real, fetch_real, export, match, recipes):
+_COMMANDS = (
+    *(render, preview, gallery, explore, recipes, match, gap),
+    *(import_real, fetch_real, info, validate, card, export, merge),
+)
+for _command in _COMMANDS:
     cli.add_command(_command)
 
 

@@ -11,11 +11,12 @@ from mitogen.cli.options import COUNT, FILE, OUTPUT, PIXEL, SEED, SET_HELP, exam
 
 
 @click.command(
+    short_help="Fit a recipe to unlabelled images.",
     epilog=examples(
         "mitogen match real.h5 --from mito -o matched.toml",
         "mitogen match real.h5 -o matched.toml --knob imaging --knob cells.membrane_nm --trials 400",
         "mitogen render --recipe matched.toml --n 1000 --size 400 --labels compartments -o train.h5    what it is for",
-    )
+    ),
 )
 @click.argument("real", type=FILE, metavar="REAL.h5")
 @click.option("--from", "base", default="mito", metavar="NAME", help="Recipe to begin with: a preset or FILE.toml.")

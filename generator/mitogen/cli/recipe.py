@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from mitodata.command_line import Commands
 from mitogen.cli.options import OUTPUT, SET_HELP, examples
 
 PRESET_OR_FILE = "PRESET | FILE.toml"
 
 
-@click.group("recipe")
+@click.group("recipe", cls=Commands, short_help="List, explain, check and compare recipes.")
 def recipes() -> None:
     """List, show, explain, check and compare recipes and their knobs."""
 
@@ -34,7 +35,8 @@ def show(name: str, overrides: tuple[str, ...]) -> None:
 
 
 @recipes.command(
-    epilog=examples("mitogen recipe explain mitochondria.radius_nm", "mitogen recipe explain mitochondria")
+    short_help="Say what a knob means.",
+    epilog=examples("mitogen recipe explain mitochondria.radius_nm", "mitogen recipe explain mitochondria"),
 )
 @click.argument("knob", required=False)
 def explain(knob: str | None) -> None:
@@ -47,7 +49,7 @@ def explain(knob: str | None) -> None:
     click.echo(explain_knobs(knob) if knob else list_sections())
 
 
-@recipes.command("validate")
+@recipes.command("validate", short_help="Check a recipe.")
 @click.argument("name", metavar=PRESET_OR_FILE)
 def validate_recipe(name: str) -> None:
     """Check a recipe: every knob exists and every value is possible."""
@@ -56,7 +58,10 @@ def validate_recipe(name: str) -> None:
     click.echo(f"{name}: fine, {len(open_recipe(name).values)} knobs")
 
 
-@recipes.command(epilog=examples("mitogen recipe diff mito mine.toml", "mitogen recipe diff mito mito-shifted"))
+@recipes.command(
+    short_help="List the knobs in which two recipes differ.",
+    epilog=examples("mitogen recipe diff mito mine.toml", "mitogen recipe diff mito mito-shifted"),
+)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 def diff(a: str, b: str) -> None:
@@ -70,7 +75,10 @@ def diff(a: str, b: str) -> None:
     click.echo(list_differences(open_recipe(a), open_recipe(b)))
 
 
-@recipes.command(epilog=examples("mitogen recipe schema -o recipe.schema.json"))
+@recipes.command(
+    short_help="Write a schema, with which editors check recipes.",
+    epilog=examples("mitogen recipe schema -o recipe.schema.json"),
+)
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE.json", help="Where to; otherwise it is printed.")
 def schema(output: Path | None) -> None:
     """Write a JSON schema, with which editors complete and check recipes.

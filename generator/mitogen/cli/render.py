@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Render images with labels.",
     epilog=examples(
         "mitogen render --n 1000 --labels compartments -o train.h5",
         "mitogen render --n 50 --size 512 --seed 7 --set mitochondria.volume_fraction=0.2 -o dense.h5",
         "mitogen render --shape 64 256 256 --voxel-size 5 5 5 -o volume.h5",
         "mitogen render --like train.h5 --only 417 -o one.h5    one image again, byte for byte",
         "mitogen render --n 100000 --shard 3/40 -o shard-3.h5    one of 40 jobs; then mitogen merge",
-    )
+    ),
 )
 @click.option("-n", "--n", type=COUNT, help="Number of images.  [default: 1000, of volumes 1]")
 @click.option(
@@ -76,7 +77,9 @@ def render(
     click.echo(f"{count} {kind}{'' if count == 1 else 's'} in {name}")
 
 
-@click.command(epilog=examples("mitogen merge shard-*.h5 -o train.h5"))
+@click.command(
+    short_help="Put the shards of a rendered dataset together.", epilog=examples("mitogen merge shard-*.h5 -o train.h5")
+)
 @click.argument("shards", type=FILE, nargs=-1, required=True, metavar="SHARD.h5...")
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE.h5", help="The file to write.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")

@@ -110,7 +110,7 @@ def make_gallery(
     with _draft(folder, overwrite) as draft:
         (draft / STRIPS).mkdir()
         entries = {}
-        with Progress("strip", len(chosen)) as bar:
+        with Progress("strip", len(chosen), verb="drawn") as bar:
             for strip in _strips(studio, chosen, workers):
                 entry = entries[strip.knob] = _entry(studio, strip)
                 (draft / entry.file).write_bytes(strip.png)

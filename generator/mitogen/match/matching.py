@@ -258,7 +258,7 @@ def screen(pool: Workers[Studio], recipe: Recipe, kind: str | None, settings: Se
         for one in candidates(recipe)
     ]
     change = {}
-    with Progress("knob", len(ends)) as bar:
+    with Progress("knob", len(ends), verb="tried") as bar:
         for one, (low, high) in ends:
             change[one] = appearance_distance(low.result(), high.result())
             bar.advance(1)

@@ -122,7 +122,7 @@ def search(
     }
     if not study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)):
         study.enqueue_trial(start)
-    with Progress("trial", trials, finished(study)) as bar:
+    with Progress("trial", trials, finished(study), verb="made") as bar:
         while finished(study) < trials and (time.monotonic() < until or not finished(study)):
             batch = _left_over(study, space)
             # All of a round are chosen before the first is judged, also those that come after the last one asked for.

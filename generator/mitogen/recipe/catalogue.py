@@ -17,6 +17,9 @@ WITH_COMPARTMENTS = frozenset({"tissue"})
 """Scenes that have a map of compartments."""
 
 
+MOST_NAMED = 4
+"""Knobs up to which those that may have been meant are named."""
+
 Scenes = Mapping[str, Mapping[str, Knob]]
 """Tables of knobs, by scene."""
 
@@ -73,4 +76,9 @@ def unknown_knob(name: str, scenes: Scenes, scene: str | None = None) -> str:
     if scene and elsewhere:
         return f"{name}: is a knob of scene {' and '.join(elsewhere)}, and the recipe's scene is {scene}"
     known = scenes[scene] if scene else dict.fromkeys(knob for table in scenes.values() for knob in table)
-    return f"{name}: unknown knob{did_you_mean(name, known, '`mitogen recipe show` lists all knobs')}"
+    alike = [] if "." in name else [knob for knob in known if name in knob.partition(".")[2]]
+    if not alike:
+        names = known if scene else {**dict.fromkeys(knob.partition(".")[0] for knob in known), **dict.fromkeys(known)}
+        return f"{name}: unknown knob{did_you_mean(name, names, '`mitogen recipe explain` lists all knobs')}"
+    more = f" and {len(alike) - MOST_NAMED} more" if len(alike) > MOST_NAMED else ""
+    return f"{name}: unknown knob; did you mean {', '.join(alike[:MOST_NAMED])}{more}?"

@@ -11,14 +11,14 @@ from mitoseg.cli.options import FILES, INVERT, OUTLINE, OUTPUT, image_options
 
 EXAMPLES = (
     "\b\nExamples:\n"
-    "mitoseg adapt stack.tif --from runs/first --voxel-size 5 5 5 -o runs/mine\n"
-    "mitoseg adapt sections/ --from runs/first --voxel-size 50 4 4 -o runs/mine --minutes 30\n"
+    "mitoseg adapt stack.tif --voxel-size 5 5 5 -o runs/mine\n"
+    "mitoseg adapt sections/ --voxel-size 50 4 4 -o runs/mine --minutes 30\n"
     "mitoseg adapt large.zarr --from runs/first -o runs/mine --steps 300\n"
     "mitoseg adapt --resume -o runs/mine\n"
 )
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Improve a model on your images, without labels.", epilog=EXAMPLES)
 @click.argument("images", nargs=-1, type=FILES)
 @click.option("-o", "--output", "run", required=True, type=OUTPUT, help="Folder of the run; made if it is missing.")
 @click.option(
@@ -27,12 +27,14 @@ EXAMPLES = (
     metavar="MODEL",
     help="Run, or name of a model, to begin with. [default: the newest released one]",
 )
-@click.option("--minutes", type=Measure(0, min_open=True), help="Wall time of all. [default: 15]")
-@click.option("--steps", type=click.IntRange(min=1), help="Instead: training steps a round.")
+@click.option("--minutes", type=Measure(0, min_open=True), help="Time for everything. [default: 15]")
+@click.option("--steps", type=click.IntRange(min=1), help="Training steps a round, instead of minutes.")
 @click.option("--rounds", type=click.IntRange(min=1), help="How often it labels and learns. [default: 2]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of what is sampled and rendered. [default: 0]")
 @image_options()
-@click.option("--recipe", metavar="NAME", help="What is rendered beside them: a preset or FILE.toml. [default: mito]")
+@click.option(
+    "--recipe", metavar="NAME", help="What is rendered beside your images: a preset or FILE.toml. [default: mito]"
+)
 @OUTLINE
 @INVERT
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own images and settings.")
@@ -60,3 +62,4 @@ def adapt(
     result = adapt_model(images, run, start, resume=resume, report=report, **given)
     click.echo(result.summary)
     click.echo(result.page)
+    report(f"look at {result.page}; to segment with it: mitoseg predict IMAGES --model {run} -o masks")

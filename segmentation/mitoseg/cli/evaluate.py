@@ -14,7 +14,7 @@ EXAMPLES = (
 )
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Score a model on labelled images, with a report.", epilog=EXAMPLES)
 @click.argument("run", type=FILES, metavar="MODEL")
 @click.argument("data", nargs=-1, required=True, type=FILES)
 @click.option("-o", "--output", "report", required=True, type=OUTPUT, help="Folder of the report; made if missing.")

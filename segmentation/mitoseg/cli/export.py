@@ -17,7 +17,7 @@ EXAMPLES = (
 ENDINGS = {".onnx": "onnx", ".pt": "torchscript", ".zip": "bioimageio"}
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Write a model for other programs, such as ONNX.", epilog=EXAMPLES)
 @click.argument("model", type=FILES)
 @click.option(
     "--format",

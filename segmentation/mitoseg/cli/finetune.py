@@ -7,7 +7,7 @@ import click
 
 from mitodata.cluster.event_log import log_json_option
 from mitodata.command_line import Measure
-from mitoseg.cli.options import FILES, INVERT, OUTLINE, OUTPUT
+from mitoseg.cli.options import FILES, INVERT, OUTLINE, OUTPUT, VOXEL_SIZE
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -18,7 +18,7 @@ EXAMPLES = (
 )
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Improve a model with a few labels.", epilog=EXAMPLES)
 @click.argument("labels", nargs=-1, type=FILES, metavar="[IMAGES LABELS]...")
 @click.option(
     "--from",
@@ -41,7 +41,7 @@ EXAMPLES = (
     "voxel_size_nm",
     type=(float, float, float),
     metavar="Z Y X",
-    help="In nm; wins over what files say.",
+    help=VOXEL_SIZE,
 )
 @click.option("--mask-values", metavar="VALUES", help="What values in LABELS mean, as for mitogen import.")
 @click.option(
@@ -56,9 +56,11 @@ EXAMPLES = (
     metavar="NAME",
     help="What half of each batch is rendered from, against forgetting: a preset, FILE.toml, or images in FILE.h5.",
 )
-@click.option("--minutes", type=Measure(0, min_open=True), help="Wall time of all trainings. [default: 15]")
+@click.option("--minutes", type=Measure(0, min_open=True), help="Time for all trainings. [default: 15]")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of all trainings, instead of minutes.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of patches and augmentation.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of patches and augmentation."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own labels and settings.")
 @log_json_option
 def finetune(
@@ -76,6 +78,9 @@ def finetune(
     if resume:
         if labels:
             raise RunError("--resume takes labels and settings from the run; leave out IMAGES and LABELS")
-        click.echo(resume_finetune(run, start).summary)
-        return
-    click.echo(learn(labels, run, start, outline_nm=outline, **settings).summary)
+        result = resume_finetune(run, start)
+    else:
+        result = learn(labels, run, start, outline_nm=outline, **settings)
+    click.echo(result.summary)
+    click.echo(result.picture)
+    click.echo(f"look at {result.picture}; to segment with it: mitoseg predict IMAGES --model {run} -o masks", err=True)

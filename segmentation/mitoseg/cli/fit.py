@@ -36,7 +36,7 @@ def _show_settings(context: click.Context, _: click.Parameter, value: bool) -> N
     context.exit()
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Train a network on labelled or rendered images.", epilog=EXAMPLES)
 @click.argument("train", nargs=-1, type=FILES)
 @click.option("-o", "--output", "run", required=True, type=OUTPUT, help="Folder of the run; made if it is missing.")
 @click.option("--recipe", metavar="NAME", help="Render without end instead: a preset of mitogen, or FILE.toml.")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mitodata.command_line import Commands
 from mitoseg.cli.options import FILES, OUTPUT
 
 EXAMPLES = (
@@ -16,12 +17,12 @@ EXAMPLES = (
 )
 
 
-@click.group(epilog=EXAMPLES)
+@click.group(cls=Commands, short_help="List models, show their cards, write them as files.", epilog=EXAMPLES)
 def models() -> None:
     """List the released models, show their cards, and write models as files."""
 
 
-@models.command("list")
+@models.command("list", short_help="List the released models.")
 def list_models() -> None:
     """List the released models, the newest first; predict takes it where no other is named."""
     from mitoseg.models.registry import NO_RELEASE, releases
@@ -32,10 +33,11 @@ def list_models() -> None:
         click.echo(NO_RELEASE)
     for release in reversed(found):
         card = load_weights(release.path, release.check).card
-        click.echo(f"{release.name}  {release.size / 1e6:.1f} MB  {card.description}".rstrip())
+        default = ", the default" if release is found[-1] else ""
+        click.echo(f"{release.name}{default}: {card.description} ({release.size / 1e6:.1f} MB)")
 
 
-@models.command()
+@models.command(short_help="Print what is known of a model: its card.")
 @click.argument("model", type=FILES, required=False)
 def show(model: Path | None) -> None:
     """Print the card of MODEL: what it learned from, its scores, its limits. Without MODEL, of the newest release."""
@@ -47,7 +49,7 @@ def show(model: Path | None) -> None:
     click.echo(card.model_copy(update={"name": card.name or loaded.name}).text(), nl=False)
 
 
-@models.command()
+@models.command(short_help="Write the card as the Hugging Face hub takes it.")
 @click.argument("model", type=FILES, required=False)
 @click.option("-o", "--output", "path", type=OUTPUT, metavar="README.md", help="The new file. [default: the screen]")
 def card(model: Path | None, path: Path | None) -> None:
@@ -69,7 +71,7 @@ def card(model: Path | None, path: Path | None) -> None:
     click.echo(path)
 
 
-@models.command()
+@models.command(short_help="Write a model as one file.")
 @click.argument("model", type=FILES)
 @click.option("-o", "--output", "path", required=True, type=OUTPUT, metavar="FILE.safetensors", help="The new file.")
 @click.option("--name", help="Name of the model. [default: that of the file]")
@@ -99,7 +101,7 @@ def export(model: Path, path: Path, name: str | None, card_file: Path | None) ->
     click.echo(f"{path}: {size / 1e6:.1f} MB")
 
 
-@models.command()
+@models.command(short_help="Average the weights of several models.")
 @click.argument("models", nargs=-1, required=True, type=FILES, metavar="MODEL MODEL...")
 @click.option("-o", "--output", "path", required=True, type=OUTPUT, metavar="FILE.safetensors", help="The new file.")
 def average(models: tuple[Path, ...], path: Path) -> None:

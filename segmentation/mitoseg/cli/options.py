@@ -21,6 +21,7 @@ OUTPUT = Output()
 AXES = click.option(
     "--axes",
     default="auto",
+    metavar="AXES",
     show_default=True,
     help="Slices that a 2D network sees of a volume: across z, or with zyx across each axis, averaged; slower "
     "and better. auto is zyx where voxels are about as long as wide and there are enough slices.",
@@ -41,7 +42,7 @@ OUTLINE = click.option(
     "--outline",
     type=Measure(-1000, 1000),
     metavar="NM",
-    help="Masks end so many nm outside the outer face of the outer membrane; inside if negative. "
+    help="End masks so many nm outside the outer face of the outer membrane; inside if negative. "
     "[default: that of the model, which is 0 unless labels taught it another]",
 )
 
@@ -74,13 +75,18 @@ SCHEDULER = click.option(
 )
 
 
+VOXEL_SIZE = (
+    "Edges of a voxel in nm; overrides files. Z is the distance between sections, or the thickness of a single one."
+)
+
+
 def image_options(without: str = "") -> Callable[[Command], Command]:
     """Options that say how images are to be read: voxel_size_nm, square, dataset, as_2d.
 
     Args:
         without: what becomes of images that state no voxel size where none is given.
     """
-    voxel_size = "In nm; wins over what files say."
+    voxel_size = VOXEL_SIZE
     options = (
         click.option(
             "--voxel-size",

@@ -1,5 +1,6 @@
 """`mitoseg predict` and `mitoseg merge`: segment images, here or on many machines."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +32,15 @@ EXAMPLES = (
     "mitoseg predict large.zarr -o found --format zarr --shard 3/40    one of 40 jobs; then mitoseg merge\n"
 )
 MEMORY = click.option(
-    "--memory", default="2G", show_default=True, help="What the program may take; large volumes are cut."
+    "--memory",
+    default="2G",
+    metavar="SIZE",
+    show_default=True,
+    help="What the program may take; large volumes are cut.",
 )
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Segment images of any size.", epilog=EXAMPLES)
 @click.argument("images", nargs=-1, required=True, type=FILES)
 @click.option(
     "--model",
@@ -53,9 +58,19 @@ MEMORY = click.option(
     type=Output(urls=True),
     help="Folder of the results, or its URL (s3://, gs://); made if missing.",
 )
-@click.option("--outputs", default="mask,probability,instances", show_default=True, help="What is written.")
 @click.option(
-    "--format", type=click.Choice(["tiff", "h5", "zarr"]), default="tiff", show_default=True, help="Of results."
+    "--outputs",
+    default="mask,probability,instances,overlay",
+    metavar="NAMES",
+    show_default=True,
+    help="What is written: these, or some of them. overlay is a picture to look at, with outlines.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["tiff", "h5", "zarr"]),
+    default="tiff",
+    show_default=True,
+    help="Format of the results.",
 )
 @click.option(
     "--ngff",
@@ -120,13 +135,31 @@ def predict(
     elif scheduler:
         from mitoseg.inference.parts.on_cluster import segment_on_cluster
 
-        segment_on_cluster(model, images, folder, scheduler, report, **settings)
+        _tell(segment_on_cluster(model, images, folder, scheduler, report, **settings), model.name)
     else:
         with written_to(folder, overwrite=settings["overwrite"], report=report) as here:
-            segment(model, images, here, report=report if here == folder else None, **settings)
+            _tell(segment(model, images, here, report=report if here == folder else None, **settings), model.name)
 
 
-@click.command(epilog="\b\nExamples:\nmitoseg merge found/large.parts\n")
+def _tell(written: Sequence[Path], model: str) -> None:
+    """Say in one line what was found, from the tables of objects among the files that were written."""
+    tables = [file for file in written if file.name.endswith("_objects.csv")]
+    if not tables:
+        return
+    count = 0
+    for table in tables:
+        with table.open(encoding="utf-8") as rows:
+            count += sum(1 for _ in rows) - 1  # without the head
+    images = f"{len(tables):,} image{'s' * (len(tables) > 1)}"
+    found = f"{count:,} object{'s' * (count > 1)}" if count else "nothing"
+    doubt = "; is the voxel size right (nm, in the order z, y, x), and are membranes dark (else --invert on)?"
+    click.echo(f"found {found} in {images}, with the model {model}{'' if count else doubt}", err=True)
+
+
+@click.command(
+    short_help="Put the shards of a predicted volume together.",
+    epilog="\b\nExamples:\nmitoseg merge found/large.parts\n",
+)
 @click.argument("parts", type=FILES, metavar="NAME.parts")
 @MEMORY
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")

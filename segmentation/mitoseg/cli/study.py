@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mitodata.command_line import Commands
 from mitoseg.cli.options import FILES, OUTPUT
 
 EXAMPLES = (
@@ -31,7 +32,7 @@ def _tests(context: click.Context, option: click.Parameter, texts: tuple[str, ..
     return {name: Path(file) for name, _, file in parts}
 
 
-class Group(click.Group):
+class Group(Commands):
     """Commands, and `run` for anything that is none of them: `mitoseg study STUDY.toml`."""
 
     def resolve_command(
@@ -42,7 +43,7 @@ class Group(click.Group):
         return super().resolve_command(ctx, args if known else ["run", *args])
 
 
-@click.group(cls=Group, epilog=EXAMPLES)
+@click.group(cls=Group, short_help="See what a setting does to the score on real tissue.", epilog=EXAMPLES)
 def study() -> None:
     """Run a study: `mitoseg study STUDY.toml`, or one of those that come with mitoseg.
 
@@ -50,7 +51,7 @@ def study() -> None:
     """
 
 
-@study.command(epilog=EXAMPLES)
+@study.command(short_help="Run a study.", epilog=EXAMPLES)
 @click.argument("name", metavar="STUDY")
 @click.option("-o", "--output", "folder", type=OUTPUT, help="Folder of results.  [default: studies/STUDY]")
 @click.option("--test", "tests", multiple=True, callback=_tests, metavar="NAME=FILE.h5", help="Images to score on.")
@@ -97,7 +98,7 @@ def show(name: str) -> None:
     click.echo(read_plan(name).text, nl=False)
 
 
-@study.command(epilog=EXPLAIN_EXAMPLES)
+@study.command(short_help="Relate a model's errors to the knobs of its images.", epilog=EXPLAIN_EXAMPLES)
 @click.argument("run", type=FILES)
 @click.argument("data", type=FILES, metavar="DATA.h5")
 @click.option("--real", type=FILES, metavar="REAL.h5", help="Say whether this tissue lies where the model fails.")

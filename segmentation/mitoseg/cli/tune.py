@@ -14,7 +14,7 @@ EXAMPLES = (
 )
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(short_help="Choose the thresholds of a model again.", epilog=EXAMPLES)
 @click.argument("run", type=FILES, metavar="MODEL")
 @click.argument("data", nargs=-1, required=True, type=FILES)
 @click.option(

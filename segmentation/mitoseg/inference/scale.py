@@ -168,11 +168,16 @@ class PixelSizes:
         self._known: Scale | DataError | None = None
 
     def estimate(self, found: Found) -> VoxelSize | None:
-        """Estimate the voxel size of an image; None where it states its own, or is a stack, whose z would be unknown.
+        """Estimate the voxel size of an image; None where it states its own.
 
         Raises:
-            DataError: nothing can be estimated.
+            DataError: nothing can be estimated, or it is a stack, whose z would be unknown.
         """
+        if found.array.shape[0] > 1 and not self._options.as_2d and None in found.edges_nm[1:]:
+            raise DataError(
+                f"{found.path}: carries no voxel size; give it in nm with --voxel-size Z Y X, Z between sections; "
+                "or, for sections that are no series, add --as-2d"
+            )
         if not self._lacks(found):
             return None
         if self._known is None:

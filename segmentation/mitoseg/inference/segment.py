@@ -28,6 +28,7 @@ from mitoseg.inference.segment_image import (
 )
 from mitoseg.io.image_list import expand, unique_names
 from mitoseg.io.journal import JOURNAL, NONE, Journal
+from mitoseg.io.series import ALIKE, likeness, numbered
 
 _log = logging.getLogger("mitoseg")
 
@@ -79,6 +80,13 @@ def segment(
         work = Results(model, folder, options, report or (lambda _: None))
         sizes = PixelSizes(model, images, options)
         work.usual_contrast = _usual_contrast(images, options, sizes)
+        if not options.as_2d and (alike := _likeness(images, options, sizes)) >= ALIKE:
+            _log.warning(
+                "%d numbered images look like sections of one volume (correlation %.2f); each is segmented by itself; "
+                "for a volume, save them as one TIFF stack; if they are none, add --as-2d",
+                len(images),
+                alike,
+            )
         # tqdm shows nothing where there is no terminal (disable=None).
         for name, path in tqdm(list(zip(unique_names(images), images, strict=True)), desc="predict", disable=None):
             try:
@@ -202,6 +210,16 @@ def _usual_contrast(images: Sequence[Path], options: SegmentOptions, sizes: Pixe
                     found.append(look_at(source.read, source.shape, source.voxel_size_nm))
                     break
     return sum(found) / len(found) if found else None
+
+
+def _likeness(images: Sequence[Path], options: SegmentOptions, sizes: PixelSizes) -> float:
+    """How alike neighbours are among small files whose names count up (`mitoseg.io.series.likeness`); 0 of others."""
+    middle = numbered(images)
+    if any(not path.is_file() or path.stat().st_size >= SMALL_BYTES for path in middle):
+        return 0.0
+    with _unheard("mitodata"), suppress(DataError):
+        return likeness([source for path in middle for source, _ in _sources(path, options, sizes)])
+    return 0.0
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from mitoseg.inference.postprocess import find_instances, find_pieces, move_outl
 from mitoseg.inference.predictor import predict_source
 from mitoseg.io.blocks import Layer, Part, strips
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
+from mitoseg.io.overlay import draw_overlay
 from mitoseg.io.panels import png
 from mitoseg.io.scratch import Scratch, Store, StoredArray
 from mitoseg.networks.memory import parse_memory
@@ -31,7 +32,7 @@ from mitoseg.networks.memory import parse_memory
 Maps = Callable[[Store], StoredArray]
 """Puts the maps of an image, (C, Z, Y, X) float32, into a store."""
 
-OUTPUTS = ("mask", "probability", "instances")
+OUTPUTS = ("mask", "probability", "instances", "overlay")
 FORMATS = ("tiff", "h5", "zarr")
 
 
@@ -39,6 +40,7 @@ class SegmentKeywords(TypedDict, total=False):
     """Keywords of `segment`, as a user gives them.
 
     outputs: some of `OUTPUTS`, as a list or as a text such as "mask,instances"; with instances comes a table of them.
+        "overlay" is a picture of the middle section with outlines.
     format: one of `FORMATS`.
     voxel_size_nm: (z, y, x) in nm; wins over what files say.
     dataset: path within HDF5 files that are not of our format, or within Zarr groups.
@@ -112,17 +114,19 @@ def make_options(**keywords: Unpack[SegmentKeywords]) -> SegmentOptions:
 
 def result_files(stem: Path, path: Path, options: SegmentOptions) -> dict[str, Path]:
     """Names of the results of one image, by what they hold."""
-    outputs = [name for name in OUTPUTS if name in options.outputs]
+    outputs = [name for name in OUTPUTS if name in options.outputs and name != "overlay"]
     endings = {name: f"_{name}.tif" for name in outputs}
     if options.format == "tiff" and "mask" in outputs and path.suffix.lower() in PICTURES:
         endings["mask"] = "_mask.png"
     elif options.format == "h5":
-        endings = {"everything": "_segmented.h5"}
+        endings = {"everything": "_segmented.h5"} if outputs else {}
     elif options.format == "zarr":
         endings = {"labels": "_segmented.zarr"} if {"mask", "instances"} & set(outputs) else {}
         endings |= {"probability": "_probability.zarr"} if "probability" in outputs else {}
     if "instances" in outputs:
         endings["table"] = "_objects.csv"
+    if "overlay" in options.outputs:
+        endings["overlay"] = "_overlay.png"
     return {name: stem.with_name(stem.name + ending) for name, ending in endings.items()}
 
 
@@ -257,6 +261,8 @@ def _write(name: str, file: Path, layers: dict[str, Layer], model: Model, option
         write_zarr(file, layers["raw"], labels, options.ngff)
     elif file.suffix == ".zarr":
         write_zarr(file, layers[name], version=options.ngff)
+    elif name == "overlay":
+        write_atomic(file, png(draw_overlay(layers["raw"], layers.get("instances", layers["mask"]))))
     elif file.suffix == ".png":
         write_atomic(file, png(Image.fromarray(next(layers[name].slabs())[1][0] * 255)))
     elif file.suffix == ".tif":

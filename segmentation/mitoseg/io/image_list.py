@@ -9,7 +9,7 @@ from mitodata.readers.names import is_hidden, is_system_file, spell, stem
 from mitodata.readers.ome_zarr import is_zarr
 
 RESULTS = (
-    *("_mask.png", "_mask.tif", "_probability.tif", "_instances.tif"),
+    *("_mask.png", "_mask.tif", "_probability.tif", "_instances.tif", "_overlay.png"),
     *("_segmented.h5", "_segmented.zarr", "_probability.zarr"),
 )
 """How the names of images end that `mitoseg.inference.segment` writes."""

@@ -96,5 +96,7 @@ def checkpoint_of(run: Path) -> Path:
     if not run.exists():
         raise RunError(f"{run}: not found; expected the folder of a training run (mitoseg fit ... -o {run})")
     if not (run / "last.pt").is_file():
-        raise RunError(f"{run}: holds no last.pt; expected the folder of a training run, made by mitoseg fit")
+        if (run / "config.json").is_file() or (run / "adapting.json").is_file():
+            raise RunError(f"{run}: nothing is finished in this run yet; go on with --resume -o {run}, for longer")
+        raise RunError(f"{run}: holds no last.pt; expected the folder of a run of mitoseg fit, adapt or finetune")
     return run / "last.pt"

@@ -46,7 +46,7 @@ class Contents(BaseModel):
     keep_models: bool = False
     base: dict[str, Any] = Field(default_factory=dict)
     factors: dict[str, Any] = Field(min_length=1)
-    tests: dict[str, TestSet] = Field(min_length=1)
+    tests: dict[str, TestSet] = Field(default_factory=dict)
 
     @field_validator("seeds")
     @classmethod
@@ -120,7 +120,7 @@ def given_tests(plan: Plan, given: Mapping[str, Path]) -> dict[str, TestSet]:
         if name in RESERVED or not name.replace("-", "").replace("_", "").isalnum():
             raise RunError(f"test set {name!r}: expected another name, of letters, digits, - and _")
     if not tests:
-        names = " ".join(f"--test {name}=FILE.h5" for name in plan.contents.tests)
+        names = " ".join(f"--test {name}=FILE.h5" for name in plan.contents.tests or ["NAME"])
         raise RunError(f"study {plan.name}: no file to score on; give {names} (made by `mitogen import`)")
     return tests
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mitodata.cluster.progress import Progress, say
+from mitodata.cluster.progress import Progress, describe_speed, say
 
 
 class Broken(io.StringIO):
@@ -37,3 +37,9 @@ def test_without_stderr_nothing_gets_into_the_output(
     monkeypatch.setattr(sys, "stderr", None)
     say("done")
     assert capsys.readouterr().out == ""
+
+
+def test_slow_work_is_counted_in_seconds_each_and_fast_work_in_things_a_second() -> None:
+    assert describe_speed(50, 2.0) == ", 25.0 a second"
+    assert describe_speed(2, 9.0) == ", 4.5 s each"
+    assert describe_speed(0, 9.0) == ""

@@ -32,7 +32,7 @@ def assert_refused(path: Path, message: str) -> None:
 
 def test_missing_and_folder(tmp_path: Path) -> None:
     assert_refused(tmp_path / "no.h5", r"no\.h5: no such file")
-    assert_refused(tmp_path, "is a folder; expected an HDF5 file")
+    assert_refused(tmp_path, "is a folder; expected an HDF5 file; real images are brought in with `mitogen import`")
 
 
 def test_other_files_are_named(tmp_path: Path) -> None:

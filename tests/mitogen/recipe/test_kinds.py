@@ -97,8 +97,9 @@ def test_kinds_that_are_no_list_are_refused() -> None:
 
 def test_a_comparison_of_recipes_names_the_kinds() -> None:
     text = list_differences(parse_recipe("[cells]\ngap_nm = 10\n"), parse_recipe(TWO))
-    assert "kind fly, share:" in text
-    assert "kind fly, cells.gap_nm:" in text
+    assert "kinds that only the second has, and their shares: fly (0.3); mouse (0.5)" in text
+    changed = list_differences(parse_recipe(TWO), parse_recipe(TWO.replace("share = 0.3", "share = 0.1")))
+    assert "kind fly, share: 0.3 -> 0.1" in changed
 
 
 def test_a_kind_that_is_a_preset_draws_what_the_preset_draws(tmp_path: Path) -> None:

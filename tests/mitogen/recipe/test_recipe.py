@@ -241,6 +241,10 @@ def test_a_knob_is_explained_for_every_scene() -> None:
     assert "allowed 1 to 200 nm; default 30\n  in scene bubbles: allowed 1 to 900 nm; default 300" in text
     with pytest.raises(RecipeError, match=r"did you mean bubbles\.radius_nm\?"):
         find_knobs("bubbles.radus_nm", SCENES)
+    with pytest.raises(RecipeError, match=r"did you mean mitochondria\.radius_nm, bubbles\.radius_nm\?"):
+        find_knobs("radius", SCENES)
+    with pytest.raises(RecipeError, match=r"did you mean bubbles\?"):
+        find_knobs("bubles", SCENES)
 
 
 def test_every_scene_can_be_rendered() -> None:

@@ -26,6 +26,17 @@ def test_version_and_settings(mitoseg: Program) -> None:
     assert "augment.zoom = 1.4" in settings
 
 
+def test_a_prediction_that_finds_nothing_asks_about_the_voxel_size(
+    run: Path, fresh_discs: Path, tmp_path: Path, mitoseg: Program
+) -> None:
+    code, output, errors = mitoseg(
+        "predict", run, fresh_discs, "-o", tmp_path, "--threshold", 1, "--outputs", "instances"
+    )
+    assert code == 0
+    assert len(output.splitlines()) == 12
+    assert errors.startswith(f"found nothing in 6 images, with the model {run}; is the voxel size right")
+
+
 @pytest.mark.usefixtures("no_charts")
 def test_from_data_to_report(discs: Path, fresh_discs: Path, tmp_path: Path, mitoseg: Program) -> None:
     run = tmp_path / "run"
@@ -151,7 +162,7 @@ def test_results_go_to_an_object_store_byte_for_byte(
     assert mitoseg(*settings, "-o", tmp_path / "found")[0] == 0
     code, output, errors = mitoseg(*settings, "-o", f"{bucket}/found")
     assert code == 0, errors
-    names = ["a_objects.csv", "a_probability.zarr", "a_segmented.zarr", "predictions.jsonl"]
+    names = ["a_objects.csv", "a_overlay.png", "a_probability.zarr", "a_segmented.zarr", "predictions.jsonl"]
     assert output.split() == [f"{bucket}/found/{name}" for name in names]
     store = open_store(bucket)
     sent = {entry["path"] for batch in obstore.list(store) for entry in batch}

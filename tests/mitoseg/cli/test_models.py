@@ -18,13 +18,19 @@ def test_a_run_becomes_a_file_that_is_taken_as_a_run_is(
     assert "- Learned from: discs.h5\n" in shown
     assert "- Network: tiny, " in shown
     assert "- Licence: MIT\n" in shown
-    results = ("--outputs", "mask", "-o", tmp_path / "masks")
+    results = ("--outputs", "mask,instances", "-o", tmp_path / "masks")
     code, output, errors = mitoseg("predict", fresh_discs, "--model", file, *results)
-    assert (code, errors) == (0, "")
+    assert code == 0
     assert "fresh-0000_mask.tif" in output
+    tables = [Path(line).read_text().splitlines() for line in output.splitlines() if line.endswith("_objects.csv")]
+    found = sum(len(table) - 1 for table in tables)
+    assert found > 1
+    assert errors == f"found {found} objects in 6 images, with the model {file}\n"
     assert "IoU" in mitoseg("evaluate", file, fresh_discs, "-o", tmp_path / "report", "--every", "3")[1]
     page = (tmp_path / "report" / "index.html").read_text()
     assert "discs.h5" in page
+    assert "folder of the run" not in page  # it has none
+    assert 'id="training"' not in page
 
 
 def test_any_model_can_be_tuned_into_a_file(run: Path, fresh_discs: Path, tmp_path: Path, mitoseg: Program) -> None:

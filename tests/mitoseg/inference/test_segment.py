@@ -52,6 +52,20 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
         assert numerator / denominator == pytest.approx(125)
 
 
+def test_numbered_sections_of_one_volume_are_noticed(
+    model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    volume = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(6, 48, 48)), (2, 2, 2))
+    for z, section in enumerate(volume):
+        Image.fromarray((128 + 60 * section / volume.std()).clip(0, 255).astype(np.uint8)).save(tmp_path / f"s{z}.png")
+    keywords = SegmentKeywords(outputs="mask", voxel_size_nm=SIZE)
+    assert len(segment(model, tmp_path, tmp_path / "out", **keywords)) == 6
+    assert any("6 numbered images look like sections of one volume" in line for line in caplog.messages)
+    caplog.clear()
+    segment(model, tmp_path, tmp_path / "flat", as_2d=True, **keywords)
+    assert not any("numbered" in line for line in caplog.messages)
+
+
 def test_pieces_below_the_peak_are_neither_mask_nor_instance(model: Model, volume: Sample, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
     probability = predict_maps(model, volume.raw, SIZE)[0]

@@ -60,6 +60,9 @@ def test_a_run_means_its_last_checkpoint(tmp_path: Path) -> None:
         checkpoint_of(tmp_path)
     with pytest.raises(RunError, match="not found"):
         checkpoint_of(tmp_path / "none")
+    (tmp_path / "config.json").touch()
+    with pytest.raises(RunError, match=r"nothing is finished in this run yet; go on with --resume"):
+        checkpoint_of(tmp_path)
     save_checkpoint(tmp_path / "last.pt", {})
     assert checkpoint_of(tmp_path) == tmp_path / "last.pt"
     assert checkpoint_of(tmp_path / "last.pt") == tmp_path / "last.pt"

@@ -128,6 +128,7 @@ def test_a_network_is_built_once_and_with_weights_only_where_it_must(
     ("tests", "expected"),
     [
         ('held = { file = "none.h5" }', "none.h5: no such file"),
+        ("", "--test NAME=FILE.h5"),
         ("held = {}", "--test held=FILE.h5"),
         ('real = { file = "held.h5" }', "expected another name"),
         ('held = { file = "held.h5", evry = 2 }', "did you mean every?"),
@@ -138,6 +139,12 @@ def test_test_sets_are_checked_first(tests: str, expected: str, study: Callable[
     with pytest.raises(MitoError) as caught:
         study('design = "grid"\n[factors]\nimages = [4]', tests=tests)
     assert expected in str(caught.value)
+
+
+def test_what_to_score_on_may_be_given_with_the_command_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('design = "grid"\n[base]\nsteps = 2\n[factors]\nimages = [4]\n')
+    plan = read_plan(str(tmp_path / "mine.toml"))
+    assert given_tests(plan, {"mine": tmp_path / "mine.h5"})["mine"].file == tmp_path / "mine.h5"
 
 
 def test_a_budget_is_needed(study: Callable[..., Study]) -> None:

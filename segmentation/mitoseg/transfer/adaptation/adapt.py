@@ -44,9 +44,9 @@ class AdaptResult:
             return f"{self.run}: the model is kept as it was: {record.ended}"
         steps = sum(record.steps[: record.kept])
         return (
-            f"{self.run}: {record.kept} rounds, {steps} steps in {record.seconds / 60:.1f} min; finds "
-            f"{100 * after.found:.2f} % of the tissue (before: {100 * before.found:.2f} %), looks agree to "
-            f"{after.agreement:.2f} (before: {before.agreement:.2f})"
+            f"{self.run}: {record.kept} round{'s' * (record.kept > 1)}, {steps} steps, {record.seconds / 60:.1f} min; "
+            f"share found {100 * after.found:.2f} % (before: {100 * before.found:.2f} %), "
+            f"agreement {after.agreement:.2f} (before: {before.agreement:.2f})"
         )
 
 

@@ -38,10 +38,7 @@ class Judgement:
     @property
     def text(self) -> str:
         """In a few words."""
-        return (
-            f"finds {100 * self.found:.2f} % of the tissue, looks agree to {self.agreement:.2f}, "
-            f"threshold {self.threshold:.2f}"
-        )
+        return f"share found {100 * self.found:.2f} %, agreement {self.agreement:.2f}, threshold {self.threshold:.2f}"
 
 
 def refusal(start: Judgement) -> str:
@@ -68,7 +65,7 @@ def objection(before: Judgement, after: Judgement, start: Judgement) -> str:
         start: of the first of all: a slow drift over rounds is one too.
     """
     if after.agreement < before.agreement - LOST_AGREEMENT:
-        return f"looks agree less than before ({after.agreement:.2f}, before {before.agreement:.2f})"
+        return f"the agreement fell ({after.agreement:.2f}, before {before.agreement:.2f})"
     for other, when in ((before, "before"), (start, "at the start")):
         ratio = after.found / other.found
         limit = DRIFT if other is before else DRIFT**1.5

@@ -120,9 +120,9 @@ class Rounds:
         recipe = resolve_recipe(self.record.plan.recipe)
         crops = [section for _, section in self._sections(CROPS)]
         found = favour_alike(recipe, crops, self.blocks[0].voxel_size_nm, self.record.plan.seed)
-        nearest = list(found.shares.items())[:3]
-        if nearest:
-            self.say("rendered beside them, most: " + ", ".join(f"{name} ({share:.0%})" for name, share in nearest))
+        if found.shares:
+            alike = "; ".join(list(found.shares)[:3])
+            self.say(f"rendered tissue that looks most like yours, and now comes up more often: {alike}")
         self._note(replace(self.record, recipe=found.recipe, distances=found.distances, shares=found.shares))
 
     def _sections(self, count: int) -> list[tuple[tuple[int, int], NDArray[np.uint8]]]:

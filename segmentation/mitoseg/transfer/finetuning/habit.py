@@ -43,7 +43,7 @@ class Habit:
         where = f"{abs(self.outline_nm):.0f} nm {'outside' if self.outline_nm > 0 else 'inside'} of"
         return (
             f"labels end {where if round(self.outline_nm) else 'at'} the outlines that the model draws "
-            f"({self.profiles} profiles; their overlap is IoU {self.iou[0]:.3f}, moved {self.iou[1]:.3f})"
+            f"({self.profiles} profile{'s' * (self.profiles != 1)}; IoU {self.iou[0]:.3f}, moved {self.iou[1]:.3f})"
         )
 
 

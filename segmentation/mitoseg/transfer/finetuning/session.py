@@ -32,6 +32,15 @@ from mitoseg.transfer.finetuning.stages import STAGES, Training
 LABELS = "labels.h5"
 """File of a run that holds the labels which it learns from."""
 
+OUTCOMES = {
+    "nothing": "the model is kept as it was",
+    "threshold": "a new threshold",
+    "threshold and outline": "a new threshold and outline",
+    "head": "the last layers learned",
+    "all": "all layers learned",
+}
+"""What changed, by the stage that is kept."""
+
 SHEET = "before-and-after.png"
 """Picture in the folder of a run."""
 
@@ -74,7 +83,7 @@ class FinetuneResult:
 
     Attributes:
         run: the folder of the run.
-        stage: how far it went: "as it is", "threshold", "outline", "head" or "all".
+        stage: how far it went, one of `OUTCOMES`.
         iou_before: foreground IoU of the model as it was, on all labels.
         iou: the same of what is kept, on labels that it was not learned from.
         decoding: thresholds and outline that are kept.
@@ -90,9 +99,14 @@ class FinetuneResult:
     def summary(self) -> str:
         """One line for people."""
         return (
-            f"{self.run}: {self.stage} moved, IoU {self.iou_before:.3f} before, {self.iou:.3f} on labels that it did "
-            f"not learn from, at threshold {self.decoding.summary}"
+            f"{self.run}: {OUTCOMES[self.stage]}; IoU {self.iou_before:.3f} before, {self.iou:.3f} on labels that it "
+            f"did not learn from, at threshold {self.decoding.summary}"
         )
+
+    @property
+    def picture(self) -> Path:
+        """Sections with labels, before and after."""
+        return self.run / SHEET
 
 
 @dataclass(frozen=True, eq=False)

@@ -274,7 +274,7 @@ def test_a_cluster_makes_the_bytes_of_one_run(
         voxel_size_nm=SIZE,
         format="zarr",
         axes="zy",
-        outputs="mask,probability,instances",
+        outputs="mask,probability,instances,overlay",
     )
     assert differences(content(tmp_path), whole) == []
     assert sorted(written) == results(tmp_path)

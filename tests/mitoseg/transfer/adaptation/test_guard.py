@@ -14,7 +14,7 @@ def test_a_model_that_finds_next_to_nothing_is_refused() -> None:
 def test_a_round_is_taken_unless_agreement_or_share_of_foreground_drifts() -> None:
     better = replace(START, found=0.07, agreement=0.7)
     assert objection(START, better, START) == ""
-    assert "agree less" in objection(START, replace(better, agreement=0.5), START)
+    assert "agreement fell" in objection(START, replace(better, agreement=0.5), START)
     assert "5.00 %" in objection(START, replace(better, found=0.2), START)
     assert "drifts" in objection(START, replace(better, found=0.01), START)
     # Each round a little more is a drift too.

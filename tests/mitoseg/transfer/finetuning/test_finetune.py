@@ -194,7 +194,10 @@ def test_the_command_takes_images_with_labels(
     how = ["--recipe", discs, "--steps", 8, "-o", tmp_path / "mine"]
     code, output, errors = mitoseg("finetune", *words, *how)
     assert code == 0, errors
-    assert "moved, IoU" in output
+    summary, picture = output.splitlines()
+    assert "; IoU" in summary
+    assert Path(picture).is_file()
+    assert f"mitoseg predict IMAGES --model {tmp_path / 'mine'}" in errors
     for line in ("labels: 3 regions in 3 sections", "as it is: IoU", "threshold: IoU", "expect IoU", "all: IoU"):
         assert line in errors
     assert "Traceback" not in errors
