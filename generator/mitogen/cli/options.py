@@ -72,11 +72,25 @@ def examples(*lines: str) -> str:
     return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
 
 
+class RecipeFile(click.Path):
+    """A recipe in a file. The name of a preset is told of the option that it belongs to."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Find the file."""
+        name = str(value)
+        if not name.endswith(".toml") and not Path(name).exists():
+            self.fail(f"{name}: is no file; recipes that come with mitogen are given with --preset {name}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that choose a recipe: the command gets `preset`, `file` and `overrides` (see `chosen_recipe`)."""
     for option in (
         click.option("--set", "overrides", multiple=True, metavar="KNOB=VALUE", help=SET_HELP),
-        click.option("--recipe", "file", type=FILE, metavar="FILE.toml", help="A recipe of your own, instead."),
+        click.option("--recipe", "file", type=RecipeFile(), metavar="FILE.toml", help="A recipe of your own, instead."),
         click.option("--preset", metavar="NAME", help="A recipe that comes with mitogen.  [default: mito]"),
     ):
         command = option(command)
@@ -131,6 +145,8 @@ def chosen_recipe(preset: str | None, file: Path | None, overrides: Sequence[str
     """Load the recipe that the options of `recipe_options` choose."""
     from mitogen.recipe.recipe import load_recipe
 
+    if preset is not None and preset.endswith(".toml"):
+        raise click.UsageError(f"--preset {preset}: is a file; give it with --recipe {preset}")
     return load_recipe("mito" if preset is None and file is None else preset, file, overrides)
 
 

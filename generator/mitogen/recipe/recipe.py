@@ -233,7 +233,8 @@ def _preset(name: str) -> Traversable:
     presets = preset_files()
     if name not in presets:
         names = sorted(presets)
-        raise RecipeError(f"preset {name}: unknown{did_you_mean(name, names)}; there is: {', '.join(names)}")
+        hint = did_you_mean(name, names, f"there is: {', '.join(names)}")
+        raise RecipeError(f"preset {name}: unknown{hint}")
     return presets[name]
 
 
