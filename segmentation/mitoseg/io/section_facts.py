@@ -117,11 +117,13 @@ class _Meter:
         return SectionFacts(grey_of_counts(counts), rim, blank, self._small(rim))
 
     def _small(self, rim: Rim) -> NDArray[np.float32]:
+        if self._alone:
+            return np.zeros(self._sums.shape, np.float32)
         tissue = np.ones(self._sums.shape, bool)
         if rim.px:
             covered = np.add.reduceat(rim.mask, self._columns, axis=1, dtype=np.uint32)
             tissue = np.add.reduceat(covered, np.arange(0, len(covered), self._step), axis=0) == 0
-        if self._alone or not tissue.any():
+        if not tissue.any():
             return np.zeros(tissue.shape, np.float32)
         small = self._sums / np.outer(self._rows, np.diff(self._columns, append=rim.width))
         small -= small[tissue].mean()
