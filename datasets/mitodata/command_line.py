@@ -50,6 +50,10 @@ class Measure(click.FloatRange):
         return number
 
 
+STORES = ("s3://", "gs://")
+"""What the URL of a place that can be written to begins with."""
+
+
 class Output(click.Path):
     """The path of what a command writes on this machine. Of an URL, folders called `s3:` would be made."""
 
@@ -60,11 +64,14 @@ class Output(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Read the path."""
-        if "://" in str(value) and not self._urls:
+        text = str(value)
+        if "://" in text and not self._urls:
             expected = (
                 "expected a path on this machine; mitogen render and mitoseg predict alone write to s3:// or gs://"
             )
-            self.fail(f"{value}: is an URL; {expected}", param, ctx)
+            self.fail(f"{text}: is an URL; {expected}", param, ctx)
+        if "://" in text and not text.startswith(STORES):
+            self.fail(f"{text}: expected a path, or a place to write to such as s3://bucket/name", param, ctx)
         return Path(str(super().convert(value, param, ctx)))
 
 

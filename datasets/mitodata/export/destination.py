@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from mitodata.command_line import STORES
 from mitodata.errors import DataError, WriteError
 from mitodata.locks import has_no_locks
 from mitodata.readers.remote import as_os_error, as_url, cache_folder, is_url, open_store
@@ -17,7 +18,6 @@ from mitodata.readers.remote import as_os_error, as_url, cache_folder, is_url, o
 AT_ONCE = 8
 """Files that are sent at the same time."""
 
-_STORES = ("s3:", "gs:")
 _LAST = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 """Files without which no program finds a Zarr: they follow all others, so that no half of one can be read."""
 
@@ -47,7 +47,7 @@ def written_to(
         yield place
         return
     url = as_url(place)
-    if not url.startswith(_STORES) or url.count("/") < 3:
+    if not url.startswith(STORES) or url.count("/") < 3:
         raise DataError(f"{url}: expected a place to write to such as s3://bucket/name or gs://bucket/name")
     above, _, name = url.rpartition("/")
     store = open_store(above)
