@@ -104,9 +104,9 @@ ORGANS = [
     Row("vessels.around_nm", 0, 3000, share(Compartment.EXTRACELLULAR), VESSELS),
     Row("vessels.around_density", 0, 0.9, mean(Compartment.EXTRACELLULAR), MATRIX),
     Row("vessels.lumen_density", 0, 0.9, mean(Compartment.EXTRACELLULAR), VESSELS),
-    Row("vessels.darkness", -0.1, 0.5, mean(Compartment.CYTOPLASM), VESSELS | {"vessels.wall_nm": 1500}),
     Row("vessels.red_cells", 0, 1, falls(share(Compartment.EXTRACELLULAR)), VESSELS),
     Row("vessels.red_cell_density", 0.2, 1.2, mean(Compartment.CYTOPLASM), VESSELS | {"vessels.red_cells": 1}),
+    Row("vessels.darkness", -0.1, 0.5, mean(Compartment.CYTOPLASM), VESSELS | {"vessels.wall_nm": 1500}),
     Row("vessels.nucleus_nm", 400, 2500, share(Compartment.NUCLEUS), VESSELS),
     # --- loose cells in resin
     Row("loose.radius_um", 2, 12, falls(membranes), CULTURE),
