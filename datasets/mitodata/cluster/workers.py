@@ -85,7 +85,6 @@ class ClusterWorkers(Generic[W]):
             ) from error
         self._silence = ExitStack()
         self._silence.enter_context(_silent())
-        self._executor = self._client.get_executor(pure=False)
         self._task, self._address, self._versions = task, address, versions
         self._count, self._counted = _FEWEST, -_COUNTED_EVERY_S
         self._seen: dict[str, tuple[float, float]] = {}
@@ -129,7 +128,10 @@ class ClusterWorkers(Generic[W]):
         return ClusterError(f"--scheduler {self._address}: the scheduler is gone, or gave the work up; start it again")
 
     def submit(self, function: Callable[Concatenate[W, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """Let a worker call a function; it, its arguments and what it returns must be picklable."""
+        """Let a worker call a function; it, its arguments and what it returns must be picklable.
+
+        Dask's own executor waits for ever where a result is lost with its worker, and the call then fails.
+        """
         result: Future[T] = Future()
 
         def hand_on(done: "Future[T]") -> None:
@@ -139,7 +141,9 @@ class ClusterWorkers(Generic[W]):
                 result.set_exception(self._explained(error))
 
         with self._connected():
-            call = self._executor.submit(_call, self._versions, self._versions(), function, self._task, *args, **kwargs)
+            call = self._client.submit(
+                _call, self._versions, self._versions(), function, self._task, *args, **kwargs, pure=False
+            )
         call.add_done_callback(hand_on)
         return result
 

@@ -11,6 +11,7 @@ from concurrent.futures import CancelledError, Future
 from itertools import count
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -248,6 +249,18 @@ def test_what_goes_wrong_with_a_cluster_is_one_line(address: str) -> None:
                 raise workers._explained(error)
         ours = RuntimeError("out of memory")
         assert workers._explained(ours) is ours
+
+
+def test_a_call_that_fails_while_its_result_is_fetched_ends(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its worker is gone before the result is here, and so are all that do the work again."""
+
+    async def gone(*args: Any, **kwargs: Any) -> None:
+        raise distributed.scheduler.KilledWorker("a", None, 3)
+
+    with ClusterWorkers(1, address, versions) as workers:
+        monkeypatch.setattr(workers._client, "_gather", gone)
+        with pytest.raises(ClusterError, match="killed again and again at the same work"):
+            workers.submit(max, 2).result(timeout=20)
 
 
 def test_machines_differ_in_the_first_package_that_differs() -> None:
