@@ -225,9 +225,13 @@ def workers_told(trial: Trial, whole: Path) -> Tally:
     """Workers are told to stop (SIGTERM), as a queue does before it kills them, and others started in their place."""
     tally, output = Tally("a worker of a Dask cluster is told to stop (SIGTERM)"), trial.folder / "told.h5"
     with dask(trial.folder, trial.workers) as cluster:
-        process = started(trial.command(output, "--scheduler", cluster.address))
+        command = trial.command(output, "--scheduler", cluster.address)
+        process = started(command)
         wait_until(lambda: at_work(output) or process.poll() is not None)
-        while tally.events < trial.kills and process.poll() is None:
+        while tally.events < trial.kills and not output.exists():
+            if process.poll() is not None:  # one batch was hit four times
+                tally.lines.append(last_line(process))
+                process = started(command)
             place = trial.rng.randrange(trial.workers)
             cluster.workers[place].terminate()
             try:
@@ -238,8 +242,10 @@ def workers_told(trial: Trial, whole: Path) -> Tally:
             cluster.workers[place] = cluster.start_worker()
             tally.events += 1
             time.sleep(trial.rng.uniform(0, trial.longest_s))
-        line = last_line(process)
-        tally.problems += [line] if process.returncode else []
+        while (line := last_line(process)) and not output.exists():
+            tally.lines.append(line)
+            process = started(command)
+        tally.problems += [line for line in tally.lines if line.startswith("Traceback")]
     return finish(tally, output, whole)
 
 

@@ -134,9 +134,9 @@ class ClusterWorkers(Generic[W]):
         """
         result: Future[T] = Future()
 
-        def hand_on(done: "Future[T]") -> None:
+        async def hand_on() -> None:  # in the loop of the client: a thread that waits would outlive it
             try:
-                result.set_result(done.result())
+                result.set_result(await call)
             except BaseException as error:
                 result.set_exception(self._explained(error))
 
@@ -144,7 +144,9 @@ class ClusterWorkers(Generic[W]):
             call = self._client.submit(
                 _call, self._versions, self._versions(), function, self._task, *args, **kwargs, pure=False
             )
-        call.add_done_callback(hand_on)
+            if self._client.loop is None:
+                raise self._gone()
+            self._client.loop.add_callback(hand_on)
         return result
 
     def result(self, future: "Future[T]") -> T:
