@@ -4,8 +4,6 @@ Each scenario must end with the bytes of an unbroken run on one machine, or in o
 """
 
 import argparse
-import json
-import os
 import random
 import signal
 import subprocess
@@ -13,12 +11,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from dask_cluster import changed, dask
 from machine import conditions
+from mishaps import STOPS, Tally, dishonest, last_line, started, table, wait_until
 from mitodata.errors import MitoError
 from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.dataset import render_dataset
@@ -28,28 +27,6 @@ from steps import write_page
 
 PRESET = "blobs"
 SHARDS = 3
-STOPS = (signal.SIGKILL, signal.SIGTERM)
-GRACE_S = 30.0
-"""Seconds between SIGTERM and SIGKILL on most clusters."""
-
-
-@dataclass
-class Tally:
-    """What came of a scenario.
-
-    Attributes:
-        name: of the scenario.
-        events: how many kills, or other mishaps, there were.
-        same: whether the file is, byte for byte, that of an unbroken run.
-        lines: what was said, where a line is what must come of it.
-        problems: what must not be.
-    """
-
-    name: str
-    events: int = 0
-    same: bool = False
-    lines: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,19 +61,6 @@ class Trial:
         program = "import sys; sys.argv[0] = 'mitogen'; from mitogen.cli.main import main; main()"
         job = ["--preset", PRESET, "--size", str(self.size), "-n", str(self.images), "--workers", "1"]
         return [sys.executable, "-c", program, "render", *job, "-o", str(output), *more]
-
-
-def started(command: Sequence[str]) -> "subprocess.Popen[str]":
-    """Start a command whose last words can be read."""
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def last_line(process: "subprocess.Popen[str]") -> str:
-    """Wait for the end of a command, and return the last line that it said."""
-    _, said = process.communicate()
-    if "Traceback" in said:
-        return "Traceback: " + said.strip().splitlines()[-1]
-    return (said.strip().splitlines() or [""])[-1]
 
 
 def finish(tally: Tally, output: Path, whole: Path) -> Tally:
@@ -198,8 +162,7 @@ def scheduler_killed(trial: Trial, whole: Path) -> Tally:
         tally.events = 1
         line = last_line(process)
         tally.lines.append(line)
-        if process.returncode != 2 or not line.startswith("Error: "):
-            tally.problems.append(line)
+        tally.problems += dishonest(process, line) if process.returncode else [line]
     with dask(trial.folder, 1) as cluster:
         process = started(trial.command(output, "--scheduler", cluster.address))
         line = last_line(process)
@@ -226,84 +189,26 @@ def workers_told(trial: Trial, whole: Path) -> Tally:
     tally, output = Tally("a worker of a Dask cluster is told to stop (SIGTERM)"), trial.folder / "told.h5"
     with dask(trial.folder, trial.workers) as cluster:
         command = trial.command(output, "--scheduler", cluster.address)
+
+        def again(ended: "subprocess.Popen[str]") -> "subprocess.Popen[str]":
+            line = last_line(ended)
+            tally.lines.append(line)
+            tally.problems += dishonest(ended, line)
+            return started(command)
+
         process = started(command)
         wait_until(lambda: at_work(output) or process.poll() is not None)
         while tally.events < trial.kills and not output.exists():
             if process.poll() is not None:  # one batch was hit four times
-                tally.lines.append(last_line(process))
-                process = started(command)
+                process = again(process)
             place = trial.rng.randrange(trial.workers)
-            cluster.workers[place].terminate()
-            try:
-                cluster.workers[place].wait(GRACE_S)
-            except subprocess.TimeoutExpired:
-                tally.problems.append(f"a worker was still there after {GRACE_S:.0f} s")
-                cluster.workers[place].kill()
+            tally.problems += cluster.tell(place)
             cluster.workers[place] = cluster.start_worker()
             tally.events += 1
             time.sleep(trial.rng.uniform(0, trial.longest_s))
-        while (line := last_line(process)) and not output.exists():
-            tally.lines.append(line)
-            process = started(command)
-        tally.problems += [line for line in tally.lines if line.startswith("Traceback")]
+        while process.wait() and not tally.problems:
+            process = again(process)
     return finish(tally, output, whole)
-
-
-@contextmanager
-def changed(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable for processes that are started in this block."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
-
-
-@dataclass
-class Cluster:
-    """A Dask cluster on this machine, as a user would start it.
-
-    Attributes:
-        note: the file in which the scheduler says where it is.
-        scheduler: its process.
-        workers: processes of one thread.
-    """
-
-    note: Path
-    scheduler: "subprocess.Popen[bytes]"
-    workers: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
-
-    @property
-    def address(self) -> str:
-        """Of the scheduler."""
-        return str(json.loads(self.note.read_text())["address"])
-
-    def start_worker(self) -> "subprocess.Popen[bytes]":
-        """Start another worker."""
-        run = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        run += ["--scheduler-file", str(self.note)]
-        return subprocess.Popen(run, stderr=subprocess.DEVNULL, cwd=self.note.parent)
-
-
-@contextmanager
-def dask(folder: Path, workers: int) -> Iterator[Cluster]:
-    """A cluster that is gone at the end of the block."""
-    note = folder / "scheduler.json"
-    note.unlink(missing_ok=True)
-    run = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
-    scheduler = subprocess.Popen([*run, "--scheduler-file", str(note)], stderr=subprocess.DEVNULL)
-    wait_until(note.exists)
-    cluster = Cluster(note, scheduler)
-    try:
-        cluster.workers = [cluster.start_worker() for _ in range(workers)]
-        yield cluster
-    finally:
-        for process in (*cluster.workers, scheduler):
-            process.kill()
-            process.wait()
 
 
 def batches_there(output: Path) -> int:
@@ -316,15 +221,6 @@ def at_work(output: Path) -> bool:
     return batches_there(output) > 0
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 1800) -> None:
-    """Wait for something to happen."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SystemExit("waited in vain")
-        time.sleep(0.02)
-
-
 SCENARIOS = {
     "workers": workers_killed,
     "shards": shards_killed,
@@ -333,18 +229,6 @@ SCENARIOS = {
     "deaf": worker_deaf,
     "told": workers_told,
 }
-
-
-def table(tallies: Sequence[Tally]) -> list[str]:
-    """What came of it, a row a scenario."""
-    return [
-        "| what happens | how often | same bytes | problems |",
-        "|---|---|---|---|",
-        *(
-            f"| {each.name} | {each.events} | {'yes' if each.same else 'no'} | {len(each.problems)} |"
-            for each in tallies
-        ),
-    ]
 
 
 def given(arguments: argparse.Namespace) -> str:

@@ -25,8 +25,8 @@ import numpy as np
 import zarr
 from scipy import ndimage
 
-from kill_render import wait_until
 from machine import conditions
+from mishaps import wait_until
 from mitoseg.inference.parts import division
 from mitoseg.inference.postprocess import Decoding
 from predict_cluster import LARGE, STEPS, TILE, VOXEL_NM, Trial, blocks_there, digest, learn_block, make_volume

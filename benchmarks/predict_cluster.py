@@ -26,8 +26,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from kill_render import GRACE_S, STOPS, Cluster, Tally, changed, dask, last_line, started, table, wait_until
+from dask_cluster import Cluster, changed, dask
 from machine import conditions
+from mishaps import STOPS, Tally, dishonest, last_line, started, table, wait_until
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers.inputs import open_sources
 from mitodata.sample import Sample
@@ -211,12 +212,7 @@ def workers_told(trial: Trial, whole: dict[str, str]) -> Tally:
     tally, output = Tally("a worker of a Dask cluster is told to stop (SIGTERM)"), trial.folder / "told"
 
     def tell(cluster: Cluster, place: int) -> None:
-        cluster.workers[place].terminate()
-        try:
-            cluster.workers[place].wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            tally.problems.append(f"a worker was still there after {GRACE_S:.0f} s")
-            cluster.workers[place].kill()
+        tally.problems += cluster.tell(place)
 
     return replace_workers(trial, tally, output, -(-trial.kills // 10), tell, whole)
 
@@ -262,8 +258,7 @@ def scheduler_killed(trial: Trial, whole: dict[str, str]) -> Tally:
                 line = last_line(call)
                 tally.events += call.returncode != 0
                 tally.lines += [line] if call.returncode else []
-                if call.returncode not in (0, 2) or (call.returncode and not line.startswith("Error: ")):
-                    tally.problems.append(line)
+                tally.problems += dishonest(call, line)
         with dask(trial.folder, trial.workers) as cluster:
             line = last_line(call := started(trial.predict(output, "--scheduler", cluster.address)))
             tally.problems += [line] if call.returncode else []

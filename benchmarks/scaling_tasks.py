@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kill_render import dask
+from dask_cluster import dask
 from machine import conditions
 from mitodata.cluster.workers import ClusterWorkers
 from mitogen.rendering.versions import versions

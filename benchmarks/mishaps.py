@@ -1,0 +1,67 @@
+"""What the benchmarks share that kill programs: processes whose last words are read, and what came of each scenario."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+STOPS = (signal.SIGKILL, signal.SIGTERM)
+
+
+@dataclass
+class Tally:
+    """What came of a scenario.
+
+    Attributes:
+        name: of the scenario.
+        events: how many kills, or other mishaps, there were.
+        same: whether the file is, byte for byte, that of an unbroken run.
+        lines: what was said, where a line is what must come of it.
+        problems: what must not be.
+    """
+
+    name: str
+    events: int = 0
+    same: bool = False
+    lines: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def started(command: Sequence[str]) -> "subprocess.Popen[str]":
+    """Start a command whose last words can be read."""
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def last_line(process: "subprocess.Popen[str]") -> str:
+    """Wait for the end of a command, and return the last line that it said."""
+    _, said = process.communicate()
+    if "Traceback" in said:
+        return "Traceback: " + said.strip().splitlines()[-1]
+    return (said.strip().splitlines() or [""])[-1]
+
+
+def dishonest(process: "subprocess.Popen[str]", line: str) -> list[str]:
+    """The last line of a command that has ended, if it is neither success nor one line that says what to do."""
+    return [] if process.returncode == 0 or (process.returncode == 2 and line.startswith("Error: ")) else [line]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 1800) -> None:
+    """Wait for something to happen."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit("waited in vain")
+        time.sleep(0.02)
+
+
+def table(tallies: Sequence[Tally]) -> list[str]:
+    """What came of it, a row a scenario."""
+    return [
+        "| what happens | how often | same bytes | problems |",
+        "|---|---|---|---|",
+        *(
+            f"| {each.name} | {each.events} | {'yes' if each.same else 'no'} | {len(each.problems)} |"
+            for each in tallies
+        ),
+    ]
