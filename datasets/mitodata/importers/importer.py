@@ -45,6 +45,9 @@ class Options:
     unknown: str | None = None
 
 
+GIVE_SIZE = "give it as z y x in nm (--voxel-size 40 5 5)"
+"""What to do where a voxel size is missing."""
+
 OF_ALL = frozenset({"voxel_size_nm", "as_volume", "sections", "square", "invert", "skip_failed"})
 """Options that every format has."""
 

@@ -18,7 +18,7 @@ from mitodata.importers.annotations.doubts import doubt_outlines
 from mitodata.importers.failures import leave_out, listed
 from mitodata.importers.folders import series_doubt
 from mitodata.importers.formats.pairs import PAIRS
-from mitodata.importers.importer import Importer, Options, choose_options
+from mitodata.importers.importer import GIVE_SIZE, Importer, Options, choose_options
 from mitodata.importers.registry import IMPORTERS, recognise
 from mitodata.importers.stack import Stack, cut, images, read_section, scaled, slabs, volume
 from mitodata.importers.tally import Tally
@@ -164,9 +164,7 @@ def _check_size(given: VoxelSize | None) -> None:
 def _voxel_size(importer: Importer, path: Path, stack: Stack, options: Options) -> VoxelSize:
     size = options.voxel_size_nm or importer.voxel_size_nm
     if size is None and stack.edges_nm == UNKNOWN:
-        raise DataError(
-            f"{path}: {importer.name} does not carry a voxel size; give it as z y x in nm (--voxel-size 40 5 5)"
-        )
+        raise DataError(f"{path}: {importer.name} does not carry a voxel size; {GIVE_SIZE}")
     return choose_voxel_size(path, len(stack.sections), stack.edges_nm, size, options.square)
 
 

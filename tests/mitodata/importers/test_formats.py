@@ -212,7 +212,7 @@ def test_pairs_of_any_kind(tmp_path: Path) -> None:
     assert [sample.name for sample in samples] == ["a.png", "b.jpg", "c9.bmp", "c10.tif"]
     for sample in samples:
         np.testing.assert_array_equal(sample.mask, mask()[:1, : sample.raw.shape[1]])
-    with pytest.raises(DataError, match="pairs does not carry a voxel size; give it as z y x in nm"):
+    with pytest.raises(DataError, match=r"/a\.png: states no voxel size; give it as z y x in nm"):
         read("pairs", tmp_path)
     for edge in (0, 0.004, 4000, 1e30, float("nan")):
         with pytest.raises(DataError, match="expected three positive numbers"):

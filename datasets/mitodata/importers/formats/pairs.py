@@ -10,7 +10,7 @@ from mitodata.importers.annotations.labelme import NAMES
 from mitodata.importers.annotations.numbers import NumberStack, read_numbers
 from mitodata.importers.annotations.truth import Annotation, Truth, understand, understand_labels, understand_shapes
 from mitodata.importers.folders import SUFFIXES, image_files, locate, subfolders
-from mitodata.importers.importer import Importer, Options
+from mitodata.importers.importer import GIVE_SIZE, Importer, Options
 from mitodata.importers.pairing import Pair, core, is_mask, pair, unpaired
 from mitodata.importers.stack import Stack, pick
 from mitodata.readers.axes import Pixels
@@ -208,12 +208,19 @@ class _Deep:
 
 
 def _by_size(stack: Stack, files: Mapping[str, Path | None]) -> list[Stack]:
-    """Part a stack of single images by the voxel size that each states; one that cannot be read says why later."""
+    """Part a stack of single images by the voxel size that each states; one that cannot be read says why later.
+
+    Raises:
+        DataError: an image states none.
+    """
     if stack.one_image:
         return [stack]
     places: dict[Edges, list[int]] = {}
     for place, name in enumerate(stack.sections):
-        places.setdefault(_stated(files[name]) or next(iter(places), UNKNOWN), []).append(place)
+        edges = _stated(files[name]) or next(iter(places), UNKNOWN)
+        if edges == UNKNOWN:
+            raise DataError(f"{files[name] or name}: states no voxel size; {GIVE_SIZE}")
+        places.setdefault(edges, []).append(place)
     return [replace(pick(stack, chosen), edges_nm=edges) for edges, chosen in places.items()]
 
 
