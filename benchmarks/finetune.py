@@ -20,6 +20,7 @@ from machine import conditions
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from pipeline import fit_step, is_finished, run_program
+from seeds import has_three_axes
 from steps import Step, Steps, write_page
 
 COUNTS = (1, 2, 5, 10)
@@ -29,14 +30,33 @@ GAP = 3
 """Sections of a stack between the two halves that nobody sees."""
 
 
+NUMBERS = {
+    "iou": "IoU",
+    "three_axes": "IoU, three axes",
+    "precision": "precision",
+    "recall": "recall",
+    "expected": "expected",
+}
+"""What is measured, as columns."""
+
+
 @dataclass(frozen=True)
 class Split:
-    """A set in two: files of the first half's sections by their number, and the file that is scored on."""
+    """A set in two.
+
+    Attributes:
+        name: of the set.
+        few: files of some sections of the first half, by their number.
+        every: all sections of the first half.
+        test: the second half, section by section.
+        volume: the second half as one volume, where voxels are about as long as wide; else None.
+    """
 
     name: str
     few: dict[int, Path]
     every: Path
     test: Path
+    volume: Path | None
 
 
 def main() -> None:
@@ -80,7 +100,8 @@ def split_set(name: str, file: Path, folder: Path, counts: Sequence[int]) -> Spl
         spread = np.linspace(0, len(first) - 1, count + 2)[1:-1].round().astype(int)
         few[count] = write_sections(file, [first[number] for number in spread], folder / f"{name}-{count}.h5")
     every = write_sections(file, first, folder / f"{name}-all.h5")
-    return Split(name, few, every, write_sections(file, test, folder / f"{name}-test.h5"))
+    volume = write_volume(file, test[0][1], folder / f"{name}-volume.h5") if has_three_axes(file) else None
+    return Split(name, few, every, write_sections(file, test, folder / f"{name}-test.h5"), volume)
 
 
 def write_sections(file: Path, places: Sequence[tuple[int, int]], target: Path) -> Path:
@@ -95,6 +116,15 @@ def write_sections(file: Path, places: Sequence[tuple[int, int]], target: Path) 
     return target
 
 
+def write_volume(file: Path, first: int, target: Path) -> Path:
+    """Write the sections of a volume from one on into another file, unless it is there."""
+    if not target.exists():
+        with Dataset(file) as data:
+            part = data.read(0, (slice(first, data.shape(0)[0]), slice(None), slice(None)))
+        write_dataset(target, [replace(part, params={})], Provenance(source=f"second half of {file.name}"))
+    return target
+
+
 def measure(split: Split, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Fine-tune, fit and score; a row each."""
     steps, folder = Steps(arguments.folder), arguments.folder / split.name
@@ -102,12 +132,17 @@ def measure(split: Split, arguments: argparse.Namespace) -> list[dict[str, Any]]
     rows = []
 
     def scored(kind: str, count: int, model: str, after: tuple[Step, ...] = ()) -> None:
-        report = folder / f"report-{kind.replace(' ', '-')}-{count}"
-        command = ("mitoseg", "evaluate", model, str(split.test), "-o", str(report), "--axes", "z")
-        steps.run(Step((*command, "--every", arguments.every), report / "metrics.json", report, after=after))
-        metrics = json.loads((report / "metrics.json").read_text(encoding="utf-8"))[split.test.stem]
-        row = {"set": split.name, "kind": kind, "sections": count, "iou": metrics["iou"]["mean"]}
-        rows.append(row | {name: metrics[name]["mean"] for name in ("precision", "recall")})
+        row: dict[str, Any] = {"set": split.name, "kind": kind, "sections": count}
+        for views, file, axes in (("iou", split.test, "z"), ("three_axes", split.volume, "auto")):
+            if file is not None:
+                report = folder / f"report-{kind.replace(' ', '-')}-{count}-{axes}"
+                command = ("mitoseg", "evaluate", model, str(file), "-o", str(report), "--axes", axes)
+                steps.run(Step((*command, "--every", arguments.every), report / "metrics.json", report, after=after))
+                metrics = json.loads((report / "metrics.json").read_text(encoding="utf-8"))[file.stem]
+                row[views] = metrics["iou"]["mean"]
+                if axes == "z":
+                    row |= {name: metrics[name]["mean"] for name in ("precision", "recall")}
+        rows.append(row)
 
     scored("as it is", 0, arguments.model)
     for count, file in split.few.items():
@@ -156,7 +191,7 @@ def write_results(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace)
     """Write the table as a page and as CSV, and the chart."""
     output: Path = arguments.output
     output.parent.mkdir(parents=True, exist_ok=True)
-    names = ["set", "kind", "sections", "iou", "precision", "recall", "expected"]
+    names = ["set", "kind", "sections", *NUMBERS]
     with output.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
@@ -166,14 +201,15 @@ def write_results(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace)
         "# How many labels is a synthetic model worth?",
         "",
         f"Learned from some sections of the first half of each set; scored on every {arguments.every}. section of its",
-        "second half, each by itself: mean over sections of foreground IoU. Fine-tuning takes",
-        f"{arguments.steps} steps in all, trainings for choosing included; from scratch, one training of as many.",
+        "second half, each by itself, and of cubic voxels across three axes as well, as `predict` does: mean over",
+        f"sections of foreground IoU. Fine-tuning takes {arguments.steps} steps in all, trainings for choosing",
+        "included; from scratch, one training of as many.",
         "Expected is what fine-tuning found on regions that it left out. Written by `benchmarks/finetune.py`.",
         "",
         f"![foreground IoU by labelled sections]({output.with_suffix('.png').name})",
         "",
-        "| set | model | labelled sections | IoU | precision | recall | expected |",
-        "|---" * 7 + "|",
+        f"| set | model | labelled sections | {' | '.join(NUMBERS.values())} |",
+        "|---" * (3 + len(NUMBERS)) + "|",
         *(table_row(row) for row in rows),
         "",
         conditions(arguments.seed),
@@ -184,7 +220,7 @@ def write_results(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace)
 
 def table_row(row: dict[str, Any]) -> str:
     """One line of the table."""
-    numbers = [number(row.get(name)) for name in ("iou", "precision", "recall", "expected")]
+    numbers = [number(row.get(name)) for name in NUMBERS]
     return f"| {row['set']} | {row['kind']} | {row['sections']} | {' | '.join(numbers)} |"
 
 
@@ -198,14 +234,18 @@ def draw_chart(rows: Sequence[dict[str, Any]], path: Path) -> None:
     sets = list(dict.fromkeys(row["set"] for row in rows))
     figure = Figure(figsize=(3.4 * len(sets), 3.2), layout="constrained")
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(sets), sharey=True)), sets, strict=True):
-        for kind, style in (("as it is", "C0s"), ("fine-tuned", "C0o-"), ("from scratch", "C1o-")):
-            points = [(row["sections"], row["iou"]) for row in rows if row["set"] == name and row["kind"] == kind]
-            if points:
-                axes.plot(*zip(*points, strict=True), style, label=kind)
+        for kind, colour in (("fine-tuned", "C0"), ("from scratch", "C1")):
+            kinds = (kind, "as it is") if kind == "fine-tuned" else (kind,)
+            for measure_name, line in (("iou", "o-"), ("three_axes", "^--")):
+                known = [row for row in rows if row["set"] == name and row["kind"] in kinds and measure_name in row]
+                points = [(row["sections"], row[measure_name]) for row in known]
+                if points:
+                    label = kind if measure_name == "iou" else f"{kind}, three axes"
+                    axes.plot(*zip(*points, strict=True), f"{colour}{line}", label=label)
         axes.set_xscale("symlog", linthresh=1)
-        axes.set(title=name, xlabel="labelled sections", ylim=(0, 1))
+        axes.set(title=name, xlabel="labelled sections", ylim=(0.3, 1))
         axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+        axes.legend(fontsize="small", loc="lower right")
     figure.supylabel("foreground IoU", fontsize="medium")
     figure.savefig(path, dpi=120)
 
