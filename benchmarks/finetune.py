@@ -1,8 +1,8 @@
 """How many labels is a synthetic model worth? Few sections of the first half of a set, scored on its second half.
 
 For each number of sections: the model fine-tuned on them, and the same network fitted to them from scratch for as many
-steps. Beside them: the model as it is, and the same network fitted to all sections of the first half. Real sets are
-dataset files (`mitogen import`). Run again after an interruption, it goes on where it was.
+steps. Beside them: the model as it is. Real sets are dataset files (`mitogen import`). Run again after an
+interruption, it goes on where it was; rows of other sets in the table are kept.
 """
 
 import argparse
@@ -68,18 +68,36 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1200, help="of all trainings of a fine-tuning together")
     parser.add_argument("--recipe", default="mito", help="rendered beside the labels")
     parser.add_argument("--every", default="1", metavar="K", help="score only every Kth section")
-    parser.add_argument("--scratch", action="store_true", help="fit from scratch and to all sections as well")
+    parser.add_argument("--scratch", default="", help="sections from which the same network learns alone; 0 for all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("runs/finetune"), help="where data and runs are kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/finetune.md"), metavar="FILE.md")
     arguments = parser.parse_args()
 
-    rows: list[dict[str, Any]] = []
+    rows = read_rows(arguments.output.with_suffix(".csv"))
     for each in arguments.data:
         name, _, file = each.partition("=")
-        split = split_set(name, Path(file), arguments.folder, [int(count) for count in arguments.counts.split(",")])
-        rows += measure(split, arguments)
+        split = split_set(name, Path(file), arguments.folder, numbers(f"{arguments.counts},{arguments.scratch}"))
+        rows = [row for row in rows if row["set"] != name] + measure(split, arguments)
         write_results(rows, arguments)
+
+
+def numbers(text: str) -> list[int]:
+    """The numbers in a list with commas."""
+    return [int(one) for one in text.split(",") if one]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """What was measured before, of other sets; none if there is no file."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    texts = ("set", "kind")
+    return [
+        {k: v if k in texts else float(v) for k, v in row.items() if v} | {"sections": int(row["sections"])}
+        for row in rows
+    ]
 
 
 def split_set(name: str, file: Path, folder: Path, counts: Sequence[int]) -> Split:
@@ -96,7 +114,7 @@ def split_set(name: str, file: Path, folder: Path, counts: Sequence[int]) -> Spl
         raise DataError(f"{file}: holds {len(places)} sections; expected at least {2 * GAP + 2}")
     test = test[GAP if len(places) > 8 else 0 :]  # single images are not neighbours
     few = {}
-    for count in sorted({min(count, len(first)) for count in counts}):
+    for count in sorted({min(count, len(first)) for count in counts if count}):
         spread = np.linspace(0, len(first) - 1, count + 2)[1:-1].round().astype(int)
         few[count] = write_sections(file, [first[number] for number in spread], folder / f"{name}-{count}.h5")
     every = write_sections(file, first, folder / f"{name}-all.h5")
@@ -145,16 +163,23 @@ def measure(split: Split, arguments: argparse.Namespace) -> list[dict[str, Any]]
         rows.append(row)
 
     scored("as it is", 0, arguments.model)
-    for count, file in split.few.items():
+    for count, file in chosen(split, arguments.counts):
         tuned = finetune_step(folder / f"tuned-{count}", file, arguments)
         steps.run(tuned)
         scored("fine-tuned", count, str(tuned.place), (tuned,))
         rows[-1] |= {"expected": expected(tuned.place)}
-    for count, file in (*split.few.items(), (all_of(split), split.every)) if arguments.scratch else ():
+    for count, file in chosen(split, arguments.scratch):
         fitted = scratch_step(folder / f"scratch-{count}", file, arguments)
         steps.run(fitted)
         scored("from scratch", count, str(fitted.place), (fitted,))
     return rows
+
+
+def chosen(split: Split, counts: str) -> list[tuple[int, Path]]:
+    """Files of so many sections of the first half; 0 stands for all."""
+    whole = all_of(split)
+    wanted = sorted({min(count or whole, whole) for count in numbers(counts)})
+    return [(count, split.few.get(count, split.every)) for count in wanted]
 
 
 def all_of(split: Split) -> int:
