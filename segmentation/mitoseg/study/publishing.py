@@ -81,8 +81,8 @@ def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[
     notes = [
         f"{len(outcomes)} of {planned} trials have ended; seeds: {seeds}. Foreground IoU, mean over images, threshold "
         f"chosen on synthetic images. Scored on: {tests}.",
-        "In brackets: 95 % t-intervals over seeds. Differences are estimated within seeds, with the noise of all "
-        "trials; p is corrected by Holm for all effects of a ranking.",
+        "Differences are estimated within seeds, with the noise of all trials; p is corrected by Holm for all effects "
+        "of a ranking.",
     ]
     if not repeated:
         notes.append(
