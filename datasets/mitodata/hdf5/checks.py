@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
+from mitodata.hdf5.damage import DAMAGE, brief, first_line, one_line
 from mitodata.hdf5.filters import check_filters
 from mitodata.hdf5.layout import (
     IMAGES,
@@ -21,7 +22,7 @@ from mitodata.hdf5.layout import (
     sample_shape,
     sample_voxel_size,
 )
-from mitodata.hdf5.opening import DAMAGE, brief, first_line, one_line, open_file
+from mitodata.hdf5.opening import open_file
 from mitodata.sample import EXPECTED_SIZE, label_problem, voxel_size_problem
 
 _DTYPES = {"raw": ("uint8",), "label": ("uint16", "uint32"), "mask": ("uint8",), "compartment": ("uint8",)}
