@@ -188,7 +188,7 @@ class ClusterWorkers(Generic[W]):
         from distributed.scheduler import KilledWorker
 
         if isinstance(error, KilledWorker):
-            return ClusterError("workers were killed again and again at the same work, perhaps for want of memory")
+            return ClusterError("workers were killed again and again at the same work, perhaps because memory ran out")
         lost = self._client.status != "running" and not isinstance(error, MitoError)  # Dask then raises many things
         if lost or isinstance(error, (CancelledError, CommClosedError, TimeoutError)):
             return self._gone()

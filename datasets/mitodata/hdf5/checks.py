@@ -143,7 +143,7 @@ def _problems(file: h5py.File) -> Iterator[str]:
         return
     samples = file.get("samples", {})
     if not isinstance(samples, (h5py.Group, dict)):
-        yield "samples: is no group; expected a group a sample"
+        yield "samples: is not a group; expected a group a sample"
         return
     groups = set(samples)
     expected = {sample_group(index).removeprefix("samples/") for index in range(count)}
@@ -158,7 +158,7 @@ def _group_problems(file: h5py.File, name: str) -> Iterator[str]:
     if isinstance(group, h5py.Group):
         yield from _image_problems(group, f"{name}/", ())
     else:
-        yield f"{name}: is no group; expected one with raw in it"
+        yield f"{name}: is not a group; expected one with raw in it"
 
 
 def _table_problems(file: h5py.File, count: int) -> Iterator[str]:
@@ -166,7 +166,7 @@ def _table_problems(file: h5py.File, count: int) -> Iterator[str]:
         return
     table = file["params"]
     if not isinstance(table, h5py.Dataset):
-        yield "params: is no dataset; expected one row a sample"
+        yield "params: is not a dataset; expected one row a sample"
         return
     columns = np.asarray(table.attrs.get("columns", ()))
     if columns.ndim != 1 or not all(isinstance(name, str) for name in columns):

@@ -65,7 +65,7 @@ def render_dataset(
     images = images if shard is None else shard.cut(images, "images")
     path = Path(path)
     if is_url(path):
-        raise RenderError(f"{as_url(path)}: is an URL; expected a file; `mitogen render -o URL` sends what it writes")
+        raise RenderError(f"{as_url(path)}: is a URL; expected a file; `mitogen render -o URL` sends what it writes")
     if path.exists() and not (overwrite and path.is_file()):
         raise DataError(f"{path}: exists already; choose another name" + (" or overwrite it" * path.is_file()))
     batches = Batches(path.with_name(path.name + ".parts"), images, job.shape)
@@ -80,7 +80,7 @@ def render_dataset(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; {batches.state()}") from None
     except BrokenProcessPool as error:
-        raise RenderError(f"a worker was killed, perhaps for want of memory; {batches.state()}") from error
+        raise RenderError(f"a worker was killed, perhaps because memory ran out; {batches.state()}") from error
     except ClusterError as error:
         raise ClusterError(f"{error}; {batches.state()}") from error
     except DataError as error:  # a batch or the file could not be written

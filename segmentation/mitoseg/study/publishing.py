@@ -93,7 +93,7 @@ def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[
             f"With {seeds} seeds only large effects can be told from chance; what is not significant is not zero."
         )
     notes += [
-        f"{name} has the same settings as {first}: it is no other fit, and is counted there only."
+        f"{name} has the same settings as {first}: it is the same fit, and is counted there only."
         for name, first in twins(layout.conditions).items()
     ]
     versions = {one.code for one in outcomes}
