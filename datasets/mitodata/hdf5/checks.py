@@ -75,7 +75,7 @@ GOES_ON = ""
 def validate(path: str | Path, alive: Callable[[], object] = lambda: None) -> list[str]:
     """Check a dataset file: schema, dtypes, shapes, params, and that every mask voxel has an instance and vice versa.
 
-    Reads all of it, a chunk at a time. Damage can make HDF5 itself hang or crash: `mitodata.hdf5.patience` survives it.
+    Reads all of it, a chunk at a time. Damage can make HDF5 itself hang or crash: `mitodata.hdf5.watchdog` survives it.
 
     Args:
         path: the file.

@@ -12,7 +12,7 @@ from mitodata.hdf5.checks import validate
 from mitodata.hdf5.damage import MAKE_AGAIN
 
 
-def validate_patiently(path: Path, seconds: float) -> list[str]:
+def validate_watched(path: Path, seconds: float) -> list[str]:
     """Check a dataset file as `validate` does, whatever HDF5 makes of it.
 
     Args:
@@ -37,7 +37,7 @@ def validate_patiently(path: Path, seconds: float) -> list[str]:
     except EOFError:
         child.join()
         if child.exitcode == -signal.SIGALRM:
-            return [f"{path}: damaged: HDF5 gets nowhere for {seconds:g} s; {MAKE_AGAIN}"]
+            return [f"{path}: damaged: HDF5 makes no progress for {seconds:g} s; {MAKE_AGAIN}"]
         return [f"{path}: damaged: HDF5 crashes on it (exit code {child.exitcode}); {MAKE_AGAIN}"]
     finally:
         child.kill()
