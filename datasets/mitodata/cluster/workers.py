@@ -34,7 +34,7 @@ _LOGGERS = ("distributed", "distributed.client", "distributed.core", "tornado.ap
 """What Dask logs with in the process of a client."""
 
 _SILENT_S = 15.0
-"""Seconds after which it is said that there are no workers."""
+"""Seconds after which a line reports that there are no workers."""
 
 _DEAF_S = 60.0
 """Seconds without a sign of life after which a worker is named; they give one every few seconds."""

@@ -82,7 +82,9 @@ class RecipeFile(click.Path):
         """Find the file."""
         name = str(value)
         if not name.endswith(".toml") and not Path(name).exists():
-            self.fail(f"{name}: is not a file; recipes that come with mitogen are given with --preset {name}", param, ctx)
+            self.fail(
+                f"{name}: is not a file; recipes that come with mitogen are given with --preset {name}", param, ctx
+            )
         return super().convert(value, param, ctx)
 
 

@@ -26,7 +26,10 @@ HUGE = "9" * 30
         ("render --workers many -o a.h5", "expected auto or a number of at least 1"),
         ("render --preset mto -o a.h5", "preset mto: unknown; did you mean mito?"),
         ("render --recipe nix.toml -o a.h5", "'nix.toml' does not exist"),
-        ("render --recipe liver -o a.h5", "liver: is not a file; recipes that come with mitogen are given with --preset"),
+        (
+            "render --recipe liver -o a.h5",
+            "liver: is not a file; recipes that come with mitogen are given with --preset",
+        ),
         ("render --preset bad.toml -o a.h5", "--preset bad.toml: is a file; give it with --recipe bad.toml"),
         ("render --preset tissues -o a.h5", "preset tissues: unknown; there is: blobs, "),
         ("render --recipe bad.toml -o a.h5", "bad.toml: section.thicknes_nm: unknown knob; did you mean section.thic"),
