@@ -56,9 +56,9 @@ def _short(item: object) -> str:
 def validate(file: Path, seconds: float) -> None:
     """Check a dataset: layout, types, and that labels and mask agree. Exit code 2 if something is wrong."""
     from mitodata.errors import DataError
-    from mitodata.hdf5.patience import validate_patiently
+    from mitodata.hdf5.watchdog import validate_watched
 
-    problems = validate_patiently(file, seconds)
+    problems = validate_watched(file, seconds)
     for problem in problems:
         click.echo(problem)
     if problems:

@@ -148,7 +148,7 @@ def match_recipe(
         done = f"{finished(study)} of {settings.trials} trials are kept in {storage}"
         raise KeyboardInterrupt(f"stopped; {done}; the same command goes on from there") from None
     except BrokenProcessPool as error:
-        raise RenderError(f"a worker was killed, perhaps for want of memory; {storage} keeps the trials") from error
+        raise RenderError(f"a worker was killed, perhaps because memory ran out; {storage} keeps the trials") from error
 
 
 @dataclass(frozen=True, eq=False)

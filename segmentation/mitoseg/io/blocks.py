@@ -1,4 +1,4 @@
-"""A volume that is read in parts: an image, or what was found in it."""
+"""How volumes are worked on: in layers of an image, their parts, strips and blocks, and how large blocks are."""
 
 from math import prod
 
@@ -6,7 +6,6 @@ from mitodata.export.layer import Layer
 from mitodata.readers.axes import Part, blocks, strips
 
 __all__ = ["Layer", "Part", "block_edges", "blocks", "strips"]
-
 
 PACKED = (4, 256, 256)
 """Shape (z, y, x) of blocks with a thin halo: arrays on disk are packed section by section, and flat blocks meet fewer

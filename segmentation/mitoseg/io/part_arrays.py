@@ -104,7 +104,7 @@ class PartArray:
     def _read(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
         found = np.asarray(self._stored[part])
         if np.isnan(found).any():  # what a file that is not there, or ends too early, reads as
-            raise ValueError("holds values that are no numbers")
+            raise ValueError("holds values that are not numbers")
         return found
 
     @cached_property

@@ -1,6 +1,6 @@
 """What makes one doubt masks that can be read: traces of JPEG, too much foreground or none, few numbers.
 
-What is probably wrong is asked about, the rest is said.
+What is probably wrong is asked about, the rest is reported.
 
 JPEG leaves traces in a mask of 0 and 1 also where the file is none any more. It is made for 256 grey levels: what
 differs by one it rounds in blocks of 8 x 8 px, to blocks of one value, or at high quality to specks of other values.
