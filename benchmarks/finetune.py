@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from machine import conditions
+from mitodata import IGNORE
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from pipeline import fit_step, is_finished, run_program
@@ -49,7 +50,7 @@ class Split:
         few: files of some sections of the first half, by their number.
         every: all sections of the first half.
         test: the second half, section by section.
-        volume: the second half as one volume, where voxels are about as long as wide; else None.
+        volume: all of it, of which only the second half is known, where voxels are about as long as wide; else None.
     """
 
     name: str
@@ -135,11 +136,14 @@ def write_sections(file: Path, places: Sequence[tuple[int, int]], target: Path) 
 
 
 def write_volume(file: Path, first: int, target: Path) -> Path:
-    """Write the sections of a volume from one on into another file, unless it is there."""
+    """Write a volume into another file, unless it is there; nothing is known of sections before `first`."""
     if not target.exists():
         with Dataset(file) as data:
-            part = data.read(0, (slice(first, data.shape(0)[0]), slice(None), slice(None)))
-        write_dataset(target, [replace(part, params={})], Provenance(source=f"second half of {file.name}"))
+            whole = data.read(0)
+        assert whole.mask is not None
+        mask = whole.mask.copy()
+        mask[:first] = IGNORE
+        write_dataset(target, [replace(whole, mask=mask, params={})], Provenance(source=f"second half of {file.name}"))
     return target
 
 
