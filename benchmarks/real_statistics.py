@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/realism"), help="where imported images go")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/real-statistics.md"), metavar="FILE.md")
     arguments = parser.parse_args()
-    measured = {
+    measured: dict[str, list[Values]] = {
         name: [
             measure(write_sections(name, arguments.real, arguments.runs, variant), Sampling(images=10_000)).values()
             for variant in variants
