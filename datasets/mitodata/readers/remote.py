@@ -34,7 +34,7 @@ CONNECT_S = 10.0
 RETRIES = 5
 RETRY_S = 180.0
 PAUSE_S = 1.0
-"""A request that fails is tried again so many times, within so many seconds, after pauses that begin with this one."""
+"""A failed request is tried again this many times, within this many seconds, after pauses that begin with this one."""
 
 PIECE_BYTES = 2**23
 """What is asked for at a time when a file is copied."""

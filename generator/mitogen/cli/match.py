@@ -25,7 +25,7 @@ from mitogen.cli.options import COUNT, FILE, OUTPUT, PIXEL, SEED, SET_HELP, exam
     "--knob", "knobs", multiple=True, metavar="NAME", help="Turn this knob or section, no others; may be repeated."
 )
 @click.option("--trials", type=COUNT, default=200, help="Settings to try, earlier ones included.")
-@click.option("--minutes", type=Measure(min=0, min_open=True), help="Stop trying after so much time.")
+@click.option("--minutes", type=Measure(min=0, min_open=True), help="Stop trying after this much time.")
 @click.option("--width", type=Measure(0, 1), default=0.5, help="Share of its range that a knob keeps.")
 @click.option("--pixel-size", "pixel_nm", type=PIXEL, metavar="NM", help="Resample REAL first.")
 @click.option("--seed", type=SEED, default=0, help="Another seed, other images and another search.")

@@ -30,7 +30,7 @@ _BATCHES_AHEAD = 4
 
 
 def render_in_order(job: Job, batches: Batches, workers: int | str, bar: Progress) -> Generator[Sample, None, None]:
-    """Yield every image in order, while workers render the batches that are missing, only so many ahead of it.
+    """Yield every image in order, while workers render the missing batches, only a few ahead of it.
 
     Args:
         job: what to render.

@@ -42,7 +42,7 @@ OUTLINE = click.option(
     "--outline",
     type=Measure(-1000, 1000),
     metavar="NM",
-    help="End masks so many nm outside the outer face of the outer membrane; inside if negative. "
+    help="End masks this many nm outside the outer face of the outer membrane; inside if negative. "
     "[default: that of the model, which is 0 unless labels taught it another]",
 )
 

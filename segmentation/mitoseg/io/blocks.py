@@ -12,7 +12,7 @@ PACKED = (4, 256, 256)
 packs."""
 
 RIMS = 8
-"""... and along an axis at least so many times the halo, so that most of what is read lies within the block."""
+"""... and along an axis at least this many times the halo, so that most of what is read lies within the block."""
 
 
 def block_edges(shape: tuple[int, ...], halo: tuple[int, ...], voxels: int) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ _AT_BLOCKS = 0.55
 """Share of the edges at the borders of blocks; an eighth lies there by chance."""
 
 _SPECK_PX = 16
-"""Values above 1 lie in regions of so many px or less, in the mean."""
+"""Values above 1 lie in regions of this many px or less, in the mean."""
 
 _MOST = 0.5
 """More foreground than this is remarkable."""
