@@ -50,7 +50,7 @@ def match(
     Turns the knobs that change the look most until rendered images have the grey levels, noise, spectrum and dark lines
     of REAL.h5, and writes a recipe that draws around the best values, and a sheet of crops. Of a recipe with kinds of
     tissue, the kind that looks most like REAL.h5 is matched, and gets six tenths of the images. Labels in REAL.h5 are
-    never opened. After Ctrl-C the same command goes on.
+    never opened. After Ctrl-C the same command continues.
     """
     from mitogen.match import Settings, look_at_real, match_recipe
     from mitogen.match.report import check_output, summary, write_match

@@ -51,7 +51,7 @@ INVERT = click.option(
     type=click.Choice(["auto", "on", "off"]),
     default="auto",
     show_default=True,
-    help="Take the negative of images: auto where membranes are surely lighter than cytoplasm, and says so.",
+    help="Exchange black and white; auto does so where membranes are surely lighter than cytoplasm, and reports it.",
 )
 
 
