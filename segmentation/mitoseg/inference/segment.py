@@ -110,8 +110,8 @@ def _sources(path: Path, options: SegmentOptions, sizes: PixelSizes) -> Iterator
         DataError: as `segment`.
     """
     for found in open_images(path, options.dataset):
-        estimated = sizes.estimate(found) if options.voxel_size_nm is None else None
-        yield to_source(found, options.voxel_size_nm or estimated, square=options.square), estimated is not None
+        size_nm, estimated = sizes.choose(found)
+        yield to_source(found, size_nm, square=options.square), estimated
 
 
 class Results:

@@ -10,7 +10,7 @@ from mitodata import DataError, VoxelSize
 from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_to_file
 from mitodata.readers.inputs import open_sources
-from mitodata.readers.voxel_size import choose_voxel_size, edge_nm, pixel_problem
+from mitodata.readers.voxel_size import Edges, choose_voxel_size, contradiction, edge_nm, pixel_problem
 
 GREY = np.random.default_rng(0).integers(0, 255, (3, 20, 30)).astype(np.uint8)
 
@@ -59,6 +59,26 @@ def test_an_unknown_thickness_of_one_section_is_said(tmp_path: Path, caplog: pyt
     assert caplog.messages == [said] * 2
     assert next(open_sources(tmp_path / "a.tif", (50.0, 8.0, 8.0))).voxel_size_nm[0] == 50
     assert len(caplog.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("depth", "stated", "given", "said"),
+    [
+        (1, (None, 4.0, 4.0), (40.0, 8.0, 8.0), "states voxels of ? x 4 x 4 nm (z, y, x); 40 x 8 x 8 nm are taken"),
+        (6, (50.0, 4.0, 4.0), (5.0, 4.0, 4.0), "states voxels of 50 x 4 x 4 nm (z, y, x); 5 x 4 x 4 nm are taken"),
+        (1, (4.0, 4.0, 4.0), (50.0, 4.1, 4.0), ""),
+        (6, (None, 4.0, 4.0), (50.0, 4.0, 4.0), ""),
+        (6, (None, None, None), (50.0, 4.0, 4.0), ""),
+        (6, (1.0, 1.0, 1.0), (5.0, 5.0, 5.0), ""),
+        (1, (None, 352_778.0, 352_778.0), (50.0, 5.0, 5.0), ""),
+    ],
+)
+def test_a_given_size_that_is_not_that_of_the_file_is_said(
+    depth: int, stated: Edges, given: VoxelSize, said: str
+) -> None:
+    problem = contradiction(depth, stated, given)
+    assert problem.startswith(said)
+    assert bool(problem) == bool(said)
 
 
 def test_a_stack_whose_spacing_nobody_set_is_asked_about() -> None:

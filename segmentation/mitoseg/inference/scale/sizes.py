@@ -16,6 +16,7 @@ from mitodata import DataError, VoxelSize
 from mitodata.contrast import spread
 from mitodata.readers.inputs import open_images, to_source
 from mitodata.readers.source import Found, Source
+from mitodata.readers.voxel_size import contradiction
 from mitoseg.inference.model import Model
 from mitoseg.inference.scale.evidence import Scale, choose_scale, look_at_all
 from mitoseg.inference.scale.grouping import Spectrum, group_alike, join_agreeing, look_alike, spectrum_of
@@ -70,6 +71,28 @@ class PixelSizes:
     def __init__(self, model: Model, images: Sequence[Path], options: SegmentOptions) -> None:
         self._model, self._images, self._options = model, sorted(set(images)), options
         self._known: dict[Path, Scale] | DataError | None = None
+        self._contradictions: set[str] = set()
+
+    def choose(self, found: Found) -> tuple[VoxelSize | None, bool]:
+        """Choose the voxel size of an image: what the user gives, or an estimate; None where it states its own.
+
+        A line says that a file states another size than is given; of files that state the same, the first.
+
+        Returns:
+            The size, (z, y, x) in nm, and whether it is estimated.
+
+        Raises:
+            DataError: as `estimate`.
+        """
+        given = self._options.voxel_size_nm
+        if given is None:
+            size = self.estimate(found)
+            return size, size is not None
+        problem = contradiction(found.array.shape[0], found.edges_nm, given)
+        if problem and problem not in self._contradictions:
+            self._contradictions.add(problem)
+            _log.warning("%s: %s", found.path, problem)
+        return given, False
 
     def estimate(self, found: Found) -> VoxelSize | None:
         """Estimate the voxel size of an image; None where it states its own.

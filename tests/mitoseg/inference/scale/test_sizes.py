@@ -153,3 +153,14 @@ def test_results_of_an_estimate_are_known_by_it(
     caplog.clear()
     segment(model, tmp_path / "a.png", tmp_path / "given", outputs="mask", voxel_size_nm=(40, 8, 8))
     assert not [line for line in caplog.messages if "estimated" in line]
+
+
+def test_files_that_contradict_the_given_size_are_said_once(
+    model: Model, draw: Callable[..., Sample], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stated = {"imagej": True, "resolution": (250, 250), "metadata": {"unit": "um", "axes": "YX"}}
+    for number in range(2):
+        tifffile.imwrite(tmp_path / f"{number}.tif", draw(number).raw[0], **stated)
+    segment(model, tmp_path, tmp_path / "out", outputs="mask", voxel_size_nm=(40, 8, 8))
+    (line,) = caplog.messages
+    assert line.endswith("0.tif: states voxels of ? x 4 x 4 nm (z, y, x); 40 x 8 x 8 nm are taken, as given")
