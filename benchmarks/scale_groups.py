@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("model", help="run, file, or name of a released model")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.h5", help="images whose pixel size is known")
     parser.add_argument("--most", type=int, default=12, metavar="N", help="images of each file, at most")
-    parser.add_argument("-o", "--output", type=Path, default=Path("scale-groups.md"), metavar="FILE.md")
+    parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/scale-groups.md"), metavar="FILE.md")
     arguments = parser.parse_args()
 
     model = load_model(arguments.model)
@@ -41,6 +41,13 @@ def main() -> None:
             calls["all"] = {path: size for images in calls.values() for path, size in images.items()}
         rows = [row for name, images in tqdm(calls.items(), disable=None) for row in measure(model, name, images)]
     head = [
+        "# Which images get one pixel size",
+        "",
+        "Images were given together to `mitoseg predict` without their pixel size, up to "
+        f"{arguments.most} of each set, then those of all sets in one call. A row is a size that was estimated. Errors "
+        f"are against what is known. The model is `{Path(arguments.model).name}`. Written by "
+        "`benchmarks/scale_groups.py`.",
+        "",
         "| images of a call | of them | from | true size, nm | estimate, nm | median error, octaves |",
         "|---|---|---|---|---|---|",
     ]
