@@ -59,7 +59,7 @@ class Group:
         """The size in words, and of which images."""
         others = len(self.paths) - 1
         like = f" and {others:,} image{'s' * (others > 1)} like it" if others else ""
-        return f"pixel size estimated from {self.paths[0].name}{like}: {self.scale.text}"
+        return f"pixel size estimated for {self.paths[0].name}{like}: {self.scale.text}"
 
 
 class PixelSizes:
@@ -194,6 +194,7 @@ class PixelSizes:
 
     def _first(self, path: Path) -> Iterator[Source]:
         """The first image of a file; nothing if it states its size, or cannot be read."""
+        sources: list[Source] = []
         with unheard("mitodata"), suppress(DataError):  # what there is to say of an image is said when its turn comes
             images = open_images(path, self._options.dataset)
             sources = [self._source(found) for found in islice(images, 1) if self._lacks(found)]

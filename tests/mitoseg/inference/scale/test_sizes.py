@@ -69,8 +69,8 @@ def test_unlike_images_get_sizes_of_their_own_in_any_order(
     assert found == {"a.png": fine, "b.png": coarse, "c.png": fine, "d.png": coarse, "e.png": fine}
     head, first, second = caplog.messages
     assert head.startswith("5 images state no pixel size and do not look alike: 2 sizes are estimated; ")
-    assert first.startswith(f"pixel size estimated from a.png and 2 images like it: {fine:g} nm (")
-    assert second.startswith(f"pixel size estimated from b.png and 1 image like it: {coarse:g} nm (")
+    assert first.startswith(f"pixel size estimated for a.png and 2 images like it: {fine:g} nm (")
+    assert second.startswith(f"pixel size estimated for b.png and 1 image like it: {coarse:g} nm (")
     assert estimates(model, unlike[::-1]) == found
 
 
@@ -82,6 +82,16 @@ def test_many_sizes_are_not_all_said(
     estimates(model, unlike)
     assert len(caplog.messages) == 3
     assert caplog.messages[-1] == "... and 1 more; predictions.jsonl tells the size of each image"
+
+
+@pytest.mark.usefixtures("_dark_is_found")
+def test_files_that_cannot_be_read_or_state_their_size_do_not_count(model: Model, unlike: list[Path]) -> None:
+    broken, stated = unlike[0].with_name("0.tif"), unlike[0].with_name("1.tif")
+    broken.write_bytes(b"II*\0" + bytes(40))
+    tifffile.imwrite(stated, disc(9, 5.0, 0.5), imagej=True, resolution=(250, 250), metadata={"unit": "um"})
+    found = PixelSizes(model, [broken, stated, *unlike], make_options())
+    assert found.estimate(next(open_images(stated))) is None
+    assert found.estimate(next(open_images(unlike[0]))) == (estimates(model, unlike)["a.png"],) * 3
 
 
 @pytest.mark.usefixtures("_dark_is_found")
