@@ -105,3 +105,12 @@ def test_a_stack_whose_spacing_nobody_set_is_asked_about() -> None:
 )
 def test_units(length: object, unit: str, nm: float | None) -> None:
     assert edge_nm(length, unit) == (None if nm is None else pytest.approx(nm))
+
+
+def test_an_import_says_that_its_file_contradicts_the_given_size(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stated = {"imagej": True, "resolution": (250, 250), "metadata": {"unit": "um", "axes": "YX"}}
+    tifffile.imwrite(tmp_path / "a.tif", GREY[0], **stated)
+    import_to_file("images", tmp_path / "a.tif", tmp_path / "out.h5", voxel_size_nm=(40.0, 8.0, 8.0))
+    assert "a: states voxels of ? x 4 x 4 nm (z, y, x); 40 x 8 x 8 nm are taken, as given" in caplog.messages
