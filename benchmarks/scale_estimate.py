@@ -2,7 +2,7 @@
 
 Rendered images and imported real ones are given without their pixel size, as they are and shrunk by factors that
 make their pixels larger. The estimate is compared with the size that is known, and the foreground IoU at the one with
-that at the other. Nothing is chosen here: the constants of `mitoseg.inference.scale` are as they are.
+that at the other. Nothing is chosen here: the constants of `mitoseg.inference.scale.evidence` are as they are.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import find_pieces
 from mitoseg.inference.predictor import predict_maps
-from mitoseg.inference.scale import estimate_scale
+from mitoseg.inference.scale.evidence import estimate_scale
 from pipeline import run_program
 from steps import write_page
 

@@ -22,7 +22,7 @@ from mitodata.importers.importer import GIVE_SIZE, Importer, Options, choose_opt
 from mitodata.importers.registry import IMPORTERS, recognise
 from mitodata.importers.stack import Stack, cut, images, read_section, scaled, slabs, volume
 from mitodata.importers.tally import Tally
-from mitodata.readers.voxel_size import UNKNOWN, choose_voxel_size
+from mitodata.readers.voxel_size import UNKNOWN, choose_voxel_size, contradiction
 from mitodata.sample import Sample, VoxelSize, voxel_size_problem
 
 MASKS = 3
@@ -123,6 +123,8 @@ class _Plan:
         # The grey scale is that of the whole stack, whatever is kept of it.
         stacks = self._cut([scaled(stack, self.whole) for stack in self._found])
         self.sizes = [_voxel_size(importer, path, stack, options) for stack in self._found]
+        if options.voxel_size_nm:
+            _say_contradictions(self._found, options.voxel_size_nm)
         self.stacks = [_upright(stack, size, options.invert) for stack, size in zip(stacks, self.sizes, strict=True)]
         for stack in self.stacks:
             _look_at_masks(stack)
@@ -159,6 +161,16 @@ def _check_size(given: VoxelSize | None) -> None:
     problem = voxel_size_problem(given) if given is not None else ""
     if problem:
         raise DataError(problem)
+
+
+def _say_contradictions(stacks: Sequence[Stack], given: VoxelSize) -> None:
+    """Say that files state another voxel size than is given; of those that state the same, the first."""
+    problems: dict[str, str] = {}
+    for stack in stacks:
+        problems.setdefault(contradiction(len(stack.sections), stack.edges_nm, given), stack.name)
+    for problem, name in problems.items():
+        if problem:
+            _log.warning("%s: %s", name, problem)
 
 
 def _voxel_size(importer: Importer, path: Path, stack: Stack, options: Options) -> VoxelSize:

@@ -144,6 +144,27 @@ def choose_voxel_size(
     return given
 
 
+def contradiction(depth: int, stated: Edges, given: VoxelSize) -> str:
+    """Say that a file states another voxel size than the user gives, and that the latter is taken.
+
+    Args:
+        depth: sections of the image; the thickness of a single one is not compared.
+        stated: what the file says.
+        given: what the user says, (z, y, x) in nm.
+
+    Returns:
+        An empty string where edges agree to within `SQUARE`, or the file states none that anybody could have meant.
+    """
+    z, y, x = stated
+    if y is None or x is None or max(y, x) >= PRINTED_NM or (y == x == z and y in _NOBODY_SET_NM):
+        return ""
+    first = 0 if depth > 1 else 1
+    pairs = zip(stated[first:], given[first:], strict=True)
+    if all(edge is None or max(edge, own) <= SQUARE * min(edge, own) for edge, own in pairs):
+        return ""
+    return f"states voxels of {_size(stated)} nm (z, y, x); {_size(given)} nm are taken, as given"
+
+
 def pixel_problem(voxel_size_nm: VoxelSize) -> str:
     """Say that pixels are not square, and in which order the numbers may have been meant; else an empty string."""
     z, y, x = voxel_size_nm

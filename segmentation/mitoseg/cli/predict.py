@@ -79,7 +79,7 @@ MEMORY = click.option(
     show_default=True,
     help="Version of OME-Zarr, for --format zarr; 0.4 for programs that cannot read Zarr 3.",
 )
-@image_options("Without it, the pixel size of sections that state none is estimated.")
+@image_options("Without it, that of sections that state none is estimated, of those that look alike together.")
 @THRESHOLD
 @PEAK
 @OUTLINE

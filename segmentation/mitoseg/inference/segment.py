@@ -17,7 +17,7 @@ from mitodata.readers.remote import as_url, is_url
 from mitodata.readers.source import Source
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
-from mitoseg.inference.scale import PixelSizes
+from mitoseg.inference.scale.sizes import PixelSizes
 from mitoseg.inference.segment_image import (
     Maps,
     SegmentKeywords,
@@ -28,6 +28,7 @@ from mitoseg.inference.segment_image import (
 )
 from mitoseg.io.image_list import expand, unique_names
 from mitoseg.io.journal import JOURNAL, NONE, Journal
+from mitoseg.io.process import unheard
 from mitoseg.io.series import ALIKE, likeness, numbered
 
 _log = logging.getLogger("mitoseg")
@@ -53,7 +54,7 @@ def segment(
 
     Results that are there already, of the same images and settings, stay: a call that was stopped goes on. Of several
     images those that cannot be read are left out, and said at the end. The pixel size of sections that state none is
-    estimated, of all of them together.
+    estimated; those that look alike have one together.
 
     Args:
         model: from `mitoseg.load_model`, whose thresholds make the mask; or what that takes: None for the newest
@@ -109,8 +110,8 @@ def _sources(path: Path, options: SegmentOptions, sizes: PixelSizes) -> Iterator
         DataError: as `segment`.
     """
     for found in open_images(path, options.dataset):
-        estimated = sizes.estimate(found) if options.voxel_size_nm is None else None
-        yield to_source(found, options.voxel_size_nm or estimated, square=options.square), estimated is not None
+        size_nm, estimated = sizes.choose(found)
+        yield to_source(found, size_nm, square=options.square), estimated
 
 
 class Results:
@@ -203,7 +204,7 @@ def _usual_contrast(images: Sequence[Path], options: SegmentOptions, sizes: Pixe
     if len(small) < 2 or options.invert != "auto":
         return None
     found = []
-    with _unheard("mitodata"):  # what there is to say of an image is said when its turn comes
+    with unheard("mitodata"):  # what there is to say of an image is said when its turn comes
         for number in spread(len(small), LOOKED_AT):
             with suppress(DataError):
                 for source, _ in _sources(small[number], options, sizes):
@@ -217,21 +218,9 @@ def _likeness(images: Sequence[Path], options: SegmentOptions, sizes: PixelSizes
     middle = numbered(images)
     if any(not path.is_file() or path.stat().st_size >= SMALL_BYTES for path in middle):
         return 0.0
-    with _unheard("mitodata"), suppress(DataError):
+    with unheard("mitodata"), suppress(DataError):
         return likeness([source for path in middle for source, _ in _sources(path, options, sizes)])
     return 0.0
-
-
-@contextmanager
-def _unheard(library: str) -> Iterator[None]:
-    """Let a library log nothing but errors."""
-    logger = logging.getLogger(library)
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def settings_of(model: Model, options: SegmentOptions) -> dict[str, Any]:

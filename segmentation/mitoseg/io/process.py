@@ -1,5 +1,6 @@
 """Who else has a say in a call: another process in its folder, whoever stops it, and whoever watches it."""
 
+import logging
 import signal
 import threading
 import time
@@ -99,6 +100,18 @@ def tell(line: str, share: float | None = None, **numbers: Any) -> None:
     watch = _WATCH.get()
     if watch is not None:
         watch.tell(line, share)
+
+
+@contextmanager
+def unheard(library: str) -> Iterator[None]:
+    """Let a library log nothing but errors."""
+    logger = logging.getLogger(library)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def heed_stop() -> None:

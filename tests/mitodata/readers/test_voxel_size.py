@@ -10,7 +10,7 @@ from mitodata import DataError, VoxelSize
 from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_to_file
 from mitodata.readers.inputs import open_sources
-from mitodata.readers.voxel_size import choose_voxel_size, edge_nm, pixel_problem
+from mitodata.readers.voxel_size import Edges, choose_voxel_size, contradiction, edge_nm, pixel_problem
 
 GREY = np.random.default_rng(0).integers(0, 255, (3, 20, 30)).astype(np.uint8)
 
@@ -61,6 +61,26 @@ def test_an_unknown_thickness_of_one_section_is_said(tmp_path: Path, caplog: pyt
     assert len(caplog.messages) == 2
 
 
+@pytest.mark.parametrize(
+    ("depth", "stated", "given", "said"),
+    [
+        (1, (None, 4.0, 4.0), (40.0, 8.0, 8.0), "states voxels of ? x 4 x 4 nm (z, y, x); 40 x 8 x 8 nm are taken"),
+        (6, (50.0, 4.0, 4.0), (5.0, 4.0, 4.0), "states voxels of 50 x 4 x 4 nm (z, y, x); 5 x 4 x 4 nm are taken"),
+        (1, (4.0, 4.0, 4.0), (50.0, 4.1, 4.0), ""),
+        (6, (None, 4.0, 4.0), (50.0, 4.0, 4.0), ""),
+        (6, (None, None, None), (50.0, 4.0, 4.0), ""),
+        (6, (1.0, 1.0, 1.0), (5.0, 5.0, 5.0), ""),
+        (1, (None, 352_778.0, 352_778.0), (50.0, 5.0, 5.0), ""),
+    ],
+)
+def test_a_given_size_that_is_not_that_of_the_file_is_said(
+    depth: int, stated: Edges, given: VoxelSize, said: str
+) -> None:
+    problem = contradiction(depth, stated, given)
+    assert problem.startswith(said)
+    assert bool(problem) == bool(said)
+
+
 def test_a_stack_whose_spacing_nobody_set_is_asked_about() -> None:
     with pytest.raises(DataError, match=r"s: says that pixels are 8 x 8 nm, .* its 6 sections .*--voxel-size Z 8 8"):
         choose_voxel_size("s", 6, (None, 8.0, 8.0))
@@ -85,3 +105,12 @@ def test_a_stack_whose_spacing_nobody_set_is_asked_about() -> None:
 )
 def test_units(length: object, unit: str, nm: float | None) -> None:
     assert edge_nm(length, unit) == (None if nm is None else pytest.approx(nm))
+
+
+def test_an_import_says_that_its_file_contradicts_the_given_size(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stated = {"imagej": True, "resolution": (250, 250), "metadata": {"unit": "um", "axes": "YX"}}
+    tifffile.imwrite(tmp_path / "a.tif", GREY[0], **stated)
+    import_to_file("images", tmp_path / "a.tif", tmp_path / "out.h5", voxel_size_nm=(40.0, 8.0, 8.0))
+    assert "a: states voxels of ? x 4 x 4 nm (z, y, x); 40 x 8 x 8 nm are taken, as given" in caplog.messages

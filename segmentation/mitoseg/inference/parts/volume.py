@@ -12,6 +12,7 @@ from mitodata import DataError, RunError
 from mitodata.files import write_atomic
 from mitodata.readers.inputs import open_images, to_source
 from mitodata.readers.source import Found, Source
+from mitodata.readers.voxel_size import contradiction
 from mitoseg.inference.model import Model
 from mitoseg.inference.parts.division import part_arrays, piece_of
 from mitoseg.inference.predictor import Plan, plan_prediction
@@ -93,7 +94,7 @@ def on_grey_scale(folder: Path, found: Found, options: SegmentOptions) -> tuple[
         options: what is wanted of it.
 
     Returns:
-        The volume, whether it is a negative, and what there is to say of that.
+        The volume, whether it is a negative, and what there is to say of that and of its voxel size.
 
     Raises:
         DataError: the volume has no voxel size or cannot be read; the disk is full.
@@ -108,7 +109,9 @@ def on_grey_scale(folder: Path, found: Found, options: SegmentOptions) -> tuple[
             raise DataError(f"{path}: is damaged; remove it, and the same command continues") from error
         return to_source(found, options.voxel_size_nm, square=options.square, levels=levels), negative, notes
     source = to_source(found, options.voxel_size_nm, square=options.square)
-    lines: list[str] = []
+    given = options.voxel_size_nm
+    problem = contradiction(source.shape[0], found.edges_nm, given) if given else ""
+    lines = [problem] if problem else []
     negative = is_negative(source, options.invert, lines.append)
     write_atomic(path, json.dumps({"levels": source.levels, "negative": negative, "notes": lines}).encode())
     return source, negative, lines

@@ -45,7 +45,7 @@ class Work:
         job: what all agree on.
         source: the volume.
         negative: whether its negative is segmented.
-        notes: what there is to say of its grey levels.
+        notes: what there is to say of its grey levels and voxel size.
         plan: how it is looked at.
         arrays: what is found across each axis.
         blocks: of all arrays.

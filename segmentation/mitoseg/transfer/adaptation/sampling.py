@@ -17,7 +17,7 @@ from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import Levels, Rows, measure_levels
 from mitodata.readers.inputs import open_images
 from mitodata.readers.source import Found, Source, source_levels
-from mitodata.readers.voxel_size import choose_voxel_size
+from mitodata.readers.voxel_size import choose_voxel_size, contradiction
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import AXES, DEEP
@@ -101,7 +101,7 @@ def sample_blocks(plan: AdaptPlan, model: Model, say: Say) -> Iterator[Sample]:
     Raises:
         DataError: an image cannot be read, has no voxel size or one out of reach, or all are empty.
     """
-    candidates = find_candidates(plan, model.config)
+    candidates = find_candidates(plan, model.config, say)
     rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(30,)))
     numbers = number_sources([each.stored_nm for each in candidates])
     sources = [
@@ -143,8 +143,13 @@ def _cost(candidate: Candidate, shape: tuple[int, int, int], model: Model) -> in
     return prod(shape) * looks_of(model, shape, candidate.voxel_size_nm)
 
 
-def find_candidates(plan: AdaptPlan, config: FitConfig) -> list[Candidate]:
+def find_candidates(plan: AdaptPlan, config: FitConfig, say: Say) -> list[Candidate]:
     """Look at the size of every image, or of `MOST_IMAGES` of them; nothing is read that need not be.
+
+    Args:
+        plan: images, and their voxel size where it is given.
+        config: of the model.
+        say: is told where a file states another voxel size than is given; of files that state the same, the first.
 
     Raises:
         DataError: as `sample_blocks`.
@@ -154,9 +159,15 @@ def find_candidates(plan: AdaptPlan, config: FitConfig) -> list[Candidate]:
         rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(31,)))
         paths = [paths[number] for number in sorted(rng.choice(len(paths), MOST_IMAGES, replace=False))]
     found: list[Candidate] = []
+    contradictions: dict[str, Path] = {}
     for path in paths:
         for number, image in enumerate(open_images(path, plan.dataset)):
+            if plan.voxel_size_nm:
+                contradictions.setdefault(contradiction(image.array.shape[0], image.edges_nm, plan.voxel_size_nm), path)
             found += _candidates(image, number, plan, config)
+    for problem, path in contradictions.items():
+        if problem:
+            say(f"{path}: {problem}")
     return found
 
 

@@ -48,6 +48,19 @@ def test_serial_sections_keep_their_number_and_coarse_pixels_stay(tmp_path: Path
     assert [np.array_equal(each.raw[0], section) for each, section in zip(apart, stack, strict=True)] == [True] * 3
 
 
+def test_a_file_that_contradicts_the_given_size_is_said(tmp_path: Path, model: Model) -> None:
+    stated = {"imagej": True, "resolution": (250, 250), "metadata": {"unit": "um", "axes": "YX"}}
+    grey = np.random.default_rng(0).integers(0, 255, (40, 50)).astype(np.uint8)
+    for name in ("a", "b"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", grey, **stated)
+    said: list[str] = []
+    plan = plan_for(tmp_path / "a.tif", tmp_path / "b.tif", voxel_size_nm=(50.0, 12.0, 12.0))
+    assert len(list(sample_blocks(plan, model, said.append))) == 2
+    assert [line for line in said if "states voxels" in line] == [
+        f"{tmp_path / 'a.tif'}: states voxels of ? x 4 x 4 nm (z, y, x); 50 x 12 x 12 nm are taken, as given"
+    ]
+
+
 def test_of_a_large_volume_parts_are_read_and_nothing_else(
     tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
