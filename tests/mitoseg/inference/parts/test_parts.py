@@ -36,6 +36,11 @@ SMALL = {  # blocks of the size of the tiny volume
     "mitoseg.inference.parts.division.BLOCK_VOXELS": 2**12,
     "mitoseg.inference.parts.division.PLANE_PX": 2000,
     "mitoseg.inference.parts.work.RANGE_PX": 5 * 24 * 136,
+    "mitoseg.inference.parts.objects.REGION": (4, 16, 64),
+    "mitoseg.inference.parts.objects.CHUNK": (4, 8, 32),
+    "mitoseg.inference.parts.objects.GROUP": 2,
+    "mitoseg.inference.parts.tasks.MEASURED": 2,
+    "mitoseg.inference.measure.BLOCK_VOXELS": 2**12,
 }
 
 
