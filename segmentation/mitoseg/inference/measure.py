@@ -26,6 +26,9 @@ _FIRST, _SECOND, _START, _STOP = slice(4, 7), slice(7, 13), slice(13, 16), slice
 _ADDED = slice(_VOXELS, _SECOND.stop)
 """Columns of what is measured of an object in a block: sums over its voxels, and where they begin and end."""
 
+ROW = _STOP.stop
+"""How many columns there are."""
+
 
 def measure_objects(labels: Layer, raw: Layer, counts: Sequence[int]) -> Table:
     """Measure the objects of a section or a volume.
@@ -57,13 +60,13 @@ def measure_block(labels: Layer, raw: Layer, block: Part) -> NDArray[np.float64]
         block: one of those of `measured_edges`.
 
     Returns:
-        (N, K): a row an object, for `tabulate`.
+        (N, `ROW`): a row an object, for `tabulate`.
     """
     z, y, x = (slice(max(part.start - 1, 0), part.stop) for part in block)
     wide = labels[z, y, x]
     ids = np.unique(wide)
     ids = ids[ids > 0].astype(np.int64)
-    rows = np.zeros((len(ids), _STOP.stop))
+    rows = np.zeros((len(ids), ROW))
     rows[:, _ID] = ids
     rows[:, _START] = labels.shape
     if len(ids) == 0:
@@ -78,7 +81,7 @@ def measure_block(labels: Layer, raw: Layer, block: Part) -> NDArray[np.float64]
 
 def tabulate(measured: Iterable[NDArray[np.float64]], labels: Layer, count: int) -> Table:
     """The table of the objects 1 to `count` of a section or a volume, of what was measured of all blocks, in order."""
-    rows = np.zeros((count + 1, _STOP.stop))
+    rows = np.zeros((count + 1, ROW))
     rows[:, _START] = labels.shape
     for found in measured:
         ids = found[:, _ID].astype(np.int64)

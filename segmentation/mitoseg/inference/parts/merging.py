@@ -160,14 +160,18 @@ def do_task(work: Work, stage: Stage, number: int) -> None:
 def _deliver(merge: Merge, files: Mapping[str, Path], model: Model) -> Iterator[Path]:
     """Give the results that are whole their names, and write those that one process writes; the table last."""
     for name in sorted(files, key=lambda name: name == "table"):
-        file = files[name]
-        if name in merge.zarr:
-            put_in_place(merge.zarr[name], file)
-        elif name == "table":
-            write_atomic(file, table_text(merge.table()).encode())
-        else:
-            write_layers(name, file, merge.layers, model.name, merge.options)
-        yield file
+        with mended(merge.stages):
+            _place(merge, name, files[name], model)
+        yield files[name]
+
+
+def _place(merge: Merge, name: str, file: Path, model: Model) -> None:
+    if name in merge.zarr:
+        put_in_place(merge.zarr[name], file)
+    elif name == "table":
+        write_atomic(file, table_text(merge.table()).encode())
+    else:
+        write_layers(name, file, merge.layers, model.name, merge.options)
 
 
 def _make(work: Work, files: dict[str, Path], model: Model, options: SegmentOptions) -> Iterator[Path]:

@@ -69,7 +69,7 @@ class Objects:
         groups = -(-self._regions // GROUP)
         self._pieces = Stage(folder / "pieces", self._regions, self._find_pieces, self._files)
         self._links = Stage(folder / "links", groups, self._find_links)
-        self._numbers = Stage(folder / "numbers", 1, self._number, alone=True)
+        self._numbers = Stage(folder / "numbers", 1, self._number, self._tables, alone=True)
         self.stages = [self._pieces, self._links, self._numbers]
 
     @property
@@ -165,6 +165,9 @@ class Objects:
             found = {"before": regions - regions[0], "pieces": pieces[own], "instances": instances[own]}
             self._numbers.write(self._table(group), found)
         return {"count": np.array([large.sum()])}
+
+    def _tables(self, _: int) -> list[Path]:
+        return [self._table(group) for group in range(self._links.count)]
 
     def _table(self, group: int) -> Path:
         """The file of the final numbers in a group of regions."""

@@ -91,7 +91,8 @@ class Stage:
         """
         wait_for(path)
         try:
-            with readable(path), np.load(path, allow_pickle=False) as found:
+            # Read whole: numpy leaves a damaged file open.
+            with readable(path), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
                 return {name: found[name] for name in found.files}
         except DataError as error:
             path.unlink(missing_ok=True)
