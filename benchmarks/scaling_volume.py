@@ -52,8 +52,8 @@ OBJECT_PX = 125
 SMALL = (104, 192, 192)
 """Voxels (z, y, x) of the volume with which costs are measured: just large enough for three axes."""
 
-MERGED = (128, 512, 512)
-"""... and of the one that is merged: two regions, in which pieces are found."""
+MERGED = (64, 512, 512)
+"""... and of the one that is merged: a region in which pieces are found."""
 
 COVERED = 0.1
 """Share of foreground in it."""
@@ -172,9 +172,11 @@ def measure_merge(folder: Path, model: Model, seed: int) -> tuple[float, float, 
         work.measure(places)
     for array in work.arrays:
         for block in array.blocks():
-            noise = smooth_noise((array.shape[0], *(each.stop - each.start for each in block)), rng)
-            wanted = np.quantile(noise[0, ::4, ::4, ::4], 1 - COVERED)
-            array.write(block, (noise * np.float32(work.decoding.threshold / wanted)).clip(0, 1))
+            lengths = tuple(each.stop - each.start for each in block)
+            noise = smooth_noise(lengths, rng)
+            wanted = np.quantile(noise[::4, ::4, ::4], 1 - COVERED)
+            found = (noise * np.float32(work.decoding.threshold / wanted)).clip(0, 1)
+            array.write(block, np.broadcast_to(found, (array.shape[0], *lengths)))
     started = time.process_time()
     merge = Merge(work)
     for stage in merge.stages:

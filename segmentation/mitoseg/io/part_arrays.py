@@ -62,7 +62,8 @@ class PartArray:
             DataError: it cannot be written.
         """
         if not (self.folder / METADATA).exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            with checked_write(self.folder):  # not its parents: where they are gone, this process is late
+                self.folder.mkdir(exist_ok=True)
             content: dict[str, Buffer] = {}
             self._create(content)
             write_atomic(self.folder / METADATA, content[METADATA].to_bytes())

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from shutil import rmtree
@@ -138,7 +138,7 @@ class Job:
             DataError: it holds parts of another model, image or settings, or of another version of the program.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.locked():
+        with self.locked(begun=False):
             if any(path.name != LOCK and not is_draft(path) for path in self.folder.iterdir()):
                 problem = self._problem()
                 if not problem:
@@ -156,12 +156,15 @@ class Job:
             write_atomic(self.folder / NOTE, json.dumps(note, indent=1).encode())
 
     @contextmanager
-    def locked(self, doing: str = "measures the image for all", name: str = LOCK) -> Iterator[None]:
+    def locked(
+        self, doing: str = "measures the image for all", name: str = LOCK, *, begun: bool = True
+    ) -> Iterator[None]:
         """Let no other process into the same block with the same folder; where there are no locks, all may be in it.
 
         Args:
             doing: what is done in the block, for those that wait.
             name: of the file that is locked: another one for each kind of work.
+            begun: whether the folder must be that of a job already.
 
         Raises:
             RunError: the folder cannot be written, or is gone.
@@ -177,6 +180,11 @@ class Job:
             if not has_no_locks(error, self.folder):
                 raise RunError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
         try:
+            if begun and not (self.folder / NOTE).exists():  # another process has removed it, and the lock made it anew
+                with suppress(OSError):
+                    (self.folder / name).unlink()
+                    self.folder.rmdir()
+                raise RunError(f"{self.folder}: is gone; another process is through with it, or removed it")
             yield
         finally:
             lock.release()

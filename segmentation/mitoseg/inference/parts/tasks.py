@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mitodata import RunError
 from mitodata.export.regions import RegionWriter
+from mitodata.files import checked_write
 from mitoseg.inference.measure import Table, measure_block, measured_edges, tabulate
 from mitoseg.inference.parts.objects import Objects
 from mitoseg.inference.parts.stages import Found, Stage
@@ -34,9 +35,15 @@ class Merge:
     """
 
     def __init__(self, work: Work) -> None:
-        """Plan the work; all blocks and sections must be there."""
+        """Plan the work; all blocks and sections must be there.
+
+        Raises:
+            WriteError: the folder of the parts cannot be written, or is gone.
+        """
         self._work, self.options = work, work.job.options()
         folder, self._shape = work.job.folder / "merge", work.source.shape
+        with checked_write(folder):
+            folder.mkdir(exist_ok=True)
         files = result_files(folder / work.job.name, work.job.image, self.options)
         self._objects = has_objects(files)
         kept = "probability" in self.options.outputs

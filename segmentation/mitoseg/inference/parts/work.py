@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mitodata import DataError, WriteError
 from mitodata.cluster.versions import machine
 from mitodata.cluster.workers import ClusterError
-from mitodata.files import write_atomic
+from mitodata.files import checked_write, write_atomic
 from mitodata.readers.inputs import open_images
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import SliceReader, neighbours, smooth_stack
@@ -115,7 +115,8 @@ class Work:
             DataError: the volume is damaged, or the disk is full.
         """
         path = self.facts_path(places)
-        path.parent.mkdir(exist_ok=True)
+        with checked_write(path):
+            path.parent.mkdir(exist_ok=True)
         found = list(measure_sections(self._seen.read, self._seen.shape, self._seen.packed, places))
         write_atomic(path, pack_sections(found))
 

@@ -13,6 +13,7 @@ from mitodata import DataError, RunError
 from mitodata.export.regions import RegionWriter
 from mitoseg.inference.model import Model
 from mitoseg.inference.parts import merging, on_cluster
+from mitoseg.inference.parts.job import Job
 from mitoseg.inference.parts.merging import merge_parts
 from mitoseg.inference.parts.on_cluster import segment_on_cluster
 from mitoseg.inference.parts.stages import Stage
@@ -77,7 +78,7 @@ def test_two_processes_share_the_work(
 def test_a_process_that_is_overtaken_ends_well(
     parts: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    do, calls = merging.do_task, list[int]()
+    do, calls, job = merging.do_task, list[int](), Job.read(parts)
 
     def do_last(work: Work, stage: Stage, number: int) -> None:
         calls.append(number)
@@ -90,6 +91,9 @@ def test_a_process_that_is_overtaken_ends_well(
     assert differences(content(tmp_path), whole) == []
     assert all(path.name[0] != "." for path in tmp_path.iterdir()), "nothing was left"
     assert merge_parts(parts) == [], "nothing is left to do"
+    with pytest.raises(RunError, match="is gone; another process is through with it"), job.locked():
+        raise AssertionError
+    assert not parts.exists(), "a lock makes no folder of parts"
     with pytest.raises(DataError, match="is no folder of parts"):
         merge_parts(tmp_path / "other.parts")
 
