@@ -104,7 +104,7 @@ class VolumeCosts:
         return 3 * VOXELS * self.grid * self.predict_s / self.blocks
 
     def merge_h(self, workers: int) -> float:
-        """Hours of the merge, on workers of one core: what they share, as fast as the scheduler allows, and the rest."""
+        """Hours of the merge, on workers of one core: what they share, at most as fast as tasks come, and the rest."""
         return (max(VOXELS * self.merge_s / workers, self.tasks * self.task_s) + self.single_s) / HOUR_S
 
 
@@ -302,9 +302,9 @@ def section(costs: VolumeCosts, table: Sequence[str], measured: str) -> str:
     parts = 3 * VOXELS * costs.grid * costs.part_bytes / tera
     scratch, results = (VOXELS * each / tera for each in (costs.scratch_bytes, costs.result_bytes))
     read = 3 * VOXELS * costs.read / tera
-    shared_h, single_h = VOXELS * costs.merge_s / HOUR_S, costs.single_s / HOUR_S
     even = (costs.blocks * costs.block_s + VOXELS * costs.merge_s) / costs.single_s
-    busy = min(costs.block_s / costs.task_s, VOXELS * costs.merge_s / costs.tasks / costs.task_s)
+    task_s, fastest_h = VOXELS * costs.merge_s / costs.tasks, costs.tasks * costs.task_s / HOUR_S
+    busy = task_s / costs.task_s
     rate = read * tera / (costs.blocks * costs.block_s)
     return "\n".join(
         [
@@ -332,15 +332,15 @@ def section(costs: VolumeCosts, table: Sequence[str], measured: str) -> str:
             "Blocks take up to 20 % more or less than the mean. A failed worker starts again at once, and its block "
             "goes to another. Disks and networks are taken to keep up.\n",
             "What follows:\n",
-            f"- **What breaks first is the room on disk**: {parts:,.0f} TB for blocks, {scratch:,.0f} TB of what the "
-            f"merge keeps until its end, {results:,.0f} TB of results. Noise packs badly, so that tissue takes less.",
-            f"- **Next is the scheduler**: it would be busy at {busy:,.0f} workers, with the tasks of the merge. Jobs "
-            "of `--shard` and `mitoseg merge` need none. A failure costs half a block, so blocks need be neither "
-            "larger nor smaller.",
-            f"- **The merge** is shared out: {shared_h:,.0f} h of one core. What one process does of it, uniting the "
-            f"pieces of {OBJECTS / 1e6:.0f} million objects and writing their table, takes {single_h:.1f} h; it would "
-            f"take as long as all the rest on {even:,.0f} workers. Until this version all of the merge was done by one "
-            "process, and that broke first.",
+            f"- **What breaks first is the scheduler, in the merge**: a task takes {task_s:.1f} s, so that from "
+            f"{busy:,.0f} workers on they wait for tasks. The merge then takes {fastest_h:.1f} h. "
+            f"Processes of `mitoseg merge` need no scheduler. Blocks would keep it busy at {costs.block_s / costs.task_s:,.0f} workers. A failure costs "
+            "half a block, so blocks need be neither larger nor smaller.",
+            f"- **Next is the room on disk**: {parts:,.0f} TB for blocks, {scratch:,.0f} TB of what the merge keeps "
+            f"until its end, {results:,.0f} TB of results. Noise packs badly, so that tissue takes less.",
+            f"- **What one process does of the merge**, uniting the pieces of {OBJECTS / 1e6:.0f} million objects and "
+            f"writing their table, takes {costs.single_s / HOUR_S:.2f} h. All else would take as long on {even:,.0f} "
+            "workers. Before the merge was shared out, all of it was done by one process, and broke first.",
             f"- **Memory**: a worker takes what the table says. The scheduler holds a few tasks a worker, for blocks "
             f"are handed out as they are needed. The process that unites the pieces, and that which writes the table, "
             f"take {OBJECT_BYTES} bytes for each object, counted from arrays: {OBJECTS * OBJECT_BYTES / 1e9:.1f} GB "
@@ -348,8 +348,8 @@ def section(costs: VolumeCosts, table: Sequence[str], measured: str) -> str:
             f"- **Reading**: along each axis a voxel is read {costs.read:.1f} times, with what lies around blocks. "
             f"That is {read:,.0f} TB in all, {rate / 1e6:.1f} MB/s a worker.",
             f"- **Files**: {costs.blocks:,} blocks, a file each, and {costs.tasks:,} tasks of the merge with one or "
-            "two more. A file system that lists a million files slowly feels it at each start of a job, which looks for "
-            "the blocks that are missing.",
+            "two more. A file system that lists a million files slowly feels it at each start of a job, which looks "
+            "for the blocks that are missing.",
             "",
             measured,
             "",

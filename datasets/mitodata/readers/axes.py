@@ -233,7 +233,7 @@ def count_blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> int:
 
 def nth_block(shape: tuple[int, ...], edges: tuple[int, ...], number: int) -> Part:
     """One of `blocks`, by its number from 0 on."""
-    corner = []
+    corner: list[int] = []
     for length, edge in zip(reversed(shape), reversed(edges), strict=True):
         number, place = divmod(number, -(-length // edge))
         corner.insert(0, place * edge)

@@ -227,8 +227,10 @@ class WorkingGrid:
         """
         needed = self._needed(part)
         held = found(needed)
-        sections = self._take_back(lambda place: held[:, place - needed[0].start], part)
-        return np.stack([mean for _, mean in sections], axis=1)
+        maps = np.empty((len(held), *(each.stop - each.start for each in part)), np.float32)
+        for place, mean in self._take_back(lambda place: held[:, place - needed[0].start], part):
+            maps[:, place - part[0].start] = mean
+        return maps
 
     def _needed(self, part: Part) -> Part:
         """The part of the working grid that a part of the stored one is made of."""
