@@ -334,8 +334,8 @@ def section(costs: VolumeCosts, table: Sequence[str], measured: str) -> str:
             "What follows:\n",
             f"- **What breaks first is the scheduler, in the merge**: a task takes {task_s:.1f} s, so that from "
             f"{busy:,.0f} workers on they wait for tasks. The merge then takes {fastest_h:.1f} h. "
-            f"Processes of `mitoseg merge` need no scheduler. Blocks would keep it busy at {costs.block_s / costs.task_s:,.0f} workers. A failure costs "
-            "half a block, so blocks need be neither larger nor smaller.",
+            "Processes of `mitoseg merge` need no scheduler. Blocks would keep it busy at "
+            f"{costs.block_s / costs.task_s:,.0f} workers. A failure costs half a block, so blocks need be neither larger nor smaller.",
             f"- **Next is the room on disk**: {parts:,.0f} TB for blocks, {scratch:,.0f} TB of what the merge keeps "
             f"until its end, {results:,.0f} TB of results. Noise packs badly, so that tissue takes less.",
             f"- **What one process does of the merge**, uniting the pieces of {OBJECTS / 1e6:.0f} million objects and "
