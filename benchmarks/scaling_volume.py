@@ -56,7 +56,10 @@ MERGED = (64, 512, 512)
 """... and of the one that is merged: a region in which pieces are found."""
 
 COVERED = 0.1
-"""Share of foreground in it."""
+"""Share of foreground in it, before the weaker pieces are dropped."""
+
+BLOB_PX = 10.0
+"""Sigma of its noise, on the grid of the network: pieces are half a micrometre wide."""
 
 COUNTED = 10**5
 """Objects with which is measured what one process does with them."""
@@ -142,9 +145,9 @@ def measure(folder: Path, task_s: float, seed: int) -> VolumeCosts:
     )
 
 
-def smooth_noise(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+def smooth_noise(shape: tuple[int, ...], rng: np.random.Generator, sigma: float = 3.0) -> NDArray[np.float32]:
     """Noise that is smooth over some voxels, 0 to 1."""
-    noise = scipy.ndimage.gaussian_filter(rng.random(shape, np.float32), 3)
+    noise = scipy.ndimage.gaussian_filter(rng.random(shape, np.float32), sigma)
     return np.interp(noise, (noise.min(), noise.max()), (0, 1)).astype(np.float32)
 
 
@@ -170,13 +173,12 @@ def measure_merge(folder: Path, model: Model, seed: int) -> tuple[float, float, 
     work, rng = Work(job, model), np.random.default_rng(seed)
     for places in work.ranges:
         work.measure(places)
+    noise = smooth_noise(work.plan.shape, rng, BLOB_PX)
+    least, threshold = np.quantile(noise[::4, ::4, ::4], 1 - COVERED), work.decoding.threshold
+    found = (threshold + (noise - least) / (1 - least) * (1 - threshold)).clip(0, 1).astype(np.float32)
     for array in work.arrays:
         for block in array.blocks():
-            lengths = tuple(each.stop - each.start for each in block)
-            noise = smooth_noise(lengths, rng)
-            wanted = np.quantile(noise[::4, ::4, ::4], 1 - COVERED)
-            found = (noise * np.float32(work.decoding.threshold / wanted)).clip(0, 1)
-            array.write(block, np.broadcast_to(found, (array.shape[0], *lengths)))
+            array.write(block, np.broadcast_to(found[block], (array.shape[0], *found[block].shape)))
     started = time.process_time()
     merge = Merge(work)
     for stage in merge.stages:
@@ -335,7 +337,8 @@ def section(costs: VolumeCosts, table: Sequence[str], measured: str) -> str:
             f"- **What breaks first is the scheduler, in the merge**: a task takes {task_s:.1f} s, so that from "
             f"{busy:,.0f} workers on they wait for tasks. The merge then takes {fastest_h:.1f} h. "
             "Processes of `mitoseg merge` need no scheduler. Blocks would keep it busy at "
-            f"{costs.block_s / costs.task_s:,.0f} workers. A failure costs half a block, so blocks need be neither larger nor smaller.",
+            f"{costs.block_s / costs.task_s:,.0f} workers. A failure costs half a block, so blocks need be neither "
+            "larger nor smaller.",
             f"- **Next is the room on disk**: {parts:,.0f} TB for blocks, {scratch:,.0f} TB of what the merge keeps "
             f"until its end, {results:,.0f} TB of results. Noise packs badly, so that tissue takes less.",
             f"- **What one process does of the merge**, uniting the pieces of {OBJECTS / 1e6:.0f} million objects and "

@@ -162,7 +162,7 @@ def _earlier(block: Part, outer: Part) -> NDArray[np.bool_]:
     return before
 
 
-def first_voxels(own: NDArray[np.int64], block: Part, shape: tuple[int, ...], numbers: range) -> NDArray[np.int64]:
+def first_voxels(own: NDArray[np.integer], block: Part, shape: tuple[int, ...], numbers: range) -> NDArray[np.int64]:
     """Where the first voxel of each thing of a block lies in the volume, z slowest; without one, beyond its end."""
     found = np.full(len(numbers), np.prod(shape, dtype=np.int64))
     inside = np.flatnonzero(own)

@@ -107,11 +107,11 @@ class Objects:
         sure = inside & (found >= self._decoding.peak) if self._decoding.peak > 0 else inside
         for array in self._kept:
             array.write(region, found[None])
-        self._labels.write(region, pieces.astype(np.uint32)[None])
+        self._labels.write(region, pieces.view(np.uint32)[None])
         return {
             "voxels": np.bincount(pieces[inside] - 1, minlength=count),
             "sure": np.bincount(pieces[sure] - 1, minlength=count),
-            "first": first_voxels(pieces.astype(np.int64), region, self._shape, range(1, count + 1)),
+            "first": first_voxels(pieces, region, self._shape, range(1, count + 1)),
         }
 
     def _find_links(self, group: int) -> Found:
