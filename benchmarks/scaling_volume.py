@@ -124,6 +124,7 @@ def measure(folder: Path, task_s: float, seed: int) -> VolumeCosts:
     for block in work.blocks:
         work.predict(block)
     predicted = time.process_time()
+    worker_bytes = 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     blocks, read = plan_large(model)
     voxels, seen = prod(SMALL), sum(prod(array.shape[1:]) for array in work.arrays)
     merge_s, result_bytes, scratch_bytes = measure_merge(folder, model, seed)
@@ -141,7 +142,7 @@ def measure(folder: Path, task_s: float, seed: int) -> VolumeCosts:
         blocks=blocks,
         tasks=count_tasks(),
         read=read,
-        worker_bytes=1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        worker_bytes=worker_bytes,
     )
 
 
