@@ -153,9 +153,9 @@ def main() -> None:
         f"Written by `python benchmarks/fit_speed.py`: patches of {SIDE} px in batches of {config.batch}, one thread,\n"
         "everything in one process; patches a second of processor time, best of three rounds side by side. For\n"
         "`mitoseg fit` a batch is made by reading it, and augmentation is part of the step. It takes bfloat16 by\n"
-        "itself where the processor has instructions for it, which the plain loop does not.\n\n"
-        "| network | `mitoseg fit` | with `amp=off` | plain MONAI loop | ratio, three rounds | ratio with `amp=off` "
-        "| making batches, ours | theirs |\n"
+        "itself where the processor has instructions for it, which the plain MONAI loop does not. Ratios are of the\n"
+        "three rounds. *Batches* is the share of the time that making them takes.\n\n"
+        "| network | `mitoseg fit` | `amp=off` | plain loop | ratio | ratio, `amp=off` | batches, ours | theirs |\n"
         "|---|---|---|---|---|---|---|---|\n" + "\n".join(rows) + f"\n\n{conditions(seed=0)}\n"
     )
     write_page(arguments.output, text)

@@ -21,6 +21,7 @@ from mitodata.export.multiscales import image_attributes
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitogen.recipe.recipe import Recipe, load_recipe
 from mitogen.rendering.job import Job
+from mitogen.rendering.shard import shard_provenance
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import load_model
 from mitoseg.models.card import Card
@@ -55,7 +56,7 @@ def dataset(folder: Path) -> Path:
 def shard(folder: Path) -> Path:
     """The only shard of a dataset."""
     path = folder / "shard.h5"
-    write_dataset(path, samples(3), Shard(1, 1).provenance(Job(Recipe(), 0, SHAPE), range(3)))
+    write_dataset(path, samples(3), shard_provenance(Shard(1, 1), Job(Recipe(), 0, SHAPE), range(3)))
     return path
 
 

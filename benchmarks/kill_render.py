@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dask_cluster import changed, dask
 from machine import conditions
-from mishaps import STOPS, Tally, dishonest, last_line, started, table, wait_until
+from mishaps import STOPS, Tally, dishonest, has_ended, last_line, started, table, wait_for_more, wait_until
 from mitodata.errors import MitoError
 from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.dataset import render_dataset
@@ -89,8 +90,7 @@ def workers_killed(trial: Trial, whole: Path) -> Tally:
         rendering = threading.Thread(target=render, args=(cluster.address,), daemon=True)
         rendering.start()
         while rendering.is_alive() and tally.events < trial.kills:
-            before = batches_there(output)
-            wait_until(lambda before=before: batches_there(output) > before or not rendering.is_alive())
+            wait_for_more(partial(batches_there, output), lambda: not rendering.is_alive())
             time.sleep(trial.rng.uniform(0, trial.longest_s))
             if rendering.is_alive():
                 place = trial.rng.randrange(trial.workers)
@@ -110,13 +110,8 @@ def shards_killed(trial: Trial, whole: Path) -> Tally:
     for number, path in enumerate(paths, 1):
         command = trial.command(path, "--shard", f"{number}/{SHARDS}")
         for _ in range(-(-trial.kills // SHARDS)):
-            before = batches_there(path)
             process = started(command)
-            wait_until(
-                lambda process=process, path=path, before=before: (
-                    batches_there(path) > before or process.poll() is not None
-                )
-            )
+            wait_for_more(partial(batches_there, path), partial(has_ended, process))
             time.sleep(trial.rng.uniform(0, trial.longest_s))
             stop = trial.rng.choice(STOPS)
             process.send_signal(stop)

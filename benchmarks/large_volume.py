@@ -4,7 +4,7 @@ The volume is a rendered block that is mirrored at its ends again and again. A t
 the block by heart, so that it finds what is there, fast. Limits are set by the system (RLIMIT_DATA): what asks for more
 memory fails. Writes its section of docs/results/kill-predict.md.
 
-    python benchmarks/large_volume.py --shape 256 2048 2048
+    python benchmarks/large_volume.py --shape 1024 2048 2048
 """
 
 import argparse
@@ -274,7 +274,7 @@ def section(outcome: Outcome, small: tuple[int, int, bool], arguments: argparse.
 def main() -> None:
     """Predict, kill, compare, and write the section."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", type=int, nargs=3, default=(256, 2048, 2048), metavar=("Z", "Y", "X"))
+    parser.add_argument("--shape", type=int, nargs=3, default=(1024, 2048, 2048), metavar=("Z", "Y", "X"))
     parser.add_argument("--block-voxels", type=int, default=division.BLOCK_VOXELS)
     parser.add_argument("--limit-mb", type=int, default=1024, help="memory of each process, MiB")
     parser.add_argument("--kills", type=int, default=2)

@@ -1,11 +1,12 @@
 """Where and with what a number was measured."""
 
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+
+from mitogen.rendering.process_pool import cores
 
 LIBRARIES = ("mitogen-em", "numpy", "scipy", "numba", "torch", "monai")
 
@@ -17,11 +18,6 @@ def conditions(seed: int) -> str:
         f"Measured on {datetime.now(UTC):%Y-%m-%d} at commit {commit()}, seed {seed}, on {cores()} cores of "
         f"{processor()}{gpu()}, {platform.system()}; Python {platform.python_version()}, {libraries}."
     )
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

@@ -55,6 +55,17 @@ def wait_until(condition: Callable[[], bool], seconds: float = 1800) -> None:
         time.sleep(0.02)
 
 
+def wait_for_more(count: Callable[[], int], ended: Callable[[], bool]) -> None:
+    """Wait until there is more than now, or the work has ended."""
+    before = count()
+    wait_until(lambda: count() > before or ended())
+
+
+def has_ended(process: "subprocess.Popen[str]") -> bool:
+    """Whether a process has ended."""
+    return process.poll() is not None
+
+
 def table(tallies: Sequence[Tally]) -> list[str]:
     """What came of it, a row a scenario."""
     return [

@@ -15,10 +15,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from machine import conditions, cores
+from machine import conditions
 from mitodata import Sample
 from mitodata.contrast import spread
 from mitodata.hdf5.dataset import Dataset
+from mitogen.rendering.process_pool import cores
 from mitoseg.data.rendered import render_example
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import find_pieces

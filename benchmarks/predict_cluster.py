@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from dask_cluster import Cluster, changed, dask
 from machine import conditions
-from mishaps import STOPS, Tally, dishonest, last_line, started, table, wait_until
+from mishaps import STOPS, Tally, dishonest, has_ended, last_line, started, table, wait_for_more
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers.inputs import open_sources
 from mitodata.sample import Sample
@@ -170,8 +170,7 @@ def shards_killed(trial: Trial, whole: dict[str, str]) -> Tally:
     commands = [trial.predict(output, "--shard", f"{number}/{SHARDS}") for number in range(1, SHARDS + 1)]
     jobs = [started(command) for command in commands]
     while tally.events < trial.kills and any(job.poll() is None for job in jobs):
-        before = blocks_there(output)
-        wait_until(lambda before=before: blocks_there(output) > before or all(j.poll() is not None for j in jobs))
+        wait_for_more(partial(blocks_there, output), lambda: all(map(has_ended, jobs)))
         time.sleep(trial.rng.uniform(0, trial.longest_s))
         place = trial.rng.randrange(SHARDS)
         if jobs[place].poll() is None:
@@ -284,8 +283,7 @@ def worker_deaf(trial: Trial, whole: dict[str, str]) -> Tally:
 
 def wait_for_block(call: "subprocess.Popen[str]", output: Path) -> None:
     """Wait until another block is there, or the call has ended."""
-    before = blocks_there(output)
-    wait_until(lambda: blocks_there(output) > before or call.poll() is not None)
+    wait_for_more(partial(blocks_there, output), partial(has_ended, call))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Real tissue in the numbers of `mitogen gap`, beside those that came with the images."""
 
 import argparse
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from machine import conditions
@@ -11,8 +12,10 @@ from real_sections import AS_IS, VARIANTS, add_real_option, write_sections
 from steps import write_page
 from targets import TARGETS, beside
 
-COLUMNS = (*(("epfl", variant) for variant in VARIANTS["epfl"]), ("vnc", AS_IS))
-"""Name of a dataset, and in which variant."""
+Values = Mapping[str, float | None]
+
+DATASETS = {"epfl": VARIANTS["epfl"], "vnc": (AS_IS,)}
+"""Name of a dataset -> in which variants."""
 
 
 def main() -> None:
@@ -22,28 +25,21 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/realism"), help="where imported images go")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/real-statistics.md"), metavar="FILE.md")
     arguments = parser.parse_args()
-    measured = []
-    for name, variant in COLUMNS:
-        path = write_sections(name, arguments.real, arguments.runs, variant)
-        measured.append(measure(path, Sampling(images=10_000)).values())
+    measured: dict[str, list[Values]] = {
+        name: [
+            measure(write_sections(name, arguments.real, arguments.runs, variant), Sampling(images=10_000)).values()
+            for variant in variants
+        ]
+        for name, variants in DATASETS.items()
+    }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_page(arguments.output, page(measured))
     print(arguments.output)
 
 
-def page(measured: list[dict[str, float | None]]) -> str:
-    """The results as Markdown."""
-    header = ["statistic", "unit"]
-    for name, variant in COLUMNS:
-        header += [f"{name.upper()} target"] * (variant == AS_IS) + [f"{name.upper()} {variant}", "off by"]
-    rows = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
-    for statistic in STATISTICS:
-        cells: list[str] = []
-        for (name, variant), values in zip(COLUMNS, measured, strict=True):
-            value, target = values.get(statistic.name), TARGETS[name].get(statistic.name)
-            cells += [text(target)] * (variant == AS_IS) + [text(value), beside(statistic.name, value, target)]
-        if any(cells):
-            rows.append(f"| {statistic.title} | {statistic.unit} | {' | '.join(cells)} |")
+def page(measured: dict[str, list[Values]]) -> str:
+    """The results as Markdown: of each dataset, the values in each of its variants."""
+    tables = [line for name, values in measured.items() for line in ("", *table(name, values))]
     return "\n".join(
         (
             "# Real tissue in numbers",
@@ -56,13 +52,28 @@ def page(measured: list[dict[str, float | None]]) -> str:
             "left in each); that is undone, with the mean set to the target. *Masks grown*: its masks run inside the",
             "outer membrane; grown by 4 px, the grey across their boundary is that of the target, so the target was",
             "measured on wider masks.",
-            "",
-            *rows,
+            *tables,
             "",
             conditions(0),
             "",
         )
     )
+
+
+def table(name: str, measured: list[Values]) -> Iterator[str]:
+    """Lines of the section of a dataset: a row for each statistic that has a value or a target."""
+    header = ["statistic", "unit", "target"]
+    for variant in DATASETS[name]:
+        header += [variant, "off by"]
+    yield from (f"## {name.upper()}", "", f"| {' | '.join(header)} |", "|---" * len(header) + "|")
+    for statistic in STATISTICS:
+        target = TARGETS[name].get(statistic.name)
+        cells = [text(target)]
+        for values in measured:
+            value = values.get(statistic.name)
+            cells += [text(value), beside(statistic.name, value, target)]
+        if any(cells):
+            yield f"| {statistic.title} | {statistic.unit} | {' | '.join(cells)} |"
 
 
 def text(value: float | None) -> str:

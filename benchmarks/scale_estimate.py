@@ -160,12 +160,12 @@ def page(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
             f"without their pixel size: as they are, and shrunk {shrunk} times. An octave is a factor of two. IoU is "
             "the mean over sections. Written by `benchmarks/scale_estimate.py`.",
             "",
-            "| images | groups | nothing found | error, octaves | its size | true size named as likely "
-            "| IoU, true size | IoU, estimate |",
+            "| images | groups | nothing found | error, octaves | its size | likely | IoU, true size | IoU, estimate |",
             "|---|---|---|---|---|---|---|---|",
             *rows,
             "",
-            "Errors are medians over groups; below 0 the estimate is too small. Each group:",
+            "Errors are medians over groups; below 0 the estimate is too small. *Likely*: in how many groups the true "
+            "size is named as likely. Each group:",
             "",
             "| images | true size, nm | estimate, nm | likely, nm | IoU, true size | IoU, estimate |",
             "|---|---|---|---|---|---|",

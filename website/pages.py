@@ -24,7 +24,8 @@ SHOWN = {
     "gallery": "[Open the gallery](gallery/index.html)",
     "report": "[Open the sample report](report/index.html)",
 }
-LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
+# `[text](target)`, or the definition of a reference: `[name]: target` on a line of its own.
+LINK = re.compile(r"(\]\(|^\[[^]\n]+\]: )([^)#\s]+)((?:#[^)\s]*)?(?:\)|$))", re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

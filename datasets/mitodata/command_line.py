@@ -55,10 +55,10 @@ STORES = ("s3://", "gs://")
 
 
 class Output(click.Path):
-    """The path of what a command writes on this machine. Of an URL, folders called `s3:` would be made."""
+    """The path of what a command writes on this machine. Of a URL, folders called `s3:` would be made."""
 
     def __init__(self, *, urls: bool = False) -> None:
-        """Expect a path; `urls`: or an URL, to which the command sends what it wrote."""
+        """Expect a path; `urls`: or a URL, to which the command sends what it wrote."""
         super().__init__(path_type=Path)
         self._urls = urls
 
@@ -69,7 +69,7 @@ class Output(click.Path):
             expected = (
                 "expected a path on this machine; mitogen render and mitoseg predict alone write to s3:// or gs://"
             )
-            self.fail(f"{text}: is an URL; {expected}", param, ctx)
+            self.fail(f"{text}: is a URL; {expected}", param, ctx)
         if "://" in text and not text.startswith(STORES):
             self.fail(f"{text}: expected a path, or a place to write to such as s3://bucket/name", param, ctx)
         return Path(str(super().convert(value, param, ctx)))

@@ -97,7 +97,7 @@ def look_at(read: Callable[[Part], NDArray[np.uint8]], shape: tuple[int, int, in
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Numbers below `count`, at most so many, evenly spaced."""
+    """Numbers below `count`, at most this many, evenly spaced."""
     number = min(most, count)
     return [(2 * place + 1) * count // (2 * number) for place in range(number)]
 

@@ -48,12 +48,12 @@ def check_replaceable(path: Path, kind: Kind, what: str) -> None:
         DataError: `path` is empty, a folder, a device or a file of another kind.
     """
     if not path.name:
-        raise DataError(f"{str(path)!r}: is no name of a file; expected one such as folder/name")
+        raise DataError(f"{str(path)!r}: is not a file name; expected one such as folder/name")
     try:
         if not path.exists():
             return
         if not path.is_file():
-            raise DataError(f"{path}: is no regular file; choose another name")
+            raise DataError(f"{path}: is not a regular file; choose another name")
         content = path.read_bytes()
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from mitodata import VoxelSize
+from mitodata.hdf5.damage import one_line
 from mitodata.hdf5.layout import (
     FORMAT_NAME,
     read_provenance,
@@ -17,7 +18,7 @@ from mitodata.hdf5.layout import (
     sample_thickness,
     sample_voxel_size,
 )
-from mitodata.hdf5.opening import one_line, open_file
+from mitodata.hdf5.opening import open_file
 from mitodata.readers.hdf5 import SUFFIXES
 from mitoseg_napari.pictures import OURS
 

@@ -27,7 +27,7 @@ from mitoseg.training.threshold_selection import tune
 def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("blobs") / "blobs.h5"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mitogen.rendering.dataset.Workers", Here)
+        patch.setattr("mitogen.rendering.parallel.Workers", Here)
         render_dataset(Job(open_recipe("blobs"), 3, (1, 192, 192)), path, 6, workers=1)
     return path
 

@@ -66,9 +66,33 @@ def test_the_values_in_the_example_of_metrics_are_what_it_computes() -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=title)
 def test_lines_are_short(page: Path) -> None:
-    """Tables and addresses may be long."""
+    """Addresses may be long; those of tables stand below them, as references."""
     lines = enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
-    assert not [number for number, line in lines if not line.startswith("|") and len(strip_urls(line)) > 120]
+    assert not [number for number, line in lines if len(strip_urls(line)) > 120]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=title)
+def test_references_are_defined_and_used(page: Path) -> None:
+    text = re.sub(r"^```.*?^```|`[^`\n]+`", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    defined = set(re.findall(r"^\[([^]\n]+)\]: ", text, re.MULTILINE))
+    named = set(re.findall(r"(?<=\]\[)[^]\n]+(?=\])", text))
+    short = {name for name in defined if re.search(rf"(?<!\])\[{re.escape(name)}\](?![:\[(])", text)}
+    assert named <= defined
+    assert defined == named | short
+
+
+def test_a_row_of_a_table_has_as_many_cells_as_its_header() -> None:
+    assert not [(title(page), row) for page in PAGES for row in ragged(page)]
+
+
+def ragged(page: Path) -> list[str]:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    return [row for table in tables for row in table.splitlines() if cells(row) != cells(table.splitlines()[0])]
+
+
+def cells(row: str) -> int:
+    return len(re.findall(r"(?<!\\)\|", row))
 
 
 def strip_urls(line: str) -> str:

@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Path:
     folder = tmp_path_factory.mktemp("main-job")
     program("mitogen", "render", "--n", N, *CROWDED, "-o", folder / "train.h5")
     with pytest.MonkeyPatch.context() as patch:  # what comes of another seed needs no program
-        patch.setattr("mitogen.rendering.dataset.Workers", Here)
+        patch.setattr("mitogen.rendering.parallel.Workers", Here)
         render_dataset(replace(job_of(folder / "train.h5")[0], seed=1), folder / "test.h5", 8, 1, progress=False)
     files = (folder / "train.h5", "--val", folder / "test.h5", "-o", folder / "run")
     program("mitoseg", "fit", *files, "--epochs", 2, *SMALL)

@@ -96,7 +96,8 @@ def test_make_targets_exist(paper: Path) -> None:
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(paper: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", paper.read_text(encoding="utf-8"))
+    text = paper.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", text) + re.findall(r"^\[[^]\n]+\]: ([^#\s]+)", text, re.MULTILINE)
     missing = [link for link in links if "://" not in link and not (paper.parent / link).exists()]
     assert not missing
 

@@ -15,5 +15,5 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 @pytest.fixture
 def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What worker processes would render is rendered in this one."""
-    for module in ("mitogen.rendering.dataset", "mitogen.gallery.page"):
+    for module in ("mitogen.rendering.parallel", "mitogen.gallery.page"):
         monkeypatch.setattr(f"{module}.Workers", Here)

@@ -166,7 +166,7 @@ def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What worker processes would render is rendered in this one."""
-    monkeypatch.setattr("mitogen.rendering.dataset.Workers", Here)
+    monkeypatch.setattr("mitogen.rendering.parallel.Workers", Here)
 
 
 @pytest.fixture

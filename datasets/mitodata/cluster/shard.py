@@ -9,7 +9,7 @@ from mitodata.errors import MitoError
 T = TypeVar("T")
 
 MOST_DIGITS = 9
-"""Numbers of shards have at most so many digits."""
+"""Numbers of shards have at most this many digits."""
 
 
 class ShardError(MitoError):

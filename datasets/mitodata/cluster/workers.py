@@ -34,7 +34,7 @@ _LOGGERS = ("distributed", "distributed.client", "distributed.core", "tornado.ap
 """What Dask logs with in the process of a client."""
 
 _SILENT_S = 15.0
-"""Seconds after which it is said that there are no workers."""
+"""Seconds after which a line reports that there are no workers."""
 
 _DEAF_S = 60.0
 """Seconds without a sign of life after which a worker is named; they give one every few seconds."""
@@ -188,7 +188,7 @@ class ClusterWorkers(Generic[W]):
         from distributed.scheduler import KilledWorker
 
         if isinstance(error, KilledWorker):
-            return ClusterError("workers were killed again and again at the same work, perhaps for want of memory")
+            return ClusterError("workers were killed again and again at the same work, perhaps because memory ran out")
         lost = self._client.status != "running" and not isinstance(error, MitoError)  # Dask then raises many things
         if lost or isinstance(error, (CancelledError, CommClosedError, TimeoutError)):
             return self._gone()

@@ -220,10 +220,11 @@ def write_levels(arrays: Sequence[zarr.Array[Any]], layer: Layer, levels: Sequen
         levels: likewise.
         labels: one voxel of those that become one is kept. Otherwise their mean.
     """
-    for z, slab in layer.slabs(arrays[0].chunks[0]):
+    for part, voxels in layer.parts(arrays[0].chunks):
         # Chunk by chunk: zarr holds all those of one assignment several times over.
-        for _, y, x in blocks(slab.shape, slab.shape[:1] + CHUNK[1:]):
-            arrays[0][z, y, x] = slab[:, y, x]
+        for own in blocks(voxels.shape, (len(voxels), *CHUNK[1:])):
+            z, y, x = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(part, own, strict=True))
+            arrays[0][z, y, x] = voxels[own]
     for (fine, coarse), (finer, coarser) in zip(pairwise(arrays), pairwise(levels), strict=True):
         steps = steps_between(finer, coarser)
         for block in blocks(coarse.shape, PIECE):

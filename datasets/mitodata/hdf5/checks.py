@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata.errors import DataError
+from mitodata.hdf5.damage import DAMAGE, brief, first_line, one_line
 from mitodata.hdf5.filters import check_filters
 from mitodata.hdf5.layout import (
     IMAGES,
@@ -21,7 +22,7 @@ from mitodata.hdf5.layout import (
     sample_shape,
     sample_voxel_size,
 )
-from mitodata.hdf5.opening import DAMAGE, brief, first_line, one_line, open_file
+from mitodata.hdf5.opening import open_file
 from mitodata.sample import EXPECTED_SIZE, label_problem, voxel_size_problem
 
 _DTYPES = {"raw": ("uint8",), "label": ("uint16", "uint32"), "mask": ("uint8",), "compartment": ("uint8",)}
@@ -74,7 +75,7 @@ GOES_ON = ""
 def validate(path: str | Path, alive: Callable[[], object] = lambda: None) -> list[str]:
     """Check a dataset file: schema, dtypes, shapes, params, and that every mask voxel has an instance and vice versa.
 
-    Reads all of it, a chunk at a time. Damage can make HDF5 itself hang or crash: `mitodata.hdf5.patience` survives it.
+    Reads all of it, a chunk at a time. Damage can make HDF5 itself hang or crash: `mitodata.hdf5.watchdog` survives it.
 
     Args:
         path: the file.
@@ -142,7 +143,7 @@ def _problems(file: h5py.File) -> Iterator[str]:
         return
     samples = file.get("samples", {})
     if not isinstance(samples, (h5py.Group, dict)):
-        yield "samples: is no group; expected a group a sample"
+        yield "samples: is not a group; expected a group a sample"
         return
     groups = set(samples)
     expected = {sample_group(index).removeprefix("samples/") for index in range(count)}
@@ -157,7 +158,7 @@ def _group_problems(file: h5py.File, name: str) -> Iterator[str]:
     if isinstance(group, h5py.Group):
         yield from _image_problems(group, f"{name}/", ())
     else:
-        yield f"{name}: is no group; expected one with raw in it"
+        yield f"{name}: is not a group; expected one with raw in it"
 
 
 def _table_problems(file: h5py.File, count: int) -> Iterator[str]:
@@ -165,7 +166,7 @@ def _table_problems(file: h5py.File, count: int) -> Iterator[str]:
         return
     table = file["params"]
     if not isinstance(table, h5py.Dataset):
-        yield "params: is no dataset; expected one row a sample"
+        yield "params: is not a dataset; expected one row a sample"
         return
     columns = np.asarray(table.attrs.get("columns", ()))
     if columns.ndim != 1 or not all(isinstance(name, str) for name in columns):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mitodata.errors import DataError
 from mitodata.hdf5.checks import describe, validate
+from mitodata.hdf5.damage import one_line
 from mitodata.hdf5.layout import (
     FORMAT_NAME,
     SCHEMA_VERSION,
@@ -30,7 +31,7 @@ from mitodata.hdf5.layout import (
     sample_voxel_size,
     software,
 )
-from mitodata.hdf5.opening import CHUNK_CACHE_BYTES, one_line, open_file
+from mitodata.hdf5.opening import CHUNK_CACHE_BYTES, open_file
 from mitodata.hdf5.writer import write_dataset, write_volume
 from mitodata.sample import Sample, VoxelSize
 

@@ -157,7 +157,7 @@ def sample_count(file: h5py.File) -> int:
     """
     names = file["names"]
     if not is_list_of_texts(names):
-        raise ValueError("names is no list of texts")
+        raise ValueError("names is not a list of texts")
     return len(names)
 
 
@@ -175,7 +175,7 @@ def image_dataset(parent: h5py.Group, name: str) -> h5py.Dataset:
     """
     found = parent[name]
     if not isinstance(found, h5py.Dataset):
-        raise ValueError(f"{name} is no dataset")
+        raise ValueError(f"{name} is not a dataset")
     check_filters(found)
     return found
 

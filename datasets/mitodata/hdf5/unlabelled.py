@@ -7,8 +7,9 @@ from typing import Self
 
 import h5py
 
+from mitodata.hdf5.damage import one_line
 from mitodata.hdf5.layout import image_dataset, sample_count, sample_group
-from mitodata.hdf5.opening import one_line, open_file
+from mitodata.hdf5.opening import open_file
 from mitodata.sample import Sample, VoxelSize
 
 Window = tuple[slice, slice, slice]

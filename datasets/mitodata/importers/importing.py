@@ -174,7 +174,7 @@ def _upright(stack: Stack, size: VoxelSize, invert: str) -> Stack:
 
     contrast = 0.0
     if invert == "auto":
-        with suppress(DataError):  # what cannot be read is said when its turn comes
+        with suppress(DataError):  # what cannot be read is reported when its turn comes
             contrast = measure_contrast((stack.raw(z) for z in spread(len(stack.sections), SECTIONS)), size)
     if not should_invert(invert, contrast, None, say):
         return stack

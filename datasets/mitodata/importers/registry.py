@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.importers.formats.bare import IMAGES
 from mitodata.importers.formats.dsb2018 import DSB2018
 from mitodata.importers.formats.epfl import EPFL
 from mitodata.importers.formats.hdf5 import HDF5
+from mitodata.importers.formats.images import IMAGES
 from mitodata.importers.formats.kasthuri import KASTHURI
 from mitodata.importers.formats.mitoem import MITOEM
 from mitodata.importers.formats.mitoverse import MITOVERSE

@@ -6,9 +6,10 @@ from pathlib import Path
 import h5py
 
 from mitodata.errors import DataError
+from mitodata.hdf5.damage import one_line
 from mitodata.hdf5.filters import check_filters
 from mitodata.hdf5.layout import FORMAT_NAME, sample_count, sample_images, sample_thickness, sample_voxel_size
-from mitodata.hdf5.opening import one_line, open_file, open_hdf5
+from mitodata.hdf5.opening import open_file, open_hdf5
 from mitodata.readers.axes import Arranged, arrange, check_width, stated_axes
 from mitodata.readers.source import Found
 from mitodata.readers.voxel_size import Edges, stated_corner, stated_edges

@@ -47,7 +47,7 @@ def is_zarr(path: Path) -> bool:
 
 
 class _RemoteStore(ObjectStore[Any]):
-    """What lies under an URL; says in one line that it cannot be reached, and never takes that for an empty chunk."""
+    """What lies under a URL; says in one line that it cannot be reached, and never takes that for an empty chunk."""
 
     def __init__(self, url: str) -> None:
         super().__init__(open_store(url), read_only=True)

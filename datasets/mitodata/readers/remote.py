@@ -1,4 +1,4 @@
-"""Files behind an URL (`s3://`, `gs://`, `https://`): a Zarr is read in parts where it lies, others are copied once.
+"""Files behind a URL (`s3://`, `gs://`, `https://`): a Zarr is read in parts where it lies, others are copied once.
 
 Everything else works with local paths. So a file is copied to the user's cache, and of a Zarr a folder is made there
 that holds nothing but its URL.
@@ -34,12 +34,12 @@ CONNECT_S = 10.0
 RETRIES = 5
 RETRY_S = 180.0
 PAUSE_S = 1.0
-"""A request that fails is tried again so many times, within so many seconds, after pauses that begin with this one."""
+"""A failed request is tried again this many times, within this many seconds, after pauses that begin with this one."""
 
 PIECE_BYTES = 2**23
 """What is asked for at a time when a file is copied."""
 
-_URL = re.compile(r"(s3|gs|https?):/{1,2}(?=[^/])")  # as a `Path`, an URL has one slash only
+_URL = re.compile(r"(s3|gs|https?):/{1,2}(?=[^/])")  # as a `Path`, a URL has one slash only
 _MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _CREDENTIALS = {
     "s3": ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
@@ -49,17 +49,17 @@ _CREDENTIALS = {
 
 
 def is_url(name: str | Path) -> bool:
-    """Whether this is an URL that can be read, and not the path of something that is there."""
+    """Whether this is a URL that can be read, and not the path of something that is there."""
     return bool(_URL.match(str(name))) and not Path(name).exists()
 
 
 def as_url(name: str | Path) -> str:
-    """An URL as it was given, of which a `Path` holds one slash only."""
+    """A URL as it was given, of which a `Path` holds one slash only."""
     return _URL.sub(lambda found: f"{found[1]}://", str(name), count=1).rstrip("/")
 
 
 def local(name: str | Path) -> Path:
-    """Return the path of what a user names: of an URL that of its copy, or of the folder that stands for its Zarr.
+    """Return the path of what a user names: of a URL that of its copy, or of the folder that stands for its Zarr.
 
     A copy is made anew when the file behind the URL has changed.
 
@@ -113,7 +113,7 @@ def url_of(path: Path) -> str:
 
 
 def open_store(url: str) -> Any:
-    """The store of all that lies under an URL; obstore's.
+    """The store of all that lies under a URL; obstore's.
 
     Raises:
         DataError: obstore is not installed.
@@ -137,7 +137,7 @@ def open_store(url: str) -> Any:
 
 
 def _key(url: str) -> str:
-    """The last part of an URL; of a web address as it is called there, `a b.tif` and not `a%20b.tif`."""
+    """The last part of a URL; of a web address as it is called there, `a b.tif` and not `a%20b.tif`."""
     key = url.rpartition("/")[2]
     return unquote(key) if url.startswith("http") else key
 
@@ -208,7 +208,7 @@ def _pieces(store: Any, key: str, size: int, tag: str | None) -> Iterator[Any]:
 
 @contextmanager
 def _reached(url: str) -> Iterator[None]:
-    """Say in one line why something behind an URL cannot be read.
+    """Say in one line why something behind a URL cannot be read.
 
     Raises:
         DataError: it cannot.

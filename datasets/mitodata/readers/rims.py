@@ -132,7 +132,7 @@ class Rim:
         return (x < left) | (x >= self.width - right)
 
     def widened(self, px: int) -> "Rim":
-        """The rim and all that lies at most so many px beside it, up and down or along rows."""
+        """The rim and all that lies at most this many px beside it, up and down or along rows."""
         left, right = (ndimage.maximum_filter1d(side, 2 * px + 1, mode="nearest") for side in (self.left, self.right))
         left, right = left + px * (left > 0), right + px * (right > 0)
         whole = left + right >= self.width

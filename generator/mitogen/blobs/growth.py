@@ -19,7 +19,7 @@ from mitogen.geometry.point_process import StreamOf
 from mitogen.geometry.random_fields import Waves, random_waves
 
 TAIL = 2.0
-"""Sizes scatter up to so many standard deviations."""
+"""Sizes scatter up to this many standard deviations."""
 POWER = 4.0
 """Exponent of the side view of a cell: flat at both ends."""
 DAUGHTER = 0.8

@@ -21,7 +21,7 @@ from mitogen.geometry.random_fields import random_waves
 POWER = np.float32(4.0)
 """Exponent of the side view of a body: 2 an ellipse, more the blunter. Blunt ones show few tiny caps in a section."""
 TAIL = 2.0
-"""Sizes scatter up to so many standard deviations."""
+"""Sizes scatter up to this many standard deviations."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,9 +56,9 @@ def _short(item: object) -> str:
 def validate(file: Path, seconds: float) -> None:
     """Check a dataset: layout, types, and that labels and mask agree. Exit code 2 if something is wrong."""
     from mitodata.errors import DataError
-    from mitodata.hdf5.patience import validate_patiently
+    from mitodata.hdf5.watchdog import validate_watched
 
-    problems = validate_patiently(file, seconds)
+    problems = validate_watched(file, seconds)
     for problem in problems:
         click.echo(problem)
     if problems:
@@ -104,7 +104,7 @@ def _section_range(context: click.Context, parameter: click.Parameter, text: str
     "--invert",
     type=click.Choice(["auto", "on", "off"]),
     default="auto",
-    help="Take the negative: auto where membranes are surely lighter than cytoplasm, and says so.",
+    help="Exchange black and white; auto does so where membranes are surely lighter than cytoplasm, and reports it.",
 )
 @click.option("--as-volume/--as-2d", default=None, help="One volume a stack, or one image a section.")
 @click.option("--sections", callback=_section_range, metavar="A:B", help="Only sections A up to B (not with it).")
@@ -161,7 +161,7 @@ def _counted(count: int, what: str) -> str:
 def fetch_real(name: str | None, folder: Path | None) -> None:
     """Download a public dataset, verified; without a NAME, list what there is.
 
-    A cut download goes on where it stopped.
+    An interrupted download continues where it stopped.
     """
     from mitodata.downloads import SOURCES, fetch
 

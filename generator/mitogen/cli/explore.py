@@ -35,7 +35,7 @@ def explore(
 ) -> None:
     """Serve a page in the browser on which the image follows the slider of a knob.
 
-    It shows every recipe, and yours; saves what you changed as a recipe, and says the command that renders it. Ctrl-C
+    It shows every recipe, and yours; saves what you changed as a recipe, and shows the command that renders it. Ctrl-C
     ends it.
     """
     try:

@@ -86,7 +86,7 @@ def preview(source: "Path | Job", n: int, output: Path) -> None:
 @click.option(
     "-o", "--output", "folder", type=FOLDER, metavar="FOLDER", help="Write a page, plots, CSV and JSON there."
 )
-@click.option("--images", type=COUNT, default=40, help="At most so many sections of each, spread evenly.")
+@click.option("--images", type=COUNT, default=40, help="At most this many sections of each, evenly spaced.")
 @click.option("--every", type=COUNT, default=1, metavar="K", help="Only every Kth section.")
 @click.option("--pixel-size", "pixel_nm", type=PIXEL, metavar="NM", help="Resample both to this pixel size first.")
 def gap(synthetic: Path, real: Path, folder: Path | None, images: int, every: int, pixel_nm: float | None) -> None:

@@ -25,7 +25,7 @@ from mitogen.cli.options import COUNT, FILE, OUTPUT, PIXEL, SEED, SET_HELP, exam
     "--knob", "knobs", multiple=True, metavar="NAME", help="Turn this knob or section, no others; may be repeated."
 )
 @click.option("--trials", type=COUNT, default=200, help="Settings to try, earlier ones included.")
-@click.option("--minutes", type=Measure(min=0, min_open=True), help="Stop trying after so much time.")
+@click.option("--minutes", type=Measure(min=0, min_open=True), help="Stop trying after this much time.")
 @click.option("--width", type=Measure(0, 1), default=0.5, help="Share of its range that a knob keeps.")
 @click.option("--pixel-size", "pixel_nm", type=PIXEL, metavar="NM", help="Resample REAL first.")
 @click.option("--seed", type=SEED, default=0, help="Another seed, other images and another search.")
@@ -50,7 +50,7 @@ def match(
     Turns the knobs that change the look most until rendered images have the grey levels, noise, spectrum and dark lines
     of REAL.h5, and writes a recipe that draws around the best values, and a sheet of crops. Of a recipe with kinds of
     tissue, the kind that looks most like REAL.h5 is matched, and gets six tenths of the images. Labels in REAL.h5 are
-    never opened. After Ctrl-C the same command goes on.
+    never opened. After Ctrl-C the same command continues.
     """
     from mitogen.match import Settings, look_at_real, match_recipe
     from mitogen.match.report import check_output, summary, write_match

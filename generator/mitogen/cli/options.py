@@ -32,7 +32,7 @@ class Place(Output):
             self.fail(f"got an empty name; expected that of a {wanted} to write", param, ctx)
         path = super().convert(value, param, ctx)
         if path.exists() and not (path.is_dir() if self._folder else path.is_file()):
-            found = "no folder" if self._folder else "no regular file"
+            found = "not a folder" if self._folder else "not a regular file"
             self.fail(f"{path}: is {found}; expected a {wanted} to write; choose another name", param, ctx)
         return path
 
@@ -82,7 +82,9 @@ class RecipeFile(click.Path):
         """Find the file."""
         name = str(value)
         if not name.endswith(".toml") and not Path(name).exists():
-            self.fail(f"{name}: is no file; recipes that come with mitogen are given with --preset {name}", param, ctx)
+            self.fail(
+                f"{name}: is not a file; recipes that come with mitogen are given with --preset {name}", param, ctx
+            )
         return super().convert(value, param, ctx)
 
 

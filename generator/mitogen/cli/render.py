@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         "mitogen render --n 100000 --shard 3/40 -o shard-3.h5    one of 40 jobs; then mitogen merge",
     ),
 )
-@click.option("-n", "--n", type=COUNT, help="Number of images.  [default: 1000, of volumes 1]")
+@click.option("-n", "--n", type=COUNT, help="Number of images.  [default: 1000; 1 for volumes]")
 @click.option(
     "--only", callback=images, metavar="N[,N:N]", help="Only these images: 417, or 417,420:430 (without 430)."
 )

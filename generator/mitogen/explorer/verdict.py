@@ -62,7 +62,7 @@ def paint_errors(sample: Sample, found: Found) -> Image.Image:
 
 
 def paint_probability(sample: Sample, found: Found) -> Image.Image:
-    """Colour what a model says: black for 0 over red and yellow to white for 1, the true outlines in green."""
+    """Colour probabilities: black for 0 over red and yellow to white for 1, the true outlines in green."""
     probability = found.probability.astype(np.float32)
     picture = np.stack([np.interp(probability, _STOPS, channel) for channel in _HEAT.T], -1)
     labels = _labels(sample)

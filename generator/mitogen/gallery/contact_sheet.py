@@ -37,7 +37,7 @@ class View:
 
     @classmethod
     def of(cls, planes: tuple[Sample, ...], sections: int) -> "View":
-        """Look at the planes of a sample with so many sections."""
+        """Look at the planes of a sample with this many sections."""
         return cls(planes, _caption(planes, sections))
 
 

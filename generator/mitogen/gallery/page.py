@@ -173,7 +173,7 @@ def _draft(folder: Path, overwrite: bool) -> Iterator[Path]:
     if folder.exists() and not overwrite:
         raise DataError(f"{folder}: exists already; choose another name or overwrite it")
     if folder.exists() and not _is_gallery(folder):
-        raise DataError(f"{folder}: is no gallery and is left alone; choose another name")
+        raise DataError(f"{folder}: is not a gallery and is left alone; choose another name")
     with beside(folder) as draft:
         draft.mkdir(parents=True)
         yield draft

@@ -157,7 +157,7 @@ def mean_and_std(histogram: NDArray[np.int64]) -> tuple[float, float]:
 
 
 def percentiles(histogram: NDArray[np.int64]) -> list[float]:
-    """Return for each of `PERCENTILES` the lowest grey level that so many pixels do not exceed; histogram (256,)."""
+    """Return for each of `PERCENTILES` the lowest grey level that this many pixels do not exceed; histogram (256,)."""
     below = np.cumsum(histogram)
     return [float(np.searchsorted(below, share / 100 * below[-1])) for share in PERCENTILES]
 

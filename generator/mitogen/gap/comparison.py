@@ -15,7 +15,7 @@ PROFILE_GREY = 8.0
 """Grey levels by which the profile across boundaries may differ at each distance."""
 
 SLOPE = 0.1
-"""A slope of the spectrum may always differ by so much: that of white noise is 0, of which 10 % is nothing."""
+"""A slope of the spectrum may always differ by this much: that of white noise is 0, of which 10 % is nothing."""
 
 
 @dataclass(frozen=True)

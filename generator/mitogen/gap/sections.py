@@ -48,7 +48,7 @@ class Sampling:
     """Which part of a dataset is looked at. The same choice for the same file, always.
 
     Attributes:
-        images: at most so many sections, evenly spaced over the file.
+        images: at most this many sections, evenly spaced over the file.
         every: take only every so-manieth section to begin with.
         window_px: (height, width) of what is cut out of a section, after resampling; sections that are larger give
             several windows, up to about a million pixels, smaller ones are left out. None for whole sections, or

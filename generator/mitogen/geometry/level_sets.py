@@ -62,7 +62,7 @@ def thread(first: Level, second: Level, i: int, j: int, pixel: float, farthest: 
 
 
 def wavelength_of_threads(density_per_um2: float) -> float:
-    """Wavelength in nm of two fields whose common zeros cross any surface so many times a square micrometre.
+    """Wavelength in nm of two fields whose common zeros cross any surface this many times a square micrometre.
 
     Two isotropic unit fields whose slopes along an axis have variance v vanish together on curves of length v / pi in a
     unit volume (Adler and Taylor, Random Fields and Geometry, 2007, ch. 15), and a surface meets half as many.

@@ -42,7 +42,7 @@ class Settings:
         knobs: names of knobs or sections to turn; if empty, those to which the look is most sensitive.
         most: how many of those at most.
         trials: how many settings are tried, those in the storage included.
-        minutes: after so much time no further round of trials begins.
+        minutes: after this much time no further round of trials begins.
         width: how wide a matched knob is drawn afterwards, as a share of what the recipe drew.
         crops: images a trial.
         fresh: images that the search does not see, on which the result is judged.
@@ -148,7 +148,7 @@ def match_recipe(
         done = f"{finished(study)} of {settings.trials} trials are kept in {storage}"
         raise KeyboardInterrupt(f"stopped; {done}; the same command goes on from there") from None
     except BrokenProcessPool as error:
-        raise RenderError(f"a worker was killed, perhaps for want of memory; {storage} keeps the trials") from error
+        raise RenderError(f"a worker was killed, perhaps because memory ran out; {storage} keeps the trials") from error
 
 
 @dataclass(frozen=True, eq=False)

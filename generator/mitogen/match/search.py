@@ -53,7 +53,7 @@ def open_study(storage: Path, settings: str) -> optuna.Study:
     except OSError as error:
         raise DataError(f"{storage}: cannot be used: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{storage}: is no journal of a search; choose another --storage, or remove it") from error
+        raise DataError(f"{storage}: is not the journal of a search; choose another --storage, or remove it") from error
     if known != settings:
         raise DataError(
             f"{storage}: holds a search with another recipe, other images, knobs or seed, or of another version; "
@@ -63,7 +63,7 @@ def open_study(storage: Path, settings: str) -> optuna.Study:
 
 
 def check_journal(storage: Path) -> None:
-    """Refuse, before anything is written there, a file that is no journal of a search; it may be missing or empty.
+    """Refuse, before anything is written there, a file that is not the journal of a search; it may be missing or empty.
 
     Raises:
         DataError: it is something else.
@@ -78,7 +78,7 @@ def check_journal(storage: Path) -> None:
         if not start:
             return
     if not _is_record(start):
-        raise DataError(f"{storage}: is no journal of a search; choose another --storage, or remove it")
+        raise DataError(f"{storage}: is not the journal of a search; choose another --storage, or remove it")
 
 
 def _is_record(line: bytes) -> bool:

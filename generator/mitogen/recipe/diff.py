@@ -13,7 +13,7 @@ Row = tuple[str, str, str]
 def list_differences(a: Recipe, b: Recipe) -> str:
     """Write down every knob that differs as `knob: a -> b`, aligned; `no differences` if there is none.
 
-    Recipes of different scenes are compared in the knobs that both have; how many only one has is said last.
+    Recipes of different scenes are compared in the knobs that both have; how many only one has comes last.
     """
     differing = [(name, one, other) for name, one, other in _rows(a, b, in_both=True) if one != other]
     own = (*_own_kinds(a, b, "first"), *_own_kinds(b, a, "second"), *_count_own(a, b), *_count_own(b, a))

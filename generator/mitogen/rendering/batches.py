@@ -54,7 +54,7 @@ class Batches:
             try:
                 theirs = json.loads(note.read_text())
             except (OSError, ValueError) as error:
-                raise DataError(f"{self.folder}: is no folder of unfinished images; move it away") from error
+                raise DataError(f"{self.folder}: is not a folder of unfinished images; move it away") from error
             if theirs == mine:
                 self._drop_damaged()
                 return

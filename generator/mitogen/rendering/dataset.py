@@ -1,39 +1,28 @@
-"""Many samples: workers render batches, which are put together in order into one file.
+"""Many samples in one file: what may be asked for, where it goes, and what is kept when something stops it.
 
-The file does not depend on the number of workers, on where they are, nor on whether the run was stopped and continued:
-an image depends only on the recipe, the seed, its index and the shape. Batches lie in `PATH.parts/` under their final
-name only once they are whole, and go when the file is complete. Memory does not grow with the number of images.
+`mitogen.rendering.parallel` has workers render batches and hands over their images in order. The file does not depend
+on the number of workers, on where they are, nor on whether the run was stopped and continued: an image depends only on
+the recipe, the seed, its index and the shape. Batches lie in `PATH.parts/` under their final name only once they are
+whole, and go when the file is complete. Memory does not grow with the number of images.
 """
 
-import os
 import sys
-import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
-from secrets import token_hex
 
-from mitodata.cluster.event_log import emit
 from mitodata.cluster.progress import Progress
 from mitodata.cluster.shard import Shard
-from mitodata.cluster.versions import machine
-from mitodata.cluster.workers import ClusterError, ClusterWorkers, here, wait_for
+from mitodata.cluster.workers import ClusterError
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import write_dataset
 from mitodata.readers.remote import as_url, is_url
-from mitodata.sample import Sample
-from mitogen.rendering.batches import NOTE, Batches
+from mitogen.rendering.batches import Batches
 from mitogen.rendering.job import Job, RenderError, is_first, spell
-from mitogen.rendering.process_pool import Workers, go_on
+from mitogen.rendering.parallel import render_in_order
 from mitogen.rendering.shard import shard_provenance
-from mitogen.rendering.versions import versions
-
-# Enough that nobody waits for a slow batch, few enough that memory and the queue stay small.
-_BATCHES_AHEAD = 4
 
 
 def render_dataset(
@@ -76,7 +65,7 @@ def render_dataset(
     images = images if shard is None else shard.cut(images, "images")
     path = Path(path)
     if is_url(path):
-        raise RenderError(f"{as_url(path)}: is an URL; expected a file; `mitogen render -o URL` sends what it writes")
+        raise RenderError(f"{as_url(path)}: is a URL; expected a file; `mitogen render -o URL` sends what it writes")
     if path.exists() and not (overwrite and path.is_file()):
         raise DataError(f"{path}: exists already; choose another name" + (" or overwrite it" * path.is_file()))
     batches = Batches(path.with_name(path.name + ".parts"), images, job.shape)
@@ -85,13 +74,13 @@ def render_dataset(
     try:
         with (
             Progress("image" if job.shape[0] == 1 else "volume", len(images), batches.images_done(), progress) as bar,
-            closing(_in_order(job, batches, workers, bar)) as samples,
+            closing(render_in_order(job, batches, workers, bar)) as samples,
         ):
             write_dataset(path, samples, provenance, overwrite=overwrite)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; {batches.state()}") from None
     except BrokenProcessPool as error:
-        raise RenderError(f"a worker was killed, perhaps for want of memory; {batches.state()}") from error
+        raise RenderError(f"a worker was killed, perhaps because memory ran out; {batches.state()}") from error
     except ClusterError as error:
         raise ClusterError(f"{error}; {batches.state()}") from error
     except DataError as error:  # a batch or the file could not be written
@@ -110,67 +99,3 @@ def _check_numbers(images: Sequence[int]) -> None:
     ascending = images.step > 0 if isinstance(images, range) else all(low < high for low, high in pairwise(images))
     if images[0] < 0 or not ascending:
         raise RenderError("numbers of images: expected none below 0, each above the one before it")
-
-
-def _in_order(job: Job, batches: Batches, count: int | str, bar: Progress) -> Generator[Sample, None, None]:
-    """Yield every image in order, while workers render the batches that are missing, only so many ahead of it."""
-    missing = batches.missing()
-    ahead: dict[range, Future[Made]] = {}
-    with _workers(job, count) as workers:
-        elsewhere = isinstance(workers, ClusterWorkers)
-        render_batch = _render_batch_elsewhere if elsewhere else _render_batch
-        for places in batches.ranges():
-            for later in islice(missing, _BATCHES_AHEAD * workers.count - len(ahead)):
-                ahead[later] = workers.submit(render_batch, batches.path(later).absolute(), batches.at(later))
-            if places in ahead:
-                made = workers.result(ahead.pop(places))
-                if elsewhere:
-                    wait_for(batches.path(places))
-                emit("batch", images=spell(batches.at(places)), by=asdict(made))
-                bar.advance(len(places))
-            yield from batches.read(places)
-
-
-def _workers(job: Job, count: int | str) -> "Workers[Job] | ClusterWorkers[Job]":
-    if isinstance(count, int) or count == "auto":
-        return Workers(job, "auto" if count == "auto" else int(count))
-    return ClusterWorkers(job, count, versions)
-
-
-@dataclass(frozen=True)
-class Made:
-    """Who rendered a batch; for the log, since bytes depend on none of it.
-
-    Attributes:
-        host: name of the machine.
-        pid: number of the process.
-        seconds: wall time.
-    """
-
-    host: str
-    pid: int
-    seconds: float
-
-
-def _render_batch(job: Job, path: Path, images: Sequence[int]) -> Made:
-    began = time.monotonic()
-    write_dataset(path, job.samples(_while_wanted(images)), job.provenance(images), overwrite=True)
-    return Made(machine(), os.getpid(), round(time.monotonic() - began, 3))
-
-
-def _render_batch_elsewhere(job: Job, path: Path, images: Sequence[int]) -> Made:
-    """Render a batch on a worker of a cluster: one that was given up for lost may still be writing the same batch."""
-    try:
-        wait_for(path.parent / NOTE)
-        draft = path.with_name(f"{path.name}.{token_hex(4)}")
-        made = _render_batch(job, draft, images)
-        draft.replace(path)
-    except (ClusterError, DataError, OSError) as error:
-        raise ClusterError(f"{here()}: {error}") from error
-    return made
-
-
-def _while_wanted(indices: Iterable[int]) -> Iterator[int]:
-    for index in indices:
-        go_on()
-        yield index

@@ -1,6 +1,6 @@
 """Worker processes: each with one thread, deaf to Ctrl-C, gone when their parent is gone, and told when to stop.
 
-What they render is put together and written by `mitogen.rendering.dataset`.
+They know nothing of images: `mitogen.rendering.parallel` says what they render, and puts it in order.
 """
 
 import ctypes

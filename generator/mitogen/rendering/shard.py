@@ -65,4 +65,4 @@ class Note:
             own = len(shard.cut(range(images), "images"))
             return cls(shard, images, own, str(content["source"]), str(content["job"]), found)
         except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, ShardError) as error:
-            raise DataError("is no shard; expected a file that `mitogen render --shard` wrote") from error
+            raise DataError("is not a shard; expected a file that `mitogen render --shard` wrote") from error

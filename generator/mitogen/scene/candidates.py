@@ -100,7 +100,7 @@ class Candidates(NamedTuple):
 
 
 def no_candidates(groups: NDArray[np.void], sizes: Sizes, room: int) -> Candidates:
-    """What is there before anybody has looked anywhere, with room for so many candidates."""
+    """What is there before anybody has looked anywhere, with room for this many candidates."""
     begin = np.full((groups["depth"] * groups["height"] * groups["width"]).sum(), -1)
     return Candidates(
         groups,

@@ -42,7 +42,7 @@ OUTLINE = click.option(
     "--outline",
     type=Measure(-1000, 1000),
     metavar="NM",
-    help="End masks so many nm outside the outer face of the outer membrane; inside if negative. "
+    help="End masks this many nm outside the outer face of the outer membrane; inside if negative. "
     "[default: that of the model, which is 0 unless labels taught it another]",
 )
 
@@ -51,7 +51,7 @@ INVERT = click.option(
     type=click.Choice(["auto", "on", "off"]),
     default="auto",
     show_default=True,
-    help="Take the negative of images: auto where membranes are surely lighter than cytoplasm, and says so.",
+    help="Exchange black and white; auto does so where membranes are surely lighter than cytoplasm, and reports it.",
 )
 
 

@@ -122,7 +122,7 @@ def predict(
         raise click.UsageError("got --shard and --scheduler; expected one of them")
     if is_url(folder) and (shard or scheduler):
         shared = "expected a folder that all machines see; copy the results from there"
-        raise click.UsageError(f"{as_url(folder)}: with --shard or --scheduler blocks cannot go to an URL; {shared}")
+        raise click.UsageError(f"{as_url(folder)}: with --shard or --scheduler blocks cannot go to a URL; {shared}")
     make_options(**settings)  # not after a model was loaded
     found, images = split_model(as_paths(images), name)
     model = load_model(found).with_decoding(threshold, peak, outline)

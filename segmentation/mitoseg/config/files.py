@@ -19,10 +19,10 @@ Paths = str | Path | Sequence[str | Path]
 
 
 def as_paths(paths: Paths) -> list[Path]:
-    """A file or several as a list of local paths; what is behind an URL is copied (`mitodata.readers.remote`).
+    """A file or several as a list of local paths; what is behind a URL is copied (`mitodata.readers.remote`).
 
     Raises:
-        DataError: an URL cannot be read.
+        DataError: a URL cannot be read.
     """
     return [local(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
 

@@ -58,7 +58,7 @@ def make_loader(
 
 
 def read_batches(loader: DataLoader[Tensor]) -> Generator[Tensor]:
-    """The batches of a loader; what goes wrong in its workers is said as if it had gone wrong here.
+    """The batches of a loader; what goes wrong in its workers is reported as if it had gone wrong here.
 
     That a worker died is raised when its batch is awaited, never between two batches.
 

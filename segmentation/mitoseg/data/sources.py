@@ -12,7 +12,7 @@ from mitoseg.data.sections import SectionFiles, Slab
 from mitoseg.data.splits import Split, single_sections, split_sections, spread_with_foreground
 
 LAST = 4
-"""The last validation, which decides for good, looks at up to so many times as many sections as those on the way."""
+"""The last validation, which decides for good, looks at up to this many times as many sections as those on the way."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def find_objects(
     """Number predicted objects: as the network tells them apart if it was taught to, else pieces that are no specks.
 
     Args:
-        maps: (C, Z, Y, X) in [0, 1], what the network says.
+        maps: (C, Z, Y, X) in [0, 1], the prediction.
         pieces: (Z, Y, X), numbers of pieces of foreground, which may touch; 0 = background.
         voxel_size_nm: (z, y, x) in nm.
         model: what predicted.

@@ -133,7 +133,7 @@ class DatasetResult:
     @property
     def seen_across(self) -> str:
         """How the network saw volumes."""
-        return f"mean of what the network says of slices across {', '.join(self.axes)}"
+        return f"mean of the predictions of slices across {', '.join(self.axes)}"
 
     @property
     def presence(self) -> Presence:

@@ -262,10 +262,10 @@ def made(folder: Path) -> Iterator[None]:
     """Make a folder, and take it away again if nothing came into it.
 
     Raises:
-        RunError: it cannot be made, or is an URL.
+        RunError: it cannot be made, or is a URL.
     """
     if is_url(folder):
-        raise RunError(f"{as_url(folder)}: is an URL; expected a folder; `mitoseg predict -o URL` sends what it writes")
+        raise RunError(f"{as_url(folder)}: is a URL; expected a folder; `mitoseg predict -o URL` sends what it writes")
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         try:

@@ -1,4 +1,4 @@
-"""A volume that is read in parts: an image, or what was found in it."""
+"""How volumes are worked on: in layers of an image, their parts, strips and blocks, and how large blocks are."""
 
 from math import prod
 
@@ -7,13 +7,12 @@ from mitodata.readers.axes import Part, blocks, count_blocks, nth_block, strips
 
 __all__ = ["Layer", "Part", "block_edges", "blocks", "count_blocks", "nth_block", "strips"]
 
-
 PACKED = (4, 256, 256)
 """Shape (z, y, x) of blocks with a thin halo: arrays on disk are packed section by section, and flat blocks meet fewer
 packs."""
 
 RIMS = 8
-"""... and along an axis at least so many times the halo, so that most of what is read lies within the block."""
+"""... and along an axis at least this many times the halo, so that most of what is read lies within the block."""
 
 
 def block_edges(shape: tuple[int, ...], halo: tuple[int, ...], voxels: int) -> tuple[int, ...]:

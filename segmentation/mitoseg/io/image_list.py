@@ -37,7 +37,7 @@ def expand(paths: Sequence[Path]) -> list[Path]:
         if not has_known_name(path) and not is_zarr(path):
             raise DataError(f"{path}: unknown kind of file; expected one of {', '.join(KINDS)}")
     if paths and not named:
-        raise DataError(f"{paths[0]}: was made by the system, is no image; expected one of {', '.join(KINDS)}")
+        raise DataError(f"{paths[0]}: was made by the system and is not an image; expected one of {', '.join(KINDS)}")
     return one_a_set(found)
 
 

@@ -49,9 +49,9 @@ def write_hdf5(path: Path, layers: Sequence[Layer], provenance: Provenance) -> N
             datasets = {layer.name: _create_dataset(file, layer, flat) for layer in layers}
             file.create_dataset("names", data=[path.stem], dtype=h5py.string_dtype())
         for layer in layers:
-            for z, slab in layer.slabs(chunk_shape(layer.shape)[0]):
+            for part, voxels in layer.parts(chunk_shape(layer.shape)):
                 with draft.checked():
-                    datasets[layer.name][z if flat else (0, z)] = slab
+                    datasets[layer.name][part if flat else (0, *part)] = voxels
         with draft.checked():
             for alias, target in ALIASES.items():
                 if target in datasets:

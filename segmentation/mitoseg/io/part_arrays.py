@@ -116,7 +116,7 @@ class PartArray:
         found = np.asarray(self._stored[part])
         # What a file that is not there, or ends too early, reads as.
         if (np.isnan(found) if self._dtype.kind == "f" else found == self._nothing).any():
-            raise ValueError("holds values that are no numbers")
+            raise ValueError("holds values that are not numbers")
         return found
 
     @cached_property

@@ -15,7 +15,7 @@ pooled value of many images is the metric of the sum of their counts.
                    -> partition_scores       variation of information, adapted Rand error
 
 Voxels that the truth marks with 255 (ignore) are left out of everything. What a metric is where there is nothing to
-measure is said where it is defined, and in `docs/metrics.md`.
+measure stands where it is defined, and in `docs/metrics.md`.
 """
 
 from mitoseg.metrics.boundaries import (

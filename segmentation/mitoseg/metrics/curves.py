@@ -97,7 +97,7 @@ class RankScores:
     Attributes:
         roc_auc: area under the ROC curve, 0-1: chance that a foreground voxel has the higher probability than a
             background voxel. nan unless both occur.
-        roc_auc_error: the area of the probabilities themselves differs at most so much from that of their bins.
+        roc_auc_error: the area of the probabilities themselves differs at most this much from that of their bins.
         average_precision: mean precision over the steps of recall, 0-1. nan without foreground.
     """
 

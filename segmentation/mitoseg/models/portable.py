@@ -23,6 +23,7 @@ from mitoseg.models.card import Card
 from mitoseg.models.onnx_file import SUFFIX, is_onnx, pack_onnx
 from mitoseg.models.weights_file import Packed
 from mitoseg.networks.extras import need
+from mitoseg.networks.normalisation import CLIP, LEAST_WIDTH, WIDTHS
 from mitoseg.networks.onnx_network import INPUT, OUTPUT, OnnxNetwork
 from mitoseg.networks.targets import to_maps
 from mitoseg.networks.unet import FEATURES, REDUCTION, sides_3d
@@ -34,8 +35,8 @@ OPSET = 17
 """Version of ONNX's operators: the first that has all of ours, for the sake of older programs."""
 
 NORMALISATION = (
-    "of each section: subtract the median, divide by (95th percentile - 5th percentile) / 3.29, at least 4, "
-    "clip to -5 ... 5; constant rims do not count"
+    f"of each section: subtract the median, divide by (95th percentile - 5th percentile) / {WIDTHS}, at least "
+    f"{LEAST_WIDTH:g}, clip to {-CLIP:g} ... {CLIP:g}; constant rims do not count"
 )
 
 

@@ -22,23 +22,21 @@ from mitoseg.models.hub_card import AUTHORS, TITLE, hub_text
 from mitoseg.models.portable import OPSET, MapNetwork, Portable, make_onnx, make_torchscript, scratch_folder
 from mitoseg.networks import stem_unet
 from mitoseg.networks.extras import need
+from mitoseg.networks.normalisation import CLIP, WIDTHS
 from mitoseg.networks.unet import arguments_2d
 
 EXAMPLE_PX = 256
 """Least side of the image in a package, for 2D networks."""
 
-CLIP = 5.0
-"""Grey levels are clipped here once they are normalised, as in `mitoseg.networks.normalisation.normalise`."""
-
 EPSILON = 1e-6
 """What the zoo adds to a standard deviation."""
 
-IN_THE_ZOO = """
+IN_THE_ZOO = f"""
 ## In the programs of the zoo
 
 Bring images to the pixel size of the input axes first. Programs of the zoo subtract the mean of a section and divide by
 its standard deviation, `mitoseg predict` takes the median and the distance from the 5th to the 95th percentile over
-3.29: probabilities differ a little. The output is a probability; the thresholds that make masks of it are in the
+{WIDTHS}: probabilities differ a little. The output is a probability; the thresholds that make masks of it are in the
 configuration, under `mitoseg`.
 """
 

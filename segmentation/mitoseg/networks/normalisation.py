@@ -15,6 +15,15 @@ from mitoseg.config.settings import FitConfig
 LARGEST_SCALE = 16.0
 """Resampling by more than this is taken for a wrong voxel size."""
 
+WIDTHS = 3.29
+"""Standard deviations between the 5th and the 95th percentile of normally distributed grey levels."""
+
+LEAST_WIDTH = 4.0
+"""Grey levels that become 1 at least: the noise of an empty section stays small."""
+
+CLIP = 5.0
+"""Normalised grey levels are clipped here, above 0 and below."""
+
 
 @dataclass(frozen=True)
 class GreyScale:
@@ -52,12 +61,12 @@ def grey_of_counts(counts: NDArray[np.int64]) -> GreyScale:
     """Measure the grey scale of a section from its histogram, (256,) int64."""
     below = np.cumsum(counts)
     low, centre, high = np.searchsorted(below, np.array([0.05, 0.5, 0.95]) * below[-1])
-    return GreyScale(float(centre), max(float(high - low) / 3.29, 4.0))
+    return GreyScale(float(centre), max(float(high - low) / WIDTHS, LEAST_WIDTH))
 
 
 def normalise(raw: NDArray[np.uint8], grey: GreyScale) -> NDArray[np.float32]:
-    """Turn grey levels, any shape, uint8, into float32 of about mean 0 and spread 1, clipped to [-5, 5]."""
-    levels = ((np.arange(256, dtype=np.float32) - grey.centre) / grey.width).clip(-5, 5).astype(np.float32)
+    """Turn grey levels, any shape, uint8, into float32 of about mean 0 and spread 1, clipped to [-`CLIP`, `CLIP`]."""
+    levels = ((np.arange(256, dtype=np.float32) - grey.centre) / grey.width).clip(-CLIP, CLIP).astype(np.float32)
     return levels[raw]
 
 

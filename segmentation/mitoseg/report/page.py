@@ -22,9 +22,9 @@ from mitoseg.inference.model import Model
 from mitoseg.io.panels import draw_panel, draw_parts, png
 from mitoseg.metrics import CONVENTION
 from mitoseg.report import charts, probabilities
+from mitoseg.report.data_files import file_stem, over_runs
 from mitoseg.report.provenance import read_origin, settings_of
 from mitoseg.report.samples import ImageSet, draw_sheet, image_sets
-from mitoseg.report.tables import file_stem, over_runs
 
 FIGURES = "figures"
 """Folder of the pictures, beside the page."""

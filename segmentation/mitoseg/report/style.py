@@ -29,7 +29,7 @@ def colours(results: Sequence[DatasetResult]) -> dict[str, str]:
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of so many inches with one pair of axes."""
+    """A figure of this many inches with one pair of axes."""
     figure = Figure(figsize=(width, height), layout="constrained", dpi=DPI)
     axes = figure.subplots()
     set_style(axes)

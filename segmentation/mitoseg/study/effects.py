@@ -20,7 +20,7 @@ from mitoseg.study.results import Outcome
 
 Column = NDArray[np.float64]
 LOG_FROM = 10.0
-"""Scales whose largest level is at least so many times the smallest are read as logarithms."""
+"""Scales whose largest level is at least this many times the smallest are read as logarithms."""
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,8 @@ def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[
     notes = [
         f"{len(outcomes)} of {planned} trials have ended; seeds: {seeds}. Foreground IoU, mean over images, threshold "
         f"chosen on synthetic images. Scored on: {tests}.",
-        "In brackets: 95 % t-intervals over seeds. Differences are estimated within seeds, with the noise of all "
-        "trials; p is corrected by Holm for all effects of a ranking.",
+        "Differences are estimated within seeds, with the noise of all trials; p is corrected by Holm for all effects "
+        "of a ranking.",
     ]
     if not repeated:
         notes.append(
@@ -93,7 +93,7 @@ def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[
             f"With {seeds} seeds only large effects can be told from chance; what is not significant is not zero."
         )
     notes += [
-        f"{name} has the same settings as {first}: it is no other fit, and is counted there only."
+        f"{name} has the same settings as {first}: it is the same fit, and is counted there only."
         for name, first in twins(layout.conditions).items()
     ]
     versions = {one.code for one in outcomes}

@@ -36,10 +36,15 @@ class Interval:
     high: float
     seeds: int
 
-    def __str__(self) -> str:
-        if not self.seeds:
-            return "-"
-        return f"{self.mean:.3f}" if isnan(self.low) else f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
+    @property
+    def mean_text(self) -> str:
+        """The mean for people."""
+        return f"{self.mean:.3f}" if self.seeds else "-"
+
+    @property
+    def range_text(self) -> str:
+        """The interval for people."""
+        return "-" if isnan(self.low) else f"{self.low:.3f} to {self.high:.3f}"
 
 
 @dataclass(frozen=True)
@@ -125,13 +130,22 @@ def as_csv(table: Mapping[str, Mapping[str, Interval]]) -> str:
 
 
 def as_markdown(table: Mapping[str, Mapping[str, Interval]]) -> str:
-    """The table for people."""
+    """The table for people: means, and below them the intervals where there are any."""
     names = list(next(iter(table.values())))
-    lines = [f"| condition | seeds | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
-    for condition, row in table.items():
-        lines.append(
-            f"| {condition} | {max(one.seeds for one in row.values())} | {' | '.join(map(str, row.values()))} |"
-        )
+    means = [
+        [condition, str(max(one.seeds for one in row.values())), *(one.mean_text for one in row.values())]
+        for condition, row in table.items()
+    ]
+    text = _markdown(["condition", "seeds", *names], means)
+    if all(isnan(one.low) for row in table.values() for one in row.values()):
+        return text
+    ranges = [[condition, *(one.range_text for one in row.values())] for condition, row in table.items()]
+    return f"{text}\n95 % t-intervals over seeds:\n\n{_markdown(['condition', *names], ranges)}"
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, *rows)]
+    lines.insert(1, "|---" * len(header) + "|")
     return "\n".join(lines) + "\n"
 
 

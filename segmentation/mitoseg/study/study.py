@@ -161,7 +161,7 @@ def _reason(future: "Future[None]") -> str:
     if error is None:
         return ""
     if isinstance(error, BrokenProcessPool):
-        raise RunError("a worker was killed, perhaps for want of memory; all results so far are kept") from error
+        raise RunError("a worker was killed, perhaps because memory ran out; all results so far are kept") from error
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt("stopped; all results so far are kept, the same command goes on") from error
     text = str(error).partition("\n")[0]

@@ -44,7 +44,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """One section with its truth and what the network says: raw, truth, label (Y, X); maps (C, Y, X); its thickness."""
+    """One section with its truth and prediction: raw, truth, label (Y, X); maps (C, Y, X); its thickness."""
 
     section: Slab
     raw: NDArray[np.uint8]

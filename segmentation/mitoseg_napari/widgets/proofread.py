@@ -28,7 +28,7 @@ HINTS = {
 }
 
 RING, RING_PX = 1.2, 12
-"""Diameter of the ring around a doubt: so many times the length of its box, and so many pixels more."""
+"""Diameter of the ring around a doubt: this many times the length of its box, and this many pixels more."""
 
 RING_WIDTH_PX = 2
 

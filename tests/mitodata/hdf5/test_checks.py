@@ -100,7 +100,7 @@ STACKED: list[tuple[Damage, str]] = [
     (make_group("raw"), "the file: holds label, mask; expected raw"),
     (replace("raw", np.uint8(3)), "raw: has shape (); expected (3, Y, X)"),
     (replace("raw", "abc"), "raw: is object; expected uint8"),
-    (make_group("params"), "params: is no dataset; expected one row a sample"),
+    (make_group("params"), "params: is not a dataset; expected one row a sample"),
     (set_columns(5), "params: attribute columns is 5; expected one text a column"),
     (replace("params", np.full((3, 2), np.nan)), "params: knob_0 of sample 0 is not finite"),  # and without chunks
     (set_attribute("seed", [1, 2]), "attribute seed is [1, 2]; expected a whole number"),
@@ -114,8 +114,8 @@ GROUPED: list[tuple[Damage, str]] = [
     (remove("samples/000001"), "samples/000001: missing"),
     (remove("samples/000000/raw"), "samples/000000: holds label, mask"),
     (replace("names", ["a"]), "samples/000001: not listed in names"),
-    (replace("samples", 5), "samples: is no group; expected a group a sample"),
-    (replace("samples/000001", 5), "samples/000001: is no group; expected one with raw in it"),
+    (replace("samples", 5), "samples: is not a group; expected a group a sample"),
+    (replace("samples/000001", 5), "samples/000001: is not a group; expected one with raw in it"),
 ]
 
 

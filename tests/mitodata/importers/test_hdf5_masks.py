@@ -53,5 +53,5 @@ def test_classes_are_asked_about_and_chosen(tmp_path: Path) -> None:
 def test_instances_are_whole_numbers(tmp_path: Path) -> None:
     path = write(tmp_path / "a.h5", halves=boxes() / 2, below=-boxes())
     for name in ("halves", "below"):
-        with pytest.raises(DataError, match=rf"{name}: section 0: is no instance image; expected whole numbers"):
+        with pytest.raises(DataError, match=rf"{name}: section 0: is not an instance image; expected whole numbers"):
             read(path, label=name)

@@ -1,4 +1,4 @@
-"""Images behind an URL: a small server on the loopback interface gives them, slowly, in part or not at all."""
+"""Images behind a URL: a small server on the loopback interface gives them, slowly, in part or not at all."""
 
 import re
 import time

@@ -61,7 +61,7 @@ def test_only_galleries_are_replaced(studio: Studio, tmp_path: Path) -> None:
     assert "strips/imaging.noise.png" in contents(tmp_path / "a")
     (tmp_path / "a" / "thesis.txt").write_text("precious")
     for folder in (tmp_path, tmp_path / "a", tmp_path / "a" / "thesis.txt"):
-        with pytest.raises(DataError, match="is no gallery and is left alone"):
+        with pytest.raises(DataError, match="is not a gallery and is left alone"):
             make_gallery(studio, folder, ["imaging.white"], 1, overwrite=True)
     assert (tmp_path / "a" / "thesis.txt").read_text() == "precious"
 

@@ -117,7 +117,7 @@ def test_a_storage_of_something_else_is_refused(tmp_path: Path) -> None:
         open_study(tmp_path / "j", "another")
     for number, content in enumerate((b"no journal", b"neither\nis this\nhere", b'{"a": 1}\nb', b"[" * 5000)):
         (tmp_path / f"{number}").write_bytes(content)
-        with pytest.raises(DataError, match="is no journal"):
+        with pytest.raises(DataError, match="is not the journal"):
             open_study(tmp_path / f"{number}", "x")
         assert (tmp_path / f"{number}").read_bytes() == content
     (tmp_path / "empty").touch()

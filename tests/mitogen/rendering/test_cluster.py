@@ -109,7 +109,7 @@ def test_a_worker_without_the_folder_says_so(
     tmp_path: Path, address: str, standin: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "VISIBLE_S", 0.1)
-    monkeypatch.setattr("mitogen.rendering.dataset.NOTE", "elsewhere.json")
+    monkeypatch.setattr("mitogen.rendering.parallel.NOTE", "elsewhere.json")
     with pytest.raises(ClusterError, match=r"^worker .*elsewhere\.json: not seen on .* 0 of 20 images are kept"):
         render(tmp_path / "a.h5", address, standin)
 

@@ -123,7 +123,9 @@ def test_damaged_notes_of_shards_are_refused(job: Job, tmp_path: Path, images: o
 def test_other_files_are_no_shards(job: Job, tmp_path: Path) -> None:
     first, second = shards(job, tmp_path, 4, 2)
     whole = render(job, tmp_path / "whole.h5", 4)
-    with pytest.raises(DataError, match=r"whole\.h5: is no shard; expected a file that `mitogen render --shard` wrote"):
+    with pytest.raises(
+        DataError, match=r"whole\.h5: is not a shard; expected a file that `mitogen render --shard` wrote"
+    ):
         merge_shards([first, whole], tmp_path / "merged.h5")
     with pytest.raises(DataError, match="is one of the shards"):
         merge_shards([first, second], second, overwrite=True)

@@ -179,4 +179,4 @@ def test_results_go_to_an_object_store_byte_for_byte(
     "command", ["fit a.h5", "evaluate a a.h5", "adapt a.h5", "finetune a.h5", "export a", "tune a b"]
 )
 def test_other_commands_write_to_no_url(command: str, mitoseg: Program) -> None:
-    assert "s3://b/a: is an URL; expected a path" in mitoseg.fails(*command.split(), "-o", "s3://b/a")
+    assert "s3://b/a: is a URL; expected a path" in mitoseg.fails(*command.split(), "-o", "s3://b/a")

@@ -194,7 +194,7 @@ def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
     # The sections of the second sample, which is a stack of flat voxels, are scored alike.
     assert [image.counts for image in auto.images[8:]] == [image.counts for image in single.images[8:]]
     assert auto.images[0].counts != single.images[0].counts
-    assert format_table([auto]).endswith("cube: mean of what the network says of slices across z, y, x.")
+    assert format_table([auto]).endswith("cube: mean of the predictions of slices across z, y, x.")
     assert "z, y, x" in write_report(tmp_path, [auto], model).read_text()
 
 

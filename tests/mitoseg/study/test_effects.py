@@ -12,7 +12,7 @@ from mitoseg.evaluation.metric_table import COLUMNS
 from mitoseg.study.charts import draw_ranking, draw_scores
 from mitoseg.study.designs import Condition, Layout, Level
 from mitoseg.study.effects import holm, pooled_std, rank_effects
-from mitoseg.study.results import GAP, REAL, Interval, Outcome, interval
+from mitoseg.study.results import GAP, REAL, Interval, Outcome, as_markdown, interval
 from mitoseg.study.settings import resolve
 from mitoseg.study.trials import SYNTHETIC, Test, Trial
 
@@ -146,6 +146,22 @@ def test_holm_and_intervals() -> None:
     assert interval([]).seeds == 0
     assert isnan(interval([0.5]).low)
     assert interval([0.4, 0.5, 0.6, nan]) == Interval(0.5, *map(pytest.approx, (0.2515862, 0.7484138)), 3)
+
+
+def test_intervals_stand_below_the_means() -> None:
+    table = {"baseline": {"epfl": interval([0.4, 0.5, 0.6]), GAP: interval([])}}
+    assert as_markdown(table).splitlines() == [
+        "| condition | seeds | epfl | gap |",
+        "|---|---|---|---|",
+        "| baseline | 3 | 0.500 | - |",
+        "",
+        "95 % t-intervals over seeds:",
+        "",
+        "| condition | epfl | gap |",
+        "|---|---|---|",
+        "| baseline | 0.252 to 0.748 | - |",
+    ]
+    assert as_markdown({"baseline": {"epfl": interval([0.5])}}).endswith("| baseline | 1 | 0.500 |\n")
 
 
 def test_pictures_are_drawn_where_nothing_has_a_score() -> None:

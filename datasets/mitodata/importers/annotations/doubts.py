@@ -1,6 +1,6 @@
 """What makes one doubt masks that can be read: traces of JPEG, too much foreground or none, few numbers.
 
-What is probably wrong is asked about, the rest is said.
+What is probably wrong is asked about, the rest is reported.
 
 JPEG leaves traces in a mask of 0 and 1 also where the file is none any more. It is made for 256 grey levels: what
 differs by one it rounds in blocks of 8 x 8 px, to blocks of one value, or at high quality to specks of other values.
@@ -26,7 +26,7 @@ _AT_BLOCKS = 0.55
 """Share of the edges at the borders of blocks; an eighth lies there by chance."""
 
 _SPECK_PX = 16
-"""Values above 1 lie in regions of so many px or less, in the mean."""
+"""Values above 1 lie in regions of this many px or less, in the mean."""
 
 _MOST = 0.5
 """More foreground than this is remarkable."""

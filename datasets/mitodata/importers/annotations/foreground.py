@@ -12,13 +12,13 @@ _FAINT = 0.02
 """Grey pixels at edges need not be those of a smooth edge up to this share of the foreground."""
 
 _STEPS, _STEP = 3, 0.8
-"""A smooth edge has at least so many grey values, of which none has more than this share of its pixels."""
+"""A smooth edge has at least this many grey values, of which none has more than this share of its pixels."""
 
 _SMEARED, _OFF_EDGE, _OFF_EDGE_LOSSY = 8, 0.2, 0.5
-"""A smeared mask has at least so many grey values, with at most this share of their pixels away from edges."""
+"""A smeared mask has at least this many grey values, with at most this share of their pixels away from edges."""
 
 _NEAR, _SPECK_PX = 2, 3
-"""A lossy compression leaves at least so many values near black and near white, in regions of so many px or less."""
+"""A lossy compression leaves at least this many values near black and white, in regions of this many px or less."""
 
 
 def is_full(table: Table) -> bool:

@@ -27,7 +27,7 @@ _REGIONS, _SOLID = 1.5, 0.75
 """Instances have up to this many regions a section, in the mean, and at least this share of them is solid."""
 
 _CLASSES, _APART = 8, 4
-"""Up to so many 8-bit values, this many times as far apart as they need be, are classes made to be seen."""
+"""Up to this many 8-bit values, this many times as far apart as they need be, are classes made to be seen."""
 
 _PICTURE_VALUES, _PICTURE_REGIONS = 64, 5
 """More values, in more regions each, are those of a picture."""

@@ -122,7 +122,7 @@ class NumberStack:
         """Read section z.
 
         Raises:
-            DataError: the file is damaged, or holds values that are no numbers.
+            DataError: the file is damaged, or holds values that are not numbers.
         """
         where = f"{self._path}: section {z}" if len(self) > 1 else str(self._path)
         shown = self._shown.section(z)
@@ -173,7 +173,7 @@ def whole_numbers(pixels: Pixels, where: object) -> Pixels:
     if pixels.ndim == 2 and pixels.dtype.kind == "f" and np.isfinite(pixels).all() and (pixels % 1 == 0).all():
         numbers = pixels.astype(np.int64)
     if numbers.ndim != 2 or numbers.dtype.kind not in "ui" or numbers.min() < 0 or numbers.max() > _MOST:
-        raise DataError(f"{where}: is no instance image; expected whole numbers from 0 to {_MOST} in one channel")
+        raise DataError(f"{where}: is not an instance image; expected whole numbers from 0 to {_MOST} in one channel")
     return numbers
 
 

@@ -15,7 +15,7 @@ from mitodata.readers.axes import Pixels
 WHITE = 255
 
 _EDGE_PX = 2
-"""Both sides of an edge lie within so many px of a pixel at it."""
+"""Both sides of an edge lie within this many px of a pixel at it."""
 
 _FEW = 2**16
 """Whole numbers below this are counted without sorting."""

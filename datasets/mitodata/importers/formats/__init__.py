@@ -1,1 +1,4 @@
-"""One module a published layout of files."""
+"""One module a format: how labelled images are laid out in files, by laboratories or users.
+
+The files themselves, such as TIFF or Zarr, are read by `mitodata.readers`.
+"""

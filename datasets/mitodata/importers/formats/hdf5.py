@@ -8,8 +8,9 @@ import h5py
 import numpy as np
 
 from mitodata.errors import DataError
+from mitodata.hdf5.damage import DAMAGE, first_line, one_line
 from mitodata.hdf5.filters import packing
-from mitodata.hdf5.opening import DAMAGE, first_line, one_line, open_hdf5
+from mitodata.hdf5.opening import open_hdf5
 from mitodata.importers.annotations.choice import Choice, parse_choice
 from mitodata.importers.annotations.numbers import numbers_of, whole_numbers
 from mitodata.importers.annotations.truth import Annotation, Truth, understand

@@ -23,7 +23,7 @@ FACES = 28
 TILE, POOL = 16, 128
 """Edges of the tiles of pixels for which sites that are too far away are sorted out; first large ones, then small."""
 _RING = 2
-"""Neighbours lie at most so many nodes away."""
+"""Neighbours lie at most this many nodes away."""
 NOT_YET = -2
 """Stands for the first neighbour of a site whose faces nobody asked for."""
 

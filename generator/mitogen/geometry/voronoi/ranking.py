@@ -32,7 +32,7 @@ class NearestTwo(NamedTuple):
 
 @compiled
 def nobody(pixels: int) -> NearestTwo:
-    """Memory for so many pixels."""
+    """Memory for this many pixels."""
     distances, indices = np.empty((2, pixels), np.float32), np.empty((3, pixels), np.int32)
     return NearestTwo(distances[0], indices[0], distances[1], indices[1], indices[2])
 

@@ -14,7 +14,7 @@ TILES = (256, 64, 32, 16, 8)
 """Edges of the tiles of pixels in which rivals are sorted out, each a multiple of the next."""
 
 _SLACK = np.float32(1.0001)
-"""Bounds are so much wider than they are computed, so that rounding rules no cell out."""
+"""Bounds are this much wider than they are computed, so that rounding rules no cell out."""
 
 _FAR = np.float32(1e9)
 """Score of a cell that does not reach."""

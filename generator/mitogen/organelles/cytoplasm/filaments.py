@@ -28,7 +28,7 @@ class Fibre(NamedTuple):
         spacing_nm: mean distance between the places of neighbours.
         occupancy: share of the places that hold one, 0-1.
         wander_nm: how far they wander together from straight.
-        length_nm: each place is filled or empty anew after so much.
+        length_nm: each place is filled or empty anew after this much.
     """
 
     radius_nm: float

@@ -4,16 +4,13 @@ import torch
 from torch import Generator, Tensor
 
 from mitoseg.config.settings import Augmentation
+from mitoseg.networks.normalisation import CLIP
 
 FADED = 0.3
 """Contrast that is left in a stripe."""
 
 DEEPEST = 0.4
 """Largest share of an image that padding covers."""
-
-FARTHEST = 5.0
-"""Grey levels of padding lie at most so many standard deviations from the mean of tissue, like all that a network sees
-(`mitoseg.networks.normalisation`)."""
 
 
 def spoil_sections(image: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
@@ -79,7 +76,7 @@ def pad(image: Tensor, rest: Tensor, settings: Augmentation, generator: Generato
         covered = torch.arange(side)[:, None] < (DEEPEST * side * depth + edge - edge.mean())[None, :]
         # A quarter turn brings rows in front of columns, a half turn brings the covered side to the other end.
         covered = torch.rot90(covered, turn, (0, 1)).to(image.device)
-        tissue, end = (image[i].amax(), FARTHEST) if white == 0 else (image[i].amin(), -FARTHEST)
+        tissue, end = (image[i].amax(), CLIP) if white == 0 else (image[i].amin(), -CLIP)
         grey = torch.lerp(tissue, torch.full_like(tissue, end), level)
         planes[i, 0] = torch.where(covered, grey, planes[i, 0])
         planes[i, 1:-1] = planes[i, 1:-1] * ~covered

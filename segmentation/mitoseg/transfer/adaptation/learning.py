@@ -22,6 +22,7 @@ from mitoseg.training.refinement import Refiner, refining
 from mitoseg.transfer.adaptation.plan import AdaptPlan
 from mitoseg.transfer.adaptation.pseudo_labels import MarkedSections
 from mitoseg.transfer.adaptation.record import STATE
+from mitoseg.transfer.adaptation.sources import repeats
 from mitoseg.transfer.adaptation.views import looks_of
 
 SAVE_EVERY_S = 120.0
@@ -66,9 +67,19 @@ class Lesson:
             (0, 1, 2) if looks_of(self.model, block.raw.shape, block.voxel_size_nm) == len(AXES) else (0,)
             for block in self.blocks
         ]
+        often = self._repeats(axes)
         sections = MarkedSections(self.blocks, self.masks, axes)
-        slabs = sections.slabs()
+        slabs = [slab for slab in sections.slabs() for _ in range(often[slab.sample])]
         return Patches(sections, list(single_sections(slabs)) if flat else slabs, config)
+
+    def _repeats(self, axes: Sequence[Sequence[int]]) -> list[int]:
+        """How often sections come up, for each part across each of its axes."""
+        sources = [int(block.params.get("source", 0)) for block in self.blocks]
+        areas = dict.fromkeys(sources, 0)
+        for source, block, across in zip(sources, self.blocks, axes, strict=True):
+            areas[source] += len(across) * block.raw.size
+        often = dict(zip(areas, repeats(list(areas.values())), strict=True))
+        return [often[source] for source, across in zip(sources, axes, strict=True) for _ in across]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Which parts of the user's images are learned from, read on the grid that the network works on; grey levels alone."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from math import ceil, prod
 from pathlib import Path
@@ -24,6 +24,7 @@ from mitoseg.inference.orthoplanes import AXES, DEEP
 from mitoseg.networks.normalisation import resample, resample_volume, working_shape
 from mitoseg.networks.targets import FLAT
 from mitoseg.transfer.adaptation.plan import AdaptPlan
+from mitoseg.transfer.adaptation.sources import number_sources, share_out
 from mitoseg.transfer.adaptation.views import looks_of
 
 MOST_IMAGES = 1024
@@ -94,33 +95,52 @@ def sample_blocks(plan: AdaptPlan, model: Model, say: Say) -> Iterator[Sample]:
         say: is told what a user should know of an image, in lines.
 
     Yields:
-        Samples without labels; `params` holds "thickness_nm", that of a section as it was cut.
+        Samples without labels; `params` holds "thickness_nm", that of a section as it was cut, and "source", see
+        `mitoseg.transfer.adaptation.sources`.
 
     Raises:
         DataError: an image cannot be read, has no voxel size or one out of reach, or all are empty.
     """
     candidates = find_candidates(plan, model.config)
-    costs = [prod(each.shape) * looks_of(model, each.shape, each.voxel_size_nm) for each in candidates]
     rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(30,)))
-    if sum(costs) <= plan.looks:
-        places = [Place(each, (0, 0, 0), each.shape) for each in candidates]
-        left = sum(costs)
-    else:
-        places, left = draw_places(candidates, costs, model, plan.looks, rng), plan.looks
+    numbers = number_sources([each.stored_nm for each in candidates])
+    sources = [
+        [each for each, own in zip(candidates, numbers, strict=True) if own == number] for number in set(numbers)
+    ]
+    costs = [sum(_cost(each, each.shape, model) for each in source) for source in sources]
+    reader, found = _Reader(plan, say), False
+    for number, (source, looks) in enumerate(zip(sources, share_out(costs, plan.looks), strict=True)):
+        for sample in _sample_source(source, model, looks, reader, rng):
+            found = True
+            yield replace(sample, params={**sample.params, "source": number})
+    if not found:
+        raise DataError(f"{candidates[0].path}: empty, half or more has one grey level; expected images of tissue")
+
+
+def _sample_source(
+    candidates: Sequence[Candidate], model: Model, looks: int, reader: "_Reader", rng: np.random.Generator
+) -> Iterator[Sample]:
+    """Read all images of a source, or parts of them that take so many looks."""
+    costs = [_cost(each, each.shape, model) for each in candidates]
+    places = [Place(each, (0, 0, 0), each.shape) for each in candidates]
+    if sum(costs) > looks:
+        places = draw_places(candidates, costs, model, looks, rng)
     taken: list[Place] = []
-    reader = _Reader(plan, say)
     for place in places:
-        cost = prod(place.shape) * looks_of(model, place.shape, place.candidate.voxel_size_nm)
-        if (taken and cost > left) or any(place.overlaps(other) for other in taken):
+        cost = _cost(place.candidate, place.shape, model)
+        if (taken and cost > looks) or any(place.overlaps(other) for other in taken):
             continue
         sample = reader.read(place)
         if _is_empty(sample.raw):
             continue
         taken.append(place)
-        left -= cost
+        looks -= cost
         yield sample
-    if not taken:
-        raise DataError(f"{candidates[0].path}: empty, half or more has one grey level; expected images of tissue")
+
+
+def _cost(candidate: Candidate, shape: tuple[int, int, int], model: Model) -> int:
+    """Voxels of a part of so many, every look counted."""
+    return prod(shape) * looks_of(model, shape, candidate.voxel_size_nm)
 
 
 def find_candidates(plan: AdaptPlan, config: FitConfig) -> list[Candidate]:
@@ -192,7 +212,7 @@ def draw_places(
         shape = part_shape(candidate, model, looks)
         start = [int(rng.integers(n - m + 1)) for n, m in zip(candidate.shape, shape, strict=True)]
         places.append(Place(candidate, (start[0], start[1], start[2]), shape))
-        wanted -= prod(shape) * looks_of(model, shape, candidate.voxel_size_nm)
+        wanted -= _cost(candidate, shape, model)
     return places
 
 

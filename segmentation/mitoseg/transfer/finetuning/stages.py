@@ -39,7 +39,7 @@ class Stage:
     rate: float
 
 
-STAGES = (Stage("head", 0.2, 1.0), Stage("all", 0.8, 0.3))
+STAGES = (Stage("head", 0.1, 1.0), Stage("all", 0.9, 1.0))
 
 
 @dataclass(frozen=True, eq=False)

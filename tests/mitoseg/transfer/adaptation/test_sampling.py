@@ -34,7 +34,7 @@ def test_a_small_volume_is_taken_whole_on_the_grid_of_the_network(tmp_path: Path
     (block,) = sample(plan_for(tmp_path / "fine.tif", voxel_size_nm=(4.0, 4.0, 4.0)), model)
     assert block.raw.shape == (48, 50, 60)
     assert block.voxel_size_nm == (8, 8, 8)
-    assert block.params == {"thickness_nm": 4}
+    assert block.params == {"thickness_nm": 4, "source": 0}
     assert block.label is None
     np.testing.assert_allclose(block.raw, ramp.reshape(48, 2, 50, 2, 60, 2).mean((1, 3, 5)), atol=1.5)
 

@@ -67,6 +67,18 @@ def test_a_threshold_is_judged_by_labels_that_it_was_not_chosen_on() -> None:
     assert outcome.iou < 0.7
 
 
+def test_of_thresholds_about_as_good_the_one_nearest_to_what_is_wanted_is_taken() -> None:
+    """Any threshold from .1 to .9 is right here; without labels of other tissue, none says more than another."""
+    label = discs(100)
+    section = labelled(label)
+    probabilities = [np.where(label > 0, 0.9, 0.1).astype(np.float32)]
+    reviewed = Reviewed([section], (1, 2), 2)
+    for near in (0.3, 0.5):
+        outcome = choose_decoding(reviewed, probabilities, 0.0, near)
+        assert outcome.decoding.threshold == pytest.approx(near)
+        assert outcome.best_iou == outcome.iou == 1
+
+
 def test_more_labels_are_expected_to_bring_more() -> None:
     found = [expected_iou(0.6, profiles) for profiles in (1, 10, 100, 10_000)]
     assert 0.6 < found[0] < found[1] < found[2] <= found[3] < 0.9

@@ -27,7 +27,6 @@ def test_trained_stages_are_compared_at_the_decoding_that_is_kept(
     ious: dict[str, tuple[float, float]], kept: str
 ) -> None:
     candidates = [
-        Candidate(stage, Outcome(iou, Decoding(), iou_at_decoding), [])
-        for stage, (iou, iou_at_decoding) in ious.items()
+        Candidate(stage, Outcome(iou, Decoding(), best_iou, best_iou), []) for stage, (iou, best_iou) in ious.items()
     ]
     assert choose_stage(candidates).stage == kept

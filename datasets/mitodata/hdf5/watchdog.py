@@ -9,9 +9,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mitodata.hdf5.checks import validate
+from mitodata.hdf5.damage import MAKE_AGAIN
 
 
-def validate_patiently(path: Path, seconds: float) -> list[str]:
+def validate_watched(path: Path, seconds: float) -> list[str]:
     """Check a dataset file as `validate` does, whatever HDF5 makes of it.
 
     Args:
@@ -36,8 +37,8 @@ def validate_patiently(path: Path, seconds: float) -> list[str]:
     except EOFError:
         child.join()
         if child.exitcode == -signal.SIGALRM:
-            return [f"{path}: damaged: HDF5 gets nowhere for {seconds:g} s; copy or render it again"]
-        return [f"{path}: damaged: HDF5 crashes on it (exit code {child.exitcode}); copy or render it again"]
+            return [f"{path}: damaged: HDF5 makes no progress for {seconds:g} s; {MAKE_AGAIN}"]
+        return [f"{path}: damaged: HDF5 crashes on it (exit code {child.exitcode}); {MAKE_AGAIN}"]
     finally:
         child.kill()
         child.join()

@@ -59,7 +59,7 @@ IMAGES = Importer(
     description="images without masks",
     expects=f"{_EXPECTS}; never recognised by itself: say images",
     find=_find,
-    # Who looks for labelled images must not get these because the masks lie elsewhere.
+    # Whoever looks for labelled images must not get these because the masks lie elsewhere.
     recognises=lambda _: False,
     options=frozenset({"raw"}),
 )

@@ -11,7 +11,7 @@ import pytest
 
 from mitodata import Sample
 from mitodata.hdf5.dataset import Provenance, validate, write_dataset
-from mitodata.hdf5.patience import validate_patiently
+from mitodata.hdf5.watchdog import validate_watched
 
 
 @pytest.fixture
@@ -24,15 +24,15 @@ def endless(tmp_path: Path) -> Path:
 def test_a_sound_file_and_a_damaged_one_are_checked_as_ever(tmp_path: Path, make_sample: Callable[..., Sample]) -> None:
     path = tmp_path / "a.h5"
     write_dataset(path, [make_sample(0)], Provenance())
-    assert validate_patiently(path, 30) == []
+    assert validate_watched(path, 30) == []
     os.truncate(path, 3000)
-    assert validate_patiently(path, 30) == validate(path) != []
+    assert validate_watched(path, 30) == validate(path) != []
 
 
 def test_a_check_that_gets_nowhere_is_ended(endless: Path) -> None:
     started = time.monotonic()
-    (problem,) = validate_patiently(endless, 0.2)
-    assert problem == f"{endless}: damaged: HDF5 gets nowhere for 0.2 s; copy or render it again"
+    (problem,) = validate_watched(endless, 0.2)
+    assert problem == f"{endless}: damaged: HDF5 makes no progress for 0.2 s; copy or render it again"
     assert time.monotonic() - started < 60
     assert not multiprocessing.active_children()
 
@@ -44,7 +44,7 @@ def test_a_crash_is_survived(endless: Path) -> None:
         children[0].kill()
 
     threading.Thread(target=kill, daemon=True).start()
-    assert "HDF5 crashes on it (exit code -9)" in validate_patiently(endless, 600)[0]
+    assert "HDF5 crashes on it (exit code -9)" in validate_watched(endless, 600)[0]
 
 
 def test_signs_of_life_come_with_every_block(tmp_path: Path, make_sample: Callable[..., Sample]) -> None:
