@@ -126,6 +126,26 @@ def beside(path: Path) -> Iterator[Path]:
         _settle(path, draft, old)
 
 
+def put_in_place(whole: Path, path: Path) -> None:
+    """Give a file or a folder that is whole its name, in place of what is there; if it has it already, nothing is done.
+
+    A call that was killed can be repeated. Both must lie on one disk.
+
+    Raises:
+        DataError: neither is there, or the disk refuses.
+    """
+    old = path.parent / f".{path.name}.old"
+    if whole.exists():
+        with checked_write(path):
+            if path.exists():
+                _remove(old)
+                path.rename(old)
+            whole.rename(path)
+    elif not path.exists():
+        raise DataError(f"{whole}: is gone; expected what becomes {path}; remove {whole.parent} to make it again")
+    _remove(old)
+
+
 def _settle(path: Path, draft: Path, old: Path) -> None:
     """Remove what is left of a write, now or by a killed process; what was there comes back if nothing replaced it."""
     _remove(draft)

@@ -5,7 +5,7 @@
 Specifications: https://ngff.openmicroscopy.org/0.4/ and https://ngff.openmicroscopy.org/0.5/
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from colorsys import hsv_to_rgb
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ import zarr
 from numcodecs import Blosc
 from numpy.typing import NDArray
 from skimage.measure import block_reduce
+from zarr.storage import StoreLike
 
 from mitodata.export.layer import Layer
 from mitodata.files import beside
@@ -143,19 +144,44 @@ def write_zarr(
     Raises:
         DataError: it cannot be written.
     """
-    levels, size_nm = plan_levels(image.shape, image.voxel_size_nm), image.voxel_size_nm
     with beside(path) as temporary:
-        root = zarr.open_group(temporary, mode="w", zarr_format=ZARR_FORMATS[version])
-        root.attrs.update(image_attributes(path.name.partition(".")[0], size_nm, levels, version))
-        write_levels(root, image, levels, labels=False)
-        if labels:
-            group = root.create_group("labels")
-            group.attrs.update(labels_attributes([layer.name for layer in labels], version))
-            for layer in labels:
-                own = group.create_group(layer.name)
-                classes = (meanings or {}).get(layer.name)
-                own.attrs.update(label_attributes(layer.name, size_nm, levels, version, classes))
-                write_levels(own, layer, levels, labels=True)
+        for layer, arrays, levels in create_zarr(temporary, path.name, image, labels, version, meanings):
+            write_levels(arrays, layer, levels, labels=layer is not image)
+
+
+def create_zarr(
+    store: StoreLike,
+    name: str,
+    image: Layer,
+    labels: Sequence[Layer] = (),
+    version: Version = "0.5",
+    meanings: Mapping[str, Mapping[int, str]] | None = None,
+) -> Iterator[tuple[Layer, list[zarr.Array[Any]], list[Factors]]]:
+    """Make the groups and arrays of an OME-Zarr, in which nothing is written yet.
+
+    Args:
+        store: where; what it holds is removed.
+        name: of the file.
+        image: as of `write_zarr`, like the others.
+        labels: likewise.
+        version: likewise.
+        meanings: likewise.
+
+    Yields:
+        The image and its label images: each once its arrays are made, with these, of all levels, and with the levels.
+    """
+    levels, size_nm = plan_levels(image.shape, image.voxel_size_nm), image.voxel_size_nm
+    root = zarr.open_group(store, mode="w", zarr_format=ZARR_FORMATS[version])
+    root.attrs.update(image_attributes(name.partition(".")[0], size_nm, levels, version))
+    yield image, _create_arrays(root, image, levels), levels
+    if labels:
+        group = root.create_group("labels")
+        group.attrs.update(labels_attributes([layer.name for layer in labels], version))
+        for layer in labels:
+            own = group.create_group(layer.name)
+            classes = (meanings or {}).get(layer.name)
+            own.attrs.update(label_attributes(layer.name, size_nm, levels, version, classes))
+            yield layer, _create_arrays(own, layer, levels), levels
 
 
 def plan_levels(shape: tuple[int, int, int], voxel_size_nm: VoxelSize) -> list[Factors]:
@@ -185,29 +211,39 @@ def level_shape(shape: tuple[int, int, int], factors: Factors) -> tuple[int, int
     return z, y, x
 
 
-def write_levels(group: zarr.Group, layer: Layer, levels: Sequence[Factors], *, labels: bool) -> None:
-    """Write a layer and its coarser levels into the arrays "0", "1", ... of a group.
+def write_levels(arrays: Sequence[zarr.Array[Any]], layer: Layer, levels: Sequence[Factors], *, labels: bool) -> None:
+    """Write a layer and its coarser levels.
 
     Args:
-        group: is empty.
+        arrays: of the levels, from `create_zarr`.
         layer: what to write.
-        levels: from `plan_levels`.
+        levels: likewise.
         labels: one voxel of those that become one is kept. Otherwise their mean.
     """
-    arrays = [_create_array(group, str(number), layer, factors) for number, factors in enumerate(levels)]
     for part, voxels in layer.parts(arrays[0].chunks):
         # Chunk by chunk: zarr holds all those of one assignment several times over.
         for own in blocks(voxels.shape, (len(voxels), *CHUNK[1:])):
             z, y, x = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(part, own, strict=True))
             arrays[0][z, y, x] = voxels[own]
     for (fine, coarse), (finer, coarser) in zip(pairwise(arrays), pairwise(levels), strict=True):
-        steps = tuple(after // before for before, after in zip(finer, coarser, strict=True))
+        steps = steps_between(finer, coarser)
         for block in blocks(coarse.shape, PIECE):
             z, y, x = (
                 slice(part.start * step, min(part.stop * step, length))
                 for part, step, length in zip(block, steps, fine.shape, strict=True)
             )
-            coarse[block] = _coarsen(np.asarray(fine[z, y, x]), steps, labels)
+            coarse[block] = coarsen(np.asarray(fine[z, y, x]), steps, labels)
+
+
+def steps_between(finer: Factors, coarser: Factors) -> Factors:
+    """Voxels (z, y, x) of a level in a voxel of the next."""
+    z, y, x = (after // before for before, after in zip(finer, coarser, strict=True))
+    return z, y, x
+
+
+def _create_arrays(group: zarr.Group, layer: Layer, levels: Sequence[Factors]) -> list[zarr.Array[Any]]:
+    """Make the arrays "0", "1", ... of the levels of a layer, in an empty group."""
+    return [_create_array(group, str(number), layer, factors) for number, factors in enumerate(levels)]
 
 
 def _create_array(group: zarr.Group, name: str, layer: Layer, factors: Factors) -> zarr.Array[Any]:
@@ -222,7 +258,7 @@ def _create_array(group: zarr.Group, name: str, layer: Layer, factors: Factors) 
     return group.create_array(name, shape=shape, chunks=chunks, dtype=layer.dtype, fill_value=0, **options)
 
 
-def _coarsen(fine: NDArray[Any], steps: tuple[int, ...], labels: bool) -> NDArray[Any]:
+def coarsen(fine: NDArray[Any], steps: Factors, labels: bool) -> NDArray[Any]:
     """Make one voxel of each `steps` (z, y, x) ones of `fine`, (Z, Y, X); fewer at the end of an axis."""
     if labels:
         return fine[tuple(slice(None, None, step) for step in steps)]

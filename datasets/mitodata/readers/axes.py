@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import product
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -223,6 +224,21 @@ def blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> Iterator[Part]:
     for corner in starts:
         z, y, x = (slice(a, min(a + e, n)) for a, e, n in zip(corner, edges, shape, strict=True))
         yield z, y, x
+
+
+def count_blocks(shape: tuple[int, ...], edges: tuple[int, ...]) -> int:
+    """How many blocks cover a volume."""
+    return prod(-(-length // edge) for length, edge in zip(shape, edges, strict=True))
+
+
+def nth_block(shape: tuple[int, ...], edges: tuple[int, ...], number: int) -> Part:
+    """One of `blocks`, by its number from 0 on."""
+    corner: list[int] = []
+    for length, edge in zip(reversed(shape), reversed(edges), strict=True):
+        number, place = divmod(number, -(-length // edge))
+        corner.insert(0, place * edge)
+    z, y, x = (slice(a, min(a + e, n)) for a, e, n in zip(corner, edges, shape, strict=True))
+    return z, y, x
 
 
 def strips(shape: tuple[int, int, int], packed: tuple[int, int] = (1, 1)) -> Iterator[Part]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import BufferingHandler
 from pathlib import Path
+from zipfile import BadZipFile
 
 from mitodata.errors import DataError
 
@@ -25,6 +26,7 @@ _DAMAGE = (
     ImportError,
     struct.error,
     zlib.error,
+    BadZipFile,
 )
 
 _SAVE = "save it as TIFF, HDF5 or OME-Zarr"

@@ -166,6 +166,7 @@ def _tell(written: Sequence[Path], model: str) -> None:
 def merge(parts: Path, memory: str, overwrite: bool) -> None:
     """Put together what `mitoseg predict --shard I/N` predicted of a volume.
 
+    Start it as often as you like, on any machine: all that run share the work, and a killed one can be started again.
     Results lie beside NAME.parts: byte for byte those of one unbroken run. The parts are removed.
     """
     from mitoseg.inference.parts.merging import merge_parts

@@ -81,14 +81,14 @@ def number_blocks(
         own = found[inner]
         count = max(int(found.max()) - total, 0)
         sizes.append(np.bincount(own[own > 0] - total - 1, minlength=count))
-        first.append(_first_voxels(own, block, shape, range(total + 1, total + count + 1)))
+        first.append(first_voxels(own, block, shape, range(total + 1, total + count + 1)))
         if certain is not None:
             sure.append(np.bincount(own[(own > 0) & certain(block)] - total - 1, minlength=count))
         numbers[block] = own.astype(np.uint32)
         total += count
     voxels = np.concatenate(sizes)
     certain_voxels = voxels if certain is None else np.concatenate(sure)
-    final = _unite(np.concatenate(links), voxels, certain_voxels, np.concatenate(first), smallest)
+    final = unite(np.concatenate(links), voxels, certain_voxels, np.concatenate(first), smallest)
     for block in blocks(shape, edges):
         numbers[block] = final[numbers[block]]
     return int(final.max())
@@ -162,17 +162,18 @@ def _earlier(block: Part, outer: Part) -> NDArray[np.bool_]:
     return before
 
 
-def _first_voxels(own: NDArray[np.int64], block: Part, shape: tuple[int, ...], numbers: range) -> NDArray[np.int64]:
+def first_voxels(own: NDArray[np.integer], block: Part, shape: tuple[int, ...], numbers: range) -> NDArray[np.int64]:
     """Where the first voxel of each thing of a block lies in the volume, z slowest; without one, beyond its end."""
     found = np.full(len(numbers), np.prod(shape, dtype=np.int64))
-    present, places = np.unique(own, return_index=True)
-    within = np.unravel_index(places[present > 0], own.shape)
-    z, y, x = (inside + part.start for inside, part in zip(within, block, strict=True))
-    found[present[present > 0] - numbers.start] = (z * shape[1] + y) * shape[2] + x
+    inside = np.flatnonzero(own)
+    within = np.unravel_index(inside, own.shape)
+    z, y, x = (axis + part.start for axis, part in zip(within, block, strict=True))
+    # Backwards: of several values for one place, numpy keeps the last.
+    found[own.ravel()[inside[::-1]] - numbers.start] = ((z * shape[1] + y) * shape[2] + x)[::-1]
     return found
 
 
-def _unite(
+def unite(
     links: NDArray[np.int64],
     sizes: NDArray[np.int64],
     sure: NDArray[np.int64],

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -21,6 +21,14 @@ Table = dict[str, NDArray[np.float64]]
 
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
+_ID, _VOXELS, _GREY, _SURFACE = range(4)
+_FIRST, _SECOND, _START, _STOP = slice(4, 7), slice(7, 13), slice(13, 16), slice(16, 19)
+_ADDED = slice(_VOXELS, _SECOND.stop)
+"""Columns of what is measured of an object in a block: sums over its voxels, and where they begin and end."""
+
+ROW = _STOP.stop
+"""How many columns there are."""
+
 
 def measure_objects(labels: Layer, raw: Layer, counts: Sequence[int]) -> Table:
     """Measure the objects of a section or a volume.
@@ -34,14 +42,55 @@ def measure_objects(labels: Layer, raw: Layer, counts: Sequence[int]) -> Table:
         Columns of so many values, by name; docs/predict.md defines them. A section has areas and perimeters, a volume
         has volumes and surfaces.
     """
-    (count,) = counts
+    measured = (measure_block(labels, raw, block) for block in blocks(labels.shape, measured_edges(labels.shape)))
+    return tabulate(measured, labels, *counts)
+
+
+def measured_edges(shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Edges of the blocks of a volume that are measured each by itself."""
+    return block_edges(shape, (1, 1, 1), BLOCK_VOXELS)
+
+
+def measure_block(labels: Layer, raw: Layer, block: Part) -> NDArray[np.float64]:
+    """What a block adds to the objects in it, and in the voxels before it.
+
+    Args:
+        labels: of the whole volume, as of `measure_objects`.
+        raw: likewise.
+        block: one of those of `measured_edges`.
+
+    Returns:
+        (N, `ROW`): a row an object, for `tabulate`.
+    """
+    z, y, x = (slice(max(part.start - 1, 0), part.stop) for part in block)
+    wide = labels[z, y, x]
+    ids = np.unique(wide)
+    ids = ids[ids > 0].astype(np.int64)
+    rows = np.zeros((len(ids), ROW))
+    rows[:, _ID] = ids
+    rows[:, _START] = labels.shape
+    if len(ids) == 0:
+        return rows
+    own = wide[tuple(slice(part.start - held.start, None) for part, held in zip(block, (z, y, x), strict=True))]
+    _add_voxels(rows, own, raw[block], block)
+    if labels.shape[0] > 1:
+        rims = [(part.start == 0, part.stop == length) for part, length in zip(block, labels.shape, strict=True)]
+        rows[:, _SURFACE] = _surfaces(np.pad(wide, np.array(rims, int)), ids, labels.voxel_size_nm)
+    return rows
+
+
+def tabulate(measured: Iterable[NDArray[np.float64]], labels: Layer, count: int) -> Table:
+    """The table of the objects 1 to `count` of a section or a volume, of what was measured of all blocks, in order."""
+    rows = np.zeros((count + 1, ROW))
+    rows[:, _START] = labels.shape
+    for found in measured:
+        ids = found[:, _ID].astype(np.int64)
+        np.add.at(rows[:, _ADDED], ids, found[:, _ADDED])
+        np.minimum.at(rows[:, _START], ids, found[:, _START])
+        np.maximum.at(rows[:, _STOP], ids, found[:, _STOP])
     flat = labels.shape[0] == 1
-    sums, surface = _Sums(count, labels.shape), np.zeros(count)
-    for block in blocks(labels.shape, block_edges(labels.shape, (1, 1, 1), BLOCK_VOXELS)):
-        sums.add(block, labels[block], raw[block])
-        if not flat:
-            _add_surfaces(surface, labels, block)
-    return _columns(sums, _perimeters(labels, sums) if flat else surface, labels.voxel_size_nm)
+    outline = _perimeters(labels, rows[1:]) if flat else rows[1:, _SURFACE]
+    return _columns(rows[1:], outline, labels.voxel_size_nm, flat)
 
 
 def measure_sections(labels: Layer, raw: Layer, counts: Sequence[int]) -> Table:
@@ -85,40 +134,26 @@ def table_text(table: Table) -> str:
     return text.getvalue()
 
 
-class _Sums:
-    """What adds up over blocks, for the objects 1 to `count`."""
-
-    def __init__(self, count: int, shape: tuple[int, int, int]) -> None:
-        self.flat = shape[0] == 1
-        self.voxels = np.zeros(count, np.int64)
-        self.grey = np.zeros(count)
-        self.first = np.zeros((3, count))
-        self.second = np.zeros((len(_PAIRS), count))
-        self.start = np.repeat(np.array(shape)[:, None], count, axis=1)
-        self.stop = np.zeros((3, count), np.int64)
-
-    def add(self, block: Part, labels: NDArray[np.integer], raw: NDArray[np.uint8]) -> None:
-        """Add a block, (Z, Y, X) both."""
-        inside = np.nonzero(labels)
-        if len(inside[0]) == 0:
-            return
-        ids, place = np.unique(labels[inside], return_inverse=True)
-        rows = ids.astype(np.int64) - 1
-        self.voxels[rows] += np.bincount(place)
-        self.grey[rows] += np.bincount(place, raw[inside])
-        coordinates = [axis + part.start for axis, part in zip(inside, block, strict=True)]
-        for axis, values in enumerate(coordinates):
-            self.first[axis, rows] += np.bincount(place, values)
-            np.minimum.at(self.start[axis], rows[place], values)
-            np.maximum.at(self.stop[axis], rows[place], values + 1)
-        for number, (one, other) in enumerate(_PAIRS):
-            self.second[number, rows] += np.bincount(place, coordinates[one].astype(np.float64) * coordinates[other])
+def _add_voxels(rows: NDArray[np.float64], labels: NDArray[np.integer], raw: NDArray[np.uint8], block: Part) -> None:
+    """Add the voxels of a block, (Z, Y, X) both, to the rows of its objects."""
+    inside = np.nonzero(labels)
+    place, length = np.searchsorted(rows[:, _ID], labels[inside]), len(rows)
+    rows[:, _VOXELS] = np.bincount(place, minlength=length)
+    rows[:, _GREY] = np.bincount(place, raw[inside], length)
+    coordinates = [axis + part.start for axis, part in zip(inside, block, strict=True)]
+    for axis, values in enumerate(coordinates):
+        rows[:, _FIRST][:, axis] = np.bincount(place, values, length)
+        np.minimum.at(rows[:, _START][:, axis], place, values)
+        np.maximum.at(rows[:, _STOP][:, axis], place, values + 1)
+    for number, (one, other) in enumerate(_PAIRS):
+        products = coordinates[one].astype(np.float64) * coordinates[other]
+        rows[:, _SECOND][:, number] = np.bincount(place, products, length)
 
 
-def _columns(sums: _Sums, outline: NDArray[np.float64], voxel_size_nm: VoxelSize) -> Table:
-    edges, axes, flat = np.array(voxel_size_nm), "zyx", sums.flat
-    voxels = sums.voxels.astype(np.float64)
-    centre = sums.first / voxels
+def _columns(rows: NDArray[np.float64], outline: NDArray[np.float64], voxel_size_nm: VoxelSize, flat: bool) -> Table:
+    edges, axes = np.array(voxel_size_nm), "zyx"
+    voxels, start, stop = rows[:, _VOXELS], rows[:, _START].T, rows[:, _STOP].T
+    centre = rows[:, _FIRST].T / voxels
     table: Table = {"id": np.arange(1, len(voxels) + 1, dtype=np.float64)}
     if flat:
         table |= {"area_px": voxels, "area_nm2": voxels * prod(edges[1:])}
@@ -127,20 +162,21 @@ def _columns(sums: _Sums, outline: NDArray[np.float64], voxel_size_nm: VoxelSize
     table |= {f"centroid_{axis}_px": centre[number] for number, axis in enumerate(axes)}
     table |= {f"centroid_{axis}_nm": centre[number] * edges[number] for number, axis in enumerate(axes)}
     for number, axis in enumerate(axes):
-        table |= {f"bbox_{axis}_start": sums.start[number] * 1.0, f"bbox_{axis}_stop": sums.stop[number] * 1.0}
+        table |= {f"bbox_{axis}_start": start[number], f"bbox_{axis}_stop": stop[number]}
     table |= {"perimeter_nm" if flat else "surface_nm2": outline}
-    return table | {"eccentricity": _eccentricity(sums, edges, flat), "mean_grey": sums.grey / voxels}
+    return table | {"eccentricity": _eccentricity(rows, edges, flat), "mean_grey": rows[:, _GREY] / voxels}
 
 
-def _eccentricity(sums: _Sums, edges: NDArray[np.float64], flat: bool) -> NDArray[np.float64]:
+def _eccentricity(rows: NDArray[np.float64], edges: NDArray[np.float64], flat: bool) -> NDArray[np.float64]:
     """Eccentricity of the ellipse (ellipsoid: of its longest and shortest axis) with an object's second moments in nm.
 
     In a section of square pixels this is scikit-image's definition. A single voxel is round.
     """
-    centre = sums.first / sums.voxels
-    covariance = np.zeros((len(sums.voxels), 3, 3))
-    for values, (one, other) in zip(sums.second, _PAIRS, strict=True):
-        moment = values / sums.voxels - centre[one] * centre[other]
+    voxels = rows[:, _VOXELS]
+    centre = rows[:, _FIRST].T / voxels
+    covariance = np.zeros((len(voxels), 3, 3))
+    for values, (one, other) in zip(rows[:, _SECOND].T, _PAIRS, strict=True):
+        moment = values / voxels - centre[one] * centre[other]
         covariance[:, one, other] = covariance[:, other, one] = moment * edges[one] * edges[other]
     lengths = np.linalg.eigvalsh(covariance[:, 1:, 1:] if flat else covariance)
     longest = lengths[:, -1]
@@ -149,30 +185,33 @@ def _eccentricity(sums: _Sums, edges: NDArray[np.float64], flat: bool) -> NDArra
     )
 
 
-def _perimeters(labels: Layer, sums: _Sums) -> NDArray[np.float64]:
+def _perimeters(labels: Layer, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Perimeters in nm of the objects of a section; where pixels are not square, of their mean edge."""
-    found = np.zeros(len(sums.voxels))
+    found = np.zeros(len(rows))
     edge = float(np.sqrt(labels.voxel_size_nm[1] * labels.voxel_size_nm[2]))
-    for row in range(len(found)):
-        z, y, x = (slice(int(a), int(b)) for a, b in zip(sums.start[:, row], sums.stop[:, row], strict=True))
-        found[row] = perimeter(labels[z, y, x][0] == row + 1) * edge
+    for number, row in enumerate(rows):
+        z, y, x = (slice(int(a), int(b)) for a, b in zip(row[_START], row[_STOP], strict=True))
+        found[number] = perimeter(labels[z, y, x][0] == number + 1) * edge
     return found
 
 
-def _add_surfaces(surface: NDArray[np.float64], labels: Layer, block: Part) -> None:
-    """Add the surfaces in nm^2 of what lies between the voxels of a block and the ones before them.
+def _surfaces(found: NDArray[np.integer], ids: NDArray[np.integer], voxel_size_nm: VoxelSize) -> NDArray[np.float64]:
+    """Surfaces in nm^2 of objects between the voxels of a block and the ones before them.
 
     Marching cubes looks at cubes between 2 x 2 x 2 voxels, so that areas of blocks add up. The volume is surrounded by
     background.
+
+    Args:
+        found: the block with the voxels before it, and with background where the volume begins or ends, (Z, Y, X).
+        ids: of its objects, rising.
+        voxel_size_nm: (z, y, x) in nm.
     """
-    wide = [slice(max(part.start - 1, 0), part.stop) for part in block]
-    rim = [(part.start == 0, part.stop == length) for part, length in zip(block, labels.shape, strict=True)]
-    found = np.pad(labels[wide[0], wide[1], wide[2]], np.array(rim, int))
-    numbers = np.unique(found[found > 0])
-    local = np.searchsorted(numbers, found) + 1
+    surfaces = np.zeros(len(ids))
+    local = np.searchsorted(ids, found) + 1
     local[found == 0] = 0
-    for number, box in zip(numbers.tolist(), ndimage.find_objects(local), strict=True):
-        crop = found[tuple(slice(max(part.start - 1, 0), part.stop + 1) for part in box)] == number
+    for row, box in enumerate(ndimage.find_objects(local)):
+        crop = found[tuple(slice(max(part.start - 1, 0), part.stop + 1) for part in box)] == ids[row]
         if min(crop.shape) > 1 and not crop.all():
-            vertices, faces, *_ = marching_cubes(crop.astype(np.float32), 0.5, spacing=labels.voxel_size_nm)
-            surface[number - 1] += mesh_surface_area(vertices, faces)
+            vertices, faces, *_ = marching_cubes(crop.astype(np.float32), 0.5, spacing=voxel_size_nm)
+            surfaces[row] = mesh_surface_area(vertices, faces)
+    return surfaces

@@ -120,7 +120,7 @@ def find_pieces(
     pieces = (store or InMemory()).array("pieces", maps.shape[1:], np.uint32)
 
     def connect(part: Part) -> NDArray[np.int32]:
-        return _connect(maps[(0, *part)] >= decoding.threshold)
+        return connect_faces(maps[(0, *part)] >= decoding.threshold)
 
     def reaches_peak(part: Part) -> NDArray[np.bool_]:
         return np.asarray(maps[(0, *part)] >= decoding.peak)
@@ -236,7 +236,7 @@ def _moved(things: NDArray[np.integer], outline_nm: float, voxel_size_nm: VoxelS
     return np.where(distance_nm >= -outline_nm - 1e-6, things, 0)
 
 
-def _connect(inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+def connect_faces(inside: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Number what hangs together by faces."""
     numbers = np.empty(inside.shape, np.int32)
     ndimage.label(inside, output=numbers)
@@ -247,9 +247,9 @@ def _divide(maps: NDArray[np.float32], inside: NDArray[np.bool_], seed: float) -
     """Divide foreground, (Z, Y, X), into instances by a watershed from their cores."""
     # Smoothed within sections, or noise would break a core into many.
     core = ndimage.gaussian_filter(maps[2] * (1 - maps[1]), (0.0, SMOOTH_PX, SMOOTH_PX))
-    seeds = _connect(inside & (core >= seed))
+    seeds = connect_faces(inside & (core >= seed))
     count = int(seeds.max())
     seeds[(np.bincount(seeds.ravel()) < SMALLEST_SEED_PX)[seeds]] = 0
     instances = watershed(-core, seeds, mask=inside)
-    rest = _connect(inside & (instances == 0))
+    rest = connect_faces(inside & (instances == 0))
     return np.asarray(relabel_sequential(np.where(rest > 0, rest + count, instances))[0], np.int32)

@@ -1,7 +1,7 @@
 """From image files to files of masks, probabilities and instances, one image after the other."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,6 @@ from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.scale.sizes import PixelSizes
 from mitoseg.inference.segment_image import (
-    Maps,
     SegmentKeywords,
     SegmentOptions,
     make_options,
@@ -154,20 +153,14 @@ class Results:
         files = self.wanted(f"{name}{source.suffix}", source.path, own)
         if files:
             notes = Notes(source, self._say)
-            self.write(files, source, own, notes, is_negative(source, self._options.invert, notes, self.usual_contrast))
+            negative = is_negative(source, self._options.invert, notes, self.usual_contrast)
+            made = make_results(self._model, source, files, self._options, negative=negative, say=notes)
+            self.keep(made, source.path, notes, own)
 
-    def write(
-        self,
-        files: dict[str, Path],
-        source: Source,
-        own: Mapping[str, Any],
-        notes: "Notes",
-        negative: bool,
-        maps: Maps | None = None,
-    ) -> None:
-        """Write results; arguments as of `wanted` and `make_results`."""
-        for file in make_results(self._model, source, files, self._options, negative=negative, say=notes, maps=maps):
-            self._journal.add(file, source.path, notes.lines, own)
+    def keep(self, made: Iterable[Path], image: Path, notes: "Notes", own: Mapping[str, Any] = NONE) -> None:
+        """Note each result of an image, whose `own` settings are these, once it is made."""
+        for file in made:
+            self._journal.add(file, image, notes.lines, own)
             self.written.append(file)
             self._report(file)
 

@@ -1,6 +1,6 @@
 """What is wanted of each image, which files its results are, and what is in them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -162,23 +162,15 @@ def make_results(
     with Scratch(next(iter(files.values()))) as scratch:
         seen = source.negative() if negative else source
         apart = options.as_2d and source.shape[0] > 1
-        with_objects = "table" in files or "everything" in files
         if apart:
-            segmented = _segment_each(model, seen, scratch, options, with_objects, say)
+            segmented = _segment_each(model, seen, scratch, options, has_objects(files), say)
         else:
             found = maps(scratch) if maps else _predict(model, seen, scratch, options, say)
-            segmented = _segment_whole(model, seen, found, scratch, options, with_objects)
-        layers = {
-            "raw": _layer("raw", source, np.uint8, source.read),
-            "mask": _layer("mask", source, np.uint8, lambda part: segmented.pieces[part] > 0),
-            "probability": _layer("probability", source, np.float32, segmented.probability),
-        }
-        if with_objects:
-            dtype = np.uint16 if sum(segmented.counts) < 2**16 else np.uint32
-            layers["instances"] = _layer("instances", source, dtype, segmented.instances.__getitem__)
+            segmented = _segment_whole(model, seen, found, scratch, options, has_objects(files))
+        layers = layers_of(source, segmented, objects=has_objects(files))
         for name, file in files.items():
             if name != "table":
-                _write(name, file, layers, model, options)
+                write_layers(name, file, layers, model.name, options)
                 yield file
         if "table" in files:
             measure = measure_sections if apart else measure_objects
@@ -187,21 +179,39 @@ def make_results(
             yield files["table"]
 
 
+def has_objects(files: Mapping[str, Path]) -> bool:
+    """Whether any of these results, from `result_files`, has objects with numbers."""
+    return "table" in files or "everything" in files
+
+
 @dataclass(frozen=True, eq=False)
-class _Segmented:
-    """What was found in an image.
+class Segmented:
+    """What was found in an image, each in parts (Z, Y, X).
 
     Attributes:
-        probability: gives parts of the probability of foreground, (Z, Y, X) float32.
-        pieces: (Z, Y, X), above 0 where foreground is.
-        instances: (Z, Y, X), 0 = background; as `pieces` where no objects were asked for.
+        probability: of foreground, float32.
+        pieces: above 0 where foreground is.
+        instances: numbers of objects, 0 = background; any where no objects were asked for.
         counts: objects of the image, or of each of its sections where they are images of their own.
     """
 
     probability: Callable[[Part], NDArray[np.float32]]
-    pieces: StoredArray
-    instances: StoredArray
+    pieces: Callable[[Part], NDArray[Any]]
+    instances: Callable[[Part], NDArray[Any]]
     counts: Sequence[int]
+
+
+def layers_of(source: Source, segmented: Segmented, *, objects: bool) -> dict[str, Layer]:
+    """What results are written of, by name; with instances if there are to be `objects`."""
+    layers = {
+        "raw": _layer("raw", source, np.uint8, source.read),
+        "mask": _layer("mask", source, np.uint8, lambda part: segmented.pieces(part) > 0),
+        "probability": _layer("probability", source, np.float32, segmented.probability),
+    }
+    if objects:
+        dtype = np.uint16 if sum(segmented.counts) < 2**16 else np.uint32
+        layers["instances"] = _layer("instances", source, dtype, segmented.instances)
+    return layers
 
 
 def _predict(
@@ -212,7 +222,7 @@ def _predict(
 
 def _segment_whole(
     model: Model, source: Source, maps: StoredArray, store: Store, options: SegmentOptions, objects: bool
-) -> _Segmented:
+) -> Segmented:
     """Segment an image or a volume by its maps; `objects`: number them as well."""
     decoding = model.decoding.at(source.thickness_nm)
     instances = pieces = find_pieces(maps, decoding, store, options.memory)
@@ -223,12 +233,12 @@ def _segment_whole(
         if objects:
             instances, count = move_outline(instances, decoding.outline_nm, source.voxel_size_nm, store, "outlined")
         pieces, _ = move_outline(pieces, decoding.outline_nm, source.voxel_size_nm, store, "outlined pieces")
-    return _Segmented(lambda part: np.asarray(maps[(0, *part)]), pieces, instances, [count])
+    return Segmented(lambda part: np.asarray(maps[(0, *part)]), pieces.__getitem__, instances.__getitem__, [count])
 
 
 def _segment_each(
     model: Model, source: Source, scratch: Scratch, options: SegmentOptions, objects: bool, say: Callable[[str], object]
-) -> _Segmented:
+) -> Segmented:
     """Segment each section of a stack by itself, as if it were a file of its own; objects are numbered through."""
     probability = scratch.array("probability of each", source.shape, np.float32)
     pieces = scratch.array("pieces of each", source.shape, np.uint32)
@@ -243,22 +253,38 @@ def _segment_each(
             for _, y, x in strips((1, *source.shape[1:])):
                 part = (slice(0, 1), y, x)
                 probability[z, y, x] = alone.probability(part)[0]
-                pieces[z, y, x] = alone.pieces[part][0]
-                numbers = np.asarray(alone.instances[part][0])
+                pieces[z, y, x] = alone.pieces(part)[0]
+                numbers = alone.instances(part)[0]
                 instances[z, y, x] = np.where(numbers > 0, numbers + sum(counts), 0)
         counts += alone.counts
         for note in notes:
             say(f"section {z}: {note}")
-    return _Segmented(probability.__getitem__, pieces, instances, counts)
+    return Segmented(probability.__getitem__, pieces.__getitem__, instances.__getitem__, counts)
 
 
-def _write(name: str, file: Path, layers: dict[str, Layer], model: Model, options: SegmentOptions) -> None:
+def labels_among(layers: Mapping[str, Layer], options: SegmentOptions) -> list[Layer]:
+    """The label images of an OME-Zarr."""
+    return [layers[each] for each in ("mask", "instances") if each in options.outputs]
+
+
+def write_layers(name: str, file: Path, layers: dict[str, Layer], model: str, options: SegmentOptions) -> None:
+    """Write one of the results, from `result_files`, that is no table.
+
+    Args:
+        name: what it holds.
+        file: its path.
+        layers: from `layers_of`.
+        model: name of what segmented.
+        options: what is wanted.
+
+    Raises:
+        WriteError: the disk is full, or refuses.
+    """
     if name == "everything":
-        provenance = Provenance(source=f"mitoseg predict with {model.name}", instances="predicted")
+        provenance = Provenance(source=f"mitoseg predict with {model}", instances="predicted")
         write_hdf5(file, _as_sample(layers, "probability" in options.outputs), provenance)
     elif name == "labels":
-        labels = [layers[each] for each in ("mask", "instances") if each in options.outputs]
-        write_zarr(file, layers["raw"], labels, options.ngff)
+        write_zarr(file, layers["raw"], labels_among(layers, options), options.ngff)
     elif file.suffix == ".zarr":
         write_zarr(file, layers[name], version=options.ngff)
     elif name == "overlay":

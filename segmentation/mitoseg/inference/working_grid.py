@@ -211,21 +211,50 @@ class WorkingGrid:
             maps: get it.
         """
         z, y, x = self.axes
-        columns = x.to_stored((0, x.stored))
+        for _, strip, _ in strips((1, y.stored, x.stored), (1, CHUNK_ROWS)):
+            part = (slice(0, z.stored), strip, slice(0, x.stored))
+            _, rows, columns = self._needed(part)
+            slabs = _Slabs(lambda each: found((slice(None), *each)), z.working, CUBE_DEPTH, (rows, columns))
+            for place, mean in self._take_back(slabs.__getitem__, part):
+                maps[:, place, strip] = mean
+
+    def take_back_part(self, found: Callable[[Part], NDArray[np.float32]], part: Part) -> NDArray[np.float32]:
+        """What `take_back` makes of a part of the stored grid, (C, Z, Y, X).
+
+        Args:
+            found: gives parts (C, Z, Y, X) of the working grid; is asked once.
+            part: of the stored grid.
+        """
+        needed = self._needed(part)
+        held = found(needed)
+        maps = np.empty((len(held), *(each.stop - each.start for each in part)), np.float32)
+        for place, mean in self._take_back(lambda place: held[:, place - needed[0].start], part):
+            maps[:, place - part[0].start] = mean
+        return maps
+
+    def _needed(self, part: Part) -> Part:
+        """The part of the working grid that a part of the stored one is made of."""
+        z, y, x = (slice(*axis.needed((each.start, each.stop))) for axis, each in zip(self.axes, part, strict=True))
+        return z, y, x
+
+    def _take_back(self, held: Sections, part: Part) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Give a part of the stored grid section by section: place in z, and what is there (C, Y, X).
+
+        Args:
+            held: gives sections (C, Y, X) of the part of the working grid that is needed, by their place in z.
+            part: of the stored grid.
+        """
+        z, y, x = self.axes
+        rows, columns = y.to_stored((part[1].start, part[1].stop)), x.to_stored((part[2].start, part[2].stop))
 
         def weights(place: int) -> tuple[Span, csr_array]:
             return z.needed((place, place + 1)), z.to_stored((place, place + 1))
 
-        for _, strip, _ in strips((1, y.stored, x.stored), (1, CHUNK_ROWS)):
-            span, rows = y.needed((strip.start, strip.stop)), y.to_stored((strip.start, strip.stop))
-            part = (slice(*span), slice(0, x.working))
-            slabs = _Slabs(lambda part: found((slice(None), *part)), z.working, CUBE_DEPTH, part)
+        def section(place: int) -> NDArray[np.float32]:
+            return np.stack([resample_section(each, rows, columns) for each in held(place)])
 
-            def section(place: int, slabs: "_Slabs" = slabs, rows: csr_array = rows) -> NDArray[np.float32]:
-                return np.stack([resample_section(each, rows, columns) for each in slabs[place]])
-
-            for place, mean in _along(range(z.stored), weights, section):
-                maps[:, place, strip] = mean.clip(0, 1)
+        for place, mean in _along(range(part[0].start, part[0].stop), weights, section):
+            yield place, mean.clip(0, 1)
 
 
 class _Slabs:

@@ -3,9 +3,9 @@
 from math import prod
 
 from mitodata.export.layer import Layer
-from mitodata.readers.axes import Part, blocks, strips
+from mitodata.readers.axes import Part, blocks, count_blocks, nth_block, strips
 
-__all__ = ["Layer", "Part", "block_edges", "blocks", "strips"]
+__all__ = ["Layer", "Part", "block_edges", "blocks", "count_blocks", "nth_block", "strips"]
 
 PACKED = (4, 256, 256)
 """Shape (z, y, x) of blocks with a thin halo: arrays on disk are packed section by section, and flat blocks meet fewer

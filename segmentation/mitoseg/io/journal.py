@@ -36,18 +36,12 @@ class Journal:
         """
         self._path = folder / JOURNAL
         self._settings: dict[str, Any] = json.loads(json.dumps(settings))  # as they are read again: no tuples
-        self._lines: dict[str, dict[str, Any]] = {}
         try:
             text = self._path.read_text(encoding="utf-8", errors="replace") if self._path.exists() else ""
         except OSError as error:
             raise RunError(f"{self._path}: cannot be read: {error.strerror or error}") from error
         self._torn = bool(text) and not text.endswith("\n")
-        for line in text.splitlines():
-            try:
-                entry = json.loads(line)
-                self._lines[entry["file"]] = entry
-            except (ValueError, TypeError, KeyError):
-                continue  # the line of a process that was killed
+        self._lines = _entries(text)
 
     def holds(self, file: Path, image: Path, own: Mapping[str, Any] = NONE) -> bool:
         """Whether a file is there, made of this image with the settings of this call.
@@ -120,6 +114,27 @@ def identity(image: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{image}: cannot be read: {error.strerror or error}") from error
     return {"name": image.name, "bytes": state.st_size, "modified_ns": state.st_mtime_ns}
+
+
+def files_in(folder: Path) -> list[str]:
+    """Names of the results in a folder that its journal knows, and that are there."""
+    try:
+        text = (folder / JOURNAL).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [name for name in _entries(text) if (folder / name).exists()]
+
+
+def _entries(text: str) -> dict[str, dict[str, Any]]:
+    """The lines of a journal by their files; of several lines for a file the last one counts."""
+    lines: dict[str, dict[str, Any]] = {}
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+            lines[entry["file"]] = entry
+        except (ValueError, TypeError, KeyError):
+            continue  # the line of a process that was killed
+    return lines
 
 
 def _bytes(file: Path) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
@@ -24,13 +24,19 @@ METADATA = "zarr.json"
 
 
 class PartArray:
-    """Maps (C, Z, Y, X) float32 that are written block by block.
+    """Maps (C, Z, Y, X), or numbers of things, that are written block by block.
 
     A block is there or not, whoever is killed: its file gets its name when it is whole. Each chunk has a checksum.
     """
 
     def __init__(
-        self, folder: Path, shape: tuple[int, int, int, int], edges: tuple[int, int, int], chunk: tuple[int, int, int]
+        self,
+        folder: Path,
+        shape: tuple[int, int, int, int],
+        edges: tuple[int, int, int],
+        chunk: tuple[int, int, int],
+        dtype: DTypeLike = np.float32,
+        again: str = "predict it again",
     ) -> None:
         """Describe the array; nothing is read or written.
 
@@ -39,9 +45,13 @@ class PartArray:
             shape: (C, Z, Y, X).
             edges: of the blocks, (z, y, x); they become longer until a block consists of whole chunks.
             chunk: voxels (z, y, x) that are packed, and read, together.
+            dtype: of floats or unsigned integers; their greatest number stands for what is not there.
+            again: what to do about a block that is damaged.
         """
         z, y, x = (min(length, side) for length, side in zip(shape[1:], chunk, strict=True))
         self.folder, self.shape, self._chunk = folder, shape, (z, y, x)
+        self._dtype, self._again = np.dtype(dtype), again
+        self._nothing = np.nan if self._dtype.kind == "f" else np.iinfo(self._dtype).max
         long_z, long_y, long_x = (-(-edge // side) * side for edge, side in zip(edges, self._chunk, strict=True))
         self.edges = long_z, long_y, long_x
 
@@ -52,7 +62,8 @@ class PartArray:
             DataError: it cannot be written.
         """
         if not (self.folder / METADATA).exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            with checked_write(self.folder):  # not its parents: where they are gone, this process is late
+                self.folder.mkdir(exist_ok=True)
             content: dict[str, Buffer] = {}
             self._create(content)
             write_atomic(self.folder / METADATA, content[METADATA].to_bytes())
@@ -65,7 +76,7 @@ class PartArray:
         """The file of a block."""
         return self.folder / self._key(block)
 
-    def write(self, block: Part, maps: NDArray[np.float32]) -> None:
+    def write(self, block: Part, maps: NDArray[Any]) -> None:
         """Write the maps of a block, (C, Z, Y, X).
 
         Raises:
@@ -80,7 +91,7 @@ class PartArray:
                 (self.folder / parent).mkdir(exist_ok=True)
         write_atomic(path, content[self._key(block)].to_bytes())
 
-    def __getitem__(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+    def __getitem__(self, part: tuple[slice, ...]) -> NDArray[Any]:
         """Read a part (C, Z, Y, X).
 
         Raises:
@@ -93,7 +104,7 @@ class PartArray:
             for block in self._damaged(part[1:]):
                 self.path(block).unlink(missing_ok=True)
                 raise DataError(
-                    f"{self.path(block)}: is missing, or was damaged and is removed; predict it again"
+                    f"{self.path(block)}: is missing, or was damaged and is removed; {self._again}"
                 ) from error
             raise
 
@@ -101,9 +112,10 @@ class PartArray:
         numbers = (part.start // edge for part, edge in zip(block, self.edges, strict=True))
         return "/".join(("c", "0", *map(str, numbers)))
 
-    def _read(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+    def _read(self, part: tuple[slice, ...]) -> NDArray[Any]:
         found = np.asarray(self._stored[part])
-        if np.isnan(found).any():  # what a file that is not there, or ends too early, reads as
+        # What a file that is not there, or ends too early, reads as.
+        if (np.isnan(found) if self._dtype.kind == "f" else found == self._nothing).any():
             raise ValueError("holds values that are not numbers")
         return found
 
@@ -135,8 +147,8 @@ class PartArray:
             shape=self.shape,
             shards=(self.shape[0], *self.edges),
             chunks=(1, *self._chunk),
-            dtype=np.float32,
-            fill_value=np.nan,
+            dtype=self._dtype,
+            fill_value=self._nothing,
             compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
             dimension_names=("channel", "z", "y", "x"),
         )

@@ -1,6 +1,6 @@
 """What of a volume is tissue: neither constant rims nor missing sections, which their neighbours stand for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -19,6 +19,9 @@ UNRELATED = 0.06
 
 LONGEST_BRIDGE = 3
 """Missing sections in a row that are bridged; of more too much is unknown."""
+
+REACH = LONGEST_BRIDGE + 1
+"""Sections on either side that what is found in one may depend on: those that stand for it, and those beside them."""
 
 
 @dataclass(frozen=True)
@@ -115,17 +118,38 @@ class Tissue:
 
         Where a rim of one section lies between tissue, it is a missing part: it gets the mean as well.
         """
-        _, height, width = self._shape
+        depth, height, width = self._shape
         for _, y, x in strips((1, height, width)):
-            for z in self.blank:
+            self._settle(maps, range(depth), y, x)
+
+    def settle_part(self, find: Callable[[Part], NDArray[np.float32]], part: Part) -> NDArray[np.float32]:
+        """What `settle` makes of a part of the maps, (C, Z, Y, X).
+
+        Args:
+            find: gives parts (C, Z, Y, X) of the maps; is asked once.
+            part: of the volume.
+        """
+        z, y, x = part
+        reach = 0 if self.whole else REACH
+        held = range(max(0, z.start - reach), min(self._shape[0], z.stop + reach))
+        maps = find((slice(held.start, held.stop), y, x))
+        self._settle(_Within(maps, (held.start, y.start, x.start)), held, y, x)
+        return maps[:, z.start - held.start : z.stop - held.start]
+
+    def _settle(self, maps: "StoredArray | _Within", held: range, y: slice, x: slice) -> None:
+        """Settle some rows and columns of the sections `held`, as far as their neighbours are held as well."""
+        for z in self.blank:
+            if z in held:
                 maps[:, z, y, x] = np.float32(0)
-            for z, rim in self._rims.items():
+        for z, rim in self._rims.items():
+            if max(z - 1, 0) in held and min(z + 1, self._shape[0] - 1) in held:
                 maps[:, z, y, x] = np.where(rim.cover(y, x), self._beside(maps, z, y, x), maps[:, z, y, x])
-            for z, bridge in self.bridges.items():
+        for z, bridge in self.bridges.items():
+            if bridge.below in held and bridge.above in held:
                 below, above = maps[:, bridge.below, y, x], maps[:, bridge.above, y, x]
                 maps[:, z, y, x] = below * np.float32(1 - bridge.share) + above * np.float32(bridge.share)
 
-    def _beside(self, maps: StoredArray, z: int, y: slice, x: slice) -> NDArray[np.float32]:
+    def _beside(self, maps: "StoredArray | _Within", z: int, y: slice, x: slice) -> NDArray[np.float32]:
         """The mean of what is found in the sections before and after one, (C, Y, X); 0 where either is no tissue."""
         sections = [place for place in (z - 1, z + 1) if 0 <= place < self._shape[0]]
         if len(sections) < 2 or any(place in self.blank or place in self.bridges for place in sections):
@@ -181,6 +205,26 @@ class Tissue:
         )
         mean = below * np.float32(1 - bridge.share) + above * np.float32(bridge.share)
         return np.asarray((mean * grey.width + grey.centre).round().clip(0, 255), np.uint8)
+
+
+class _Within:
+    """A part of maps, (C, Z, Y, X), that is addressed by places in the whole; sections by their number."""
+
+    def __init__(self, maps: NDArray[np.float32], first: tuple[int, int, int]) -> None:
+        self._maps, self._first = maps, first
+
+    def __getitem__(self, key: tuple[slice, int, slice, slice]) -> NDArray[np.float32]:
+        return self._maps[self._own(key)]
+
+    def __setitem__(self, key: tuple[slice, int, slice, slice], values: NDArray[np.float32] | np.float32) -> None:
+        self._maps[self._own(key)] = values
+
+    def _own(self, key: tuple[slice, int, slice, slice]) -> tuple[slice, int, slice, slice]:
+        channels, z, y, x = key
+        rows, columns = (
+            slice(part.start - first, part.stop - first) for part, first in zip((y, x), self._first[1:], strict=True)
+        )
+        return channels, z - self._first[0], rows, columns
 
 
 def _around(slices: Iterable[slice]) -> slice:

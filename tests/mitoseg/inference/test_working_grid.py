@@ -79,3 +79,15 @@ def test_no_more_is_read_at_a_time_than_a_strip_and_what_is_packed_is_read_toget
         seen[part] += 1
     assert seen.min() >= 1
     assert seen.mean() < 1.7, "neighbouring slabs and strips share little"
+
+
+def test_a_part_is_taken_back_as_in_the_whole() -> None:
+    """Bit for bit: many processes take back a part each."""
+    rng, shape = np.random.default_rng(0), (13, 300, 40)
+    grid = WorkingGrid.of(shape, (6, 4, 9), 10)
+    working, whole = rng.random((2, *grid.shape), np.float32), np.zeros((2, *shape), np.float32)
+    grid.take_back(working.__getitem__, whole)
+    for _ in range(20):
+        z, y, x = (slice(*sorted(rng.choice(length + 1, 2, replace=False).tolist())) for length in shape)
+        part = grid.take_back_part(lambda needed: working[(slice(None), *needed)], (z, y, x))
+        assert np.array_equal(part, whole[:, z, y, x])

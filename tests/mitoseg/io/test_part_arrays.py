@@ -21,6 +21,7 @@ def maps() -> NDArray[np.float32]:
 
 
 def make(folder: Path, maps: NDArray[np.float32]) -> PartArray:
+    folder.mkdir(exist_ok=True)
     array = PartArray(folder / "z.zarr", SHAPE, (8, 60, 64), (8, 64, 64))
     array.make()
     for block in array.blocks():

@@ -123,6 +123,20 @@ def test_half_a_section_that_is_missing_is_bridged_and_a_frame_is_not() -> None:
     assert not maps[:, :, :12].any()
 
 
+def test_a_part_is_settled_as_in_the_whole() -> None:
+    """Bit for bit, whatever is missing beside it."""
+    volume, rng = make_series(16, 40), np.random.default_rng(2)
+    volume[[0, 4, 5, 6, 9, 13]] = 0
+    volume[3, :, :9] = volume[7, 30:] = volume[8, :, 20:] = volume[11:13, :5] = 0
+    tissue, maps = tissue_of(volume), rng.random((2, *volume.shape), np.float32)
+    settled = maps.copy()
+    tissue.settle(settled)
+    for _ in range(60):
+        z, y, x = (slice(*sorted(rng.choice(length + 1, 2, replace=False).tolist())) for length in volume.shape)
+        found = tissue.settle_part(lambda part: maps[(slice(None), *part)].copy(), (z, y, x))
+        np.testing.assert_array_equal(found, settled[:, z, y, x])
+
+
 def test_long_gaps_and_ends_are_not_bridged() -> None:
     assert plan_bridges([0, 3, 6, 7, 10, 11, 12, 13, 19], 20).keys() == {3, 6, 7}
     two = plan_bridges([6, 7], 20)

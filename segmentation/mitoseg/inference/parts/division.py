@@ -16,8 +16,9 @@ BLOCK_VOXELS = 2**24
 PLANE_PX = 2**22
 """Pixels of a slice in a block: with its windows these take some 150 MB."""
 
-CUBES = (16, 16, 16)
-"""Voxels (z, y, x) that are packed together where slices across several axes are put together."""
+SLABS = (16, 64, 64)
+"""Voxels that are packed together where slices across several axes are put together: first along the axis across which
+the network looks, as thick as a block there, then along the two others."""
 
 SHEETS = (1, 128, 128)
 """... where there are slices across z alone."""
@@ -90,16 +91,14 @@ def _least_thickness(windows: Windows) -> int:
 
 def part_arrays(plan: Plan, folder: Path) -> list[PartArray]:
     """The arrays of what is found across each axis of a plan, in a folder."""
-    chunk = SHEETS if plan.single else CUBES
-    return [
-        PartArray(
-            folder / f"{AXES[plane.axis]}.zarr",
-            (plan.channels, *plan.shape),
-            block_edges(plane, chunk[plane.axis]),
-            chunk,
-        )
-        for plane in plan.planes
-    ]
+    arrays = []
+    for plane in plan.planes:
+        thick, *sides = SHEETS if plan.single else SLABS
+        sides.insert(plane.axis, thick)
+        z, y, x = sides
+        edges = block_edges(plane, thick)
+        arrays.append(PartArray(folder / f"{AXES[plane.axis]}.zarr", (plan.channels, *plan.shape), edges, (z, y, x)))
+    return arrays
 
 
 def list_blocks(arrays: list[PartArray]) -> list[Block]:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from shutil import rmtree
@@ -24,6 +24,9 @@ from mitoseg.io.process import LOCK
 
 NOTE = "job.json"
 """Name of the note in a folder of parts."""
+
+PARTS = ".parts"
+"""How the name of a folder of parts ends."""
 
 _PACKAGES = ("mitogen-em", "numpy", "scipy", "torch", "zarr")
 """The first is this program. Another version of the others may round differently."""
@@ -89,6 +92,11 @@ class Job:
             raise DataError(f"{folder}: was begun with {changed}; expected the same on every machine")
         return job
 
+    @property
+    def name(self) -> str:
+        """What results are called."""
+        return self.folder.name.removesuffix(PARTS)
+
     def options(self, memory: int | None = None, *, overwrite: bool = False) -> SegmentOptions:
         """What is wanted of the volume, with the options that may differ."""
         known = {each.name: self.agreed[each.name] for each in fields(SegmentOptions) if each.name not in _FREE}
@@ -130,7 +138,7 @@ class Job:
             DataError: it holds parts of another model, image or settings, or of another version of the program.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.locked():
+        with self.locked(begun=False):
             if any(path.name != LOCK and not is_draft(path) for path in self.folder.iterdir()):
                 problem = self._problem()
                 if not problem:
@@ -148,19 +156,35 @@ class Job:
             write_atomic(self.folder / NOTE, json.dumps(note, indent=1).encode())
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Let no other process into the same block with the same folder; where there are no locks, all may be in it."""
-        lock = FileLock(self.folder / LOCK, fallback_to_soft=False)
+    def locked(
+        self, doing: str = "measures the image for all", name: str = LOCK, *, begun: bool = True
+    ) -> Iterator[None]:
+        """Let no other process into the same block with the same folder; where there are no locks, all may be in it.
+
+        Args:
+            doing: what is done in the block, for those that wait.
+            name: of the file that is locked: another one for each kind of work.
+            begun: whether the folder must be that of a job already.
+
+        Raises:
+            RunError: the folder cannot be written, or is gone.
+        """
+        lock = FileLock(self.folder / name, fallback_to_soft=False)
         try:
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                _log.warning("%s: waiting for another process, which measures the image for all", self.folder)
+                _log.warning("%s: waiting for another process, which %s", self.folder, doing)
                 lock.acquire()
         except OSError as error:
             if not has_no_locks(error, self.folder):
                 raise RunError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
         try:
+            if begun and not (self.folder / NOTE).exists():  # another process has removed it, and the lock made it anew
+                with suppress(OSError):
+                    (self.folder / name).unlink()
+                    self.folder.rmdir()
+                raise RunError(f"{self.folder}: is gone; another process is through with it, or removed it")
             yield
         finally:
             lock.release()

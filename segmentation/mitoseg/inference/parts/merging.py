@@ -1,26 +1,39 @@
 """The blocks of a volume put together: one mask, one numbering, one table."""
 
 import json
+import logging
 import shutil
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from mitodata import DataError
+from mitodata.cluster.progress import Progress
 from mitodata.cluster.shard import Shard, ShardError
+from mitodata.errors import MitoError
+from mitodata.files import put_in_place, write_atomic
+from mitoseg.inference.measure import table_text
 from mitoseg.inference.model import Model
-from mitoseg.inference.parts.job import Job
-from mitoseg.inference.parts.shards import PARTS
-from mitoseg.inference.parts.work import RECORD, Work
+from mitoseg.inference.parts.job import PARTS, Job
+from mitoseg.inference.parts.stages import Stage, mended
+from mitoseg.inference.parts.tasks import Merge, check_memory
+from mitoseg.inference.parts.work import RECORD, Work, kept
 from mitoseg.inference.segment import Notes, Results
-from mitoseg.io.process import alone_in
-from mitoseg.networks.memory import parse_memory
+from mitoseg.inference.segment_image import SegmentOptions, make_results, write_layers
+from mitoseg.io.journal import files_in
+from mitoseg.networks.memory import parse_memory, resident_bytes
+
+_log = logging.getLogger("mitoseg")
 
 _LOCK = ".merge.lock"
-"""File in a folder of parts that is locked while a process puts them together."""
+"""File in a folder of parts that is locked while a process does what only one can do."""
 
+_WRITING = ("writes the results", _LOCK)
 _MOST_NAMED = 5
 """Shares up to which each is named."""
 
@@ -34,7 +47,8 @@ def merge_parts(
 ) -> list[Path]:
     """Make the results of a volume whose blocks were predicted: those that one process makes, byte for byte.
 
-    Everything is checked before the first result is written; the parts are removed after the last.
+    Any number of processes may do so at the same time: they share the work, and one of them writes the last results.
+    A call that was stopped goes on. The parts are removed at the end.
 
     Args:
         folder: of the parts, from `mitoseg.inference.parts.shards.predict_shard`; results lie beside it.
@@ -43,34 +57,132 @@ def merge_parts(
         report: is told of each file that is written.
 
     Returns:
-        Paths of the results that were written now.
+        Paths of the results that this process gave their names.
 
     Raises:
         DataError: it is no such folder, blocks are missing or damaged, or the volume or the program changed.
-        RunError: the model is gone or another one; results exist that were made otherwise; another process merges.
+        RunError: the model is gone or another one; results exist that were made otherwise; memory does not suffice.
     """
-    job = Job.read(Path(folder))
-    model = job.open_model()
+    path = Path(folder)
+    if _merged(path):
+        _log.warning("%s: is merged already; nothing is left to do", path)
+        return []
     limit = parse_memory(memory) if isinstance(memory, str) else memory
-    return finish(Work(job, model), model, limit, overwrite=overwrite, report=report)
+    try:
+        job = Job.read(path)
+        model = job.open_model()
+        return finish(Work(job, model), model, limit, overwrite=overwrite, report=report)
+    except MitoError:
+        if not _merged(path):
+            raise
+    _log.warning("%s: another process has written the results", path)
+    return []
+
+
+Runner = Callable[[Stage], Iterator[int]]
+"""Does all tasks of a stage that are missing, and names each once it is done."""
 
 
 def finish(
-    work: Work, model: Model, memory: int | None, *, overwrite: bool, report: Callable[[Path], None]
+    work: Work,
+    model: Model,
+    memory: int | None,
+    *,
+    overwrite: bool,
+    report: Callable[[Path], None],
+    run: Runner | None = None,
 ) -> list[Path]:
-    """Make the results of a volume; arguments as of `merge_parts`."""
+    """Make the results of a volume; arguments as of `merge_parts`.
+
+    Args:
+        work: the volume.
+        model: that predicted it.
+        memory: as of `merge_parts`.
+        overwrite: likewise.
+        report: likewise.
+        run: does a stage; None: this process does, and whoever else is at it.
+    """
     _check_complete(work)
     job, options = work.job, work.job.options(memory, overwrite=overwrite)
-    with alone_in(job.folder, _LOCK):  # two that write the same results would tear up each other's drafts
+    with job.locked(*_WRITING):
+        wanted = Results(model, job.folder.parent, options).wanted(job.name, job.image)
+    merge = Merge(work) if wanted and work.in_regions else None
+    if merge:
+        check_memory(memory)
+        _go_through(work, merge.stages, run or partial(do_stage, work))
+    with job.locked(*_WRITING):
         results = Results(model, job.folder.parent, options, report)
-        files = results.wanted(job.folder.name.removesuffix(PARTS), job.image)
+        files = results.wanted(job.name, job.image)
         if files:
             notes = Notes(work.source)
             for line in (*work.notes, *work.tissue.notes(), *_who(job.folder)):
                 notes(line)
-            results.write(files, work.source, {}, notes, work.negative, work.assemble)
+            made = _deliver(merge, files, model) if merge else _make(work, files, model, options)
+            results.keep(made, job.image, notes)
         _remove(job.folder)
     return results.written
+
+
+def _go_through(work: Work, stages: Sequence[Stage], run: Runner) -> None:
+    """Do all tasks of all stages that are missing, stage by stage."""
+    with kept(work), mended(stages), Progress("task", sum(stage.count for stage in stages), verb="merged") as bar:
+        for stage in stages:
+            left = stage.count
+            if not stage.done:
+                for _ in run(stage):
+                    bar.advance(1)
+                    left -= 1
+                stage.close()
+            if left:  # others did so
+                bar.advance(left)
+
+
+def do_stage(work: Work, stage: Stage) -> Iterator[int]:
+    """Do all tasks of a stage that are missing, and name each; others may do so at the same time."""
+    with work.job.locked("unites the pieces of all regions", _LOCK) if stage.alone else nullcontext():
+        for number in stage.missing():
+            do_task(work, stage, number)
+            yield number
+
+
+def do_task(work: Work, stage: Stage, number: int) -> None:
+    """Do one task of a stage, and note it."""
+    started = time.monotonic()
+    stage.do(number)
+    work.record(
+        stage=stage.folder.name,
+        task=number,
+        seconds=round(time.monotonic() - started, 3),
+        resident_bytes=resident_bytes(),
+    )
+
+
+def _deliver(merge: Merge, files: Mapping[str, Path], model: Model) -> Iterator[Path]:
+    """Give the results that are whole their names, and write those that one process writes; the table last."""
+    for name in sorted(files, key=lambda name: name == "table"):
+        with mended(merge.stages):
+            _place(merge, name, files[name], model)
+        yield files[name]
+
+
+def _place(merge: Merge, name: str, file: Path, model: Model) -> None:
+    if name in merge.zarr:
+        put_in_place(merge.zarr[name], file)
+    elif name == "table":
+        write_atomic(file, table_text(merge.table()).encode())
+    else:
+        write_layers(name, file, merge.layers, model.name, merge.options)
+
+
+def _make(work: Work, files: dict[str, Path], model: Model, options: SegmentOptions) -> Iterator[Path]:
+    """Make all results in this process."""
+    yield from make_results(model, work.source, files, options, negative=work.negative, maps=work.assemble)
+
+
+def _merged(folder: Path) -> bool:
+    """Whether results lie beside a folder of parts that is gone."""
+    name = f"{folder.name.removesuffix(PARTS)}_"
+    return not folder.exists() and any(file.startswith(name) for file in files_in(folder.parent))
 
 
 def _check_complete(work: Work) -> None:

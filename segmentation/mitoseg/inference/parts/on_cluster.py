@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import lru_cache
 from hashlib import sha256
@@ -18,8 +18,10 @@ from mitoseg.config.files import Paths
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.parts.division import Block
 from mitoseg.inference.parts.job import NOTE, Job, versions
-from mitoseg.inference.parts.merging import finish
+from mitoseg.inference.parts.merging import do_stage, do_task, finish
 from mitoseg.inference.parts.shards import begin
+from mitoseg.inference.parts.stages import Stage, mended
+from mitoseg.inference.parts.tasks import Merge
 from mitoseg.inference.parts.work import Work, kept
 from mitoseg.inference.segment import made
 from mitoseg.inference.segment_image import SegmentKeywords, make_options
@@ -69,12 +71,21 @@ def segment_on_cluster(
         work = Work(job, model)
         key = sha256(json.dumps(job.agreed).encode()).hexdigest()
         with kept(work), ClusterWorkers((str(job.folder), key), address, versions) as workers:
-            _share_out(workers, _measure, work.missing_ranges(), work.facts_path)
+            for _ in _share_out(workers, _measure, work.missing_ranges(), work.facts_path):
+                pass
             missing = work.missing_blocks()
             done = len(work.blocks) - len(missing)
             with Progress("block", len(work.blocks), done, verb="predicted") as bar:
-                _share_out(workers, _predict, missing, work.path, bar.advance)
-        return finish(work, model, options.memory, overwrite=options.overwrite, report=report)
+                for _ in _share_out(workers, _predict, missing, work.path):
+                    bar.advance(1)
+
+            def run(stage: Stage) -> Iterator[int]:
+                if stage.alone:
+                    return do_stage(work, stage)
+                tasks = ((stage.folder.name, number) for number in stage.missing())
+                return (number for _, number in _share_out(workers, _merge, tasks, lambda task: stage.path(task[1])))
+
+            return finish(work, model, options.memory, overwrite=options.overwrite, report=report, run=run)
 
 
 _Task = tuple[str, str]
@@ -82,13 +93,9 @@ _Task = tuple[str, str]
 
 
 def _share_out(
-    workers: ClusterWorkers[_Task],
-    call: Callable[[_Task, T], None],
-    things: Sequence[T],
-    path: Callable[[T], Path],
-    count: Callable[[int], object] = lambda _: None,
-) -> None:
-    """Let workers do something with each of many things, and wait until all of their files are seen here."""
+    workers: ClusterWorkers[_Task], call: Callable[[_Task, T], None], things: Iterable[T], path: Callable[[T], Path]
+) -> Iterator[T]:
+    """Let workers do something with each of many things; give each when its file is seen here."""
     rest = iter(things)
     ahead: deque[tuple[T, Future[None]]] = deque()
     while True:
@@ -99,7 +106,7 @@ def _share_out(
         thing, future = ahead.popleft()
         workers.result(future)
         wait_for(path(thing))
-        count(1)
+        yield thing
 
 
 def _measure(task: _Task, places: range) -> None:
@@ -119,6 +126,22 @@ def _predict(task: _Task, block: Block) -> None:
         raise ClusterError(f"{here()}: {error}") from error
 
 
+def _merge(task: _Task, which: tuple[str, int]) -> None:
+    name, number = which
+    try:
+        work, merge = _opened(task), _opened_merge(task)
+        with mended(merge.stages):
+            do_task(work, next(stage for stage in merge.stages if stage.folder.name == name), number)
+    except (MitoError, OSError) as error:
+        raise ClusterError(f"{here()}: {error}") from error
+
+
+def _opened_merge(task: _Task) -> Merge:
+    """What is left to do of a volume that is predicted, planned once in a process."""
+    with _opening:
+        return _plan(*task)
+
+
 def _opened(task: _Task) -> Work:
     """The work of a task, opened once in a process."""
     with _opening:
@@ -130,3 +153,8 @@ def _open(folder: str, key: str) -> Work:
     wait_for(Path(folder) / NOTE)
     job = Job.read(Path(folder))
     return Work(job, job.open_model())
+
+
+@lru_cache(maxsize=1)
+def _plan(folder: str, key: str) -> Merge:
+    return Merge(_open(folder, key))

@@ -10,7 +10,7 @@ from mitodata.cluster.shard import Shard
 from mitoseg.config.files import Paths, as_paths
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.parts.division import list_blocks
-from mitoseg.inference.parts.job import Job
+from mitoseg.inference.parts.job import PARTS, Job
 from mitoseg.inference.parts.volume import plan_volume
 from mitoseg.inference.parts.work import Work, kept
 from mitoseg.inference.segment import Results, made
@@ -18,9 +18,6 @@ from mitoseg.inference.segment_image import SegmentKeywords, SegmentOptions, mak
 from mitoseg.io.image_list import expand, unique_names
 
 _log = logging.getLogger("mitoseg")
-
-PARTS = ".parts"
-"""How the name of a folder of parts ends."""
 
 
 def predict_shard(

@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from mitodata import DataError, WriteError
 from mitodata.cluster.versions import machine
 from mitodata.cluster.workers import ClusterError
-from mitodata.files import write_atomic
+from mitodata.files import checked_write, write_atomic
 from mitodata.readers.inputs import open_images
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import SliceReader, neighbours, smooth_stack
 from mitoseg.inference.parts.division import Block, list_blocks, piece_of
 from mitoseg.inference.parts.job import Job
 from mitoseg.inference.parts.volume import on_grey_scale, plan_volume
+from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.sliding_window import average_tta, stream_tile
 from mitoseg.inference.working_grid import MapsPart
-from mitoseg.io.blocks import Part
+from mitoseg.io.blocks import Part, blocks
 from mitoseg.io.scratch import Store, StoredArray
 from mitoseg.io.section_facts import SectionFacts, measure_sections, pack_sections, unpack_sections
 from mitoseg.io.tissue import Tissue
@@ -33,6 +34,9 @@ from mitoseg.networks.memory import resident_bytes
 
 RECORD = "record.jsonl"
 """File that says which machine did what: a line a share of the work, and a line a block."""
+
+TOGETHER = (16, 512, 512)
+"""Voxels (z, y, x) of maps that are put together at a time."""
 
 RANGE_PX = 2**27
 """Pixels of sections that are measured together, about."""
@@ -78,6 +82,16 @@ class Work:
         step = packed * max(1, RANGE_PX // (packed * height * width))
         self.ranges = [range(first, min(first + step, depth)) for first in range(0, depth, step)]
 
+    @property
+    def decoding(self) -> Decoding:
+        """How what is found becomes pieces and objects."""
+        return self._model.decoding.at(self.source.thickness_nm)
+
+    @property
+    def in_regions(self) -> bool:
+        """Whether pieces and objects can be found region by region: by thresholds alone."""
+        return self._model.config.target != "instance" and not self.decoding.outline_nm
+
     def missing_ranges(self) -> list[range]:
         """Sections that nobody has measured."""
         return [places for places in self.ranges if not self.facts_path(places).exists()]
@@ -101,7 +115,8 @@ class Work:
             DataError: the volume is damaged, or the disk is full.
         """
         path = self.facts_path(places)
-        path.parent.mkdir(exist_ok=True)
+        with checked_write(path):
+            path.parent.mkdir(exist_ok=True)
         found = list(measure_sections(self._seen.read, self._seen.shape, self._seen.packed, places))
         write_atomic(path, pack_sections(found))
 
@@ -146,19 +161,31 @@ class Work:
             slices[place - piece.places.start] = found
         return maps
 
+    def found(self, part: Part, channels: slice = slice(None)) -> NDArray[np.float32]:
+        """What was found in a part of the volume, of all axes together, (C, Z, Y, X).
+
+        That is what `mitoseg.inference.predictor.predict_source` gives, byte for byte.
+
+        Raises:
+            DataError: a block is damaged.
+        """
+
+        def find(wide: Part) -> NDArray[np.float32]:
+            if self.plan.single:
+                return self.arrays[0][(channels, *wide)]
+            return self.plan.grid.take_back_part(lambda needed: self._mean((channels, *needed)), wide)
+
+        return self.tissue.settle_part(find, part)
+
     def assemble(self, store: Store) -> StoredArray:
-        """Put all blocks together: what `mitoseg.inference.predictor.predict_source` gives, byte for byte.
+        """Put all blocks together, as (C, Z, Y, X).
 
         Raises:
             DataError: a block is damaged, or the disk is full.
         """
         maps = store.array("maps", (self.plan.channels, *self.source.shape), np.float32)
-        if self.plan.single:
-            for part in self.arrays[0].blocks():
-                maps[(slice(None), *part)] = self.arrays[0][(slice(None), *part)]
-        else:
-            self.plan.grid.take_back(self._mean, maps)
-        self.tissue.settle(maps)
+        for part in blocks(self.source.shape, TOGETHER):
+            maps[(slice(None), *part)] = self.found(part)
         return maps
 
     def state(self) -> str:

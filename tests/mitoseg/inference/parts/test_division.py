@@ -12,8 +12,8 @@ from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import Model
 from mitoseg.inference.parts.division import (
     BLOCK_VOXELS,
-    CUBES,
     PLANE_PX,
+    SLABS,
     block_edges,
     list_blocks,
     part_arrays,
@@ -44,7 +44,7 @@ def test_blocks_are_about_as_large_as_they_may_be(shape: tuple[int, int, int], a
         voxels = prod(min(edge, length) for edge, length in zip(array.edges, shape, strict=True))
         assert min(BLOCK_VOXELS, PLANE_PX * shape[0], prod(shape)) / 2 < voxels < 1.3 * BLOCK_VOXELS
         if axes != "z":
-            assert array.edges[plane.axis] >= min(CUBES[plane.axis], shape[plane.axis])
+            assert array.edges[plane.axis] >= min(SLABS[0], shape[plane.axis])
 
 
 def test_blocks_cover_the_volume_and_read_what_their_windows_need(model: Model) -> None:

@@ -4,22 +4,22 @@ import errno
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import zarr
+from parted import SIZE, SMALL, block_files, content, differences, share
 from processes import ended, start, wait_until
 from program import Program
 from segmented import results
 from torch import Tensor
 
-from mitodata import DataError, RunError, Sample, WriteError
+from mitodata import DataError, RunError, WriteError
 from mitodata.cluster.shard import Shard, ShardError
 from mitodata.cluster.workers import ClusterError
-from mitoseg.inference.model import Model, load_model
+from mitoseg.inference.model import Model
 from mitoseg.inference.parts.division import Block
 from mitoseg.inference.parts.job import NOTE
 from mitoseg.inference.parts.merging import merge_parts
@@ -28,76 +28,7 @@ from mitoseg.inference.parts.shards import predict_shard
 from mitoseg.inference.parts.work import Work
 from mitoseg.inference.segment import segment
 
-SIZE = (8.0, 8.0, 8.0)
-
-SMALL = {  # blocks of the size of the tiny volume
-    "mitoseg.inference.parts.division.CUBES": (4, 8, 8),
-    "mitoseg.inference.parts.division.SHEETS": (1, 16, 16),
-    "mitoseg.inference.parts.division.BLOCK_VOXELS": 2**12,
-    "mitoseg.inference.parts.division.PLANE_PX": 2000,
-    "mitoseg.inference.parts.work.RANGE_PX": 5 * 24 * 136,
-}
-
-
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in SMALL.items():
-        monkeypatch.setattr(name, value)
-
-
-@pytest.fixture(scope="module")
-def model(run: Path) -> Model:
-    """Finds something in what is seen across two axes as well."""
-    return load_model(run).with_decoding(0.25, 0.0)
-
-
-@pytest.fixture(scope="module")
-def volume(draw: Callable[..., Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """10 sections of discs as Zarr; one is missing, and one has a rim."""
-    raw = draw(78, (10, 24, 136)).raw.copy()
-    raw[7] = 0
-    raw[4, :, :9] = 255
-    path = tmp_path_factory.mktemp("volume") / "volume.zarr"
-    array = zarr.create_array(path, shape=raw.shape, chunks=(4, 32, 32), dtype=raw.dtype, dimension_names="zyx")
-    array[:] = raw
-    return path
-
-
-@pytest.fixture(scope="module")
-def whole(model: Model, volume: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What one run makes of it, across two axes."""
-    folder = tmp_path_factory.mktemp("whole")
-    segment(model, volume, folder, voxel_size_nm=SIZE, format="zarr", axes="zy")
-    found = content(folder)
-    rows = found["volume_objects.csv"].count(b"\n")
-    assert rows > 1
-    return found
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """All files of results, by their names."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for result in results(folder)
-        for path in ([result] if result.is_file() else sorted(result.rglob("*")))
-        if path.is_file()
-    }
-
-
-def differences(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
-    """Names of the files that differ, or are in one place only."""
-    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
-
-
-def share(model: Model, volume: Path, folder: Path, shard: str = "1/1", **options: object) -> Path:
-    settings = {"voxel_size_nm": SIZE, "format": "zarr", "axes": "z", **options}
-    parts = predict_shard(model, volume, folder, Shard.parse(shard), **settings)
-    assert parts is not None
-    return parts
-
-
-def block_files(parts: Path) -> list[Path]:
-    return sorted(parts.glob("?.zarr/c/0/*/*/[0-9]*"))
+pytestmark = pytest.mark.usefixtures("small_blocks")
 
 
 def test_shards_make_the_bytes_of_one_run(
@@ -252,16 +183,6 @@ def test_a_volume_that_changed_is_refused(model: Model, volume: Path, tmp_path: 
         merge_parts(parts)
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """A cluster in this process, with as little as makes one."""
-    distributed = pytest.importorskip("distributed", reason="Dask is optional")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=50
-    ) as local:
-        yield local.scheduler_address
-
-
 def test_a_cluster_makes_the_bytes_of_one_run(
     model: Model, volume: Path, whole: dict[str, bytes], address: str, tmp_path: Path
 ) -> None:
@@ -332,19 +253,6 @@ def test_two_jobs_of_one_share_and_clocks_that_differ_change_no_byte(
     assert share(model, volume, tmp_path, "2/2", axes="zy") == parts
     merge_parts(parts)
     assert differences(content(tmp_path), whole) == []
-
-
-def test_two_merges_of_one_volume_are_one_and_a_line(model: Model, volume: Path, tmp_path: Path) -> None:
-    parts, said = share(model, volume, tmp_path), []
-
-    def merge_again(_: Path) -> None:
-        with pytest.raises(RunError, match=r"volume\.parts: another process is at work here; wait for it") as caught:
-            merge_parts(parts)
-        said.append(str(caught.value))
-
-    written = merge_parts(parts, report=merge_again)
-    assert len(said) == len(written)
-    assert sorted(written) == results(tmp_path), "nothing was left"
 
 
 def test_blocks_that_are_seen_late_change_no_byte(
