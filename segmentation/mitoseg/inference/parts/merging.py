@@ -6,7 +6,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -73,7 +73,7 @@ def merge_parts(
         model = job.open_model()
         return finish(Work(job, model), model, limit, overwrite=overwrite, report=report)
     except MitoError:
-        if not _merged(path):
+        if not _merged_meanwhile(path):
             raise
     _log.warning("%s: another process has written the results", path)
     return []
@@ -183,6 +183,16 @@ def _merged(folder: Path) -> bool:
     """Whether results lie beside a folder of parts that is gone."""
     name = f"{folder.name.removesuffix(PARTS)}_"
     return not folder.exists() and any(file.startswith(name) for file in files_in(folder.parent))
+
+
+def _merged_meanwhile(folder: Path) -> bool:
+    """Whether another process has written the results; waits for one that is at it.
+
+    What a late process would write belongs to what the other one has moved away, so it fails before there are results.
+    """
+    with suppress(MitoError), Job.read(folder).locked(*_WRITING):
+        pass
+    return _merged(folder)
 
 
 def _check_complete(work: Work) -> None:

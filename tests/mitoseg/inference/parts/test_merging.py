@@ -9,7 +9,7 @@ import pytest
 from parted import SIZE, SMALL, content, differences, share
 from segmented import results
 
-from mitodata import DataError, RunError
+from mitodata import DataError, RunError, WriteError
 from mitodata.export.regions import RegionWriter
 from mitoseg.inference.model import Model
 from mitoseg.inference.parts import merging, on_cluster
@@ -73,6 +73,42 @@ def test_two_processes_share_the_work(
     assert sorted(written) == results(tmp_path)
     assert differences(content(tmp_path), whole) == []
     assert caplog.text.count("another process has written the results") == 1
+
+
+def test_a_process_that_is_late_while_another_writes_ends_well(
+    parts: Path,
+    whole: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    late, writing, failed = threading.Event(), threading.Event(), threading.Event()
+    do, put, first = merging.do_task, merging.put_in_place, threading.get_ident()
+
+    def do_or_fail(work: Work, stage: Stage, number: int) -> None:
+        if threading.get_ident() == first:
+            do(work, stage, number)
+            return
+        late.set()
+        assert writing.wait(60)
+        failed.set()
+        raise WriteError("a chunk: cannot be written: No such file or directory")
+
+    def put_slowly(made: Path, path: Path) -> None:
+        writing.set()
+        assert failed.wait(60)
+        put(made, path)
+
+    monkeypatch.setattr(merging, "do_task", do_or_fail)
+    monkeypatch.setattr(merging, "put_in_place", put_slowly)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(merge_parts, parts)
+        assert late.wait(60)
+        written = merge_parts(parts)
+        assert other.result() == []
+    assert sorted(written) == results(tmp_path)
+    assert differences(content(tmp_path), whole) == []
+    assert "another process has written the results" in caplog.text
 
 
 def test_a_process_that_is_overtaken_ends_well(
