@@ -298,7 +298,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "a.h5.parts"
     folder.mkdir()
     (folder / "thesis.txt").write_text("precious")
-    with pytest.raises(DataError, match="no folder of unfinished images"):
+    with pytest.raises(DataError, match="not a folder of unfinished images"):
         make(tmp_path / "a.h5", 2, 1, overwrite=True)
     assert (folder / "thesis.txt").read_text() == "precious"
 

@@ -86,10 +86,10 @@ def test_what_stops_half_way_leaves_nothing(
 
     tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
 
-    def slabs(*_: object) -> None:
+    def take(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Layer, "slabs", slabs)
+    monkeypatch.setattr(Layer, "__getitem__", take)
     with pytest.raises(KeyboardInterrupt):
         segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs=("mask",), format=kind, voxel_size_nm=SIZE)
     assert not (tmp_path / "out").exists()
@@ -103,10 +103,10 @@ def test_a_full_disk_is_one_line(
 
     tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
 
-    def slabs(*_: object) -> None:
+    def take(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Layer, "slabs", slabs)
+    monkeypatch.setattr(Layer, "__getitem__", take)
     with pytest.raises(DataError, match="No space left on device"):
         segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs=("mask",), format=kind, voxel_size_nm=SIZE)
     assert not (tmp_path / "out").exists()

@@ -74,11 +74,13 @@ def test_windows_without_tissue_are_left_out_and_all_maps_stay(
     look: Look, run: Path, odd: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load_model(run)
-    found, looked_at = look.predict(model, odd)
+    # Across y and x there are as many sections as rows and columns: a narrower frame will do.
+    raw = odd if look.axes == "z" else odd[:, 110:, :140]
+    found, looked_at = look.predict(model, raw)
     monkeypatch.setattr(Tissue, "whole", property(lambda _: True))
-    expected, all_of_them = look.predict(model, odd)
+    expected, all_of_them = look.predict(model, raw)
     assert looked_at < 0.7 * all_of_them
-    assert expected[0, :, 150:-40, 10:-170].max() > 0.5
+    assert expected[0][:, -100:-40, 10:80].max() > 0.5
     np.testing.assert_array_equal(found, expected)
 
 
