@@ -212,7 +212,7 @@ def _read_note(folder: Path) -> Mapping[str, Any]:
         content = json.loads((folder / NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
-            f"{folder}: is no folder of parts; expected one that `mitoseg predict --shard` made, such as NAME.parts"
+            f"{folder}: is not a folder of parts; expected one that `mitoseg predict --shard` made, such as NAME.parts"
         ) from error
     if not isinstance(content, Mapping):
         raise DataError(f"{folder / NOTE}: is damaged; remove the folder, and predict again")

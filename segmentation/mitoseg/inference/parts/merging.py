@@ -24,7 +24,7 @@ from mitoseg.inference.parts.stages import Stage, mended
 from mitoseg.inference.parts.tasks import Merge, check_memory
 from mitoseg.inference.parts.work import RECORD, Work, kept
 from mitoseg.inference.segment import Notes, Results
-from mitoseg.inference.segment_image import SegmentOptions, make_results, write_layers
+from mitoseg.inference.segment_image import OUTPUTS, SegmentOptions, make_results, write_layers
 from mitoseg.io.journal import files_in
 from mitoseg.networks.memory import parse_memory, resident_bytes
 
@@ -78,6 +78,9 @@ def merge_parts(
     _log.warning("%s: another process has written the results", path)
     return []
 
+
+HELD = (*OUTPUTS, "segmented", "objects")
+"""What the name of a result says that it holds, after that of its volume."""
 
 Runner = Callable[[Stage], Iterator[int]]
 """Does all tasks of a stage that are missing, and names each once it is done."""
@@ -182,7 +185,9 @@ def _make(work: Work, files: dict[str, Path], model: Model, options: SegmentOpti
 def _merged(folder: Path) -> bool:
     """Whether results lie beside a folder of parts that is gone."""
     name = f"{folder.name.removesuffix(PARTS)}_"
-    return not folder.exists() and any(file.startswith(name) for file in files_in(folder.parent))
+    # Those of "cell_2" begin like those of "cell", and say nothing of it.
+    held = (file.removeprefix(name).partition(".")[0] for file in files_in(folder.parent) if file.startswith(name))
+    return not folder.exists() and any(each in HELD for each in held)
 
 
 def _merged_meanwhile(folder: Path) -> bool:

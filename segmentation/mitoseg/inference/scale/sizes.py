@@ -1,7 +1,7 @@
 """The pixel sizes of the images of one call that state none."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -121,13 +121,14 @@ class PixelSizes:
         return single and None in found.edges_nm[1:] and self._model.config.dimensions == 2
 
     def _estimate_one(self, found: Found) -> Scale:
-        """Estimate the size of an image that is like no other, and say it.
+        """Estimate the size of an image that was not compared with others, and say it.
 
         Raises:
-            DataError: nothing is found in it.
+            DataError: nothing is found in it, or it cannot be read.
         """
+        crops = _crops(self._source(found), CROPS)
         try:
-            scale = choose_scale(look_at_all(self._model, _crops(self._source(found), CROPS)))
+            scale = choose_scale(look_at_all(self._model, crops))
         except DataError as error:
             raise DataError(f"{found.path}: carries no voxel size, and {error}") from error
         _say([Group([found.path], scale)])
@@ -135,8 +136,11 @@ class PixelSizes:
 
     def _estimate_all(self) -> dict[Path, Scale] | DataError:
         """Estimate the sizes of all images that state none, and say them; or why there are none."""
+        spectra = self._spectra()
+        if not spectra:  # what cannot be read says why by itself
+            return {}
         try:
-            groups = self._groups()
+            groups = self._groups(spectra)
         except DataError as error:
             return error
         _say(groups)
@@ -158,13 +162,12 @@ class PixelSizes:
                         )
         return spectra
 
-    def _groups(self) -> list[Group]:
+    def _groups(self, spectra: Mapping[Path, Spectrum]) -> list[Group]:
         """Put images together that have one size, and estimate it.
 
         Raises:
             DataError: nothing is found in any of them.
         """
-        spectra = self._spectra()
         paths, table = list(spectra), np.array([*spectra.values()])
         alike = [list(range(len(paths)))] if self._are_series(paths) else group_alike(table)
         bar = tqdm(alike, desc="pixel size", disable=None, leave=False)

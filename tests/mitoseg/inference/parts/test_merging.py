@@ -1,5 +1,6 @@
 """A predicted volume that is merged by however many processes: the bytes of one unbroken run, or one line."""
 
+import json
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from mitoseg.inference.parts.on_cluster import segment_on_cluster
 from mitoseg.inference.parts.stages import Stage
 from mitoseg.inference.parts.work import Work
 from mitoseg.inference.segment import segment
+from mitoseg.io.journal import JOURNAL
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
@@ -130,8 +132,16 @@ def test_a_process_that_is_overtaken_ends_well(
     with pytest.raises(RunError, match="is gone; another process is through with it"), job.locked():
         raise AssertionError
     assert not parts.exists(), "a lock makes no folder of parts"
-    with pytest.raises(DataError, match="is no folder of parts"):
+    with pytest.raises(DataError, match="is not a folder of parts"):
         merge_parts(tmp_path / "other.parts")
+
+
+def test_results_of_another_volume_whose_name_begins_alike_are_not_taken_for_those_of_this_one(tmp_path: Path) -> None:
+    (tmp_path / "cell_2_mask.tif").write_bytes(b"")
+    (tmp_path / JOURNAL).write_text(json.dumps({"file": "cell_2_mask.tif"}) + "\n")
+    assert merge_parts(tmp_path / "cell_2.parts") == []
+    with pytest.raises(DataError, match=r"cell\.parts: is not a folder of parts"):
+        merge_parts(tmp_path / "cell.parts")
 
 
 @pytest.mark.parametrize(

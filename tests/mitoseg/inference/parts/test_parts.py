@@ -167,7 +167,7 @@ def test_what_is_no_volume_is_refused(model: Model, volume: Path, tmp_path: Path
         share(model, volume, tmp_path / "b", as_2d=True)
     with pytest.raises(DataError, match="2 images; expected one volume"):
         predict_shard(model, [volume, volume.parent / "volume.zarr"], tmp_path / "c", Shard(1, 1))
-    with pytest.raises(DataError, match="is no folder of parts"):
+    with pytest.raises(DataError, match="is not a folder of parts"):
         merge_parts(tmp_path)
     with pytest.raises(RunError, match="does not suffice: the program and one block take"):
         share(model, volume, tmp_path / "d", memory=2**20)
@@ -301,4 +301,4 @@ def test_shard_and_scheduler_are_one_of_them(mitoseg: Program, volume: Path, tmp
         assert "expected I/N" in mitoseg.fails("predict", volume, "-o", tmp_path / "a", "--shard", text)
     error = mitoseg.fails("predict", volume, "-o", tmp_path / "a", "--shard", "1/2", "--scheduler", "tcp://a:1")
     assert "expected one of them" in error
-    assert "is no folder of parts" in mitoseg.fails("merge", tmp_path)
+    assert "is not a folder of parts" in mitoseg.fails("merge", tmp_path)

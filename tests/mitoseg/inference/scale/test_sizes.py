@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from mitodata import DataError, RunError, Sample
 from mitodata.readers.inputs import open_images
-from mitoseg.inference.model import Model
+from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.scale import evidence, sizes
 from mitoseg.inference.scale.sizes import PixelSizes
 from mitoseg.inference.segment import segment
@@ -174,3 +174,13 @@ def test_files_that_contradict_the_given_size_are_said_once(
     segment(model, tmp_path, tmp_path / "out", outputs="mask", voxel_size_nm=(40, 8, 8))
     (line,) = caplog.messages
     assert line.endswith("0.tif: states voxels of ? x 4 x 4 nm (z, y, x); 40 x 8 x 8 nm are taken, as given")
+
+
+def test_an_image_that_cannot_be_read_says_why(run: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", noise, compression="zlib", photometric="minisblack")
+    packed = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(packed[:40_000] + bytes(1000) + packed[41_000:])
+    with pytest.raises(DataError, match=r"^\S*a\.tif: cannot be read; the file is damaged"):
+        segment(load_model(run), [tmp_path / "a.tif"], tmp_path / "out", outputs=("mask",))
+    assert not (tmp_path / "out").exists()
