@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from machine import conditions
 from mitodata import IGNORE
+from mitodata.contrast import spread
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from pipeline import fit_step, is_finished, run_program
@@ -116,8 +117,9 @@ def split_set(name: str, file: Path, folder: Path, counts: Sequence[int]) -> Spl
     test = test[GAP if len(places) > 8 else 0 :]  # single images are not neighbours
     few = {}
     for count in sorted({min(count, len(first)) for count in counts if count}):
-        spread = np.linspace(0, len(first) - 1, count + 2)[1:-1].round().astype(int)
-        few[count] = write_sections(file, [first[number] for number in spread], folder / f"{name}-{count}.h5")
+        few[count] = write_sections(
+            file, [first[number] for number in spread(len(first), count)], folder / f"{name}-{count}.h5"
+        )
     every = write_sections(file, first, folder / f"{name}-all.h5")
     volume = write_volume(file, test[0][1], folder / f"{name}-volume.h5") if has_three_axes(file) else None
     return Split(name, few, every, write_sections(file, test, folder / f"{name}-test.h5"), volume)

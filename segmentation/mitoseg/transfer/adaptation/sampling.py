@@ -24,7 +24,7 @@ from mitoseg.inference.orthoplanes import AXES, DEEP
 from mitoseg.networks.normalisation import resample, resample_volume, working_shape
 from mitoseg.networks.targets import FLAT
 from mitoseg.transfer.adaptation.plan import AdaptPlan
-from mitoseg.transfer.adaptation.sources import number_sources, share_out
+from mitoseg.transfer.adaptation.sources import share_out, source_of
 from mitoseg.transfer.adaptation.views import looks_of
 
 MOST_IMAGES = 1024
@@ -103,39 +103,38 @@ def sample_blocks(plan: AdaptPlan, model: Model, say: Say) -> Iterator[Sample]:
     """
     candidates = find_candidates(plan, model.config, say)
     rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(30,)))
-    numbers = number_sources([each.stored_nm for each in candidates])
-    sources = [
-        [each for each, own in zip(candidates, numbers, strict=True) if own == number] for number in set(numbers)
-    ]
-    costs = [sum(_cost(each, each.shape, model) for each in source) for source in sources]
-    reader, found = _Reader(plan, say), False
-    for number, (source, looks) in enumerate(zip(sources, share_out(costs, plan.looks), strict=True)):
-        for sample in _sample_source(source, model, looks, reader, rng):
-            found = True
+    by_size: dict[tuple[int, ...], list[Candidate]] = {}
+    for candidate in candidates:
+        by_size.setdefault(source_of(candidate.stored_nm), []).append(candidate)
+    sources = sorted(by_size.values(), key=lambda source: _cost_of_all(source, model))
+    shares = share_out([_cost_of_all(source, model) for source in sources], plan.looks)
+    reader, left = _Reader(plan, say), plan.looks
+    for number, (source, share) in enumerate(zip(sources, shares, strict=True)):
+        taken: list[Place] = []
+        for place in _places(source, model, share, rng):
+            cost = _cost(place.candidate, place.shape, model)
+            is_too_much = cost > min(share, left) if taken else left <= 0  # one part of each, while anything is left
+            if is_too_much or any(place.overlaps(other) for other in taken):
+                continue
+            sample = reader.read(place)
+            if _is_empty(sample.raw):
+                continue
+            taken.append(place)
+            share, left = share - cost, left - cost
             yield replace(sample, params={**sample.params, "source": number})
-    if not found:
+    if left == plan.looks:
         raise DataError(f"{candidates[0].path}: empty, half or more has one grey level; expected images of tissue")
 
 
-def _sample_source(
-    candidates: Sequence[Candidate], model: Model, looks: int, reader: "_Reader", rng: np.random.Generator
-) -> Iterator[Sample]:
-    """Read all images of a source, or parts of them that take so many looks."""
-    costs = [_cost(each, each.shape, model) for each in candidates]
-    places = [Place(each, (0, 0, 0), each.shape) for each in candidates]
-    if sum(costs) > looks:
-        places = draw_places(candidates, costs, model, looks, rng)
-    taken: list[Place] = []
-    for place in places:
-        cost = _cost(place.candidate, place.shape, model)
-        if (taken and cost > looks) or any(place.overlaps(other) for other in taken):
-            continue
-        sample = reader.read(place)
-        if _is_empty(sample.raw):
-            continue
-        taken.append(place)
-        looks -= cost
-        yield sample
+def _places(source: Sequence[Candidate], model: Model, looks: int, rng: np.random.Generator) -> list[Place]:
+    """All images of a source, or parts of them where all would take more looks."""
+    if _cost_of_all(source, model) > looks:
+        return draw_places(source, [_cost(each, each.shape, model) for each in source], model, looks, rng)
+    return [Place(each, (0, 0, 0), each.shape) for each in source]
+
+
+def _cost_of_all(source: Sequence[Candidate], model: Model) -> int:
+    return sum(_cost(each, each.shape, model) for each in source)
 
 
 def _cost(candidate: Candidate, shape: tuple[int, int, int], model: Model) -> int:

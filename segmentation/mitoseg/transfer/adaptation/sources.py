@@ -1,19 +1,17 @@
-"""Where images come from: those of one voxel size count as one source, and none is drowned by a larger one."""
+"""Where images come from: those of about one voxel size count as one source, and none is drowned by a larger one."""
 
 from collections.abc import Sequence
-from math import sqrt
+from math import log2, sqrt
 
 from mitodata import VoxelSize
 
+STEP = 0.25
+"""Voxel sizes are told apart in steps of so many octaves: microscopes state them with all their digits."""
 
-def number_sources(sizes_nm: Sequence[VoxelSize]) -> list[int]:
-    """Number the sources of images, from 0, in the order in which they come.
 
-    Args:
-        sizes_nm: voxel size (z, y, x) of each image, as its file has it.
-    """
-    known: dict[VoxelSize, int] = {}
-    return [known.setdefault(size, len(known)) for size in sizes_nm]
+def source_of(size_nm: VoxelSize) -> tuple[int, ...]:
+    """What the images of a source have in common: their voxel size (z, y, x), rounded."""
+    return tuple(round(log2(edge) / STEP) for edge in size_nm)
 
 
 def share_out(costs: Sequence[int], budget: int) -> list[int]:
