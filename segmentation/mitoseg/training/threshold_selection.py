@@ -32,17 +32,25 @@ FORGIVEN = 0.01
 """Share of an image that counts as if it were foreground and found. So an image without foreground loses little by a
 few wrong pixels, and one with little foreground does not decide alone."""
 
+GIVEN_UP = 0.1
+"""Share of the best foreground IoU, at most, that is given up for images with little foreground or none. In these a
+weak model does best where it finds nothing."""
+
 
 def best_threshold(images: Sequence[ProbabilityCounts]) -> float:
     """The threshold, 0-1, with the best mean foreground IoU over `images` (at least one).
 
     Each image counts once, whatever its share of foreground: muscle, which is full of it, beside brain, which is not.
-    Images without foreground weigh in, by what is wrongly found in them (`FORGIVEN`). They do not count for much: a
-    weak model would be best at a threshold that finds nothing anywhere.
+    Images without foreground weigh in, by what is wrongly found in them (`FORGIVEN`). They may not cost more than a
+    share of the IoU of the others (`GIVEN_UP`).
     """
     true, false, missed = np.moveaxis(_outcomes(images), -1, 0)
     forgiven = FORGIVEN * np.array([[image.foreground.sum() + image.background.sum()] for image in images])
     reached = ((true + forgiven) / np.maximum(true + false + missed + forgiven, 1e-9)).mean(axis=0)
+    shown = (true + missed).any(axis=1)
+    if shown.any():
+        iou = (true[shown] / (true + false + missed)[shown]).mean(axis=0)
+        reached[iou < (1 - GIVEN_UP) * iou.max()] = 0
     good = np.arange(1, STEPS)[reached >= reached.max() - PLATEAU]
     return float(good.min() / STEPS)
 

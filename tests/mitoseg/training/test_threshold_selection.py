@@ -21,7 +21,7 @@ def test_the_best_threshold_is_the_lowest_of_the_plateau() -> None:
 
 
 def test_images_without_foreground_weigh_in_the_choice() -> None:
-    full = count_probabilities(np.array([0.2, 0.6, 0.9], np.float32), np.array([0, 1, 1], np.uint8))
+    full = count_probabilities(np.array([0.2, 0.6, *19 * [0.9]], np.float32), np.array([0, *20 * [1]], np.uint8))
     empty = count_probabilities(np.array([0.2, 0.7, 0.1], np.float32), np.array([0, 0, 0], np.uint8))
     assert best_threshold([full]) == pytest.approx(0.21)
     assert best_threshold([full, empty, empty, empty]) > 0.7
@@ -31,6 +31,14 @@ def test_a_weak_model_is_not_best_where_it_finds_nothing() -> None:
     full = count_probabilities(np.array([0.2, 0.6, 0.5, 0.9], np.float32), np.array([0, 0, 1, 1], np.uint8))
     empty = count_probabilities(np.array([0.2, 0.7, 0.1, 0.95], np.float32), np.array([0, 0, 0, 0], np.uint8))
     assert best_threshold([full, full, full, empty]) < 0.9
+
+
+def test_images_with_little_foreground_do_not_make_a_weak_model_find_nothing() -> None:
+    truth, nothing = np.repeat(np.array([1, 0], np.uint8), 100), np.zeros(200, np.uint8)
+    full = count_probabilities(np.where(truth, 0.5, 0.1).astype(np.float32), truth)
+    nothing[0] = 1
+    little = count_probabilities(np.repeat(np.array([0.05, 0.6], np.float32), [180, 20]), nothing)  # all of it is wrong
+    assert best_threshold([full, *12 * [little]]) < 0.5
 
 
 def test_an_image_full_of_foreground_decides_no_more_than_one_with_little() -> None:
