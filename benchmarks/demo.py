@@ -1,6 +1,6 @@
 """From nothing to a score on real tissue, in plain commands: what `make demo` runs.
 
-Renders training, validation and shifted images, and fits the default network to the first for a few minutes. Scores
+Renders training, validation and shifted images, and fits a small network to the first for a few minutes. Scores
 it, and the released model if there is one, on the others and on real images. On real images the model then adapts to
 what it sees, without labels, and is scored again. Steps that are finished are not repeated.
 """
