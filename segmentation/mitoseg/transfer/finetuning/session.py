@@ -45,7 +45,8 @@ SHEET = "before-and-after.png"
 """Picture in the folder of a run."""
 
 GAIN = 0.003
-"""A later stage is taken if it is better by this IoU: fewer changes are safer."""
+"""A later stage is taken if it is better by this IoU: fewer changes are safer. All layers are taken if they are better
+at all: they learn longer in the end."""
 
 FINAL = 5
 """The last training is so many times as long as those that only choose: it is what brings most."""
@@ -295,7 +296,7 @@ def choose_stage(candidates: Sequence[Candidate]) -> Candidate:
     """The best stage; of two that are about as good the earlier one.
 
     Stages without training are judged by folds that their decoding was not chosen on. Trained ones are compared with
-    them at the best threshold of each, because every fold was predicted by another model.
+    them at the best threshold of each, because every fold was predicted by another model. The last one needs no `GAIN`.
 
     Args:
         candidates: in the order of stages.
@@ -306,7 +307,7 @@ def choose_stage(candidates: Sequence[Candidate]) -> Candidate:
         gain = each.outcome.iou - best.outcome.iou
         if each.stage in trained:
             gain = each.outcome.best_iou - best.outcome.best_iou
-        if gain > GAIN:
+        if gain > (0.0 if each.stage == trained[-1] else GAIN):
             best = each
     return best
 
