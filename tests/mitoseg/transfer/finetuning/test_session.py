@@ -18,7 +18,7 @@ from mitoseg.transfer.finetuning.session import Candidate, choose_stage
             "threshold",
         ),
         (
-            {"nothing": (0.833, 0.833), "threshold": (0.833, 0.833), "head": (0.833, 0.833), "all": (0.835, 0.835)},
+            {"nothing": (0.833, 0.833), "head": (0.833, 0.833), "all": (0.835, 0.835)},
             "all",
         ),
         (
