@@ -6,7 +6,9 @@ With --as-it-is nothing is run: the page says how many trials have ended so far.
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from machine import conditions
 from mitodata import RunError
@@ -51,16 +53,19 @@ def main() -> None:
         (study.folder / "table.md").read_text(encoding="utf-8"),
         f"The fits took {minutes:.0f} minutes of wall time together. Written by",
         "",
-        f"    python benchmarks/study_result.py {first} \\",
-        f"        {shlex.join(rest)}",
+        " \\\n        ".join([f"    python benchmarks/study_result.py {first}", *wrap(shlex.join(rest), 100)]),
         "",
-        conditions(study.plan.contents.seeds[0]).replace(
-            f"seed {study.plan.contents.seeds[0]}", f"seeds {', '.join(map(str, study.plan.contents.seeds))}"
-        ),
+        measured(study.plan.contents.seeds),
         "",
     ]
     write_page(arguments.output, "\n".join(lines))
     print(f"{arguments.output}; page: {study.folder / 'index.html'}")
+
+
+def measured(seeds: Sequence[int]) -> str:
+    """Where and when, with all seeds."""
+    first = conditions(seeds[0])
+    return first.replace(f"seed {seeds[0]}", f"seeds {', '.join(map(str, seeds))}") if len(seeds) > 1 else first
 
 
 def command(study: str, tests: dict[str, Path], output: Path) -> list[str]:
