@@ -18,7 +18,6 @@ from mitoseg.training.start import Start, read_start
 from mitoseg.transfer.finetuning.labels import LabelFiles, write_labels
 from mitoseg.transfer.finetuning.patches import RenderedPool
 from mitoseg.transfer.finetuning.regions import read_reviewed
-from mitoseg.transfer.finetuning.remembered import REMEMBERED, keep_remembered
 from mitoseg.transfer.finetuning.session import LABELS, FinetuneResult, Goal, Session
 
 RECIPE = "mito"
@@ -90,7 +89,7 @@ def finetune(
     if (run / LABELS).exists():
         raise RunError(f"{run / LABELS}: is there already, and no run; choose another folder, or remove it")
     with _claimed(run):
-        notes = [*write_labels(given, run / LABELS), *keep_remembered(model, run)]
+        notes = write_labels(given, run / LABELS)
         reviewed = read_reviewed(run / LABELS)
         session = Session(run, model, reviewed, goal, notes)
         rendered = RenderedPool(recipe, session.settings)
@@ -172,8 +171,7 @@ def _claimed(run: Path) -> Iterator[None]:
             yield
     finally:
         if not (run / "config.json").exists():
-            for name in (LABELS, REMEMBERED):
-                (run / name).unlink(missing_ok=True)
+            (run / LABELS).unlink(missing_ok=True)
             with suppress(OSError):
                 (run / LOCK).unlink(missing_ok=True)
                 if made:

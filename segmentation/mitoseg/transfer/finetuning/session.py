@@ -27,7 +27,6 @@ from mitoseg.transfer.finetuning.habit import measure_habit
 from mitoseg.transfer.finetuning.pages import draw_before_and_after
 from mitoseg.transfer.finetuning.patches import MarkedPatches, RenderedPool
 from mitoseg.transfer.finetuning.regions import Reviewed
-from mitoseg.transfer.finetuning.remembered import REMEMBERED, RememberedPatches
 from mitoseg.transfer.finetuning.stages import STAGES, Training
 
 LABELS = "labels.h5"
@@ -130,8 +129,6 @@ class Session:
         self.settings: FitConfig = refining(self.start.config, goal.seed)
         self.outline_nm = model.decoding.outline_nm if goal.outline_nm is None else goal.outline_nm
         self.folder = run / "trainings"
-        path = run / REMEMBERED
-        self.remembered = RememberedPatches(path, self.start, self.settings) if path.exists() else None
 
     def work(self, rendered: RenderedPool, stop: Stop) -> FinetuneResult:
         """Look at what the model knows, train, and keep the best stage.
@@ -233,7 +230,7 @@ class Session:
     def _training(self, folds: Sequence[int], name: str, rendered: RenderedPool, steps: int) -> Training:
         marked = MarkedPatches(self.reviewed.sections, folds, self.settings, self.outline_nm)
         self.folder.mkdir(exist_ok=True)
-        return Training(self.start, marked, rendered, steps, self.goal.seed, self.folder / name, self.remembered)
+        return Training(self.start, marked, rendered, steps, self.goal.seed, self.folder / name)
 
     def _plan_steps(self, rendered: RenderedPool) -> tuple[int, int]:
         """Steps of a training that only chooses, and of all; from the time that a step takes, where minutes are given.

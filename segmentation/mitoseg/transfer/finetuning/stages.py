@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from mitodata import RunError
@@ -17,7 +16,6 @@ from mitoseg.io.process import Stop
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.training.refinement import Refiner, refining
 from mitoseg.transfer.finetuning.patches import MarkedPatches, RenderedPool
-from mitoseg.transfer.finetuning.remembered import RememberedPatches
 
 HEAD = 0.02
 """The head are the last layers, with at most this share of all weights (at least the last one)."""
@@ -55,7 +53,6 @@ class Training:
         steps: of all stages together.
         seed: of augmentation.
         saved: file that holds its state while it goes on.
-        remembered: patches of the user's images as the model marked them, in place of half of the rendered ones.
     """
 
     model: Model
@@ -64,7 +61,6 @@ class Training:
     steps: int
     seed: int
     saved: Path
-    remembered: RememberedPatches | None = None
 
     def run(self, stages: Sequence[Stage], stop: Stop, tell: Callable[[float], None]) -> list[Model]:
         """Train, or go on with what was saved.
@@ -102,17 +98,13 @@ class Training:
         return refining(self.model.config, self.seed, learning_rate=stage.rate * self.model.config.learning_rate)
 
     def step(self, refiner: Refiner, number: int, used: float) -> float:
-        """Take a step on patches of a number, half of them rendered or remembered; returns the loss."""
-        if self.rendered is None:
-            count = self.model.config.batch
-            return refiner.learn(None, self.marked.batch(number * count, count), used)
-        own = max(self.model.config.batch // 2, 1)
-        marked, kept = self.marked.batch(number * own, own), own // 2
-        if self.remembered is None or not kept:
-            return refiner.learn(self.rendered.batch(number * own, own), marked, used)
-        marked = torch.cat([marked, self.remembered.batch(number * kept, kept)])
-        drawn = own - kept
-        return refiner.learn(self.rendered.batch(number * drawn, drawn), marked, used)
+        """Take a step on patches of a number, half of them rendered; returns the loss."""
+        marked = self.model.config.batch // 2 if self.rendered is not None else self.model.config.batch
+        own = max(marked, 1)
+        rendered = None
+        if self.rendered is not None:
+            rendered = self.rendered.batch(number * own, own)
+        return refiner.learn(rendered, self.marked.batch(number * own, own), used)
 
     def _refine(
         self, refiner: Refiner, stage: Stage, done: list[dict[str, Any]], stop: Stop, tell: Callable[[float], None]
