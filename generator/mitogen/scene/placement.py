@@ -5,9 +5,11 @@ number. In a first round those without a rival that beats them are kept, and the
 Matérn's second hard-core process (Matérn, Spatial Variation, 1960). A second round does the same among those that are
 left, which is on the way to random sequential adsorption, where everything is placed that fits (Huber and Wolpert,
 Advances in Applied Probability 41, 2009); but while there, what stays at one spot may depend on what is anywhere, here
-it depends on rivals of rivals of rivals only. They are looked up where they can be, and nothing else is ever made:
-space is divided into blocks (see `point_process`), and a block is filled when somebody looks into it for the first
-time.
+it depends on rivals of rivals of rivals only. Bodies that may lie wall to wall are crowded: they keep apart from one
+another from the start (see `spaced_points`), and know of no rivals but those of their own group. To others they give
+way later, when it is known what of those the cells have room for. Rivals are looked up where they can be, and nothing
+else is ever made: space is divided into blocks (see `point_process`), and a block is filled when somebody looks into it
+for the first time.
 """
 
 from collections.abc import Mapping
@@ -48,6 +50,8 @@ class Found:
         number: (B,) int32 number of each mitochondrion from 1, 0 for other bodies. Candidates are counted by their
             distance from the first section, those that go as well: a deeper window only adds numbers.
         looks: (B, 8) float64 numbers in 0-1.
+
+    They do not overlap, but for crowded ones that overlap others.
     """
 
     tubes: Tubes
@@ -145,7 +149,9 @@ def _find_rivals(made: Candidates, a: int, gap: float, found: NDArray[np.int64])
     """Put candidates that win against `a` and are too close to it into `found`, as many as fit, and count them."""
     give_shape(made, a)
     number = 0
-    for group in range(made.group[a] + 1):
+    own = made.groups[made.group[a]]
+    close = gap - own.overlap
+    for group in range(made.group[a] if own.spacing > 0 else 0, made.group[a] + 1):
         last = made.priority[a] if group == made.group[a] else 1.0
         for t in range(made.tubes[a]):
             low, high, about, margin = made.low[a, t], made.high[a, t], made.groups[group], max(gap, 0.0)
@@ -167,7 +173,7 @@ def _find_rivals(made: Candidates, a: int, gap: float, found: NDArray[np.int64])
                             if made.priority[b] >= last or _outside(ball, low, high) > (ball[3] + margin) ** 2:
                                 continue
                             give_shape(made, b)
-                            if _touch(made, a, t, b, gap):
+                            if _touch(made, a, t, b, close):
                                 found[number] = b
                                 number += 1
                                 if number == len(found):

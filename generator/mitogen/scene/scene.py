@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mitogen.geometry.collisions import touching
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.hashing import chains
 from mitogen.geometry.point_process import Box, StreamOf
@@ -15,6 +16,7 @@ from mitogen.organelles.fields import OnDemand, fields_of, keys_of
 from mitogen.organelles.organelle import MITOCHONDRION, Inclusions, Sites
 from mitogen.organelles.round_bodies.lipid import LIPID
 from mitogen.organelles.table import ORGANELLES, ROUND_BODIES
+from mitogen.scene.candidates import reach_of_crowded_nm
 from mitogen.scene.inclusions import FIELDS
 from mitogen.scene.placement import Found, find_bodies
 from mitogen.tissue.arrangements import arrangement_of
@@ -48,7 +50,8 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     """Build the scene around a grid from an image's params and streams."""
     arrangement = arrangement_of(params)
     offered = {**params, "mitochondria.volume_fraction": 0.0} if arrangement.packs(params) else params
-    found = find_bodies(offered, streams, grid.box(VISIBLE_NM))
+    # Crowded bodies give way to what may not be in sight itself.
+    found = find_bodies(offered, streams, grid.box(VISIBLE_NM + reach_of_crowded_nm(params)))
     sites = {o.name: o.sites.scatter(params, streams, grid) for o in ORGANELLES if o.sites}
     # A site that can be seen may have its centre in a trunk that cannot.
     sight = grid.box(max([VISIBLE_NM, *(o.sites.reach_nm(params) for o in ORGANELLES if o.sites)]))
@@ -61,14 +64,14 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     lengths = {name: length for o in ORGANELLES for name, length in o.fields.items()}
     return Scene(
         layout,
-        _admit(found, layout),
+        _admit(found, layout, params["mitochondria.gap_nm"]),
         {o.name: _house(sites[o.name], layout, o.name, o.sites.smallest_nm) for o in ORGANELLES if o.sites},
         fields_of(lengths | FIELDS, params, streams),
         keys_of((name for o in ORGANELLES for name in o.keys), streams),
     )
 
 
-def _admit(found: Found, layout: Layout) -> Inclusions:
+def _admit(found: Found, layout: Layout, gap_nm: float) -> Inclusions:
     """Find the cell of every body; one that may not lie where it is goes, with all its branches.
 
     Those without branches are shortened first, if that helps.
@@ -80,12 +83,29 @@ def _admit(found: Found, layout: Layout) -> Inclusions:
         if organelle.body and organelle.body.content:
             own = np.flatnonzero((found.species[found.body] == species) & (host != NOWHERE))
             host[own[~layout.holding(organelle.body.content)[host[own]]]] = NOWHERE
-    at = np.flatnonzero(~np.isin(found.body, found.body[host == NOWHERE]))
+    stays = ~np.isin(found.body, found.body[host == NOWHERE])
+    for species, organelle in enumerate(ROUND_BODIES):
+        if organelle.body and organelle.body.crowded:
+            _give_way(tubes, found.species[found.body], species, stays, gap_nm)
+    at = np.flatnonzero(stays)
     body = found.body[at]
     scattered = Inclusions(
         tubes.take(at), found.species[body], found.number[body], host[at], found.looks[body], len(at)
     )
     return scattered if layout.packed is None else _join(scattered, layout.packed)
+
+
+def _give_way(
+    tubes: Tubes, species: NDArray[np.int8], crowded: int, stays: NDArray[np.bool_], gap_nm: float
+) -> None:  # fmt: skip
+    """Clear `stays` (T,) of tubes of a crowded species that are too close to others that stay.
+
+    Those of later crowded species do not count: they give way themselves.
+    """
+    later = [n for n, organelle in enumerate(ROUND_BODIES) if organelle.body and organelle.body.crowded and n > crowded]
+    own = np.flatnonzero(stays & (species == crowded))
+    others = np.flatnonzero(stays & ~np.isin(species, [crowded, *later]))
+    stays[own[touching(tubes.take(own), tubes.take(others), gap_nm)]] = False
 
 
 def _join(scattered: Inclusions, packed: Packed) -> Inclusions:
