@@ -166,13 +166,13 @@ def _round_bodies(params: Mapping[str, float], streams: StreamOf) -> Iterator[tu
 
 
 def reach_of_crowded_nm(params: Mapping[str, float]) -> float:
-    """How far away in nm what crowded bodies give way to may begin at most; 0 if there are none of them."""
+    """How far a crowded body that reaches into a window reaches out of it in nm at most; 0 if there are none."""
     widths = [
         2 * params[f"{o.name}.radius_nm"] * np.exp(2 * o.body.spread) * params.get(f"{o.name}.aspect", ASPECT)
         for o in ROUND_BODIES
         if o.body and o.body.crowded and params[f"{o.name}.density_per_um3"] > 0
     ]
-    return float(sum(widths))
+    return float(max(widths, default=0.0))
 
 
 def lay_blocks(groups: NDArray[np.void], window: Box, gap_nm: float) -> None:

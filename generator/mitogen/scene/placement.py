@@ -32,6 +32,7 @@ from mitogen.scene.candidates import (
     look_into,
     make_groups,
     no_candidates,
+    reach_of_crowded_nm,
 )
 
 _ROOM = 16384
@@ -63,22 +64,35 @@ class Found:
 
 
 def find_bodies(params: Mapping[str, float], streams: StreamOf, window: Box) -> Found:
-    """Find what stays of the mitochondria and bodies that reach into a window."""
-    gap = float(params["mitochondria.gap_nm"])
+    """Find what stays of the mitochondria and bodies that reach into a window.
+
+    Those that come near a crowded body which does so are there as well: it must give way to them.
+    """
+    gap, reach = float(params["mitochondria.gap_nm"]), reach_of_crowded_nm(params)
     groups = make_groups(params, streams)
-    lay_blocks(groups, window, gap)
+    lay_blocks(groups, (window[0] - reach, window[1] + reach), gap)
     room = _ROOM
     made = no_candidates(groups, sizes_of(params), room)
-    kept = _settle(made, *window, gap)
+    kept = _look(made, window, gap)
     while made.filled[1]:  # there was no room for all that had to be looked at
         room *= 4
         made = no_candidates(groups, sizes_of(params), room)
-        kept = _settle(made, *window, gap)
+        kept = _look(made, window, gap)
     kept = kept[np.lexsort((made.priority[kept], made.group[kept]))]
     which, tube = np.nonzero(np.arange(2) < made.tubes[kept, None])
     tubes = Tubes(*(array[kept[which], tube] for array in (made.nodes, made.radii, made.side)))
     species, looks = groups["species"][made.group[kept]], made.rows[kept, 3:][:, LOOKS]
     return Found(tubes, which, species, made.rows[kept, :3], _count(made, window)[kept], looks)
+
+
+def _look(made: Candidates, window: Box, gap: float) -> NDArray[np.int64]:
+    """Which candidates stay and reach into a window, or come near a crowded one that does."""
+    low, high = window
+    crowded = _settle(made, low, high, gap, True)
+    if len(crowded) > 0:
+        low = np.minimum(low, made.low[crowded, 0].min(axis=0) - max(gap, 0.0))
+        high = np.maximum(high, made.high[crowded, 0].max(axis=0) + max(gap, 0.0))
+    return np.concatenate([_settle(made, low, high, gap, False), crowded])
 
 
 def _count(made: Candidates, window: Box) -> NDArray[np.int32]:
@@ -97,11 +111,15 @@ def _count(made: Candidates, window: Box) -> NDArray[np.int32]:
 
 
 @compiled
-def _settle(made: Candidates, low: NDArray[np.float64], high: NDArray[np.float64], gap: float) -> NDArray[np.int64]:
-    """Which candidates stay and reach into the box."""
+def _settle(
+    made: Candidates, low: NDArray[np.float64], high: NDArray[np.float64], gap: float, crowded: bool
+) -> NDArray[np.int64]:  # fmt: skip
+    """Which candidates stay and reach into the box, either crowded ones or all others."""
     stay, rivals = np.empty(len(made.rows), np.int64), np.empty(len(made.rows) // 16, np.int64)
     number = 0
     for group in range(len(made.groups)):
+        if (made.groups[group].spacing > 0) != crowded:
+            continue
         begin, end = blocks_near(made, group, low, high, made.groups[group].largest)
         for z in range(begin[0], end[0]):
             for y in range(begin[1], end[1]):

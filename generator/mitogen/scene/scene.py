@@ -16,7 +16,6 @@ from mitogen.organelles.fields import OnDemand, fields_of, keys_of
 from mitogen.organelles.organelle import MITOCHONDRION, Inclusions, Sites
 from mitogen.organelles.round_bodies.lipid import LIPID
 from mitogen.organelles.table import ORGANELLES, ROUND_BODIES
-from mitogen.scene.candidates import reach_of_crowded_nm
 from mitogen.scene.inclusions import FIELDS
 from mitogen.scene.placement import Found, find_bodies
 from mitogen.tissue.arrangements import arrangement_of
@@ -50,8 +49,7 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     """Build the scene around a grid from an image's params and streams."""
     arrangement = arrangement_of(params)
     offered = {**params, "mitochondria.volume_fraction": 0.0} if arrangement.packs(params) else params
-    # Crowded bodies give way to what may not be in sight itself.
-    found = find_bodies(offered, streams, grid.box(VISIBLE_NM + reach_of_crowded_nm(params)))
+    found = find_bodies(offered, streams, grid.box(VISIBLE_NM))
     sites = {o.name: o.sites.scatter(params, streams, grid) for o in ORGANELLES if o.sites}
     # A site that can be seen may have its centre in a trunk that cannot.
     sight = grid.box(max([VISIBLE_NM, *(o.sites.reach_nm(params) for o in ORGANELLES if o.sites)]))

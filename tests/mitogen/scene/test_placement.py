@@ -82,9 +82,10 @@ def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.Mon
 def all_of(settle):
     """Instead of what stays, everything that may reach into the box, with its shape."""
 
-    def keep_all(made: Candidates, low: np.ndarray, high: np.ndarray, gap: float) -> np.ndarray:
-        settle(made, low, high, gap)
+    def keep_all(made: Candidates, low: np.ndarray, high: np.ndarray, gap: float, crowded: bool) -> np.ndarray:
+        settle(made, low, high, gap, crowded)
         rows = np.arange(made.filled[0])
+        rows = rows[(made.groups["spacing"][made.group[rows]] > 0) == crowded]
         near = np.all((made.rows[rows, :3] > low - 300) & (made.rows[rows, :3] < high + 300), axis=1)
         for row in rows[near]:
             give_shape(made, row)
