@@ -106,7 +106,9 @@ def test_a_wider_window_shows_the_same_bodies_under_the_same_numbers():
     deep = find_bodies(params, streams, (WINDOW[0], WINDOW[1] + np.array([1500.0, 0, 0])))
     assert names(narrow) < names(deep)
     number = {tuple(centre): n for centre, n in zip(deep.centre.tolist(), deep.number, strict=True)}
-    assert [number[tuple(centre)] for centre in narrow.centre.tolist()] == narrow.number.tolist()
+    # Those further around are there for crowded bodies alone, and are not shown.
+    shown = np.unique(narrow.body[narrow.tubes.reaching(WINDOW)])
+    assert [number[tuple(centre)] for centre in narrow.centre[shown].tolist()] == narrow.number[shown].tolist()
     wide = find_bodies(params, streams, (WINDOW[0], WINDOW[1] + np.array([0.0, 1500, 1500])))
     assert names(narrow) < names(wide)
 
