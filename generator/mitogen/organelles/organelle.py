@@ -89,10 +89,14 @@ class RoundBody:
     Attributes:
         roughness: irregularity of the outline, relative to the radius.
         content: what cells must hold to have them, see `cell_types.HOLDS`; all cells have them if it is left out.
+        spread: standard deviation of the logarithm of their radii.
+        crowded: whether they may lie wall to wall: they are spread evenly then, not at random.
     """
 
     roughness: float = 0.05
     content: str | None = None
+    spread: float = 0.35
+    crowded: bool = False
 
 
 @dataclass(frozen=True, eq=False)

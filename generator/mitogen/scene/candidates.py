@@ -1,8 +1,8 @@
 """Candidates for mitochondria and other bodies, made block by block when somebody looks for the first time.
 
-Space is divided into blocks (see `point_process`); which candidates a block holds, how far each reaches and what
-shape it has
-depend on the key of its process alone. Which of them stay is decided in `placement`.
+Space is divided into blocks (see `point_process`, and `spaced_points` for what may lie wall to wall); which candidates
+a block holds, how far each reaches and what shape it has depend on the key of its process alone. Which of them stay is
+decided in `placement`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ from mitogen.geometry.collisions import bounds
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.point_process import Blocks, Box, StreamOf, blocks_of, fill_block, key_of
+from mitogen.geometry.spaced_points import OVERLAP, SIDE, STRAY, Spacing, fill_spaced_block, spacing_of
 from mitogen.organelles.mitochondria.shapes import (
     LENGTH,
     NODES,
@@ -27,7 +28,7 @@ from mitogen.organelles.mitochondria.shapes import (
     shape_mitochondrion,
 )
 from mitogen.organelles.organelle import MITOCHONDRION
-from mitogen.organelles.round_bodies.shapes import ASPECT, SPREAD, extent_of_body, shape_body
+from mitogen.organelles.round_bodies.shapes import ASPECT, extent_of_body, mean_volume_um3, shape_body
 from mitogen.organelles.round_bodies.shapes import PRIORITY as PRIORITY_OF_BODIES
 from mitogen.organelles.table import ROUND_BODIES
 
@@ -42,9 +43,13 @@ GROUP = np.dtype(
         ("species", np.int8),  # see `organelle.Inclusions`
         ("largest", np.float64),  # none reaches further from its centre, in nm
         ("radius", np.float64),  # of bodies in nm
+        ("spread", np.float64),  # standard deviation of the logarithm of that
         ("aspect", np.float64),  # the largest ratio of length to width of bodies
         ("shortest", np.float64),  # quantiles between which the lengths of mitochondria lie
         ("longest", np.float64),
+        ("spacing", np.float64),  # edge in nm of the cells that hold one candidate each; 0 if they lie at random
+        ("jitter", np.float64),  # in those cells, see `spaced_points`
+        ("overlap", np.float64),  # by how much in nm two of this group may overlap
         ("decider", np.int64),  # which of its numbers decides between two of this group
         ("z", np.int64),  # the first block that can be of interest
         ("y", np.int64),
@@ -55,7 +60,7 @@ GROUP = np.dtype(
         ("start", np.int64),  # index of the first of them
     ]
 )
-"""One group of candidates; earlier groups win against all later ones."""
+"""One group of candidates; earlier groups win against all later ones, but crowded ones know of no other."""
 
 
 class Candidates(NamedTuple):
@@ -126,7 +131,7 @@ def no_candidates(groups: NDArray[np.void], sizes: Sizes, room: int) -> Candidat
 
 
 def make_groups(params: Mapping[str, float], streams: StreamOf) -> NDArray[np.void]:
-    """All groups of candidates (G,), see `GROUP`: mitochondria first, then the largest bodies first."""
+    """All groups of candidates (G,), see `GROUP`: mitochondria, then the largest bodies first, then crowded ones."""
     return np.array([*_mitochondria(params, streams), *_round_bodies(params, streams)], GROUP)
 
 
@@ -139,17 +144,35 @@ def _mitochondria(params: Mapping[str, float], streams: StreamOf) -> Iterator[tu
     for name, low, high in (("long", LONG, 1.0), ("short", 0.0, LONG)):
         key, blocks = key_of(streams, f"mitochondria/{name}"), blocks_of(density * (high - low))
         largest = largest_nm(params, high)
-        yield key, *blocks, MITOCHONDRION, largest, 0.0, 0.0, low, high, PRIORITY, *[0] * 7
+        yield key, *blocks, MITOCHONDRION, largest, 0.0, 0.0, 0.0, low, high, 0.0, 0.0, 0.0, PRIORITY, *[0] * 7
 
 
 def _round_bodies(params: Mapping[str, float], streams: StreamOf) -> Iterator[tuple[float | np.uint64, ...]]:
-    """Round bodies, by their radius."""
-    names = [organelle.name for organelle in ROUND_BODIES]
-    for species, name in sorted(enumerate(names), key=lambda item: -params[f"{item[1]}.radius_nm"]):
-        radius, blocks = params[f"{name}.radius_nm"], blocks_of(params[f"{name}.density_per_um3"])
-        aspect = params.get(f"{name}.aspect", ASPECT)
-        largest = aspect * radius * np.exp(2 * SPREAD)
-        yield key_of(streams, name), *blocks, species, largest, radius, aspect, 0.0, 1.0, PRIORITY_OF_BODIES, *[0] * 7
+    """Round bodies, by their radius; the crowded ones last."""
+    bodies = [(species, o.name, o.body) for species, o in enumerate(ROUND_BODIES) if o.body]
+    for species, name, body in sorted(bodies, key=lambda item: (item[2].crowded, -params[f"{item[1]}.radius_nm"])):
+        radius, density = params[f"{name}.radius_nm"], params[f"{name}.density_per_um3"]
+        spread, aspect = body.spread, params.get(f"{name}.aspect", ASPECT)
+        largest = aspect * radius * np.exp(2 * spread)
+        blocks, spacing, jitter, overlap = blocks_of(density), 0.0, 0.0, 0.0
+        if body.crowded and density > 0:
+            spacing, jitter = spacing_of(density, mean_volume_um3(radius, spread, aspect))
+            blocks, overlap = (SIDE * spacing, SIDE**3), 2 * OVERLAP * radius
+            largest += STRAY * spacing
+        yield (
+            key_of(streams, name), *blocks, species, largest, radius, spread, aspect, 0.0, 1.0, spacing, jitter,
+            overlap, PRIORITY_OF_BODIES, *[0] * 7,
+        )  # fmt: skip
+
+
+def reach_of_crowded_nm(params: Mapping[str, float]) -> float:
+    """How far a crowded body that reaches into a window reaches out of it in nm at most; 0 if there are none."""
+    widths = [
+        2 * params[f"{o.name}.radius_nm"] * np.exp(2 * o.body.spread) * params.get(f"{o.name}.aspect", ASPECT)
+        for o in ROUND_BODIES
+        if o.body and o.body.crowded and params[f"{o.name}.density_per_um3"] > 0
+    ]
+    return float(max(widths, default=0.0))
 
 
 def lay_blocks(groups: NDArray[np.void], window: Box, gap_nm: float) -> None:
@@ -193,8 +216,7 @@ def look_into(made: Candidates, group: int, z: int, y: int, x: int) -> int:
     block = about.start + (z * about.height + y) * about.width + x
     if made.begin[block] < 0:
         begin = made.filled[0]
-        blocks = Blocks(about.key, about.mean, about.edge)
-        end = fill_block(blocks, about.z + z, about.y + y, about.x + x, made.rows, begin)
+        end = _fill(made, group, (about.z + z, about.y + y, about.x + x), begin)
         if end < 0:
             made.filled[1] = 1
             end = begin
@@ -206,16 +228,27 @@ def look_into(made: Candidates, group: int, z: int, y: int, x: int) -> int:
                 extent = extent_of_mitochondrion(numbers, made.sizes)
                 reach = extent[0] / 2 + extent[1] * (1 + made.sizes.unevenness)
             else:
-                extent = extent_of_body(numbers, about.radius, about.aspect, made.sizes.quantiles)
+                extent = extent_of_body(numbers, about.radius, about.spread, about.aspect, made.sizes.quantiles)
                 reach = extent[0] / 2 + extent[1]
             made.extent[n, 0], made.extent[n, 1] = extent
             for k in range(3):
                 made.ball[n, k] = made.rows[n, k]
             made.ball[n, 3] = reach
-            made.farthest[block] = max(made.farthest[block], reach)
+            stray = STRAY * about.spacing
+            made.farthest[block] = max(made.farthest[block], reach + stray)
             made.group[n], made.priority[n] = group, numbers[about.decider]
         made.begin[block], made.end[block], made.filled[0] = begin, end, end
     return int(block)
+
+
+@compiled
+def _fill(made: Candidates, group: int, block: tuple[int, int, int], filled: int) -> int:
+    """Put the candidates of a block of a group into the rows, from row `filled` on; see `fill_block`."""
+    about = made.groups[group]
+    if about.spacing > 0:
+        spacing = Spacing(about.key, about.spacing, about.jitter, about.radius, about.spread, about.aspect)
+        return fill_spaced_block(spacing, block, made.sizes.quantiles, made.rows, filled)
+    return fill_block(Blocks(about.key, about.mean, about.edge), block[0], block[1], block[2], made.rows, filled)
 
 
 @compiled

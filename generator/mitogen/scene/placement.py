@@ -5,9 +5,11 @@ number. In a first round those without a rival that beats them are kept, and the
 Matérn's second hard-core process (Matérn, Spatial Variation, 1960). A second round does the same among those that are
 left, which is on the way to random sequential adsorption, where everything is placed that fits (Huber and Wolpert,
 Advances in Applied Probability 41, 2009); but while there, what stays at one spot may depend on what is anywhere, here
-it depends on rivals of rivals of rivals only. They are looked up where they can be, and nothing else is ever made:
-space is divided into blocks (see `point_process`), and a block is filled when somebody looks into it for the first
-time.
+it depends on rivals of rivals of rivals only. Bodies that may lie wall to wall are crowded: they keep apart from one
+another from the start (see `spaced_points`), and know of no rivals but those of their own group. To others they give
+way later, when it is known what of those the cells have room for. Rivals are looked up where they can be, and nothing
+else is ever made: space is divided into blocks (see `point_process`), and a block is filled when somebody looks into it
+for the first time.
 """
 
 from collections.abc import Mapping
@@ -30,6 +32,7 @@ from mitogen.scene.candidates import (
     look_into,
     make_groups,
     no_candidates,
+    reach_of_crowded_nm,
 )
 
 _ROOM = 16384
@@ -48,6 +51,8 @@ class Found:
         number: (B,) int32 number of each mitochondrion from 1, 0 for other bodies. Candidates are counted by their
             distance from the first section, those that go as well: a deeper window only adds numbers.
         looks: (B, 8) float64 numbers in 0-1.
+
+    They do not overlap, but for crowded ones that overlap others.
     """
 
     tubes: Tubes
@@ -59,22 +64,35 @@ class Found:
 
 
 def find_bodies(params: Mapping[str, float], streams: StreamOf, window: Box) -> Found:
-    """Find what stays of the mitochondria and bodies that reach into a window."""
-    gap = float(params["mitochondria.gap_nm"])
+    """Find what stays of the mitochondria and bodies that reach into a window.
+
+    Those that come near a crowded body which does so are there as well: it must give way to them.
+    """
+    gap, reach = float(params["mitochondria.gap_nm"]), reach_of_crowded_nm(params)
     groups = make_groups(params, streams)
-    lay_blocks(groups, window, gap)
+    lay_blocks(groups, (window[0] - reach, window[1] + reach), gap)
     room = _ROOM
     made = no_candidates(groups, sizes_of(params), room)
-    kept = _settle(made, *window, gap)
+    kept = _look(made, window, gap)
     while made.filled[1]:  # there was no room for all that had to be looked at
         room *= 4
         made = no_candidates(groups, sizes_of(params), room)
-        kept = _settle(made, *window, gap)
+        kept = _look(made, window, gap)
     kept = kept[np.lexsort((made.priority[kept], made.group[kept]))]
     which, tube = np.nonzero(np.arange(2) < made.tubes[kept, None])
     tubes = Tubes(*(array[kept[which], tube] for array in (made.nodes, made.radii, made.side)))
     species, looks = groups["species"][made.group[kept]], made.rows[kept, 3:][:, LOOKS]
     return Found(tubes, which, species, made.rows[kept, :3], _count(made, window)[kept], looks)
+
+
+def _look(made: Candidates, window: Box, gap: float) -> NDArray[np.int64]:
+    """Which candidates stay and reach into a window, or come near a crowded one that does."""
+    low, high = window
+    crowded = _settle(made, low, high, gap, True)
+    if len(crowded) > 0:
+        low = np.minimum(low, made.low[crowded, 0].min(axis=0) - max(gap, 0.0))
+        high = np.maximum(high, made.high[crowded, 0].max(axis=0) + max(gap, 0.0))
+    return np.concatenate([_settle(made, low, high, gap, False), crowded])
 
 
 def _count(made: Candidates, window: Box) -> NDArray[np.int32]:
@@ -93,11 +111,15 @@ def _count(made: Candidates, window: Box) -> NDArray[np.int32]:
 
 
 @compiled
-def _settle(made: Candidates, low: NDArray[np.float64], high: NDArray[np.float64], gap: float) -> NDArray[np.int64]:
-    """Which candidates stay and reach into the box."""
+def _settle(
+    made: Candidates, low: NDArray[np.float64], high: NDArray[np.float64], gap: float, crowded: bool
+) -> NDArray[np.int64]:  # fmt: skip
+    """Which candidates stay and reach into the box, either crowded ones or all others."""
     stay, rivals = np.empty(len(made.rows), np.int64), np.empty(len(made.rows) // 16, np.int64)
     number = 0
     for group in range(len(made.groups)):
+        if (made.groups[group].spacing > 0) != crowded:
+            continue
         begin, end = blocks_near(made, group, low, high, made.groups[group].largest)
         for z in range(begin[0], end[0]):
             for y in range(begin[1], end[1]):
@@ -145,7 +167,9 @@ def _find_rivals(made: Candidates, a: int, gap: float, found: NDArray[np.int64])
     """Put candidates that win against `a` and are too close to it into `found`, as many as fit, and count them."""
     give_shape(made, a)
     number = 0
-    for group in range(made.group[a] + 1):
+    own = made.groups[made.group[a]]
+    close = gap - own.overlap
+    for group in range(made.group[a] if own.spacing > 0 else 0, made.group[a] + 1):
         last = made.priority[a] if group == made.group[a] else 1.0
         for t in range(made.tubes[a]):
             low, high, about, margin = made.low[a, t], made.high[a, t], made.groups[group], max(gap, 0.0)
@@ -167,7 +191,7 @@ def _find_rivals(made: Candidates, a: int, gap: float, found: NDArray[np.int64])
                             if made.priority[b] >= last or _outside(ball, low, high) > (ball[3] + margin) ** 2:
                                 continue
                             give_shape(made, b)
-                            if _touch(made, a, t, b, gap):
+                            if _touch(made, a, t, b, close):
                                 found[number] = b
                                 number += 1
                                 if number == len(found):

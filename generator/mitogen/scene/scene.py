@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mitogen.geometry.collisions import touching
 from mitogen.geometry.grid import Grid
 from mitogen.geometry.hashing import chains
 from mitogen.geometry.point_process import Box, StreamOf
@@ -61,14 +62,14 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     lengths = {name: length for o in ORGANELLES for name, length in o.fields.items()}
     return Scene(
         layout,
-        _admit(found, layout),
+        _admit(found, layout, params["mitochondria.gap_nm"]),
         {o.name: _house(sites[o.name], layout, o.name, o.sites.smallest_nm) for o in ORGANELLES if o.sites},
         fields_of(lengths | FIELDS, params, streams),
         keys_of((name for o in ORGANELLES for name in o.keys), streams),
     )
 
 
-def _admit(found: Found, layout: Layout) -> Inclusions:
+def _admit(found: Found, layout: Layout, gap_nm: float) -> Inclusions:
     """Find the cell of every body; one that may not lie where it is goes, with all its branches.
 
     Those without branches are shortened first, if that helps.
@@ -80,12 +81,29 @@ def _admit(found: Found, layout: Layout) -> Inclusions:
         if organelle.body and organelle.body.content:
             own = np.flatnonzero((found.species[found.body] == species) & (host != NOWHERE))
             host[own[~layout.holding(organelle.body.content)[host[own]]]] = NOWHERE
-    at = np.flatnonzero(~np.isin(found.body, found.body[host == NOWHERE]))
+    stays = ~np.isin(found.body, found.body[host == NOWHERE])
+    for species, organelle in enumerate(ROUND_BODIES):
+        if organelle.body and organelle.body.crowded:
+            _give_way(tubes, found.species[found.body], species, stays, gap_nm)
+    at = np.flatnonzero(stays)
     body = found.body[at]
     scattered = Inclusions(
         tubes.take(at), found.species[body], found.number[body], host[at], found.looks[body], len(at)
     )
     return scattered if layout.packed is None else _join(scattered, layout.packed)
+
+
+def _give_way(
+    tubes: Tubes, species: NDArray[np.int8], crowded: int, stays: NDArray[np.bool_], gap_nm: float
+) -> None:  # fmt: skip
+    """Clear `stays` (T,) of tubes of a crowded species that are too close to others that stay.
+
+    Those of later crowded species do not count: they give way themselves.
+    """
+    later = [n for n, organelle in enumerate(ROUND_BODIES) if organelle.body and organelle.body.crowded and n > crowded]
+    own = np.flatnonzero(stays & (species == crowded))
+    others = np.flatnonzero(stays & ~np.isin(species, [crowded, *later]))
+    stays[own[touching(tubes.take(own), tubes.take(others), gap_nm)]] = False
 
 
 def _join(scattered: Inclusions, packed: Packed) -> Inclusions:

@@ -5,6 +5,7 @@ import pytest
 
 from mitogen.geometry.collisions import touching
 from mitogen.geometry.point_process import Box, streams_of
+from mitogen.geometry.spaced_points import OVERLAP
 from mitogen.geometry.tubes import Tubes
 from mitogen.organelles.table import ROUND_BODIES
 from mitogen.recipe.recipe import Recipe, draw
@@ -17,7 +18,9 @@ CROWDED = {
     "mitochondria.volume_fraction": 0.15, "mitochondria.aspect": 3.0, "mitochondria.branching": 0.5,
     "mitochondria.radius_nm": 80.0,
     "lysosomes.density_per_um3": 6.0, "lysosomes.radius_nm": 100.0, "endosomes.density_per_um3": 8.0,
+    "insulin.density_per_um3": 25.0, "insulin.radius_nm": 90.0,
 }  # fmt: skip
+INSULIN = [body.name for body in ROUND_BODIES].index("insulin")
 
 
 def numbers(**changed: float) -> dict[str, float]:
@@ -38,6 +41,15 @@ def touching_pairs(tubes: Tubes, body: np.ndarray, gap: float) -> np.ndarray:
     return pairs
 
 
+def pairs_of(found: Found, gap: float) -> np.ndarray:
+    """(B, B) bool: which bodies are rivals; crowded ones may overlap one another a little, and know of no others."""
+    crowded = found.species == INSULIN
+    among, apart = np.logical_and.outer(crowded, crowded), np.logical_or.outer(crowded, crowded)
+    allowed = gap - 2 * OVERLAP * CROWDED["insulin.radius_nm"]
+    near, nearer = (touching_pairs(found.tubes, found.body, some) for some in (gap, allowed))
+    return np.where(among, nearer, near & ~apart)
+
+
 @pytest.mark.parametrize("gap", [15.0, -20.0])
 def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.MonkeyPatch):
     params, streams = numbers(mitochondria__gap_nm=gap), streams_of(5, 2)
@@ -46,7 +58,7 @@ def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.Mon
     with monkeypatch.context() as everything:
         everything.setattr(placement, "_settle", all_of(placement._settle))
         wide = find_bodies(params, streams, (WINDOW[0] - 800, WINDOW[1] + 800))
-    pairs = touching_pairs(wide.tubes, wide.body, gap)
+    pairs = pairs_of(wide, gap)
     # They come with the winners first.
     rivals = pairs & np.tri(len(pairs), k=-1, dtype=np.bool_)
     first = ~rivals.any(axis=1)
@@ -54,7 +66,8 @@ def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.Mon
     second = ~(rivals & ~out).any(axis=1)
     stay = first | second
     assert len(found.species) > 20
-    assert np.sum(found.species >= 0) > 2
+    assert np.sum(found.species == INSULIN) > 5
+    assert np.sum((found.species >= 0) & (found.species != INSULIN)) > 2
     assert second.sum() > first.sum()
     names_of_all = np.column_stack([wide.species, wide.centre]).tolist()
     chosen = names(found)
@@ -69,9 +82,10 @@ def test_what_stays_is_what_two_rounds_leave(gap: float, monkeypatch: pytest.Mon
 def all_of(settle):
     """Instead of what stays, everything that may reach into the box, with its shape."""
 
-    def keep_all(made: Candidates, low: np.ndarray, high: np.ndarray, gap: float) -> np.ndarray:
-        settle(made, low, high, gap)
+    def keep_all(made: Candidates, low: np.ndarray, high: np.ndarray, gap: float, crowded: bool) -> np.ndarray:
+        settle(made, low, high, gap, crowded)
         rows = np.arange(made.filled[0])
+        rows = rows[(made.groups["spacing"][made.group[rows]] > 0) == crowded]
         near = np.all((made.rows[rows, :3] > low - 300) & (made.rows[rows, :3] < high + 300), axis=1)
         for row in rows[near]:
             give_shape(made, row)
@@ -82,7 +96,7 @@ def all_of(settle):
 
 def test_nothing_that_stays_is_too_close():
     found = find_bodies(numbers(mitochondria__gap_nm=15.0), streams_of(1, 0), WINDOW)
-    pairs = touching_pairs(found.tubes, found.body, 15.0)
+    pairs = pairs_of(found, 15.0)
     assert np.array_equal(pairs, np.eye(len(pairs), dtype=np.bool_))
 
 
@@ -92,9 +106,30 @@ def test_a_wider_window_shows_the_same_bodies_under_the_same_numbers():
     deep = find_bodies(params, streams, (WINDOW[0], WINDOW[1] + np.array([1500.0, 0, 0])))
     assert names(narrow) < names(deep)
     number = {tuple(centre): n for centre, n in zip(deep.centre.tolist(), deep.number, strict=True)}
-    assert [number[tuple(centre)] for centre in narrow.centre.tolist()] == narrow.number.tolist()
+    # Those further around are there for crowded bodies alone, and are not shown.
+    shown = np.unique(narrow.body[narrow.tubes.reaching(WINDOW)])
+    assert [number[tuple(centre)] for centre in narrow.centre[shown].tolist()] == narrow.number[shown].tolist()
     wide = find_bodies(params, streams, (WINDOW[0], WINDOW[1] + np.array([0.0, 1500, 1500])))
     assert names(narrow) < names(wide)
+
+
+@pytest.mark.parametrize(("density", "radius", "share"), [(4.0, 150.0, 0.072), (13.0, 165.0, 0.311)])
+def test_granules_are_as_dense_as_asked_at_the_density_of_an_islet(density: float, radius: float, share: float):
+    none = {f"{body.name}.density_per_um3": 0.0 for body in ROUND_BODIES} | {"mitochondria.volume_fraction": 0.0}
+    wanted = {"insulin.density_per_um3": density, "insulin.radius_nm": radius, "insulin.aspect": 1.3}
+    params = draw(Recipe().override(none | wanted | {"mitochondria.gap_nm": 0.0}), 0, 0)
+    window = np.array([-800.0, -2500, -2500]), np.array([800.0, 2500, 2500])
+    volume, counts, filled = float(np.prod((window[1] - window[0]) / 1000)), [], []
+    for seed in range(2):
+        found = find_bodies(params, streams_of(seed, 0), window)
+        within = np.all((found.centre >= window[0]) & (found.centre < window[1]), axis=1)
+        tubes = found.tubes.take(np.flatnonzero(within))
+        length = np.linalg.norm(np.diff(tubes.nodes, axis=1), axis=2).sum(axis=1)
+        size = tubes.radii.mean(axis=1) / 1000
+        counts.append(within.sum() / volume)
+        filled.append(np.sum(4 / 3 * np.pi * size**3 + np.pi * size**2 * length / 1000) / volume)
+    assert np.mean(counts) == pytest.approx(density, rel=0.1)
+    assert np.mean(filled) == pytest.approx(share, rel=0.12)
 
 
 def test_too_little_room_is_noticed(monkeypatch: pytest.MonkeyPatch):

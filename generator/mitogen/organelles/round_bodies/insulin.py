@@ -45,5 +45,5 @@ INSULIN = Organelle(
     draw_insulin,
     fields={"core": 130.0},
     compartments=(Compartment.GRANULE,),
-    body=RoundBody(0.1, "insulin"),
+    body=RoundBody(0.1, "insulin", spread=0.15, crowded=True),
 )

@@ -9,23 +9,28 @@ from mitogen.geometry.point_process import normal_at, point_on_sphere
 from mitogen.geometry.tubes import arc
 
 NODES = 9
-SPREAD = 0.35
-"""Standard deviation of the logarithm of radii."""
 ASPECT = 2.0
 """Largest ratio of length to width of the bodies that have no knob for it."""
 PRIORITY = 11
 """Which of its numbers decides which of two bodies stays where they overlap."""
 
 
+def mean_volume_um3(radius_nm: float, spread: float, aspect: float) -> float:
+    """Mean volume of the bodies that `extent_of_body` gives."""
+    cylinder = 2 * (aspect - 1) / 3
+    return float(1e-9 * np.pi * (4 / 3 + cylinder) * radius_nm**3 * np.exp(4.5 * spread**2))
+
+
 @compiled
 def extent_of_body(
-    u: NDArray[np.float64], radius_nm: float, aspect: float, quantiles: NDArray[np.float64]
+    u: NDArray[np.float64], radius_nm: float, spread: float, aspect: float, quantiles: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Length of the middle line and radius in nm of a body with numbers `u` in 0-1.
 
-    `radius_nm` is the mean of its organelle, `aspect` the largest ratio of length to width there.
+    `radius_nm` is the median of its organelle, `spread` the standard deviation of the logarithm of radii, `aspect` the
+    largest ratio of length to width there.
     """
-    r = radius_nm * np.exp(SPREAD * min(max(normal_at(u[0], quantiles), -2.0), 2.0))
+    r = radius_nm * np.exp(spread * min(max(normal_at(u[0], quantiles), -2.0), 2.0))
     return r * 2.0 * (aspect - 1.0) * u[1] ** 2, r
 
 

@@ -15,4 +15,9 @@ def draw_zymogen(layer: Layer) -> None:
     draw_membrane(layer, pixels, Compartment.GRANULE)
 
 
-ZYMOGEN = Organelle("zymogen", draw_zymogen, compartments=(Compartment.GRANULE,), body=RoundBody(0.03, "zymogen"))
+ZYMOGEN = Organelle(
+    "zymogen",
+    draw_zymogen,
+    compartments=(Compartment.GRANULE,),
+    body=RoundBody(0.03, "zymogen", spread=0.15, crowded=True),
+)
