@@ -142,7 +142,7 @@ ORGANS = [
     Row("insulin.pale_share", 0, 1, falls(darker(0.5, Compartment.GRANULE)), ISLET | {"insulin.density_per_um3": 10}),
     Row("insulin.pale_density", 0, 0.9, mean(Compartment.GRANULE),
         ISLET | {"insulin.density_per_um3": 10, "insulin.pale_share": 1}),
-    Row("zymogen.density_per_um3", 0, 5, share(Compartment.GRANULE), ACINI),
+    Row("zymogen.density_per_um3", 0, 1, share(Compartment.GRANULE), ACINI),
     Row("zymogen.radius_nm", 100, 500, share(Compartment.GRANULE), ACINI | {"zymogen.density_per_um3": 1}),
     Row("zymogen.density", 0.1, 1.2, mean(Compartment.GRANULE), ACINI | {"zymogen.density_per_um3": 2}),
     # --- kidney
