@@ -15,7 +15,6 @@ from mitogen.geometry.collisions import bounds
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled
 from mitogen.geometry.point_process import Blocks, Box, StreamOf, blocks_of, fill_block, key_of
-from mitogen.geometry.spaced_points import OVERLAP, SIDE, STRAY, Spacing, fill_spaced_block, spacing_of
 from mitogen.organelles.mitochondria.shapes import (
     LENGTH,
     NODES,
@@ -31,6 +30,7 @@ from mitogen.organelles.organelle import MITOCHONDRION
 from mitogen.organelles.round_bodies.shapes import ASPECT, extent_of_body, mean_volume_um3, shape_body
 from mitogen.organelles.round_bodies.shapes import PRIORITY as PRIORITY_OF_BODIES
 from mitogen.organelles.table import ROUND_BODIES
+from mitogen.scene.spaced_points import OVERLAP, SIDE, STRAY, Spacing, fill_spaced_block, spacing_of
 
 LONG = 0.7
 """Share of the mitochondria, by length, that are not long."""

@@ -5,13 +5,13 @@ import pytest
 
 from mitogen.geometry.collisions import touching
 from mitogen.geometry.point_process import Box, streams_of
-from mitogen.geometry.spaced_points import OVERLAP
 from mitogen.geometry.tubes import Tubes
 from mitogen.organelles.table import ROUND_BODIES
 from mitogen.recipe.recipe import Recipe, draw
 from mitogen.scene import placement
 from mitogen.scene.candidates import Candidates, give_shape
 from mitogen.scene.placement import Found, find_bodies
+from mitogen.scene.spaced_points import OVERLAP
 
 WINDOW: Box = (np.array([-100.0, -1000, -1000]), np.array([100.0, 1000, 1000]))
 CROWDED = {

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from mitogen.geometry.point_process import normal_table
-from mitogen.geometry.spaced_points import (
+from mitogen.scene.spaced_points import (
     FULLEST,
     OVERLAP,
     SIDE,
