@@ -18,7 +18,7 @@ CROWDED = {
     "mitochondria.volume_fraction": 0.15, "mitochondria.aspect": 3.0, "mitochondria.branching": 0.5,
     "mitochondria.radius_nm": 80.0,
     "lysosomes.density_per_um3": 6.0, "lysosomes.radius_nm": 100.0, "endosomes.density_per_um3": 8.0,
-    "insulin.density_per_um3": 25.0, "insulin.radius_nm": 90.0,
+    "insulin.density_per_um3": 10.0, "insulin.radius_nm": 90.0,
 }  # fmt: skip
 INSULIN = [body.name for body in ROUND_BODIES].index("insulin")
 
@@ -37,17 +37,19 @@ def touching_pairs(tubes: Tubes, body: np.ndarray, gap: float) -> np.ndarray:
     """(B, B) bool: which bodies come closer than the gap."""
     pairs = np.zeros((body.max() + 1,) * 2, np.bool_)
     for tube, owner in enumerate(body):
-        np.logical_or.at(pairs[owner], body, touching(tubes, tubes.take(np.array([tube])), gap))
+        pairs[owner, body[touching(tubes, tubes.take(np.array([tube])), gap)]] = True
     return pairs
 
 
 def pairs_of(found: Found, gap: float) -> np.ndarray:
     """(B, B) bool: which bodies are rivals; crowded ones may overlap one another a little, and know of no others."""
     crowded = found.species == INSULIN
-    among, apart = np.logical_and.outer(crowded, crowded), np.logical_or.outer(crowded, crowded)
-    allowed = gap - 2 * OVERLAP * CROWDED["insulin.radius_nm"]
-    near, nearer = (touching_pairs(found.tubes, found.body, some) for some in (gap, allowed))
-    return np.where(among, nearer, near & ~apart)
+    pairs = np.zeros((len(crowded), len(crowded)), np.bool_)
+    for among, limit in ((~crowded, gap), (crowded, gap - 2 * OVERLAP * CROWDED["insulin.radius_nm"])):
+        tubes, bodies = np.flatnonzero(among[found.body]), np.flatnonzero(among)
+        body = np.searchsorted(bodies, found.body[tubes])
+        pairs[np.ix_(bodies, bodies)] = touching_pairs(found.tubes.take(tubes), body, limit)
+    return pairs
 
 
 @pytest.mark.parametrize("gap", [15.0, -20.0])
