@@ -45,11 +45,13 @@ def preview(dataset: Step) -> Step:
     return Step(("mitogen", "preview", str(dataset.result), "-o", str(target)), target, target, after=(dataset,))
 
 
-def fit(run: Path, train: Sequence[Step], validation: Step, minutes: str, seed: int = 0) -> Step:
-    """Fit a small network, which learns most in few minutes, to compartments; a stopped fit goes on where it was."""
+def fit(
+    run: Path, train: Sequence[Step], validation: Step, minutes: str, seed: int = 0, network: str = "base"
+) -> Step:  # fmt: skip
+    """Fit a network, the default one or another size, to compartments; a stopped fit goes on where it was."""
     files = (str(each.result) for each in train)
     command = ("mitoseg", "fit", *files, "--val", str(validation.result), "-o", str(run))
-    command = (*command, "--set", "network=small", "--set", "target=compartments", "--set", "loss=dice_focal")
+    command = (*command, "--set", f"network={network}", "--set", "target=compartments", "--set", "loss=dice_focal")
     return fit_step(run, (*command, "--minutes", minutes, "--seed", str(seed)), (*train, validation))
 
 
