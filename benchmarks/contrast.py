@@ -1,7 +1,7 @@
 """How often a negative is told from an image as it should be, on rendered and on real tissue."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 import mitogen
 from machine import conditions
-from mitodata.contrast import DOUBT, SURE, measure_contrast
+from mitodata.contrast import DOUBT, SECTIONS, SURE, measure_contrast
 from mitodata.readers.inputs import read_grey
 from mitogen.recipe.recipe import open_recipe, preset_names
 from pipeline import run_program
@@ -19,18 +19,22 @@ from steps import write_page
 
 Grey = NDArray[np.uint8]
 
-PIXELS_NM = (4.0, 8.0)
+PIXELS_NM = (4.0, 8.0, 12.0)
 REAL = {
     "EPFL": ("epfl/Test_In/*.png", 5.0, 5),
     "VNC": ("vnc/stack1/raw/*.tif", 4.6, 1),
     "muscle": ("muscle/images/*.png", 11.0, 1),
     "liver": ("liver/images/*.png", 8.0, 1),
-    "CEM500K": ("cem500k/images/*.png", 8.0, 1),
+    **{
+        f"CEM500K, tile {n}": (f"cem500k/images/mitochondria{n}.png", pixel_nm, 1)
+        for n, pixel_nm in ((1, 8.0), (2, 8.0), (3, 8.0), (4, 6.0), (5, 4.7))
+    },
     "islet": ("islet/images/*.png", 5.0, 1),
 }
 """Files, nm a pixel (about 8 where the source says nothing), every how manieth section."""
 
 TILE_PX = 256
+RENDERED_PX = 512
 
 
 def main() -> None:
@@ -40,13 +44,14 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=12, help="rendered images of each preset and pixel size")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/contrast.md"), metavar="FILE.md")
     arguments = parser.parse_args()
-    rows = [row(*found) for found in tqdm(list(rendered(arguments.n)), disable=None)]
+    rows = [row(name, size, [[each] for each in found]) for name, size, found in tqdm(rendered(arguments.n))]
     for name, (pattern, pixel_nm, every) in REAL.items():
         images = [read_grey(path) for path in sorted(arguments.real.glob(pattern))[::every]] if arguments.real else []
         if images:
-            rows.append(row(name, pixel_nm, images))
-            tiles = [tile for image in images for tile in cut(image)]
+            rows.append(row(name, pixel_nm, [[image] for image in images]))
+            tiles = [[tile] for image in images for tile in cut(image)]
             rows += [row(f"{name}, tiles of {TILE_PX} px", pixel_nm, tiles)] if len(tiles) > len(images) else []
+            rows += [row(f"{name}, {SECTIONS} sections together", pixel_nm, [images[:SECTIONS]])] if every > 1 else []
     write_page(arguments.output, page(rows))
     print(arguments.output)
 
@@ -59,7 +64,7 @@ def rendered(count: int) -> Iterator[tuple[str, float, list[Grey]]]:
             continue
         for pixel_nm in PIXELS_NM:
             scaled = recipe.override({"section.pixel_nm": pixel_nm})
-            shape = (1, TILE_PX, TILE_PX)
+            shape = (1, RENDERED_PX, RENDERED_PX)
             images = [mitogen.render(scaled, seed=3, index=index, shape=shape).raw[0] for index in range(count)]
             yield f"rendered, {name}", pixel_nm, images
 
@@ -71,9 +76,9 @@ def cut(image: Grey) -> list[Grey]:
     return [image[y : y + TILE_PX, x : x + TILE_PX] for y in rows for x in columns]
 
 
-def row(name: str, pixel_nm: float, images: list[Grey]) -> str:
-    """A row of the table."""
-    found = np.array([measure_contrast([image], (pixel_nm,) * 3) for image in images])
+def row(name: str, pixel_nm: float, images: Sequence[Sequence[Grey]]) -> str:
+    """A row of the table, of images of one or more sections each."""
+    found = np.array([measure_contrast(each, (pixel_nm,) * 3).value for each in images])
     told, wrong, asked = (found > SURE).mean(), (found < -SURE).sum(), (found < -DOUBT).sum()
     return (
         f"| {name} | {pixel_nm:g} | {len(found)} | {found.min():+.2f} | {np.median(found):+.2f} | {100 * told:.0f} % | "

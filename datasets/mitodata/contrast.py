@@ -4,7 +4,8 @@ Membranes are dark lines on lighter ground, whatever the tissue. Some programs s
 benchmarks/contrast.py measures how often this is told right.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -22,17 +23,21 @@ INVERT = ("auto", "on", "off")
 LINE_NM = 10.0
 """Standard deviation of the Gaussian at whose scale lines are looked for: about the width of a membrane."""
 
-LARGEST_PIXEL_NM = 16.0
+LARGEST_PIXEL_NM = 12.0
 """In larger pixels membranes cannot be seen, and nothing is told."""
 
-LITTLE_UM2 = 1.0
-"""Area of tissue that counts as much as not knowing anything: a small image may hold few lines, and odd ones."""
+LITTLE_UM2 = 8.0
+"""Area of tissue that counts as much as not knowing anything. Glands hold pale reticulum and bright halos: a small
+image of them may look like a negative, and a large one shows membranes as well."""
 
 SURE = 0.06
-"""Contrast beyond which it is told. Of images that are as they should be none was below -.05."""
+"""Contrast beyond which it is told."""
 
 DOUBT = 0.04
 """Contrast from which on a user is asked to look."""
+
+RAGGED_PX = 4
+"""The border of a rim may be ragged by this many px, and is light beside black; neither is a line of tissue."""
 
 STRONGEST = 99.5
 """Percentile of the lines at which they are cut off: few very strong ones must not decide."""
@@ -40,6 +45,36 @@ STRONGEST = 99.5
 SECTIONS = 5
 WINDOW_PX = 768
 """Sections of a volume that are looked at, and the side of what is looked at of each."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How much darker or lighter lines are than what surrounds them.
+
+    Attributes:
+        balance: 1 if all lines are dark, -1 if all are light, 0 if they are equal or cannot be seen.
+        area_um2: area of tissue that it was seen in.
+    """
+
+    balance: float
+    area_um2: float
+
+    @property
+    def value(self) -> float:
+        """What it is worth: the balance, less of small areas."""
+        return self.balance * self.area_um2 / (self.area_um2 + LITTLE_UM2)
+
+
+UNSEEN = Contrast(0.0, 0.0)
+"""Of what has no lines, or none that can be seen."""
+
+
+def pool(contrasts: Sequence[Contrast]) -> Contrast:
+    """The contrast of several images together: the mean balance, weighted by area."""
+    area_um2 = sum(each.area_um2 for each in contrasts)
+    if not area_um2:
+        return UNSEEN
+    return Contrast(sum(each.balance * each.area_um2 for each in contrasts) / area_um2, area_um2)
 
 
 def check_invert(invert: str) -> None:
@@ -52,18 +87,18 @@ def check_invert(invert: str) -> None:
         raise DataError(f"invert {invert!r}; expected one of {', '.join(INVERT)}")
 
 
-def is_inverted(contrast: float, usual: float | None = None) -> bool:
+def is_inverted(contrast: Contrast, usual: Contrast | None = None) -> bool:
     """Whether an image is surely the negative of what it should be.
 
     Args:
         contrast: of the image, from `measure_contrast`.
-        usual: mean over images that were given together with it; where they are negatives, it is one unless it surely
-            is none. None: it is alone.
+        usual: of images that were given together with it, from `pool`; where they are negatives, it is one unless it
+            surely is none. None: it is alone.
     """
-    return contrast < -SURE or (usual is not None and usual < -SURE and contrast < SURE)
+    return contrast.value < -SURE or (usual is not None and usual.value < -SURE and contrast.value < SURE)
 
 
-def should_invert(invert: str, contrast: float, usual: float | None, say: Callable[[str], object]) -> bool:
+def should_invert(invert: str, contrast: Contrast, usual: Contrast | None, say: Callable[[str], object]) -> bool:
     """Whether the negative of an image is to be taken; a line says so, or asks to look.
 
     Args:
@@ -75,15 +110,17 @@ def should_invert(invert: str, contrast: float, usual: float | None, say: Callab
     if invert != "auto":
         return invert == "on"
     if is_inverted(contrast, usual):
-        why = "membranes lighter than cytoplasm" if contrast < -SURE else "a negative, as the images beside it"
-        say(f"{why} ({contrast:+.2f}): black and white exchanged; if wrong, --invert off")
+        why = "membranes lighter than cytoplasm" if contrast.value < -SURE else "a negative, as the images beside it"
+        say(f"{why} ({contrast.value:+.2f}): black and white exchanged; if wrong, --invert off")
         return True
-    if contrast < -DOUBT:
-        say(f"perhaps a negative (membranes lighter than cytoplasm, {contrast:+.2f}): if it is, --invert on")
+    if contrast.value < -DOUBT:
+        say(f"perhaps a negative (membranes lighter than cytoplasm, {contrast.value:+.2f}): if it is, --invert on")
     return False
 
 
-def look_at(read: Callable[[Part], NDArray[np.uint8]], shape: tuple[int, int, int], voxel_size_nm: VoxelSize) -> float:
+def look_at(
+    read: Callable[[Part], NDArray[np.uint8]], shape: tuple[int, int, int], voxel_size_nm: VoxelSize
+) -> Contrast:
     """Measure the contrast of an image or a volume in the middle of some sections; see `measure_contrast`.
 
     Args:
@@ -102,7 +139,7 @@ def spread(count: int, most: int) -> list[int]:
     return [(2 * place + 1) * count // (2 * number) for place in range(number)]
 
 
-def measure_contrast(sections: Iterable[NDArray[np.uint8]], voxel_size_nm: VoxelSize) -> float:
+def measure_contrast(sections: Iterable[NDArray[np.uint8]], voxel_size_nm: VoxelSize) -> Contrast:
     """Measure whether lines are darker or lighter than what surrounds them.
 
     The larger eigenvalue of the Hessian, less the absolute smaller one, is how strong a dark line is; with the signs
@@ -113,18 +150,16 @@ def measure_contrast(sections: Iterable[NDArray[np.uint8]], voxel_size_nm: Voxel
         voxel_size_nm: (z, y, x) in nm.
 
     Returns:
-        Up to 1 if all lines are dark, -1 if all are light, 0 if they are equal, or cannot be seen; less of small areas.
-        The negative of an image has the same value with the other sign.
+        The negative of an image has the same balance with the other sign.
     """
     pixel_nm = sqrt(voxel_size_nm[1] * voxel_size_nm[2])
     if pixel_nm > LARGEST_PIXEL_NM:
-        return 0.0
+        return UNSEEN
     found = [_lines(section[_middle(section.shape)], LINE_NM / pixel_nm) for section in sections]
     dark, light, px = (sum(each) for each in zip(*found, strict=True)) if found else (0.0, 0.0, 0)
     if dark + light == 0:
-        return 0.0
-    area_um2 = px / len(found) * (pixel_nm / 1000) ** 2  # of one section: others show much the same
-    return (dark - light) / (dark + light) * area_um2 / (area_um2 + LITTLE_UM2)
+        return UNSEEN
+    return Contrast((dark - light) / (dark + light), px * (pixel_nm / 1000) ** 2)
 
 
 def _lines(section: NDArray[np.uint8], sigma_px: float) -> tuple[float, float, int]:
@@ -135,7 +170,7 @@ def _lines(section: NDArray[np.uint8], sigma_px: float) -> tuple[float, float, i
     mixed = ndimage.correlate1d(ndimage.correlate1d(smooth, (-0.5, 0.0, 0.5), 0), (-0.5, 0.0, 0.5), 1)
     middle, half = (along_y + along_x) / 2, np.hypot((along_y - along_x) / 2, mixed)
     high, low = middle + half, middle - half
-    tissue = ~ndimage.binary_dilation(find_rim(section), iterations=int(3 * sigma_px) + 1)
+    tissue = ~ndimage.binary_dilation(find_rim(section), iterations=int(3 * sigma_px) + RAGGED_PX)
     if not tissue.any():
         return 0.0, 0.0, 0
     dark, light = ((high - np.abs(low)).clip(0)[tissue], (-low - np.abs(high)).clip(0)[tissue])

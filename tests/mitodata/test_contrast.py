@@ -10,9 +10,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from mitodata.contrast import DOUBT, SURE, is_inverted, look_at, measure_contrast, should_invert, spread
+from mitodata.contrast import (
+    DOUBT,
+    LITTLE_UM2,
+    SURE,
+    UNSEEN,
+    Contrast,
+    is_inverted,
+    look_at,
+    measure_contrast,
+    pool,
+    should_invert,
+    spread,
+)
 from mitodata.hdf5.dataset import Dataset
 from mitodata.importers import import_dataset, import_to_file
+from mitogen import load_recipe, render
 
 VOXEL_NM = (40.0, 5.0, 5.0)
 
@@ -30,25 +43,60 @@ def draw_cells(line: float, seed: int = 0, side: int = 400) -> NDArray[np.uint8]
 
 def test_dark_lines_are_as_they_should_be_and_light_ones_are_not() -> None:
     image = draw_cells(60)
-    assert measure_contrast([image], VOXEL_NM) > 0.3
-    assert 0 < measure_contrast([image[:60, :60]], VOXEL_NM) < 0.1, "too little to be sure"
-    assert measure_contrast([255 - image], VOXEL_NM) == pytest.approx(-measure_contrast([image], VOXEL_NM), abs=1e-4)
-    assert measure_contrast([draw_cells(220)], VOXEL_NM) < -0.3
+    found, negative = (measure_contrast([each], VOXEL_NM) for each in (image, 255 - image))
+    assert found.balance > 0.3
+    assert found.area_um2 == pytest.approx(4)
+    assert negative.balance == pytest.approx(-found.balance, abs=1e-4)
+    assert measure_contrast([draw_cells(220)], VOXEL_NM).balance < -0.3
+
+
+def test_a_small_image_says_less_than_a_large_one_and_than_several() -> None:
+    image = draw_cells(60)
+    whole, corner = measure_contrast([image], VOXEL_NM), measure_contrast([image[:60, :60]], VOXEL_NM)
+    assert 0 < corner.value < SURE < whole.value < whole.balance
+    assert Contrast(0.4, LITTLE_UM2).value == pytest.approx(0.2)
+    assert measure_contrast([image] * 3, VOXEL_NM).area_um2 == pytest.approx(3 * whole.area_um2)
+    together = pool([Contrast(-0.1, 2.0)] * 20)
+    assert together.balance == pytest.approx(-0.1)
+    assert is_inverted(together)
+    assert not is_inverted(Contrast(-0.1, 2.0))
+    assert pool([Contrast(1.0, 1.0), Contrast(0.0, 3.0), UNSEEN]) == Contrast(0.25, 4.0)
+    assert pool([]) == UNSEEN
 
 
 def test_nothing_is_told_of_what_has_no_lines_or_cannot_show_them() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
-    assert abs(measure_contrast([noise], VOXEL_NM)) < DOUBT
-    assert measure_contrast([np.full((50, 50), 7, np.uint8)], VOXEL_NM) == 0
-    assert measure_contrast([draw_cells(60)], (40.0, 50.0, 50.0)) == 0
-    assert measure_contrast([], VOXEL_NM) == 0
+    assert abs(measure_contrast([noise], VOXEL_NM).value) < DOUBT
+    assert measure_contrast([np.full((50, 50), 7, np.uint8)], VOXEL_NM) == UNSEEN
+    assert measure_contrast([draw_cells(60)], (40.0, 50.0, 50.0)) == UNSEEN
+    assert measure_contrast([], VOXEL_NM) == UNSEEN
 
 
 def test_a_frame_has_no_part_in_it() -> None:
     image = draw_cells(60)
     for grey in (0, 255):
         framed = np.pad(image, ((30, 0), (0, 50)), constant_values=grey)
-        assert measure_contrast([framed], VOXEL_NM) == pytest.approx(measure_contrast([image], VOXEL_NM), abs=0.03)
+        balance = measure_contrast([image], VOXEL_NM).balance
+        assert measure_contrast([framed], VOXEL_NM).balance == pytest.approx(balance, abs=0.03)
+
+
+def test_the_ragged_edge_of_a_black_bar_is_no_light_line() -> None:
+    rng = np.random.default_rng(0)
+    ground = ndimage.gaussian_filter(140 + rng.normal(0, 30, (200, 200)), 1)
+    edge = 150 + np.repeat(rng.integers(0, 4, 50), 4)
+    rows = np.arange(200)[:, None]
+    barred = np.where(rows > edge, 0, np.where(rows > edge - 3, 250, ground)).astype(np.uint8)
+    assert measure_contrast([barred], (50.0, 8.0, 8.0)).balance > -0.05
+
+
+@pytest.mark.parametrize("pixel_nm", [8.0, 12.0])
+def test_glands_are_full_of_pale_lines_and_are_no_negatives(pixel_nm: float) -> None:
+    recipe = load_recipe("gland", overrides=[f"section.pixel_nm={pixel_nm}"])
+    samples = [render(recipe, seed=7, index=index, shape=(1, 256, 256)) for index in range(12)]
+    found = [measure_contrast(sample.raw, sample.voxel_size_nm) for sample in samples]
+    assert min(each.balance for each in found) < -SURE, "the balance alone would mislead"
+    assert not any(map(is_inverted, found))
+    assert not is_inverted(pool(found))
 
 
 def test_the_middle_of_some_sections_is_looked_at() -> None:
@@ -67,11 +115,12 @@ def test_the_middle_of_some_sections_is_looked_at() -> None:
 
 
 def test_an_image_among_negatives_is_one_unless_it_surely_is_none() -> None:
-    assert is_inverted(-SURE - 0.01)
-    assert not is_inverted(-SURE + 0.01)
-    assert is_inverted(0.0, usual=-0.2)
-    assert not is_inverted(SURE + 0.01, usual=-0.2)
-    assert not is_inverted(0.0, usual=0.2)
+    negative, doubtful, usual = (Contrast(balance, 1e9) for balance in (-0.2, 0.0, 0.2))
+    assert is_inverted(negative)
+    assert not is_inverted(doubtful)
+    assert is_inverted(doubtful, usual=negative)
+    assert not is_inverted(usual, usual=negative)
+    assert not is_inverted(doubtful, usual=usual)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +135,7 @@ def test_an_image_among_negatives_is_one_unless_it_surely_is_none() -> None:
 )
 def test_a_line_says_what_was_done(invert: str, contrast: float, taken: bool, said: str | None) -> None:
     lines: list[str] = []
-    assert should_invert(invert, contrast, None, lines.append) == taken
+    assert should_invert(invert, Contrast(contrast, 1e9), None, lines.append) == taken
     assert len(lines) == (said is not None)
     assert said is None or re.search(said, lines[0])
 
@@ -112,4 +161,13 @@ def test_real_tissue_is_told_right(name: str, least: float) -> None:
         pytest.skip("MITO_REAL names no folder of real data that holds it")
     samples, _ = import_dataset(name, folder, sections=(0, 1), as_volume=False)
     for sample in samples:
-        assert measure_contrast(sample.raw, sample.voxel_size_nm) > least
+        assert measure_contrast(sample.raw, sample.voxel_size_nm).balance > least
+
+
+def test_a_cell_beside_resin_and_a_black_bar_is_no_negative() -> None:
+    folder = Path(os.environ.get("MITO_REAL", "")) / "cem500k" / "images"
+    if "MITO_REAL" not in os.environ or not folder.is_dir():
+        pytest.skip("MITO_REAL names no folder of real data that holds it")
+    tile = np.asarray(Image.open(folder / "mitochondria1.png").convert("L"))
+    for pixel_nm in (8.0, 10.0, 12.0, 16.0):
+        assert measure_contrast([tile], (50.0, pixel_nm, pixel_nm)).value > -DOUBT

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mitodata.contrast import SECTIONS, check_invert, measure_contrast, should_invert, spread
+from mitodata.contrast import SECTIONS, UNSEEN, check_invert, measure_contrast, should_invert, spread
 from mitodata.errors import DataError
 from mitodata.hdf5.layout import Provenance
 from mitodata.hdf5.writer import write_dataset, write_volume
@@ -184,7 +184,7 @@ def _upright(stack: Stack, size: VoxelSize, invert: str) -> Stack:
     def say(line: str) -> None:
         _log.warning("%s: %s", stack.name, line)
 
-    contrast = 0.0
+    contrast = UNSEEN
     if invert == "auto":
         with suppress(DataError):  # what cannot be read is reported when its turn comes
             contrast = measure_contrast((stack.raw(z) for z in spread(len(stack.sections), SECTIONS)), size)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import Sample
-from mitodata.contrast import SECTIONS, look_at, should_invert, spread
+from mitodata.contrast import SECTIONS, Contrast, look_at, pool, should_invert, spread
 from mitodata.hdf5.dataset import Dataset
 from mitodata.readers.source import Source
 from mitoseg.evaluation.results import Place
@@ -126,14 +126,12 @@ class Predictions:
 def _should_invert(invert: str, file: Dataset) -> bool:
     """Decide whether the negatives of a file are predicted, by some of its images; a line says so."""
 
-    def contrast(number: int) -> float:
+    def contrast(number: int) -> Contrast:
         size_nm = file.voxel_size_nm(number)
         return look_at(lambda part: file.read(number, part).raw, file.shape(number), size_nm)
 
-    found = [contrast(number) for number in spread(len(file), SECTIONS)] if invert == "auto" else [0.0]
-    return should_invert(
-        invert, sum(found) / len(found), None, lambda line: _log.warning("%s: %s", file.path.name, line)
-    )
+    found = [contrast(number) for number in spread(len(file), SECTIONS)] if invert == "auto" else []
+    return should_invert(invert, pool(found), None, lambda line: _log.warning("%s: %s", file.path.name, line))
 
 
 def read_image(file: Dataset, place: Place) -> Sample:

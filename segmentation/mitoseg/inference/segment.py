@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from tqdm import tqdm
 
 from mitodata import DataError, RunError, WriteError
-from mitodata.contrast import look_at, should_invert, spread
+from mitodata.contrast import UNSEEN, Contrast, look_at, pool, should_invert, spread
 from mitodata.hdf5.layout import software
 from mitodata.readers.inputs import open_images, to_source
 from mitodata.readers.remote import as_url, is_url
@@ -119,7 +119,7 @@ class Results:
     Attributes:
         written: files that were made now.
         done_before: images whose results were there.
-        usual_contrast: mean of that of images that are given together; None of one alone.
+        usual_contrast: of images that are given together; None of one alone.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Results:
         self.written: list[Path] = []
         self.done_before = 0
         self._lines = 0
-        self.usual_contrast: float | None = None
+        self.usual_contrast: Contrast | None = None
 
     def wanted(self, name: str, image: Path, own: Mapping[str, Any] = NONE) -> dict[str, Path]:
         """Results that an image, whose `own` settings are these, is to get under a name; none if all are there already.
@@ -185,14 +185,14 @@ class Notes:
         self._say(f"{self._called}: {line}")
 
 
-def is_negative(source: Source, invert: str, say: Callable[[str], object], usual: float | None = None) -> bool:
+def is_negative(source: Source, invert: str, say: Callable[[str], object], usual: Contrast | None = None) -> bool:
     """Whether the negative of an image is segmented; arguments as of `mitodata.contrast.should_invert`."""
-    contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else 0.0
+    contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else UNSEEN
     return should_invert(invert, contrast, usual, say)
 
 
-def _usual_contrast(images: Sequence[Path], options: SegmentOptions, sizes: PixelSizes) -> float | None:
-    """Mean contrast of some of several small images, which one alone would not tell so surely; None of others."""
+def _usual_contrast(images: Sequence[Path], options: SegmentOptions, sizes: PixelSizes) -> Contrast | None:
+    """Contrast of some of several small images, which one alone would not tell so surely; None of others."""
     small = [path for path in images if path.is_file() and path.stat().st_size < SMALL_BYTES]
     if len(small) < 2 or options.invert != "auto":
         return None
@@ -203,7 +203,7 @@ def _usual_contrast(images: Sequence[Path], options: SegmentOptions, sizes: Pixe
                 for source, _ in _sources(small[number], options, sizes):
                     found.append(look_at(source.read, source.shape, source.voxel_size_nm))
                     break
-    return sum(found) / len(found) if found else None
+    return pool(found) if found else None
 
 
 def _likeness(images: Sequence[Path], options: SegmentOptions, sizes: PixelSizes) -> float:

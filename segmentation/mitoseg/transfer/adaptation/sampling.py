@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from mitodata import DataError, Sample, VoxelSize
-from mitodata.contrast import look_at, should_invert
+from mitodata.contrast import UNSEEN, look_at, should_invert
 from mitodata.readers.axes import Part
 from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import Levels, Rows, measure_levels
@@ -286,7 +286,7 @@ class _Reader:
 
     def _is_negative(self, source: Source) -> bool:
         invert = self._plan.invert
-        contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else 0.0
+        contrast = look_at(source.read, source.shape, source.voxel_size_nm) if invert == "auto" else UNSEEN
         return should_invert(
             invert, contrast, None, lambda line: self._say(f"{source.path.name}{source.suffix}: {line}")
         )
