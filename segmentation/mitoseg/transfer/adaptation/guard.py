@@ -9,8 +9,8 @@ from dataclasses import dataclass
 LEAST_FOUND = 0.001
 """Share of the tissue below which a model finds next to nothing."""
 
-LEAST_AGREEMENT = 0.25
-"""Agreement of looks below which what a model finds depends on how one looks."""
+LEAST_AGREEMENT = 0.5
+"""Agreement of looks below which what a model finds depends on how one looks: .40 on noise, .63 and more on tissue."""
 
 DRIFT = 2.5
 """Factor by which the share of foreground may change in a round."""

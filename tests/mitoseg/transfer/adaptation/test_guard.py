@@ -8,7 +8,7 @@ START = Judgement(threshold=0.3, found=0.05, agreement=0.6, seconds=1.0)
 def test_a_model_that_finds_next_to_nothing_is_refused() -> None:
     assert refusal(START) == ""
     assert "sure of 0.02 % of the tissue" in refusal(replace(START, found=0.0002))
-    assert "agreement 0.10" in refusal(replace(START, agreement=0.1))
+    assert "agreement 0.40" in refusal(replace(START, agreement=0.4)), "as on noise"
 
 
 def test_a_round_is_taken_unless_agreement_or_share_of_foreground_drifts() -> None:
