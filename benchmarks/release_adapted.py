@@ -19,7 +19,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.inference.model import load_model
 from mitoseg.models import registry
 from pipeline import render, run_program
-from release import LIMITS, RECIPE, Rendered, Stage, average, fit_stage, last_row, score, score_rows, spread
+from release import RECIPE, Rendered, Stage, average, fit_stage, last_row, score, score_rows, spread
 from steps import Step, Steps, write_page, write_text
 
 FOLDER = Path("runs/release-adapted")
@@ -43,6 +43,12 @@ SOURCES = {
     "islet": "a section of a pancreatic islet (ArrojoDrigoLab/QuantEM)",
 }
 """What imported files hold, by the stem of their name."""
+
+LIMITS = (
+    "Large lipid droplets, dark nuclei of vessels, blebs beside cells and some cores of granules are marked.",
+    "Thin, pale mitochondria of cultured cells are often missed.",
+    "Masks of volumes with nearly cubic voxels are better than those of single sections.",
+)
 
 TERMS = (
     "The unlabelled images have terms of their own, some of them for research only. mito-1 learned from "

@@ -89,9 +89,8 @@ def test_the_ragged_edge_of_a_black_bar_is_no_light_line() -> None:
     assert measure_contrast([barred], (50.0, 8.0, 8.0)).balance > -0.05
 
 
-@pytest.mark.parametrize("pixel_nm", [8.0, 12.0])
-def test_glands_are_full_of_pale_lines_and_are_no_negatives(pixel_nm: float) -> None:
-    recipe = load_recipe("gland", overrides=[f"section.pixel_nm={pixel_nm}"])
+def test_glands_are_full_of_pale_lines_and_are_no_negatives() -> None:
+    recipe = load_recipe("gland", overrides=["section.pixel_nm=12"])
     samples = [render(recipe, seed=7, index=index, shape=(1, 256, 256)) for index in range(12)]
     found = [measure_contrast(sample.raw, sample.voxel_size_nm) for sample in samples]
     assert min(each.balance for each in found) < -SURE, "the balance alone would mislead"
