@@ -71,7 +71,7 @@ def test_the_architecture_of_a_state_dict_needs_nothing_of_ours(tmp_path: Path) 
     network.load_state_dict(ours.state_dict())
     image = torch.randn(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        torch.testing.assert_close(network(image), ours(image), rtol=0, atol=0)
+        torch.testing.assert_close(network(image), ours(image), rtol=0, atol=1e-5)  # sums have another order
     assert tree["onnx"]["parent"] == tree["torchscript"]["parent"] == "pytorch_state_dict"
     for without in (("dimensions=3", "patch_z_px=16", "patch_px=32"), ("target=compartments",)):
         assert list(describe(make_portable(*without))["weights"]) == ["torchscript", "onnx"]
