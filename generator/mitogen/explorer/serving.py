@@ -1,6 +1,5 @@
 """Serving the page until Ctrl-C."""
 
-import multiprocessing
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,8 +57,7 @@ def serve(
         try:
             uvicorn.Server(config).run(sockets=[listening])
         finally:
-            for process in multiprocessing.active_children():  # nobody wants what they are rendering
-                process.terminate()
+            workers.kill()  # nobody wants what they are rendering
 
 
 @contextmanager

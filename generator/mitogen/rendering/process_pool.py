@@ -60,6 +60,18 @@ class Workers(Generic[W]):
             self._stop.value = True
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
 
+    def kill(self) -> None:
+        """End all processes at once, whatever they are at; the pool can only be left after that.
+
+        The thread of the pool that hands on work would wait forever for a process that was killed before it took its
+        work. Without a reader it gives up, as it does by itself from Python 3.12 on (CPython issue 94777).
+        """
+        for process in multiprocessing.active_children():
+            process.terminate()
+        reader = getattr(getattr(self._pool, "_call_queue", None), "_reader", None)
+        if reader is not None:
+            reader.close()
+
     def submit(self, function: Callable[Concatenate[W, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Let a worker call a function; it, its arguments and what it returns must be picklable."""
         # Submitting is what starts processes.

@@ -73,7 +73,7 @@ def test_a_run_says_what_it_did(tuned: Path, labelled: Path) -> None:
     stages = [each["stage"] for each in said["stages"]]
     assert stages[:2] == ["nothing", "threshold"]
     assert stages[-2:] == ["head", "all"]
-    assert said["kept"] in ("head", "all")
+    assert said["kept"] in stages[1:]  # which one, a thousandth decides, and machines differ by that
     assert said["labels"]["sections"] == said["labels"]["folds"] == 3
     best = max(each["iou"] for each in said["stages"])
     kept = next(each for each in said["stages"] if each["stage"] == said["kept"])
