@@ -19,6 +19,8 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.evaluation.scoring import evaluate
 from mitoseg.inference.model import Model, load_model
 from mitoseg.io.process import Stop
+from mitoseg.models.card import Card
+from mitoseg.models.weights_file import save_weights
 from mitoseg.networks.unet import build_model
 from mitoseg.report.provenance import write_card
 from mitoseg.training.refinement import Refiner
@@ -230,13 +232,17 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 
 
 def test_another_model_does_not_go_on_with_a_run(
-    run: Path, tuned: Path, labelled: Path, discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, labelled: Path, discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object) -> float:
         raise KeyboardInterrupt
 
+    other = load_model(run)
+    with torch.no_grad():
+        next(other.network.parameters()).add_(0.1)
+    save_weights(tmp_path / "other.safetensors", other.packed(Card(name="other")))
     monkeypatch.setattr(Training, "step", stopped)
     with pytest.raises(KeyboardInterrupt):
         front_door.finetune(labelled, tmp_path / "run", run, recipe=str(discs), steps=8)
     with pytest.raises(RunError, match="is not the model that"):
-        resume_finetune(tmp_path / "run", tuned)
+        resume_finetune(tmp_path / "run", tmp_path / "other.safetensors")
