@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 import mitogen
 from machine import conditions
-from mitodata.contrast import DOUBT, SECTIONS, SURE, measure_contrast
+from mitodata.contrast import DOUBT, SECTIONS, SURE, is_doubtful, measure_contrast
 from mitodata.readers.inputs import read_grey
 from mitogen.recipe.recipe import open_recipe, preset_names
 from pipeline import run_program
@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=12, help="rendered images of each preset and pixel size")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/contrast.md"), metavar="FILE.md")
     arguments = parser.parse_args()
-    rows = [row(name, size, [[each] for each in found]) for name, size, found in tqdm(rendered(arguments.n))]
+    bar = tqdm(rendered(arguments.n), disable=None)
+    rows = [row(name, size, [[each] for each in found]) for name, size, found in bar]
     for name, (pattern, pixel_nm, every) in REAL.items():
         images = [read_grey(path) for path in sorted(arguments.real.glob(pattern))[::every]] if arguments.real else []
         if images:
@@ -78,8 +79,10 @@ def cut(image: Grey) -> list[Grey]:
 
 def row(name: str, pixel_nm: float, images: Sequence[Sequence[Grey]]) -> str:
     """A row of the table, of images of one or more sections each."""
-    found = np.array([measure_contrast(each, (pixel_nm,) * 3).value for each in images])
-    told, wrong, asked = (found > SURE).mean(), (found < -SURE).sum(), (found < -DOUBT).sum()
+    contrasts = [measure_contrast(each, (pixel_nm,) * 3) for each in images]
+    found = np.array([each.value for each in contrasts])
+    told, wrong = (found > SURE).mean(), (found < -SURE).sum()
+    asked = sum(is_doubtful(each) for each in contrasts) - wrong
     return (
         f"| {name} | {pixel_nm:g} | {len(found)} | {found.min():+.2f} | {np.median(found):+.2f} | {100 * told:.0f} % | "
         f"{wrong} | {asked} |"
@@ -95,8 +98,9 @@ def page(rows: list[str]) -> str:
             "Contrast of images that are as they should be, by `mitodata.contrast`: positive where thin lines are",
             "darker than what surrounds them. The negative of an image has the same value with the other sign. So the",
             f"share above {SURE:g} is that of negatives that `--invert auto` would take for what they are. Below",
-            f"-{SURE:g} it would invert an image for nothing; below -{DOUBT:g} it asks the user to look. Sections of a",
-            "volume are looked at together, as are small images of one call; here each stands alone. Written by",
+            f"-{SURE:g} it would invert an image for nothing. Where the lines alone, without regard to the area that",
+            f"they were seen in, are below -{DOUBT:g}, it asks the user to look. Sections of a volume are looked at",
+            "together, as are small images of one call; in other rows each stands alone. Written by",
             "`benchmarks/contrast.py`.",
             "",
             "| images | nm a pixel | n | lowest | median | negatives told | wrongly inverted | asked for nothing |",

@@ -19,6 +19,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.inference.model import load_model
 from mitoseg.models import registry
 from pipeline import render, run_program
+from release import LIMITS as START_LIMITS
 from release import RECIPE, Rendered, Stage, average, fit_stage, last_row, score, score_rows, spread
 from steps import Step, Steps, write_page, write_text
 
@@ -46,8 +47,7 @@ SOURCES = {
 
 LIMITS = (
     "Large lipid droplets, dark nuclei of vessels, blebs beside cells and some cores of granules are marked.",
-    "Thin, pale mitochondria of cultured cells are often missed.",
-    "Masks of volumes with nearly cubic voxels are better than those of single sections.",
+    *START_LIMITS[1:],
 )
 
 TERMS = (
@@ -79,7 +79,7 @@ def main() -> None:
     stage = fit_on(steps, folder, validation)
     adapted = {file.stem: adapt(steps, folder / f"adapted-{file.stem}", file, stage) for file in arguments.files}
     model = average(steps, folder / "all", list(adapted.values()), validation)
-    seen = score(steps, model, scored, folder / "all" / "report", arguments.every)
+    seen = score(steps, model, scored, folder / "all" / "report", "1")
     unseen: dict[str, dict[str, Any]] = {}
     for file in scored:
         place = folder / f"without-{file.stem}"

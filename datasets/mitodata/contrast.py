@@ -34,7 +34,7 @@ SURE = 0.06
 """Contrast beyond which it is told."""
 
 DOUBT = 0.04
-"""Contrast from which on a user is asked to look."""
+"""Balance from which on a user is asked to look, however small the image is."""
 
 RAGGED_PX = 4
 """The border of a rim may be ragged by this many px, and is light beside black; neither is a line of tissue."""
@@ -113,9 +113,14 @@ def should_invert(invert: str, contrast: Contrast, usual: Contrast | None, say: 
         why = "membranes lighter than cytoplasm" if contrast.value < -SURE else "a negative, as the images beside it"
         say(f"{why} ({contrast.value:+.2f}): black and white exchanged; if wrong, --invert off")
         return True
-    if contrast.value < -DOUBT:
-        say(f"perhaps a negative (membranes lighter than cytoplasm, {contrast.value:+.2f}): if it is, --invert on")
+    if is_doubtful(contrast):
+        say(f"perhaps a negative (membranes lighter than cytoplasm, {contrast.balance:+.2f}): if it is, --invert on")
     return False
+
+
+def is_doubtful(contrast: Contrast) -> bool:
+    """Whether an image that is not surely a negative may be one, however small it is."""
+    return contrast.balance < -DOUBT
 
 
 def look_at(

@@ -69,7 +69,10 @@ def _asking(plugin: Plugin | None) -> Iterator[SegmenterQueue | None]:
     with Workers(plugin, 1) as pool:
         if plugin.model is not None:
             pool.submit(model_name).result()
-        yield SegmenterQueue(pool)
+        try:
+            yield SegmenterQueue(pool)
+        finally:
+            pool.kill()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -61,12 +61,12 @@ class Workers(Generic[W]):
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
 
     def kill(self) -> None:
-        """End all processes at once, whatever they are at; the pool can only be left after that.
+        """End the processes of this pool at once, whatever they are at; it can only be left after that.
 
         The thread of the pool that hands on work would wait forever for a process that was killed before it took its
         work. Without a reader it gives up, as it does by itself from Python 3.12 on (CPython issue 94777).
         """
-        for process in multiprocessing.active_children():
+        for process in list((getattr(self._pool, "_processes", None) or {}).values()):
             process.terminate()
         reader = getattr(getattr(self._pool, "_call_queue", None), "_reader", None)
         if reader is not None:
