@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,8 +84,10 @@ def row(name: str, pixel_nm: float, images: Sequence[Sequence[Grey]]) -> str:
     found = np.array([each.value for each in contrasts])
     told, wrong = (found > SURE).mean(), (found < -SURE).sum()
     asked = sum(is_doubtful(each) for each in contrasts) - wrong
+    noticed = np.mean([is_doubtful(replace(each, balance=-each.balance)) or each.value > SURE for each in contrasts])
     return (
         f"| {name} | {pixel_nm:g} | {len(found)} | {found.min():+.2f} | {np.median(found):+.2f} | {100 * told:.0f} % | "
+        f"{100 * noticed:.0f} % | "
         f"{wrong} | {asked} |"
     )
 
@@ -103,8 +106,8 @@ def page(rows: list[str]) -> str:
             "together, as are small images of one call; in other rows each stands alone. Written by",
             "`benchmarks/contrast.py`.",
             "",
-            "| images | nm a pixel | n | lowest | median | negatives told | wrongly inverted | asked for nothing |",
-            "|---|---|---|---|---|---|---|---|",
+            "| images | nm a pixel | n | lowest | median | negatives told | told or asked about | wrongly inverted | asked for nothing |",
+            "|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",
             conditions(3),

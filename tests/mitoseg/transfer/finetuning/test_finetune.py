@@ -34,7 +34,7 @@ from mitoseg.transfer.finetuning.stages import STAGES, Training, head_names
 def other_tissue(sample: Sample) -> Sample:
     """As a model of dark discs has not seen them: rings, with middles like the ground."""
     middle = ndimage.binary_erosion(sample.mask == 1, np.ones((1, 3, 3)), iterations=2)
-    raw = np.where(middle, sample.raw.astype(int) + 70, sample.raw)
+    raw = np.where(middle, sample.raw.astype(int) + 115, sample.raw)
     return replace(sample, raw=raw.clip(0, 255).astype(np.uint8), name=f"rings {sample.name}")
 
 
@@ -75,7 +75,7 @@ def test_a_run_says_what_it_did(tuned: Path, labelled: Path) -> None:
     stages = [each["stage"] for each in said["stages"]]
     assert stages[:2] == ["nothing", "threshold"]
     assert stages[-2:] == ["head", "all"]
-    assert said["kept"] in stages[1:]  # which one, a thousandth decides, and machines differ by that
+    assert said["kept"] in ("head", "all")
     assert said["labels"]["sections"] == said["labels"]["folds"] == 3
     best = max(each["iou"] for each in said["stages"])
     kept = next(each for each in said["stages"] if each["stage"] == said["kept"])
