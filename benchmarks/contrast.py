@@ -106,7 +106,8 @@ def page(rows: list[str]) -> str:
             "together, as are small images of one call; in other rows each stands alone. Written by",
             "`benchmarks/contrast.py`.",
             "",
-            "| images | nm a pixel | n | lowest | median | negatives told | told or asked about | wrongly inverted | asked for nothing |",
+            "| images | nm a pixel | n | lowest | median | negatives told | told or asked about | wrongly inverted "
+            "| asked for nothing |",
             "|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",
