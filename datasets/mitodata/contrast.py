@@ -34,7 +34,11 @@ SURE = 0.06
 """Contrast beyond which it is told."""
 
 DOUBT = 0.04
-"""Balance from which on a user is asked to look, however small the image is."""
+"""Balance from which on a user is asked to look."""
+
+LEAST_UM2 = 1.0
+"""Area of tissue in which a user is asked. In less, real tiles look like negatives by chance: of 96 px at 5 nm a fifth of
+an islet's do, and of 256 px none."""
 
 RAGGED_PX = 4
 """The border of a rim may be ragged by this many px, and is light beside black; neither is a line of tissue."""
@@ -119,8 +123,8 @@ def should_invert(invert: str, contrast: Contrast, usual: Contrast | None, say: 
 
 
 def is_doubtful(contrast: Contrast) -> bool:
-    """Whether an image that is not surely a negative may be one, however small it is."""
-    return contrast.balance < -DOUBT
+    """Whether an image that is not surely a negative may be one; none is where little can be seen of it."""
+    return contrast.balance < -DOUBT and contrast.area_um2 >= LEAST_UM2
 
 
 def look_at(

@@ -143,9 +143,11 @@ def test_a_small_negative_is_asked_about() -> None:
     lines: list[str] = []
     assert not should_invert("auto", Contrast(-0.1, 2.0), None, lines.append)
     assert re.fullmatch(r"perhaps a negative .* --invert on", lines[0])
-    negative = measure_contrast([255 - draw_cells(60)[:60, :60]], VOXEL_NM)
-    assert not should_invert("auto", negative, None, lines.append)
+    small, tiny = (measure_contrast([255 - draw_cells(60)[:side, :side]], VOXEL_NM) for side in (210, 60))
+    assert not should_invert("auto", small, None, lines.append)
     assert len(lines) == 2
+    assert not should_invert("auto", tiny, None, lines.append)
+    assert len(lines) == 2, "too little is seen to ask"
 
 
 def test_negatives_are_imported_as_they_should_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

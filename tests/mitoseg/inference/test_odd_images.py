@@ -59,7 +59,7 @@ def test_a_missing_section_cuts_no_object(
     raw = sample.raw.copy()
     raw[3] = 150 if kind == "blank" else np.random.default_rng(0).normal(150, 2, raw[3].shape)
     tifffile.imwrite(tmp_path / "a.tif", raw, photometric="minisblack")
-    segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs="mask,instances", voxel_size_nm=SIZE)
+    segment(model, [tmp_path / "a.tif"], tmp_path / "out", outputs="mask,instances", voxel_size_nm=SIZE, invert="off")
     found = tifffile.imread(tmp_path / "out" / "a_instances.tif")
     boxes = [box for box in ndimage.find_objects(found) if box[0] == slice(0, 7)]
     assert len(boxes) == expected
@@ -110,7 +110,7 @@ def test_a_stack_that_is_no_series_is_noticed(
     series, unrelated = draw(0, (4, 64, 64)).raw, np.concatenate([draw(seed).raw for seed in range(5)])
     for name, stack in (("series", series), ("unrelated", unrelated)):
         tifffile.imwrite(tmp_path / f"{name}.tif", stack, photometric="minisblack")
-        segment(model, tmp_path / f"{name}.tif", tmp_path / "out", outputs="mask", voxel_size_nm=SIZE)
+        segment(model, tmp_path / f"{name}.tif", tmp_path / "out", outputs="mask", voxel_size_nm=SIZE, invert="off")
     (message,) = caplog.messages
     assert re.fullmatch(
         r"unrelated\.tif: neighbouring sections differ \(correlation .*\): if no series, --as-2d", message
