@@ -102,9 +102,9 @@ def page(rows: list[str]) -> str:
             "darker than what surrounds them. The negative of an image has the same value with the other sign. So the",
             f"share above {SURE:g} is that of negatives that `--invert auto` would take for what they are. Below",
             f"-{SURE:g} it would invert an image for nothing. Where the lines alone, without regard to the area that",
-            f"they were seen in, are below -{DOUBT:g}, it asks the user to look, unless that area is below {LEAST_UM2:g}",
-            "square micrometre. Sections of a volume are looked at together, as are small images of one call; in other",
-            "rows each stands alone. Written by `benchmarks/contrast.py`.",
+            f"they were seen in, are below -{DOUBT:g}, it asks the user to look; below an area of {LEAST_UM2:g} square",
+            "micrometre it does not. Sections of a volume are looked at together, as are small images of one",
+            "call; in other rows each stands alone. Written by `benchmarks/contrast.py`.",
             "",
             "| images | nm a pixel | n | lowest | median | negatives told | told or asked about | wrongly inverted "
             "| asked for nothing |",

@@ -37,8 +37,8 @@ DOUBT = 0.04
 """Balance from which on a user is asked to look."""
 
 LEAST_UM2 = 1.0
-"""Area of tissue in which a user is asked. In less, real tiles look like negatives by chance: of 96 px at 5 nm a fifth of
-an islet's do, and of 256 px none."""
+"""Area of tissue in which a user is asked. In less, real tiles look like negatives by chance: a fifth of an islet's do
+where they have 96 px of 5 nm, and none where they have 256."""
 
 RAGGED_PX = 4
 """The border of a rim may be ragged by this many px, and is light beside black; neither is a line of tissue."""
