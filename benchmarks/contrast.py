@@ -106,7 +106,7 @@ def page(rows: list[str]) -> str:
             "micrometre it does not. Sections of a volume are looked at together, as are small images of one",
             "call; in other rows each stands alone. Written by `benchmarks/contrast.py`.",
             "",
-            "| images | nm a pixel | n | lowest | median | negatives told | told or asked about | wrongly inverted "
+            "| images | nm a pixel | n | lowest | median | negatives told | told or asked | wrongly inverted "
             "| asked for nothing |",
             "|---|---|---|---|---|---|---|---|---|",
             *rows,

@@ -74,6 +74,7 @@ SHOWN: dict[tuple[str, str], int] = {}
 """The image in which the last knob of a section showed, which is where others of it are looked for first."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.knob)
 def test_no_knob_is_dead_in_the_preset(row: Row):
     if row.knob in OFF_IN_THE_PRESET or absent(row.knob):

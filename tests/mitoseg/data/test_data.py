@@ -154,6 +154,7 @@ def test_patches_are_of_tissue_not_of_frames(
     assert patches.facts[(0, 0, 0)].grey == measure_grey(sample.raw[0])
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_for_a_large_file(tmp_path: Path, tiny: FitConfig) -> None:
     path = tmp_path / "large.h5"
     mask = np.zeros((32, 2048, 2048), np.uint8)  # with raw and label 512 MiB

@@ -69,7 +69,9 @@ LOOKS = [
 ]
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize(
+    "look", [*LOOKS[:2], *(pytest.param(look, marks=pytest.mark.slow) for look in LOOKS[2:])], ids=str
+)
 def test_windows_without_tissue_are_left_out_and_all_maps_stay(
     look: Look, run: Path, odd: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:

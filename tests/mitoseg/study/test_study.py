@@ -184,6 +184,7 @@ def test_two_processes_do_not_run_one_study(study: Callable[..., Study]) -> None
     assert [path.name for path in opened.folder.iterdir()] == [LOCK]
 
 
+@pytest.mark.slow
 def test_a_study_that_teaches_compartments_renders_them(study: Callable[..., Study]) -> None:
     head = 'design = "grid"\nseeds = [0]\n[factors]\nimages = [4]'
     opened = study(head, f'{BASE}\ntarget = "compartments"')

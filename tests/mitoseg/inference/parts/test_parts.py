@@ -48,6 +48,7 @@ def test_shards_make_the_bytes_of_one_run(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"axes": "z", "tta": 4}, {"axes": "xz", "voxel_size_nm": (9.0, 5.0, 5.0), "invert": "on", "format": "h5"}],
@@ -233,6 +234,7 @@ def test_processes_that_are_killed_and_started_again_make_the_bytes_of_one_run(
     assert differences(content(found), whole) == []
 
 
+@pytest.mark.slow
 def test_two_jobs_of_one_share_and_clocks_that_differ_change_no_byte(
     model: Model, volume: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +257,7 @@ def test_two_jobs_of_one_share_and_clocks_that_differ_change_no_byte(
     assert differences(content(tmp_path), whole) == []
 
 
+@pytest.mark.slow
 def test_blocks_that_are_seen_late_change_no_byte(
     model: Model, volume: Path, whole: dict[str, bytes], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
