@@ -192,6 +192,20 @@ def find_rim(section: Pixels) -> NDArray[np.bool_]:
     return rim_of(RowEnds.join([RowEnds.of(section[top : top + step]) for top in range(0, len(section), step)])).mask
 
 
+def exchange(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Exchange black and white.
+
+    What is nearly black becomes white: a black rim, which need not be even, stays a rim.
+
+    Args:
+        grey: grey levels of any shape.
+
+    Returns:
+        The same shape, a copy.
+    """
+    return np.where(grey <= NEAR_BLACK, np.uint8(255), 255 - grey)
+
+
 def rim_of(ends: RowEnds) -> Rim:
     """Find the rim of a section by the ends of its rows; see `find_rim`."""
     between = ends.width - ends.left - ends.right

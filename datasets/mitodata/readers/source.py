@@ -13,6 +13,7 @@ from mitodata.errors import DataError
 from mitodata.readers.axes import Array, Part, Pixels, strips
 from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import Levels, Rows, measure_levels, stretch
+from mitodata.readers.rims import exchange
 from mitodata.readers.voxel_size import UNKNOWN, Edges
 from mitodata.sample import VoxelSize
 
@@ -157,7 +158,7 @@ class _Negative:
         self.chunks = (*source.packed, source.shape[2])
 
     def __getitem__(self, part: Any) -> NDArray[np.uint8]:
-        return np.asarray(255 - self._source.read(part))
+        return exchange(self._source.read(part))
 
 
 def packed_together(array: Array) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mitodata import Sample
 from mitodata.contrast import SECTIONS, Contrast, look_at, pool, should_invert, spread
 from mitodata.hdf5.dataset import Dataset
+from mitodata.readers.rims import exchange
 from mitodata.readers.source import Source
 from mitoseg.evaluation.results import Place
 from mitoseg.inference.model import Model
@@ -82,7 +83,7 @@ class Predictions:
         if axes != "z":
             self.axes = axes
             return np.asarray(self._whole(number, axes)[:, _sections(place)])
-        raw = 255 - sample.raw if self._negative else sample.raw
+        raw = exchange(sample.raw) if self._negative else sample.raw
         maps = predict_maps(self._model, raw, sample.voxel_size_nm, tta=self._tta, path=file.path)
         if maps.nbytes <= self._room:
             self._kept[place] = maps

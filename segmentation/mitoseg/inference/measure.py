@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ def measure_objects(labels: Layer, raw: Layer, counts: Sequence[int]) -> Table:
 
     Args:
         labels: instances, (Z, Y, X): 0 = background, objects from 1 on.
-        raw: the grey image, (Z, Y, X) uint8.
+        raw: the grey image, (Z, Y, X) of any real type; means are on its scale.
         counts: the number of objects, alone.
 
     Returns:
@@ -98,7 +99,7 @@ def measure_sections(labels: Layer, raw: Layer, counts: Sequence[int]) -> Table:
 
     Args:
         labels: instances, (Z, Y, X), numbered through from section to section.
-        raw: the grey image, (Z, Y, X) uint8.
+        raw: the grey image, (Z, Y, X) of any real type.
         counts: the number of objects in each section.
 
     Returns:
@@ -134,7 +135,7 @@ def table_text(table: Table) -> str:
     return text.getvalue()
 
 
-def _add_voxels(rows: NDArray[np.float64], labels: NDArray[np.integer], raw: NDArray[np.uint8], block: Part) -> None:
+def _add_voxels(rows: NDArray[np.float64], labels: NDArray[np.integer], raw: NDArray[Any], block: Part) -> None:
     """Add the voxels of a block, (Z, Y, X) both, to the rows of its objects."""
     inside = np.nonzero(labels)
     place, length = np.searchsorted(rows[:, _ID], labels[inside]), len(rows)

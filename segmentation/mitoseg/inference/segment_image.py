@@ -174,7 +174,7 @@ def make_results(
                 yield file
         if "table" in files:
             measure = measure_sections if apart else measure_objects
-            table = measure(layers["instances"], layers["raw"], segmented.counts)
+            table = measure(layers["instances"], layers["stored"], segmented.counts)
             write_atomic(files["table"], table_text(table).encode())
             yield files["table"]
 
@@ -205,6 +205,7 @@ def layers_of(source: Source, segmented: Segmented, *, objects: bool) -> dict[st
     """What results are written of, by name; with instances if there are to be `objects`."""
     layers = {
         "raw": _layer("raw", source, np.uint8, source.read),
+        "stored": _layer("stored", source, source.array.dtype, source.read_stored),
         "mask": _layer("mask", source, np.uint8, lambda part: segmented.pieces(part) > 0),
         "probability": _layer("probability", source, np.float32, segmented.probability),
     }

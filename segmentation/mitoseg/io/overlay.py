@@ -46,16 +46,17 @@ def draw_overlay(raw: Layer, objects: Layer) -> Image.Image:
 def _shrunk(raw: Layer, objects: Layer, shrink: int) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
     """The middle section and its objects, both (Y, X): means of squares, and the number in the middle of each.
 
-    Rows and columns that do not fill a square are left out.
+    Rows and columns that do not fill a square are left out. A strip that is narrower than one is as wide as it is.
     """
     depth, height, width = raw.shape
-    z, y_stop, x_stop = depth // 2, height - height % shrink, width - width % shrink
-    rows = max(1, BAND_PIXELS // (width * shrink)) * shrink
+    tall, wide = min(shrink, height), min(shrink, width)
+    z, y_stop, x_stop = depth // 2, height - height % tall, width - width % wide
+    rows = max(1, BAND_PIXELS // (width * tall)) * tall
     grey: list[NDArray[np.uint8]] = []
     numbers: list[NDArray[np.uint32]] = []
     for start in range(0, y_stop, rows):
         part = (slice(z, z + 1), slice(start, min(start + rows, y_stop)), slice(0, x_stop))
-        means = downscale_local_mean(raw[part][0], (shrink, shrink))
+        means = downscale_local_mean(raw[part][0], (tall, wide))
         grey.append(means.round().astype(np.uint8))
-        numbers.append(objects[part][0, shrink // 2 :: shrink, shrink // 2 :: shrink].astype(np.uint32))
+        numbers.append(objects[part][0, tall // 2 :: tall, wide // 2 :: wide].astype(np.uint32))
     return np.concatenate(grey), np.concatenate(numbers)

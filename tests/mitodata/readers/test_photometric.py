@@ -12,7 +12,7 @@ from PIL import Image
 
 from mitodata import DataError
 from mitodata.importers.masks import read_mask
-from mitodata.readers.inputs import open_images, read_grey, read_pixels
+from mitodata.readers.inputs import open_images, open_sources, read_grey, read_pixels
 from mitodata.readers.rasters.photometric import apply_photometric
 from mitodata.readers.source import Shown
 
@@ -92,3 +92,18 @@ def test_a_palette_too_short_for_its_pixels(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="its palette has 256 colours, too few for its pixels"):
             apply_photometric(GREY.astype(np.uint16) * 9, file.pages.first)
         np.testing.assert_array_equal(apply_photometric(GREY > 0, file.pages.first)[0, :2, 0], [255, 254])
+
+
+def test_pages_that_are_turned_otherwise_than_the_first_are_refused(tmp_path: Path) -> None:
+    grey = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    for name, tags in (("alike", (4, 4, 4)), ("mixed", (1, 4, 1)), ("first", (4, 1, 1))):
+        with tifffile.TiffWriter(tmp_path / f"{name}.tif") as file:
+            for tag in tags:
+                turned = grey[::-1] if tag == 4 else grey
+                extra = [(274, "H", 1, tag, True)]
+                file.write(turned, photometric="minisblack", extratags=extra, metadata=None)
+    stack = next(iter(open_sources(tmp_path / "alike.tif", (8.0, 8.0, 8.0))))
+    np.testing.assert_array_equal(stack.read((slice(0, 3), slice(0, 6), slice(0, 10))), np.stack([grey] * 3))
+    for name in ("mixed", "first"):
+        with pytest.raises(DataError, match=r"some pages are turned, others are not .*; expected all alike"):
+            next(iter(open_sources(tmp_path / f"{name}.tif", (8.0, 8.0, 8.0))))

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from mitodata.hdf5.dataset import Dataset, validate
 from mitodata.importers import import_to_file
+from mitodata.readers.inputs import open_sources
 from mitodata.readers.rims import RowEnds, find_rim, rim_of
 
 TISSUE = np.random.default_rng(0).normal(120, 25, (96, 128)).clip(1, 254).astype(np.uint8)
@@ -149,6 +150,17 @@ def test_frames_that_are_nearly_black_are_found(name: str) -> None:
     parts = [RowEnds.of(section[:50]), RowEnds.of(section[50:])]
     counted = dict(rim_of(RowEnds.join(parts)).levels)
     assert counted == dict(enumerate(np.bincount(section[found]).tolist()))
+
+
+@pytest.mark.parametrize("name", ["left", "all around", "turned"])
+def test_the_frame_of_a_negative_is_nearly_black_and_found_as_well(name: str, tmp_path: Path) -> None:
+    traces = np.random.default_rng(5).integers(0, 4, TISSUE.shape)
+    section = np.where(FRAMES[name], traces, np.maximum(TISSUE, 4)).astype(np.uint8)
+    Image.fromarray(section).save(tmp_path / "a.png")
+    source = next(iter(open_sources(tmp_path / "a.png", (40.0, 8.0, 8.0))))
+    seen = source.negative().read((slice(0, 1), slice(0, 96), slice(0, 128)))[0]
+    np.testing.assert_array_equal(find_rim(seen), FRAMES[name])
+    np.testing.assert_array_equal(seen[~FRAMES[name]], 255 - section[~FRAMES[name]])
 
 
 def test_dark_tissue_is_no_frame() -> None:

@@ -255,3 +255,17 @@ def test_files_are_looked_for(tmp_path: Path) -> None:
 def test_names_are_unique_and_of_one_spelling() -> None:
     names = unique_names([Path("x/a.h5"), Path("y/a.h5"), Path("b.ome.zarr"), Path("e\u0301.tif"), Path("\u00e9.tif")])
     assert names == ["a", "a-2", "b", "\u00e9", "\u00e9-2"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_mean_grey_is_on_the_scale_of_the_file(
+    dtype: type, model: Model, draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    raw = draw(77).raw[0]
+    deep = raw if dtype is np.uint8 else (raw.astype(np.float64) * 100 + 5000).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="minisblack")
+    segment(model, tmp_path / "a.tif", tmp_path / "out", outputs="instances", voxel_size_nm=SIZE)
+    numbers = tifffile.imread(tmp_path / "out" / "a_instances.tif")
+    found = np.genfromtxt(tmp_path / "out" / "a_objects.csv", delimiter=",", names=True)
+    expected = ndimage.mean(deep.astype(np.float64), numbers, np.arange(1, numbers.max() + 1))
+    np.testing.assert_allclose(np.atleast_1d(found["mean_grey"]), expected, rtol=1e-6)

@@ -29,6 +29,15 @@ def test_an_overlay_outlines_the_objects_of_the_middle_section_and_leaves_the_re
     assert tuple(picture[10, 10]) != tuple(picture[10, 25])
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 3000), (3000, 1), (2, 5000)])
+def test_a_strip_that_is_narrower_than_a_square_is_drawn(height: int, width: int) -> None:
+    raw = np.full((1, height, width), 90, np.uint8)
+    picture = np.asarray(draw_overlay(layer("raw", raw), layer("mask", np.zeros_like(raw))))
+    assert max(picture.shape[:2]) == max(height, width) // -(-max(height, width) // overlay.LONGEST_PX)
+    assert min(picture.shape[:2]) == 1
+    assert (picture == 90).any()
+
+
 @pytest.mark.parametrize("band", [1, 2**24])
 def test_a_large_section_is_shrunk_whatever_is_read_at_a_time(band: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overlay, "LONGEST_PX", 20)

@@ -88,8 +88,7 @@ class _Stack(Arranged):
             check_photometric(series.keyframe)
             _check_palettes(path, series)
         self.file = file
-        tag = series.keyframe.tags.get("Orientation")
-        self.swapped, mirrored = _TURNED.get(int(tag.value) if tag else 1, (False, ""))
+        self.swapped, mirrored = _TURNED.get(_orientation(path, series), (False, ""))
         if self.swapped:
             axes = axes.translate(str.maketrans("yx", "xy"))
         array: Any = zarr.open(series.aszarr(level=0), mode="r")
@@ -201,6 +200,15 @@ def _check_palettes(path: Path, series: tifffile.TiffPageSeries) -> None:
         other: Any = palette if page is None else page.aspage().colormap
         if not np.array_equal(palette, other):
             raise DataError(f"{path}: page {number} has another palette than the first; expected a stack of grey pages")
+
+
+def _orientation(path: Path, series: tifffile.TiffPageSeries) -> int:
+    """How the pages of a stack are turned: all alike, because the stack is turned as a whole."""
+    tags = [page.tags.get("Orientation") for page in series.pages if isinstance(page, tifffile.TiffPage)]
+    first, *others = (int(tag.value) if tag else 1 for tag in (series.keyframe.tags.get("Orientation"), *tags))
+    if any(other != first for other in others):
+        raise DataError(f"{path}: some pages are turned, others are not (tag Orientation); expected all alike")
+    return first
 
 
 def _voxel_edges(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Edges:

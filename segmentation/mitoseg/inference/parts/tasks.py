@@ -89,7 +89,7 @@ class Merge:
         """Measure the objects in some blocks."""
         numbers = range(number * MEASURED, min((number + 1) * MEASURED, self._blocks))
         blocks = [nth_block(self._shape, self._edges, each) for each in numbers]
-        rows = [measure_block(self.layers["instances"], self.layers["raw"], block) for block in blocks]
+        rows = [measure_block(self.layers["instances"], self.layers["stored"], block) for block in blocks]
         return {"rows": np.concatenate(rows)}
 
     @cached_property
