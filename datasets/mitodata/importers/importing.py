@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mitodata.contrast import SECTIONS, UNSEEN, check_invert, measure_contrast, should_invert, spread
 from mitodata.errors import DataError
 from mitodata.hdf5.layout import Provenance
@@ -22,6 +20,7 @@ from mitodata.importers.importer import GIVE_SIZE, Importer, Options, choose_opt
 from mitodata.importers.registry import IMPORTERS, recognise
 from mitodata.importers.stack import Stack, cut, images, read_section, scaled, slabs, volume
 from mitodata.importers.tally import Tally
+from mitodata.readers.rims import exchange
 from mitodata.readers.voxel_size import UNKNOWN, choose_voxel_size, contradiction
 from mitodata.sample import Sample, VoxelSize, voxel_size_problem
 
@@ -190,7 +189,7 @@ def _upright(stack: Stack, size: VoxelSize, invert: str) -> Stack:
             contrast = measure_contrast((stack.raw(z) for z in spread(len(stack.sections), SECTIONS)), size)
     if not should_invert(invert, contrast, None, say):
         return stack
-    return replace(stack, raw=lambda z: np.asarray(255 - stack.raw(z), np.uint8))
+    return replace(stack, raw=lambda z: exchange(stack.raw(z)))
 
 
 def _look_at_masks(stack: Stack) -> None:
