@@ -1,5 +1,6 @@
 """Instances of volumes that never fit into memory: connected components of masks, and numbers that were given."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,13 @@ from scipy.sparse.csgraph import connected_components
 
 from mitodata.errors import DataError
 
+_log = logging.getLogger("mitodata")
+
 _LEAST_PAIRS = 8
 """Fewer numbers in neighbouring sections prove nothing."""
+
+_FEW_PAIRS = 2
+"""So many are remarkable, though no proof."""
 
 _MOST_PAIRS = 1000
 """More need not be looked at."""
@@ -104,12 +110,27 @@ class Numbering:
         touching = np.unique(section[section == last])
         self._pairs += int(np.count_nonzero(both))
         self._apart += int(np.count_nonzero(both) - np.count_nonzero(touching))
-        if self._pairs >= _LEAST_PAIRS and self._apart > _APART * self._pairs:
+        if self._pairs >= _LEAST_PAIRS and self._mostly_apart:
             raise DataError(
                 f"{self._where}: {self._apart} of {self._pairs} numbers lie elsewhere in the next section, as where "
                 "each section is numbered by itself; expected one number an object through the volume; number them "
                 "so, or take the sections as images (--as-2d)"
             )
+
+    def say(self) -> None:
+        """Say at the end that most numbers lie elsewhere, where they are too few to be refused."""
+        if _FEW_PAIRS <= self._pairs < _LEAST_PAIRS and self._mostly_apart:
+            _log.warning(
+                "%s: %d of %d numbers lie elsewhere in the next section; if each section is numbered by itself, take "
+                "the sections as images (--as-2d)",
+                self._where,
+                self._apart,
+                self._pairs,
+            )
+
+    @property
+    def _mostly_apart(self) -> bool:
+        return self._apart > _APART * self._pairs
 
 
 def _merge(edges: NDArray[np.int64], total: int) -> NDArray[np.uint32]:

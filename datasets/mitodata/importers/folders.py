@@ -1,19 +1,26 @@
 """Finding the folders of a layout, also inside the one folder that archives often add, and the images in them."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from mitodata.errors import DataError
-from mitodata.readers.names import is_hidden
+from mitodata.readers.names import is_hidden, spell
+from mitodata.readers.ome_zarr import is_zarr
 from mitodata.readers.volumes.marks import VOLUMES
 
 SUFFIXES = frozenset({*VOLUMES, ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 _DEPTH = 3  # folder to fetch into / archive / its one folder / stack1
+
+_RESULTS = frozenset({"predictions.jsonl", "last.pt", "index.html"})
+"""Files that mark a folder of results: of a prediction, of a run, of a page."""
+
+_LOOKED_AT, _NAMED = 1000, 3
 
 
 def locate(path: Path, fits: Callable[[Path], bool], wanted: str) -> Path:
@@ -49,6 +56,56 @@ def subfolders(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
     return (child for child in children if child.is_dir() and not is_hidden(child))
+
+
+def folders_below(path: Path, skipped: Collection[Path] = ()) -> Iterator[Path]:
+    """List the folders under a folder, the nearest first: as deep as `locate` looks, and not more than 1000.
+
+    Left out, with all that is in them, are hidden folders, Zarr, and folders of results.
+
+    Args:
+        path: where to look.
+        skipped: further folders to leave out.
+    """
+    closed = {folder.resolve() for folder in skipped}
+    return islice(_walk(path, closed), _LOOKED_AT)
+
+
+def _walk(path: Path, closed: Collection[Path]) -> Iterator[Path]:
+    waiting = deque([(path, 0)])
+    while waiting:
+        folder, depth = waiting.popleft()
+        if depth:
+            yield folder
+        if depth < _DEPTH:
+            waiting += [(child, depth + 1) for child in _children(folder) if child.resolve() not in closed]
+
+
+def _children(folder: Path) -> list[Path]:
+    """The folders in a folder in which a user may have images; none where it cannot be read."""
+    try:
+        return [child for child in subfolders(folder) if not is_zarr(child) and not holds_results(child)]
+    except DataError:
+        return []
+
+
+def holds_results(folder: Path) -> bool:
+    """Whether a folder is one of results of this program."""
+    return any((folder / name).exists() for name in _RESULTS)
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether image files lie in a folder."""
+    try:
+        return bool(image_files(folder))
+    except DataError:
+        return False
+
+
+def list_left_out(found: Sequence[Path], path: Path) -> str:
+    """Name up to three of the paths under `path` that were left out, and say how many they are."""
+    names = [spell(each.relative_to(path).as_posix()) for each in found[:_NAMED]]
+    return ", ".join(names) + (f", ... ({len(found)} in all)" if len(found) > _NAMED else "")
 
 
 def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:

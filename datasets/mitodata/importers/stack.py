@@ -165,6 +165,7 @@ def slabs(stack: Stack, voxel_size_nm: VoxelSize) -> Iterator[Sample]:
         mask = np.stack([section.mask for section in sections if section.mask is not None]) if stack.labelled else None
         yield Sample(np.stack([section.raw for section in sections]), voxel_size_nm, label, mask, name=stack.name)
     rims.say()
+    numbering.say()
 
 
 class _Rims:

@@ -46,3 +46,15 @@ def test_numbers_that_begin_anew_in_each_section_are_no_instances_of_a_volume() 
     anew.note(grid)
     with pytest.raises(DataError, match=r"16 of 16 numbers lie elsewhere in the next section.*--as-2d"):
         anew.note(grid[::-1, ::-1])
+
+
+def test_few_numbers_that_lie_elsewhere_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    grid = np.kron(np.arange(1, 5, dtype=np.uint16).reshape(2, 2), np.ones((3, 3), np.uint16))
+    through, anew = Numbering("through"), Numbering("anew")
+    for z in range(2):
+        through.note(np.roll(grid, z, axis=0))
+        anew.note(np.roll(grid, 3 * z, axis=0))
+    through.say()
+    anew.say()
+    (record,) = caplog.records
+    assert record.getMessage().startswith("anew: 4 of 4 numbers lie elsewhere in the next section; if each section")

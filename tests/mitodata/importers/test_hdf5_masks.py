@@ -55,3 +55,14 @@ def test_instances_are_whole_numbers(tmp_path: Path) -> None:
     for name in ("halves", "below"):
         with pytest.raises(DataError, match=rf"{name}: section 0: is not an instance image; expected whole numbers"):
             read(path, label=name)
+
+
+@pytest.mark.parametrize("stacks", [1, 5])
+def test_255_is_unknown_where_another_section_holds_1(tmp_path: Path, stacks: int) -> None:
+    truth = np.zeros((stacks, 6, 20, 40), np.uint8)
+    truth[0, 0, 4:12, 4:12], truth[-1, -1, :, 20:] = 1, 255
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"] = np.random.default_rng(0).integers(0, 256, truth.shape, dtype=np.uint8)
+        file["truth"] = truth
+    samples, _ = import_dataset("hdf5", tmp_path / "a.h5", voxel_size_nm=(40, 5, 5), mask="truth")
+    np.testing.assert_array_equal(np.stack([sample.mask for sample in samples if sample.mask is not None]), truth)

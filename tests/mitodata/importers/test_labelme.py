@@ -151,3 +151,38 @@ def test_exported_labels_count_by_name(tmp_path: Path) -> None:
         assert np.argwhere(sample.label[0]).min(axis=0).tolist() == [top, 3]
         assert areas(sample) == [100]
     assert areas(read(tmp_path, mask_values="instances")[0]) == [100, 100]
+
+
+def test_objects_of_a_volume_of_shapes_are_what_touches_in_3d(tmp_path: Path) -> None:
+    corners = [(2, 3), (20, 3), (2, 25)]
+    for z, order in enumerate(([0, 1, 2], [2, 0, 1], [1, 2, 0])):
+        write(tmp_path, [square("mito", *corners[place]) for place in order], name=f"a{z}")
+    (whole,) = read(tmp_path, as_volume=True)
+    assert areas(whole) == [300, 300, 300]
+    assert whole.label is not None
+    for x, y in corners:
+        assert len(np.unique(whole.label[:, y : y + 10, x : x + 10])) == 1
+    provenance = import_dataset("pairs", tmp_path, voxel_size_nm=(40, 5, 5), as_volume=True)[1]
+    assert provenance.instances == "connected components in 3D (26 neighbours) of the mask"
+    assert [areas(sample) for sample in read(tmp_path)] == [[100, 100, 100]] * 3
+
+
+def test_groups_of_shapes_are_not_followed_through_a_volume(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for z in range(2):
+        write(tmp_path, [square("mito", 2, 3, group_id=4), square("mito", 30, 3, group_id=4)], name=f"a{z}")
+    read(tmp_path)
+    said = "groups of shapes end with their file"
+    assert not [record for record in caplog.records if said in record.getMessage()]
+    assert areas(read(tmp_path, as_volume=True)[0]) == [200, 200]
+    assert len([record for record in caplog.records if said in record.getMessage()]) == 1
+
+
+def test_objects_of_a_volume_of_exports_are_what_touches_in_3d(tmp_path: Path) -> None:
+    for name, numbers in (("x", (1, 2)), ("y", (2, 1))):
+        image = np.zeros(SIZE)
+        image[2:12, 3:13], image[20:30, 3:13] = numbers
+        export(tmp_path, name, image, ["a", "b"])
+    (whole,) = read(tmp_path, as_volume=True, mask_values="instances")
+    assert areas(whole) == [200, 200]
+    assert whole.label is not None
+    assert np.unique(whole.label[:, 2:12, 3:13]).tolist() == [1]

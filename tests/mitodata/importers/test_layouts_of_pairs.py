@@ -244,3 +244,98 @@ def test_each_image_has_the_voxel_size_that_it_states_and_what_the_user_says_win
     save(tmp_path / "images/b.tif", raw(1)[0])
     with pytest.raises(DataError, match="give it as z y x"):
         list(import_dataset("pairs", tmp_path)[0])
+
+
+def void_stack() -> Pixels:
+    """Sections of 0 and 1, of 0 and 255, and of 0 and 1."""
+    labels = np.zeros((3, *SIZE), np.uint8)
+    labels[::2, 4:12, 4:12], labels[1, :, 20:] = 1, 255
+    return labels
+
+
+def test_255_is_unknown_where_another_section_of_the_file_holds_1(tmp_path: Path) -> None:
+    save(tmp_path / "vo_i.tif", raw(depth=3))
+    save(tmp_path / "vo_l.tif", void_stack())
+    for whole in (False, True):
+        samples = read(tmp_path / "vo_i.tif", masks=str(tmp_path / "vo_l.tif"), as_volume=whole)
+        np.testing.assert_array_equal(np.concatenate([sample.mask for sample in samples]), void_stack())
+        np.testing.assert_array_equal(np.concatenate([sample.label for sample in samples]) > 0, void_stack() == 1)
+
+
+def test_small_objects_do_not_make_foreground_of_what_is_unknown(tmp_path: Path) -> None:
+    labels = np.where(void_stack() == 255, np.uint8(255), np.uint8(0))
+    labels[0, 5, 5] = 1
+    save(tmp_path / "a.tif", raw(depth=3))
+    save(tmp_path / "a_mask.tif", labels)
+    np.testing.assert_array_equal(np.concatenate([sample.mask for sample in read(tmp_path)]), labels)
+
+
+def test_files_of_0_and_1_beside_files_of_0_and_255_are_masks_and_a_line_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth = boxes()[0] > 0
+    for name, top in (("a", 1), ("b", 255)):
+        save(tmp_path / f"{name}.tif", raw()[0])
+        save(tmp_path / f"{name}_mask.tif", truth.astype(np.uint8) * np.uint8(top))
+    save(tmp_path / "c.tif", raw(depth=2))
+    save(tmp_path / "c_mask.tif", np.stack([truth, truth]).astype(np.uint8) * np.uint8(255))
+    for sample in read(tmp_path):
+        np.testing.assert_array_equal(sample.mask, truth[np.newaxis])
+    (line,) = [record.getMessage() for record in caplog.records if "some files hold" in record.getMessage()]
+    assert line.endswith("if 255 is what is unknown, say --unknown 255")
+    samples = read(tmp_path, unknown="255")
+    np.testing.assert_array_equal(samples[1].mask, truth[np.newaxis] * np.uint8(255))
+
+
+def test_a_stack_of_0_and_1_and_the_largest_number_is_asked_about(tmp_path: Path) -> None:
+    save(tmp_path / "a.tif", raw(depth=3))
+    save(tmp_path / "a_mask.tif", np.where(void_stack() == 255, np.uint16(65535), void_stack().astype(np.uint16)))
+    with pytest.raises(DataError, match=r"values 1 \(2 regions\), 65535 \(1 region\) may be instances or classes"):
+        read(tmp_path)
+
+
+def left_out(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+
+
+def save_pair(images: Path, masks: Path) -> None:
+    save(images, raw()[0])
+    save(masks, (boxes()[0] > 0).astype(np.uint8))
+
+
+def test_pairs_that_lie_deeper_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for folder in ("x", "y/z"):
+        save_pair(tmp_path / folder / "images/a.tif", tmp_path / folder / "masks/a.tif")
+    assert recognise(tmp_path) == "pairs"
+    assert not left_out(caplog)
+    assert len(read(tmp_path)) == 1
+    assert left_out(caplog) == [
+        f"{tmp_path}: only the images in {tmp_path / 'x/images'} are imported; left out: y/z; import them by themselves"
+    ]
+
+
+def test_pairs_beside_the_folders_and_images_within_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    save_pair(tmp_path / "images/a.tif", tmp_path / "masks/a.tif")
+    for name in "bcd":
+        save_pair(tmp_path / f"{name}.tif", tmp_path / f"{name}_mask.tif")
+    save(tmp_path / "overview.tif", raw()[0])  # has no mask
+    save(tmp_path / "images/deeper/e.tif", raw()[0])
+    assert [sample.name for sample in read(tmp_path)] == ["a.tif"]
+    (line,) = left_out(caplog)
+    assert "left out: b.tif, c.tif, d.tif, ... (4 in all); import them by themselves" in line
+
+
+def test_nothing_is_said_of_results_hidden_folders_and_folders_without_pairs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_pair(tmp_path / "images/a.tif", tmp_path / "masks/a.tif")
+    for folder in (".hidden", "found", "found/deeper", "page"):
+        save_pair(tmp_path / folder / "a.tif", tmp_path / folder / "a_mask.tif")
+    for mark in ("found/predictions.jsonl", "page/index.html"):
+        (tmp_path / mark).touch()
+    save(tmp_path / "pictures/a.tif", raw()[0])
+    read(tmp_path)
+    save_pair(tmp_path / "a.tif", tmp_path / "a_mask.tif")
+    (tmp_path / "predictions.jsonl").touch()  # a_mask.tif is what was found in a.tif
+    read(tmp_path)
+    assert not left_out(caplog)

@@ -97,3 +97,13 @@ def test_files_that_make_no_series_are_said(
     assert bool(caplog.text) == bool(doubt)
     with Dataset(tmp_path / "o.h5") as dataset:
         assert dataset[0].raw[:, 0, 0].tolist() == list(range(len(names)))
+
+
+def test_images_in_folders_within_a_folder_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "deeper/still").mkdir(parents=True)
+    for name in ("a.png", "deeper/still/b.png"):
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 9), dtype=np.uint8)).save(tmp_path / name)
+    samples, _ = import_dataset("images", tmp_path, voxel_size_nm=(40, 5, 5))
+    assert [sample.name for sample in samples] == ["a.png"]
+    (line,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert line.endswith("left out: those in deeper/still; import them by themselves")

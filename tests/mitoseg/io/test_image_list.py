@@ -233,3 +233,22 @@ def test_what_the_system_leaves_in_a_folder_is_no_image(tmp_path: Path) -> None:
     for name in ("._a.png", ".b.tif", "Thumbs.db", ".DS_Store", "desktop.ini"):
         (tmp_path / name).write_bytes(bytes(80))
     assert expand([tmp_path]) == [tmp_path / "a.png"]
+
+
+def test_images_in_folders_within_a_folder_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.png", *(f"{folder}/x.tif" for folder in ("b", "c/d", "e", "f", "notes", ".g", "found", "run"))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for mark in ("found/predictions.jsonl", "run/last.pt"):
+        (tmp_path / mark).touch()
+    (tmp_path / "notes/x.tif").rename(tmp_path / "notes/a_mask.tif")
+    zarr.create_group(tmp_path / "k.zarr").create_array("0", data=GREY)
+    assert [path.name for path in expand([tmp_path])] == ["a.png", "k.zarr"]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"{tmp_path}: only images in the folder itself are taken; left out: those in b, e, f, ... (4 in all); name "
+        "these folders as well"
+    )
+    caplog.clear()
+    expand([tmp_path, *(tmp_path / name for name in ("b", "c/../e", "f", "c/d"))])
+    assert not caplog.records

@@ -73,6 +73,15 @@ def doubt_masks(found: Table, foreground_px: int, px: int, where: object) -> Non
         )
 
 
+def doubt_encodings(where: object) -> None:
+    """Say that the foreground is 1 in some files and 255 in others."""
+    _log.warning(
+        "%s: some files hold 0 and 1, others 0 and 255: both are taken for foreground; if 255 is what is unknown, say "
+        "--unknown 255",
+        where,
+    )
+
+
 def doubt_outlines(masks: Sequence[NDArray[np.uint8]]) -> str:
     """Say that masks, (Y, X) of 0, 1 and 255 each, enclose more than they cover; an empty string if they do not."""
     covered = enclosed = 0

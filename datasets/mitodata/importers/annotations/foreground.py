@@ -1,5 +1,8 @@
 """Whether values are those of a mask: one of background, one of foreground, and grey ones at edges between the two."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from mitodata.importers.annotations.survey import NEAR_END, WHITE, Table
 
 _STRAY, _STRAY_PX = 1e-3, 3
@@ -25,6 +28,15 @@ def is_full(table: Table) -> bool:
     """Whether a section has no other value than 0 and 1, or 0 and the largest of its type."""
     objects = table.objects
     return len(objects) == 0 or (0 in table.values and len(objects) == 1 and objects[0] in (1, WHITE, table.largest))
+
+
+def share_foreground(tables: Sequence[Table]) -> bool:
+    """Whether the sections of each file have one value beside 0, as where all are masks: files may differ in it."""
+    found: dict[Path, set[float]] = {}
+    for table in tables:
+        if table.file is not None:
+            found.setdefault(table.file, set()).update(table.objects.tolist())
+    return all(len(values) <= 1 for values in found.values())
 
 
 def foreground_threshold(found: Table, *, lossy: bool = False) -> float | None:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mitodata.errors import DataError
 from mitodata.importers.annotations.choice import Choice, within
-from mitodata.importers.annotations.doubts import by_jpeg, doubt_instances, doubt_masks
-from mitodata.importers.annotations.foreground import are_ends, foreground_threshold, is_full
+from mitodata.importers.annotations.doubts import by_jpeg, doubt_encodings, doubt_instances, doubt_masks
+from mitodata.importers.annotations.foreground import are_ends, foreground_threshold, is_full, share_foreground
 from mitodata.importers.annotations.numbers import Numbers
 from mitodata.importers.annotations.survey import WHITE, Table, drop, join
 from mitodata.importers.annotations.translation import Translation, choose_translation
@@ -81,7 +81,8 @@ def judge(tables: Sequence[Table], choice: Choice, where: object) -> Meaning:
     """Say what the values of masks mean.
 
     Two values are background, 0, and foreground. Grey values between the two are those of smooth edges, or a few stray
-    pixels. Of 0, 1 and 255 the last is unknown. More values are instances where each is one region or nearly so.
+    pixels. Of 0, 1 and 255 in one file the last is unknown. Separate files of 0 and 1 and of 0 and 255 are masks. More
+    values are instances where each is one region or nearly so.
 
     Args:
         tables: of all sections of a dataset.
@@ -176,7 +177,7 @@ class _Case:
     def threshold(self) -> float | None:
         """What the foreground of a mask exceeds; None if this is none."""
         if all(is_full(table) for table in self.tables):
-            return 0.0
+            return 0.0 if share_foreground(self.tables) else None
         self._check_range()
         found = self.found
         threshold = foreground_threshold(found)
@@ -196,6 +197,8 @@ class _Case:
         foreground = sum(int(table.pixels[table.values > _least(table.numbers, threshold)].sum()) for table in tables)
         found = join(self.tables or self._others)
         doubt_masks(found, foreground, sum(int(table.pixels.sum()) for table in tables), self._where)
+        if self.tables and threshold == 0 and self.found.values.tolist() == [0, 1, IGNORE]:
+            doubt_encodings(self._where)
 
     def largest_instance(self) -> int:
         """The largest number, after a check that numbers are those of instances."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,7 @@ class Table:
             compression; None if there are none.
         edges: of 8-bit values up to `FAINT`, how many neighbours (4) differ.
         at_blocks: how many of these lie on both sides of the border between two blocks of 8 x 8 px.
+        file: what the section is one of several of; None for a file of one section, or of several tables.
     """
 
     numbers: Numbers
@@ -59,6 +61,7 @@ class Table:
     as_ends: "Table | None" = None
     edges: int = 0
     at_blocks: int = 0
+    file: Path | None = None
 
     @property
     def bits(self) -> bool:
@@ -113,6 +116,7 @@ def join(tables: list[Table]) -> Table:
         as_ends=tables[0].as_ends if len(tables) == 1 else None,
         edges=sum(table.edges for table in tables),
         at_blocks=sum(table.at_blocks for table in tables),
+        file=tables[0].file if len(tables) == 1 else None,
     )
 
 

@@ -90,7 +90,7 @@ class _Reader:
     @property
     def annotation(self) -> Annotation:
         """What is read as an annotation."""
-        return Annotation(self._view.shape[0], lambda z: numbers_of(self.section(z), self.where))
+        return Annotation(self._view.shape[0], lambda z: numbers_of(self.section(z), self.where), self.where)
 
     @property
     def signed(self) -> bool:

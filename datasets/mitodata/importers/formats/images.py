@@ -1,10 +1,11 @@
 """Images without masks: a folder of pictures, or one file of any kind that can be segmented."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.importers.folders import image_files
+from mitodata.importers.folders import folders_below, holds_images, image_files, list_left_out
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.pairing import core, is_mask
 from mitodata.importers.stack import Stack
@@ -12,6 +13,8 @@ from mitodata.readers.inputs import has_known_name, one_a_set, open_images, read
 from mitodata.readers.names import stem
 from mitodata.readers.ome_zarr import is_zarr
 from mitodata.readers.source import Found
+
+_log = logging.getLogger("mitodata")
 
 _EXPECTS = (
     "a folder of PNG, JPG, TIFF or BMP files, or one TIFF, HDF5, DM3, DM4, MRC or NIfTI file or OME-Zarr, without masks"
@@ -22,6 +25,7 @@ def _find(path: Path, options: Options) -> list[Stack]:
     if path.is_dir() and not is_zarr(path):
         files = one_a_set(image_files(path))
         _check_masks(files)
+        _say_deeper(path)
         if len(files) > 1 or ".ome." not in files[0].name.lower():
             return [Stack(path.resolve().name, [file.name for file in files], lambda z: read_pixels(files[z]))]
         path = files[0]
@@ -41,6 +45,17 @@ def _check_masks(files: Sequence[Path]) -> None:
                 f"{file}: looks like a mask of {images[core(file)].name}; expected images alone; import both as pairs, "
                 "or move the masks away"
             )
+
+
+def _say_deeper(path: Path) -> None:
+    """Say that folders in a folder hold images as well."""
+    deeper = [folder for folder in folders_below(path) if holds_images(folder)]
+    if deeper:
+        _log.warning(
+            "%s: only images in the folder itself are imported; left out: those in %s; import them by themselves",
+            path,
+            list_left_out(deeper, path),
+        )
 
 
 def _stack(found: Found) -> Stack:

@@ -90,7 +90,8 @@ class _Numbers:
     @property
     def annotation(self) -> Annotation:
         """What is read as a mask whose values are to be judged."""
-        return Annotation(self._found.array.shape[0], lambda z: numbers_of(self._read(z), self._found.path))
+        where = self._found.path
+        return Annotation(self._found.array.shape[0], lambda z: numbers_of(self._read(z), where), where)
 
     def instances(self, z: int) -> Labels:
         """Read the instances of a section."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mitodata import IGNORE, DataError, Sample, VoxelSize
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
@@ -149,11 +150,12 @@ class _Reader:
         if regions is None:
             yield from samples
             return
-        reviewed = self._import(images, regions, "any", None)
-        for sample, region in zip(samples, reviewed, strict=True):
-            if sample.mask is None or region.mask is None:
-                raise DataError(f"{regions}: has no masks; expected one for each section")
-            yield replace(sample, mask=np.where(region.mask == 1, sample.mask, np.uint8(IGNORE)))
+        reviewed = Regions(self._import(images, regions, "any", None), regions)
+        for sample in samples:
+            if sample.mask is None:
+                raise DataError(f"{labels}: has no labels; expected masks or instances")
+            yield replace(sample, mask=np.where(reviewed.of(sample), sample.mask, np.uint8(IGNORE)))
+        reviewed.check_taken()
 
     def _import(self, images: Path, labels: Path, mask_values: str | None, unknown: str | None) -> Iterator[Sample]:
         for path in (images, labels):
@@ -170,6 +172,47 @@ class _Reader:
             unknown=unknown,
         )
         return iter(samples)
+
+
+class Regions:
+    """Masks of what was reviewed, by the names of the sections.
+
+    Sections come in another order than regions where some labels are shapes and others pictures. Regions that come too
+    early are kept.
+    """
+
+    def __init__(self, samples: Iterator[Sample], where: Path) -> None:
+        """Begin.
+
+        Args:
+            samples: sections with their regions as masks; each name once.
+            where: named in errors.
+        """
+        self._samples, self._where = samples, where
+        self._early: dict[str, NDArray[np.bool_]] = {}
+
+    def of(self, section: Sample) -> NDArray[np.bool_]:
+        """Return what was reviewed of a section, (Z, Y, X).
+
+        Raises:
+            DataError: it has no region.
+        """
+        while section.name not in self._early:
+            sample = next(self._samples, None)
+            if sample is None or sample.mask is None:
+                raise DataError(f"{self._where}: has no region for {section.name}; expected one for each image")
+            self._early[sample.name] = sample.mask == 1
+        return self._early.pop(section.name)
+
+    def check_taken(self) -> None:
+        """Check that each region belongs to a section that has labels.
+
+        Raises:
+            DataError: one does not.
+        """
+        name = next(iter(self._early), None) or next((sample.name for sample in self._samples), None)
+        if name is not None:
+            raise DataError(f"{self._where}: has a region for {name}, which has no labels; expected labels for it")
 
 
 def _stored(path: Path) -> Iterator[Sample]:

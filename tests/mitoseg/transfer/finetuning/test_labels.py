@@ -1,5 +1,6 @@
 """What a user may give as labels, and what is made of it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset
-from mitoseg.transfer.finetuning.labels import LabelFiles, write_labels
+from mitoseg.transfer.finetuning.labels import LabelFiles, Regions, write_labels
 
 NM = (50.0, 8.0, 8.0)
 
@@ -101,3 +102,76 @@ def test_labels_that_teach_nothing_are_one_line_and_leave_no_file(
         with pytest.raises(DataError, match=expected):
             write_labels(given, tmp_path / "labels.h5")
         assert not (tmp_path / "labels.h5").exists()
+
+
+def shapes_of(rows: slice) -> str:
+    """Shapes of labelme: a rectangle through some rows of an image of 64 x 64 px."""
+    points = [[10, rows.start], [30, rows.stop]]
+    shapes = [{"label": "mito", "points": points, "shape_type": "rectangle", "group_id": None, "flags": {}}]
+    return json.dumps({"shapes": shapes, "imageHeight": 64, "imageWidth": 64})
+
+
+@pytest.fixture
+def folders(tmp_path: Path, draw: Callable[..., Sample]) -> list[Path]:
+    """Three images, labels of which the first are shapes of labelme, and a region of other rows for each."""
+    folders = [tmp_path / name for name in ("images", "labels", "region")]
+    for place, name in enumerate("abc"):
+        label, region = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
+        label[4:60, 10:30], region[16 * place : 16 * place + 16] = 255, 255
+        for folder, pixels in zip(folders, (draw(place).raw[0], label, region), strict=True):
+            folder.mkdir(exist_ok=True)
+            tifffile.imwrite(folder / f"{name}.tif", pixels, photometric="minisblack")
+    (folders[1] / "a.tif").unlink()
+    (folders[1] / "a.json").write_text(shapes_of(slice(4, 60)))
+    return folders
+
+
+def test_each_image_has_its_own_region_where_some_labels_are_shapes(folders: list[Path], tmp_path: Path) -> None:
+    *files, region = folders
+    write_labels(LabelFiles(files, regions=[region], voxel_size_nm=NM), tmp_path / "labels.h5")
+    with Dataset(tmp_path / "labels.h5") as file:
+        found = {sample.name: sample.mask[0] for sample in file if sample.mask is not None}
+    assert sorted(found) == ["a.tif", "b.tif", "c.tif"]
+    for place, name in enumerate("abc"):
+        reviewed = np.zeros((64, 64), bool)
+        reviewed[16 * place : 16 * place + 16] = True
+        np.testing.assert_array_equal(found[f"{name}.tif"] != 255, reviewed)
+
+
+def test_an_image_without_a_region_is_named(folders: list[Path], tmp_path: Path) -> None:
+    *files, region = folders
+    (region / "c.tif").unlink()
+    with pytest.raises(DataError, match=r"c\.tif: has no mask in .*region; expected one of the same name") as caught:
+        write_labels(LabelFiles(files, regions=[region], voxel_size_nm=NM), tmp_path / "labels.h5")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [("ab", "region: has no region for c; expected one for each image"), ("abcd", "region: has a region for d, which")],
+)
+def test_regions_of_other_sections_are_refused(names: str, problem: str) -> None:
+    pixels = np.zeros((1, 4, 4), np.uint8)
+    sections, regions = (
+        [Sample(pixels, NM, pixels.astype(np.uint16), pixels, name=name) for name in each] for each in ("cab", names)
+    )
+    reviewed = Regions(iter(regions), Path("region"))
+
+    def take_all() -> None:
+        for section in sections:
+            reviewed.of(section)
+        reviewed.check_taken()
+
+    with pytest.raises(DataError, match=problem):
+        take_all()
+
+
+def test_255_is_unknown_where_it_is_in_another_section_than_1(
+    stack: Callable[..., tuple[Path, Path]], tmp_path: Path
+) -> None:
+    labels = np.zeros((3, 64, 64), np.uint8)
+    labels[::2, 20:30, 20:30], labels[1, :, 32:] = 1, 255
+    given = LabelFiles(stack(labels), voxel_size_nm=NM, regions=[tmp_path / "region.tif"])
+    tifffile.imwrite(tmp_path / "region.tif", np.ones_like(labels), photometric="minisblack")
+    found, _ = masks(given, tmp_path / "labels.h5")
+    np.testing.assert_array_equal(np.stack(found), labels)
