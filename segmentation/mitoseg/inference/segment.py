@@ -139,6 +139,7 @@ class Results:
         Raises:
             RunError: there are others under a name of theirs.
         """
+        self._journal.look_at(image)
         files = result_files(self._folder / name, image, self._options)
         for file in self._taken.intersection(files.values()):
             raise RunError(f"{file}: holds results of another image of this call already; name them apart")

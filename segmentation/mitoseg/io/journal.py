@@ -2,18 +2,41 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from heapq import nsmallest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from mitodata import DataError, RunError, WriteError
+from mitodata.readers.remote import url_of
 
 JOURNAL = "predictions.jsonl"
 """Name of the journal in a folder of results."""
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 """No settings."""
+
+BLOCKS = 8
+BLOCK_BYTES = 2**16
+"""Of a file the fingerprint sees so many blocks of so many bytes, spread evenly; of a shorter one all bytes."""
+
+LOOKED_AT = 2**12
+"""Of a Zarr it sees the length and time of at most so many files and folders of each depth."""
+
+READ = 8
+"""Of the files of each depth it reads so many, as it reads a single one."""
+
+_DEPTHS = 16
+"""More than any Zarr has; ends links that lead in a circle."""
+
+_LABELS = "labels"
+"""Folder of a Zarr that holds what was found in its image."""
+
+_FINGERPRINT = "fingerprint"
 
 
 class Journal:
@@ -42,6 +65,19 @@ class Journal:
             raise RunError(f"{self._path}: cannot be read: {error.strerror or error}") from error
         self._torn = bool(text) and not text.endswith("\n")
         self._lines = _entries(text)
+        self._image: tuple[Path, dict[str, Any]] | None = None
+
+    def look_at(self, image: Path) -> dict[str, Any]:
+        """What tells an image from others, as it was when the journal first met it.
+
+        To be called before an image is read: if it changes while it is segmented, its results count as made of another.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        if self._image is None or self._image[0] != image:
+            self._image = (image, identity(image))
+        return self._image[1]
 
     def holds(self, file: Path, image: Path, own: Mapping[str, Any] = NONE) -> bool:
         """Whether a file is there, made of this image with the settings of this call.
@@ -61,7 +97,7 @@ class Journal:
             problem = "exists already, and was not made by this program"
         elif entry.get("bytes") != _bytes(file):
             problem = "exists already, changed since it was written"
-        elif entry.get("image") != identity(image):
+        elif not is_same(entry.get("image"), self.look_at(image)):
             problem = f"exists already, made of another image, or of {image.name} before it was changed"
         elif entry.get("settings") != {**self._settings, **own}:
             problem = f"exists already, made with other settings ({self._difference(entry.get('settings'), own)})"
@@ -84,7 +120,7 @@ class Journal:
         entry: dict[str, Any] = {
             "file": file.name,
             "bytes": _bytes(file),
-            "image": identity(image),
+            "image": self.look_at(image),
             "settings": {**self._settings, **own},
         }
         entry |= {"notes": list(notes)} if notes else {}
@@ -108,12 +144,28 @@ class Journal:
 
 
 def identity(image: Path) -> dict[str, Any]:
-    """What tells an image from another of the same name, and from itself before a change."""
+    """What tells an image from another of the same name, and from itself before a change.
+
+    That is the same under another path, and on another machine. The time stays in it beside the fingerprint, which does
+    not see every byte.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         state = image.stat()
+        fingerprint = sha256()
+        for each in _seen(image):
+            fingerprint.update(each)
     except OSError as error:
         raise DataError(f"{image}: cannot be read: {error.strerror or error}") from error
-    return {"name": image.name, "bytes": state.st_size, "modified_ns": state.st_mtime_ns}
+    known = {"name": image.name, "bytes": state.st_size, "modified_ns": state.st_mtime_ns}
+    return {**known, _FINGERPRINT: fingerprint.hexdigest()[:16]}
+
+
+def is_same(before: object, now: Mapping[str, Any]) -> bool:
+    """Whether what was kept of an image is what `identity` says now; earlier versions kept no fingerprint."""
+    return before in (now, {name: value for name, value in now.items() if name != _FINGERPRINT})
 
 
 def files_in(folder: Path) -> list[str]:
@@ -135,6 +187,62 @@ def _entries(text: str) -> dict[str, dict[str, Any]]:
         except (ValueError, TypeError, KeyError):
             continue  # the line of a process that was killed
     return lines
+
+
+def _seen(image: Path) -> Iterator[bytes]:
+    """What the fingerprint sees: blocks of a file, entries of a Zarr, the URL of one that lies elsewhere."""
+    if image.is_file():
+        yield from _blocks(image)
+    elif image.is_dir():
+        url = url_of(image)
+        yield from [url.encode()] if url else _entries_below(image)
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    with file.open("rb", buffering=0) as stream:
+        last = max(0, stream.seek(0, os.SEEK_END) - BLOCK_BYTES)
+        for place in sorted({last * number // (BLOCKS - 1) for number in range(BLOCKS)}):
+            stream.seek(place)
+            yield stream.read(BLOCK_BYTES)
+
+
+def _entries_below(folder: Path) -> Iterator[bytes]:
+    """What is seen of a folder, depth by depth: names, lengths and times of entries, and blocks of some files.
+
+    What cannot be read counts as not there: who reads the image will say so.
+    """
+    folders = [""]
+    for _ in range(_DEPTHS):
+        states = dict(_states(folder, _spread(_names(folder, folders))))
+        folders = [f"{name}/" for name, state in states.items() if stat.S_ISDIR(state.st_mode)]
+        for name, state in states.items():
+            # Network file systems have their own lengths of folders, and may drop the last digits of a time.
+            length = 0 if stat.S_ISDIR(state.st_mode) else state.st_size
+            yield os.fsencode(f"{name}\0{length}\0{state.st_mtime_ns // 1000}\0")
+        files = [name for name, state in states.items() if stat.S_ISREG(state.st_mode)]
+        for name in files[:READ]:
+            with suppress(OSError):
+                yield from _blocks(folder / name)
+
+
+def _states(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
+    for name in names:
+        with suppress(OSError):
+            yield name, (folder / name).stat()
+
+
+def _names(folder: Path, inside: Iterable[str]) -> Iterator[str]:
+    """Names, relative to a folder, of what lies in some folders inside."""
+    for each in inside:
+        with suppress(OSError), os.scandir(folder / each) as entries:
+            for entry in entries:
+                if entry.name != _LABELS:
+                    yield f"{each}{entry.name}"
+
+
+def _spread(names: Iterable[str]) -> list[str]:
+    """Some of very many names: the same ones, in the same order, in whatever order the system lists them."""
+    return nsmallest(LOOKED_AT, names, key=lambda name: sha256(os.fsencode(name)).digest())
 
 
 def _bytes(file: Path) -> int | None:

@@ -1,5 +1,6 @@
 """What goes wrong with images and results costs nothing else, and is said in one line."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,27 @@ def test_one_bad_file_of_a_folder_costs_no_other(
         segment(model.with_decoding(0.9), [pictures], tmp_path / "out", **keywords)
     keywords["overwrite"] = True
     assert len(segment(model.with_decoding(0.9), [pictures], tmp_path / "out", **keywords)) == 3
+
+
+def test_results_of_another_image_or_of_other_pixels_are_not_taken(
+    model: Model, draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    keywords = SegmentKeywords(outputs=("mask",), voxel_size_nm=SIZE)
+    for number, folder in enumerate(("one", "other")):
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "img.tif", draw(number).raw, photometric="minisblack")
+        os.utime(tmp_path / folder / "img.tif", (1e9, 1e9))
+    segment(model, tmp_path / "one" / "img.tif", tmp_path / "out", **keywords)
+    assert not segment(model, tmp_path / "one" / "img.tif", tmp_path / "out", **keywords)
+    with pytest.raises(RunError, match="made of another image"):
+        segment(model, tmp_path / "other" / "img.tif", tmp_path / "out", **keywords)
+    raw = draw(78, (3, 64, 64)).raw
+    array = zarr.create_array(tmp_path / "v.zarr", data=raw, chunks=(1, 64, 64), dimension_names="zyx")
+    segment(model, tmp_path / "v.zarr", tmp_path / "out", **keywords)
+    assert not segment(model, tmp_path / "v.zarr", tmp_path / "out", **keywords)
+    array[0] = raw[1]
+    with pytest.raises(RunError, match=r"made of another image, or of v\.zarr before it was changed"):
+        segment(model, tmp_path / "v.zarr", tmp_path / "out", **keywords)
 
 
 def test_several_bad_files_are_listed_at_the_end(

@@ -19,7 +19,7 @@ from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.segment import settings_of
 from mitoseg.inference.segment_image import SegmentOptions
-from mitoseg.io.journal import identity, shown
+from mitoseg.io.journal import identity, is_same, shown
 from mitoseg.io.process import LOCK
 
 NOTE = "job.json"
@@ -125,7 +125,7 @@ class Job:
         Raises:
             DataError: it is not, or is gone.
         """
-        if json.loads(json.dumps(identity(self.image))) != self.agreed["image"]:
+        if not is_same(self.agreed["image"], identity(self.image)):
             raise DataError(f"{self.image}: changed since {self.folder} was begun; remove that folder to start again")
 
     def claim(self, overwrite: bool) -> None:
@@ -197,6 +197,8 @@ class Job:
             return "of nothing that is known"
         for name in (*now, *before):
             if before.get(name) != now.get(name):
+                if name == "image":
+                    return f"of another image, or of {self.image.name} before it was changed"
                 return f"of other settings ({name} {shown(before.get(name))}, now {shown(now.get(name))})"
         changed = difference(content.get("versions") or {}, versions())
         return f"begun with {changed}" if changed else ""

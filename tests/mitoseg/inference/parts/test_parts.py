@@ -5,6 +5,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -180,6 +181,18 @@ def test_a_volume_that_changed_is_refused(model: Model, volume: Path, tmp_path: 
     note = json.loads((parts / NOTE).read_text())
     note["agreed"]["image"]["modified_ns"] -= 1
     (parts / NOTE).write_text(json.dumps(note))
+    with pytest.raises(DataError, match="changed since"):
+        merge_parts(parts)
+
+
+def test_a_volume_whose_pixels_changed_is_refused(model: Model, volume: Path, tmp_path: Path) -> None:
+    mine = copytree(volume, tmp_path / "volume.zarr")
+    parts = share(model, mine, tmp_path / "found", "1/2")
+    (tmp_path / "mount").symlink_to(tmp_path, target_is_directory=True)
+    assert share(model, tmp_path / "mount" / "volume.zarr", tmp_path / "found", "2/2") == parts, "another path"
+    zarr.open_array(mine)[0] = 0
+    with pytest.raises(DataError, match=r"holds parts of another image, or of volume\.zarr before it was changed; "):
+        share(model, mine, tmp_path / "found", "2/2")
     with pytest.raises(DataError, match="changed since"):
         merge_parts(parts)
 
