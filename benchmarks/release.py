@@ -174,7 +174,7 @@ def card_of(metrics: Mapping[str, Mapping[str, Any]], runs: Sequence[Path]) -> d
         "network": "our 2D U-Net base, 3.1 million weights",
         "seeds": [stage.seed for stage in STAGES[: len(runs)]],
         "limits": LIMITS,
-        "description": "Finds mitochondria in micrographs of any tissue. It never saw a label that a person drew.",
+        "description": "Finds mitochondria in electron micrographs of animal tissue. It never saw a person's labels.",
         "steps": [int(last_row(run)["step"]) for run in runs],
         "minutes": [round(float(last_row(run)["minutes"])) for run in runs],
         "scores": scores,
