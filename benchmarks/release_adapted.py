@@ -24,21 +24,11 @@ from release import RECIPE, Rendered, Stage, average, fit_stage, last_row, score
 from steps import Step, Steps, write_page, write_text
 
 FOLDER = Path("runs/release-adapted")
-NAME = "mito-4"
+NAME = "mito-3"
 START = "mito-1"
 
-LOOK_ALIKES = (Rendered(9101, 1100, "gland"), Rendered(9102, 500, "heart"))
-"""Islets full of granules, and droplets between mitochondria of heart."""
-
-WEAKEST = (Rendered(9201, 1200, "white-matter"), Rendered(9202, 900, "culture"), Rendered(9203, 500, "kidney"))
-"""The tissues with the lowest scores on rendered images."""
-
-STAGES = (
-    Stage((*LOOK_ALIKES, Rendered(9103, 1800)), "17"),
-    Stage((*WEAKEST, *LOOK_ALIKES, Rendered(9204, 2700)), "40"),
-)
-"""What the first model marks wrongly, then what is still weak, each beside a mixture of all. Each stage begins with the
-weights of the one before."""
+STAGE = Stage((Rendered(9101, 1100, "gland"), Rendered(9102, 500, "heart"), Rendered(9103, 1800)), "17")
+"""Islets full of granules, and droplets between mitochondria of heart, beside a mixture of all."""
 
 VALIDATION = (9012, 480)
 """Seed and number of the rendered images that thresholds are chosen on. Two lots of 240 choose .33 and .45."""
@@ -86,8 +76,8 @@ def main() -> None:
     seed, images = VALIDATION
     validation = render(folder / "val.h5", images, seed, RECIPE, compartments=True)
     steps.run(validation)
-    stages = fit_on(steps, folder, validation)
-    adapted = {file.stem: adapt(steps, folder / f"adapted-{file.stem}", file, stages[-1]) for file in arguments.files}
+    stage = fit_on(steps, folder, validation)
+    adapted = {file.stem: adapt(steps, folder / f"adapted-{file.stem}", file, stage) for file in arguments.files}
     model = average(steps, folder / "all", list(adapted.values()), validation)
     seen = score(steps, model, scored, folder / "all" / "report", "1")
     unseen: dict[str, dict[str, Any]] = {}
@@ -98,12 +88,12 @@ def main() -> None:
             unseen.setdefault(views, {}).update(metrics)
 
     card = folder / "card.json"
-    write_text(card, json.dumps(card_of(seen, unseen, list(adapted), stages), indent=1) + "\n")
+    write_text(card, json.dumps(card_of(seen, unseen, list(adapted), stage.place), indent=1) + "\n")
     packed = folder / f"{NAME}.safetensors"
     command = ("mitoseg", "models", "export", str(model.place), "-o", str(packed), "--name", NAME)
     steps.run(Step((*command, "--card", str(card)), packed, packed, after=(model,)))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_page(arguments.output, page(seen, unseen, list(adapted), stages))
+    write_page(arguments.output, page(seen, unseen, list(adapted), stage.place))
     print(f"\n{packed}, {arguments.output}")
 
 
@@ -113,20 +103,18 @@ def is_labelled(file: Path) -> bool:
         return images[0].labelled
 
 
-def fit_on(steps: Steps, folder: Path, validation: Step) -> list[Step]:
-    """Fit the first released model to the rendered images of `STAGES`, one after the other."""
+def fit_on(steps: Steps, folder: Path, validation: Step) -> Step:
+    """Fit the first released model to the rendered images of `STAGE`."""
+    rendered = [
+        render(folder / f"train{place}.h5", one.images, one.seed, one.recipe, compartments=True)
+        for place, one in enumerate(STAGE.added, start=1)
+    ]
+    for one in rendered:
+        steps.run(one)
     weights = next(each.path for each in registry.releases() if each.name == START)
-    fitted = [Step((), weights, Path(START))]
-    for number, stage in enumerate(STAGES, start=1):
-        rendered = [
-            render(folder / f"{one.recipe}-{one.seed}.h5", one.images, one.seed, one.recipe, compartments=True)
-            for one in stage.added
-        ]
-        for one in rendered:
-            steps.run(one)
-        fitted.append(fit_stage(folder / f"stage{number}", rendered, validation, stage, fitted[-1]))
-        steps.run(fitted[-1])
-    return fitted[1:]
+    fitted = fit_stage(folder / "stage", rendered, validation, STAGE, Step((), weights, Path(START)))
+    steps.run(fitted)
+    return fitted
 
 
 def adapt(steps: Steps, run: Path, file: Path, start: Step) -> Step:
@@ -145,10 +133,10 @@ def adapt(steps: Steps, run: Path, file: Path, start: Step) -> Step:
 
 
 def card_of(
-    seen: Mapping[str, Metrics], unseen: Mapping[str, Metrics], sets: Sequence[str], stages: Sequence[Step]
+    seen: Mapping[str, Metrics], unseen: Mapping[str, Metrics], sets: Sequence[str], stage: Path
 ) -> dict[str, Any]:
     """What the packed file says of itself."""
-    start, fitted = load_model(START).card, [last_row(stage.place) for stage in stages]
+    start, fitted = load_model(START).card, last_row(stage)
     scores = [
         {
             "images": name,
@@ -164,18 +152,18 @@ def card_of(
     return {
         "learned_from": [
             f"{START}: {'; '.join(start.learned_from)}",
-            *(f"{one.images} images of the recipe {one.recipe}, seed {one.seed}" for one in added()),
+            *(f"{one.images} images of the recipe {one.recipe}, seed {one.seed}" for one in STAGE.added),
             *(f"unlabelled images: {SOURCES.get(name, name)}" for name in sets),
         ],
         "network": start.network,
-        "seeds": [*start.seeds, *(stage.seed for stage in STAGES), 0],
+        "seeds": [*start.seeds, STAGE.seed, 0],
         "limits": (*LIMITS, TERMS),
         "description": (
             "Finds mitochondria in electron micrographs of animal tissue. It never saw a label that a person drew. It "
             f"learned from rendered images, and taught itself on {len(sets)} sets of unlabelled images."
         ),
-        "steps": [*start.steps, *(int(each["step"]) for each in fitted), *(ROUNDS * STEPS for _ in sets)],
-        "minutes": [*start.minutes, *(round(float(each["minutes"])) for each in fitted)],
+        "steps": [*start.steps, int(fitted["step"]), *(ROUNDS * STEPS for _ in sets)],
+        "minutes": [*start.minutes, round(float(fitted["minutes"]))],
         "scores": scores,
         "command": "python benchmarks/release_adapted.py",
         "conditions": conditions(0),
@@ -183,25 +171,15 @@ def card_of(
     }
 
 
-def added() -> list[Rendered]:
-    """The rendered images of all stages, each once."""
-    return list(dict.fromkeys(one for stage in STAGES for one in stage.added))
-
-
-def page(
-    seen: Mapping[str, Metrics], unseen: Mapping[str, Metrics], sets: Sequence[str], stages: Sequence[Step]
-) -> str:
+def page(seen: Mapping[str, Metrics], unseen: Mapping[str, Metrics], sets: Sequence[str], stage: Path) -> str:
     """The results as Markdown."""
-    stretches = [
-        f"{'; '.join(one.text for one in stage.added)}: {int(row['step']):,} steps of 8 patches, "
-        f"{float(row['minutes']):.0f} minutes"
-        for stage, row in zip(STAGES, (last_row(each.place) for each in stages), strict=True)
-    ]
+    fitted = last_row(stage)
+    images = "; ".join(one.text for one in STAGE.added)
     lines = [
         f"# `{NAME}`, the default model",
         "",
-        f"[`{START}`](release.md), fitted on to new rendered images ({'. Then '.join(stretches)}), then adapted to "
-        "unlabelled images, once for each of "
+        f"[`{START}`](release.md), fitted on to new rendered images ({images}; {int(fitted['step']):,} steps of 8 "
+        f"patches, {float(fitted['minutes']):.0f} minutes), then adapted to unlabelled images, once for each of "
         f"{len(sets)} sets ({', '.join(sets)}; [`mitoseg adapt`](adapt.md), {ROUNDS} rounds of {STEPS} steps), and the "
         "mean of these models. The threshold was chosen on rendered images. No label of a person was learned from or "
         "tuned on. Written by `benchmarks/release_adapted.py`.",

@@ -28,6 +28,20 @@ def nest(bodies: Tubes, trunks: Tubes, inner_nm: FloatArray, core_nm: FloatArray
     return _nest(bodies.nodes, bodies.radii, trunks.nodes, trunks.radii, inner_nm, core_nm)
 
 
+def roomy(bodies: Tubes, trunks: Tubes, own: NDArray[np.intp], room_nm: float) -> NDArray[np.bool_]:
+    """Which bodies (T,) have some room on all sides in the trunk that holds each, where it meets others.
+
+    Trunks that overlap have their common border where they are equally near.
+
+    Args:
+        bodies: (T,) tubes.
+        trunks: (R,) tubes.
+        own: (T,) which trunk holds each body.
+        room_nm: how far their surface is to be from that border at least.
+    """
+    return _roomy(bodies.nodes, bodies.radii, trunks.nodes, trunks.radii, own.astype(np.int64), float(room_nm))
+
+
 def deepest(trunks: Tubes, points_nm: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Index (N,) of the trunk in which each point (N, 3) lies deepest, and how deep in nm; negative outside all."""
     return _deepest(trunks.nodes, trunks.radii, points_nm.astype(np.float32))
@@ -131,6 +145,36 @@ def _nest(
                 within = within and (core[r] == 0 or depth + core[r] > size + clear_core)
             if not outside:
                 found[t, r] = 1 if within else -1
+    return found
+
+
+@compiled
+def _roomy(
+    nodes: FloatArray, radii: FloatArray, trunk_nodes: FloatArray, trunk_radii: FloatArray, own: NDArray[np.int64],
+    room: float,
+) -> NDArray[np.bool_]:  # fmt: skip
+    """See `roomy`; the cheap tests come first, because most trunks are far away."""
+    half = trunk_nodes.shape[1] // 2
+    extent, found = np.zeros(len(trunk_nodes)), np.ones(len(nodes), np.bool_)
+    needed = np.empty(nodes.shape[1])
+    for r in range(len(trunk_nodes)):
+        for n in range(trunk_nodes.shape[1]):
+            extent[r] = max(extent[r], _far(trunk_nodes[r, n], trunk_nodes[r, half]) + trunk_radii[r, n])
+    for t in range(len(nodes)):
+        middle, reach = nodes[t, nodes.shape[1] // 2], 0.0
+        for n in range(nodes.shape[1]):
+            # Another trunk must be this far from the node.
+            needed[n] = 2 * (radii[t, n] + room) + _surface(nodes[t, n], trunk_nodes[own[t]], trunk_radii[own[t]])
+            reach = max(reach, _far(nodes[t, n], middle) + needed[n])
+        for r in range(len(trunk_nodes)):
+            if r == own[t] or _far(middle, trunk_nodes[r, half]) > extent[r] + reach:
+                continue
+            for n in range(nodes.shape[1]):
+                if _surface(nodes[t, n], trunk_nodes[r], trunk_radii[r]) < needed[n]:
+                    found[t] = False
+                    break
+            if not found[t]:
+                break
     return found
 
 

@@ -20,7 +20,7 @@ from mitogen.scene.inclusions import FIELDS
 from mitogen.scene.placement import Found, find_bodies
 from mitogen.tissue.arrangements import arrangement_of
 from mitogen.tissue.layout import Layout, Window
-from mitogen.tissue.packed import NOWHERE, Packed
+from mitogen.tissue.packed import NOWHERE, Packed, in_sight
 
 VISIBLE_NM = 200.0
 """An inclusion that stays further than this from the grid is not seen, nor does it bend a membrane that is."""
@@ -62,7 +62,7 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     lengths = {name: length for o in ORGANELLES for name, length in o.fields.items()}
     return Scene(
         layout,
-        _admit(found, layout, params["mitochondria.gap_nm"]),
+        _string(_admit(found, layout, params["mitochondria.gap_nm"]), layout, sight),
         {o.name: _house(sites[o.name], layout, o.name, o.sites.smallest_nm) for o in ORGANELLES if o.sites},
         fields_of(lengths | FIELDS, params, streams),
         keys_of((name for o in ORGANELLES for name in o.keys), streams),
@@ -81,6 +81,8 @@ def _admit(found: Found, layout: Layout, gap_nm: float) -> Inclusions:
         if organelle.body and organelle.body.content:
             own = np.flatnonzero((found.species[found.body] == species) & (host != NOWHERE))
             host[own[~layout.holding(organelle.body.content)[host[own]]]] = NOWHERE
+    if layout.aligned is not None:
+        host[touching(tubes, layout.aligned[0].tubes, 0.0)] = NOWHERE
     stays = ~np.isin(found.body, found.body[host == NOWHERE])
     for species, organelle in enumerate(ROUND_BODIES):
         if organelle.body and organelle.body.crowded:
@@ -91,6 +93,25 @@ def _admit(found: Found, layout: Layout, gap_nm: float) -> Inclusions:
         tubes.take(at), found.species[body], found.number[body], host[at], found.looks[body], len(at)
     )
     return scattered if layout.packed is None else _join(scattered, layout.packed)
+
+
+def _string(inclusions: Inclusions, layout: Layout, sight: Box) -> Inclusions:
+    """Add the mitochondria along axons; their numbers are even, those of others become odd."""
+    if layout.aligned is None:
+        return inclusions
+    strung, cell = layout.aligned
+    reach = float(strung.tubes.radii.max(initial=0.0))
+    seen, number = in_sight(strung.tubes.nodes.astype(np.float64), strung.key, reach, sight)
+    seen, number = seen[cell[seen] != NOWHERE], number[cell[seen] != NOWHERE]
+    instance = np.where(inclusions.instance > 0, 2 * inclusions.instance - 1, 0)
+    return Inclusions(
+        inclusions.tubes.join(strung.tubes.take(seen)),
+        np.concatenate([inclusions.species, np.full(len(seen), MITOCHONDRION, np.int8)]),
+        np.concatenate([instance, 2 * number]).astype(np.int32),
+        np.concatenate([inclusions.host, cell[seen]]),
+        np.concatenate([inclusions.looks, chains(strung.key[seen], 8)]),
+        inclusions.scattered + len(seen),
+    )
 
 
 def _give_way(

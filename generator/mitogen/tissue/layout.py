@@ -14,7 +14,7 @@ from mitogen.geometry.tubes import TubeMap, Tubes
 from mitogen.tissue.canvas import Space
 from mitogen.tissue.cell_types import types_holding
 from mitogen.tissue.packed import Packed
-from mitogen.tissue.trunks import Trunks
+from mitogen.tissue.trunks import Strung, Trunks
 
 
 class Cells(NamedTuple):
@@ -66,6 +66,11 @@ class Layout(ABC):
     @property
     def packed(self) -> Packed | None:
         """The mitochondria that the arrangement lays out itself, None where they are placed at random."""
+        return None
+
+    @property
+    def aligned(self) -> tuple[Strung, NDArray[np.int32]] | None:
+        """The mitochondria along axons, with the cell (T,) of each, `NOWHERE` if out of sight; None without axons."""
         return None
 
     def holding(self, content: str) -> NDArray[np.bool_]:

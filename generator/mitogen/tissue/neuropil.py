@@ -18,7 +18,7 @@ from mitogen.tissue.cell_types import CellType
 from mitogen.tissue.crowd import Crowd, crowd_at, cut_crowd, place_crowd
 from mitogen.tissue.layout import Arrangement, Cells, Layout, Window
 from mitogen.tissue.packed import NOWHERE
-from mitogen.tissue.trunks import Trunks, place_trunks
+from mitogen.tissue.trunks import Strung, Trunks, longest_strung_nm, place_trunks, string_mitochondria
 
 SHARES = {
     CellType.BOUTON: "boutons.share",
@@ -38,17 +38,28 @@ class Neuropil(Layout):
         obstacles: all trunks that an inclusion may meet.
         shown: (R,) which of them are in sight.
         gap_nm: width of the extracellular gap.
+        strung: the mitochondria along all myelinated axons among the obstacles; None where there can be none.
     """
 
     crowd: Crowd
     obstacles: Trunks
     shown: NDArray[np.intp]
     gap_nm: float
+    strung: Strung | None
 
     @property
     def trunk_cell(self) -> NDArray[np.int32]:
         """(R,) index of the cell that each trunk in sight is."""
         return (len(self.crowd.radius) + np.arange(len(self.shown))).astype(np.int32)
+
+    @property
+    def aligned(self) -> tuple[Strung, NDArray[np.int32]] | None:
+        """See `Layout.aligned`."""
+        if self.strung is None:
+            return None
+        cell = np.full(len(self.obstacles.tubes), NOWHERE, np.int32)
+        cell[self.shown] = self.trunk_cell
+        return self.strung, cell[self.strung.trunk]
 
     def hosts(self, tubes: Tubes, centre_nm: NDArray[np.float64]) -> NDArray[np.int32]:
         """See `Layout.hosts`; nothing crosses the border of a trunk."""
@@ -85,7 +96,8 @@ class Neuropil(Layout):
 
 def place_neuropil(params: Mapping[str, float], streams: StreamOf, window: Window) -> Neuropil:
     """Fill space around a window with neuropil."""
-    obstacles = place_trunks(params, streams, window.bodies)
+    longest = longest_strung_nm(params)
+    obstacles = place_trunks(params, streams, (window.bodies[0] - longest, window.bodies[1] + longest))
     shown = np.flatnonzero(obstacles.tubes.reaching(window.sight))
     trunks = obstacles.take(shown)
     crowd, numbers = place_crowd(params, streams, window.points)
@@ -95,7 +107,8 @@ def place_neuropil(params: Mapping[str, float], streams: StreamOf, window: Windo
         np.concatenate([_shades(params, cell_types, numbers[:, 1]), trunks.shade]),
         np.concatenate([crowd.axis, _unit(trunks.tubes.nodes[:, -1] - trunks.tubes.nodes[:, 0])]),
     )
-    return Neuropil(cells, trunks, crowd, obstacles, shown, params["cells.gap_nm"])
+    strung = string_mitochondria(obstacles, params, window.bodies) if longest > 0 else None
+    return Neuropil(cells, trunks, crowd, obstacles, shown, params["cells.gap_nm"], strung)
 
 
 NEUROPIL = Arrangement("neuropil", place_neuropil)

@@ -1,14 +1,20 @@
-"""Trunks: the big smooth tubes that push into the crowd of cells (dendrites, axons, myelinated axons, cell bodies)."""
+"""Trunks: the big smooth tubes that push into the crowd of cells (dendrites, axons, myelinated axons, cell bodies).
+
+Mitochondria that are scattered in any direction hardly ever fit into an axon with a stiff sheath. Such axons hold some
+of their own, which lie along them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from mitogen.geometry.collisions import touching
+from mitogen.geometry.collisions import roomy, touching
 from mitogen.geometry.grid import FloatArray
+from mitogen.geometry.hashing import chains
 from mitogen.geometry.point_process import Box, StreamOf, directions, scatter
 from mitogen.geometry.tubes import Tubes, bend
 from mitogen.tissue.cell_types import CellType
@@ -20,6 +26,21 @@ SECTIONS = {CellType.SOMA: "somata", CellType.MYELINATED: "myelin", CellType.NEU
 """The knobs of each type. A trunk that touches one of an earlier type is left out; where two of one type meet, their
 common membrane runs midway."""
 _WIDEST = np.exp(0.3 * 2) * 1.15
+
+STRUNG_NODES = 9
+"""As many as other mitochondria have."""
+
+MOST_STRUNG = 6
+"""How many mitochondria lie along an axon at most."""
+
+STRUNG_SHARE = 0.4
+"""Share of the length of an axon along which there is a mitochondrion, at most."""
+
+CLEAR_NM = 30.0
+"""Cytoplasm between a mitochondrion and the sheath."""
+
+THINNEST_NM = 40.0
+"""Radius below which a mitochondrion does not fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,3 +113,84 @@ def _scatter_trunks(params: Mapping[str, float], streams: StreamOf, box_nm: Box,
         sheath.astype(np.float32) if cell_type == CellType.MYELINATED else none,
         nucleus.astype(np.float32) if cell_type == CellType.SOMA else none,
     )
+
+
+class Strung(NamedTuple):
+    """Mitochondria that lie along myelinated axons, one behind the other; T of them.
+
+    Attributes:
+        tubes: their shapes.
+        trunk: (T,) int64 the trunk that holds each.
+        key: (T,) uint64 names each.
+    """
+
+    tubes: Tubes
+    trunk: NDArray[np.intp]
+    key: NDArray[np.uint64]
+
+
+def longest_strung_nm(params: Mapping[str, float]) -> float:
+    """How long a mitochondrion along an axon can be at most; 0 if there are no myelinated axons."""
+    if params["myelin.density_per_um3"] == 0:
+        return 0.0
+    return float(LENGTH_NM[CellType.MYELINATED] + 2 * _WIDEST * params["myelin.radius_nm"]) / MOST_STRUNG
+
+
+def string_mitochondria(trunks: Trunks, params: Mapping[str, float], box_nm: Box) -> Strung:
+    """Lay mitochondria along myelinated axons; those of an axon depend on it and on what it meets alone.
+
+    They take the share of the axoplasm that mitochondria have of the volume, as far as one behind the other can. Each
+    has a piece of the axon to itself.
+    """
+    axon = np.flatnonzero(trunks.sheath_nm > 0)
+    line, radii = trunks.tubes.nodes[axon].astype(np.float64), trunks.tubes.radii[axon].astype(np.float64)
+    room = radii.min(axis=1) - trunks.sheath_nm[axon] - CLEAR_NM
+    keys = np.ascontiguousarray(line[:, 0, 0]).view(np.uint64)
+    u = chains(keys, 8 * MOST_STRUNG).reshape(len(axon), MOST_STRUNG, 8)
+    radius = params["mitochondria.radius_nm"] * np.exp(
+        params["mitochondria.radius_spread"] * np.clip(ndtri(u[..., 0]), -2, 2)
+    )
+    radius = np.minimum(radius, 0.9 * room[:, None])
+    at = np.concatenate([np.zeros((len(axon), 1)), np.linalg.norm(np.diff(line, axis=1), axis=2).cumsum(axis=1)], 1)
+    longest = params["mitochondria.longest_nm"]
+    usual = np.minimum(2 * radius * np.maximum(params["mitochondria.aspect"] - 1, 0.5), longest)
+    filled = params["mitochondria.volume_fraction"] * (room[:, None] + CLEAR_NM) ** 2 / np.maximum(radius, 1) ** 2
+    piece = at[:, -1:] / MOST_STRUNG
+    # A piece of the axon holds one or none; the longer they are, the fewer pieces do.
+    length = np.minimum(usual * (0.4 + 1.2 * u[..., 1]), np.maximum(piece - 2 * radius - CLEAR_NM, 0))
+    chance = np.minimum(filled, STRUNG_SHARE) * piece / np.maximum(length + 1.5 * radius, 1)
+    row, place = np.nonzero((u[..., 2] < chance) & (radius > THINNEST_NM) & (piece > 2 * radius + CLEAR_NM))
+    u, radius, length, piece, at, line = (
+        u[row, place],
+        radius[row, place],
+        length[row, place],
+        piece[row, 0],
+        at[row],
+        line[row],
+    )
+    begin = piece * place + radius + (piece - length - 2 * radius) * u[:, 3]
+    nodes = _along(line, at, begin[:, None] + length[:, None] * np.linspace(0, 1, STRUNG_NODES))
+    axis = line[:, -1] - line[:, 0]
+    across = np.cross(axis, directions(u[:, 4], u[:, 5]))
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    nodes += (across * ((room[row] - radius) * u[:, 6])[:, None])[:, None]
+    waves = np.sin(2 * np.pi * (u[:, 7, None] + np.linspace(0, 1.5, STRUNG_NODES)))
+    widths = radius[:, None] * (1 - 0.5 * params["mitochondria.unevenness"] * (1 + waves) / 2)
+    tubes = Tubes(nodes.astype(np.float32), widths.astype(np.float32), across.astype(np.float32))
+    near = np.flatnonzero(tubes.reaching(box_nm))
+    tubes, own, key = tubes.take(near), axon[row[near]], np.ascontiguousarray(nodes[near, 0, 0]).view(np.uint64)
+    # Where two axons meet there is no sheath, and their common membrane runs midway.
+    free = np.flatnonzero(roomy(tubes, trunks.tubes, own, CLEAR_NM))
+    return Strung(tubes.take(free), own[free], key[free])
+
+
+def _along(
+    line: NDArray[np.float64], at: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> NDArray[np.float64]:  # fmt: skip
+    """Points (T, S, 3) of lines (T, N, 3) at some distances (T, S) along them; their nodes lie at distances (T, N)."""
+    after = np.clip((at[:, None, :] <= wanted[..., None]).sum(axis=2), 1, at.shape[1] - 1)
+    rows = np.arange(len(line))[:, None]
+    first, last = at[rows, after - 1], at[rows, after]
+    part = ((wanted - first) / np.maximum(last - first, 1e-9))[..., None]
+    found: NDArray[np.float64] = line[rows, after - 1] * (1 - part) + line[rows, after] * part
+    return found
