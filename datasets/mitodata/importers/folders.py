@@ -102,6 +102,19 @@ def holds_images(folder: Path) -> bool:
         return False
 
 
+def name_folders_below(
+    path: Path, skipped: Collection[Path] = (), holds: Callable[[Path], bool] = holds_images
+) -> str:  # fmt: skip
+    """Name the folders under a folder that hold images; an empty string if there are none.
+
+    Args:
+        path: where to look.
+        skipped: folders to leave out.
+        holds: whether a folder holds images.
+    """
+    return list_left_out([folder for folder in folders_below(path, skipped) if holds(folder)], path)
+
+
 def list_left_out(found: Sequence[Path], path: Path) -> str:
     """Name up to three of the paths under `path` that were left out, and say how many they are."""
     names = [spell(each.relative_to(path).as_posix()) for each in found[:_NAMED]]

@@ -67,15 +67,11 @@ def _is_image(path: Path) -> bool:
 
 def _say_deeper(path: Path, named: Sequence[Path]) -> None:
     """Say that folders in a folder hold images as well, unless they are named."""
-    from mitodata.importers.folders import folders_below, list_left_out
+    from mitodata.importers.folders import name_folders_below
 
-    deeper = [folder for folder in folders_below(path, named) if _holds_images(folder)]
-    if deeper:
-        _log.warning(
-            "%s: only images in the folder itself are taken; left out: those in %s; name these folders as well",
-            path,
-            list_left_out(deeper, path),
-        )
+    text = "%s: only images in the folder itself are taken; left out: those in %s; name these folders as well"
+    if deeper := name_folders_below(path, named, _holds_images):
+        _log.warning(text, path, deeper)
 
 
 def _holds_images(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mitodata.errors import DataError
-from mitodata.importers.folders import folders_below, holds_images, image_files, list_left_out
+from mitodata.importers.folders import image_files, name_folders_below
 from mitodata.importers.importer import Importer, Options
 from mitodata.importers.pairing import core, is_mask
 from mitodata.importers.stack import Stack
@@ -25,7 +25,12 @@ def _find(path: Path, options: Options) -> list[Stack]:
     if path.is_dir() and not is_zarr(path):
         files = one_a_set(image_files(path))
         _check_masks(files)
-        _say_deeper(path)
+        if deeper := name_folders_below(path):
+            _log.warning(
+                "%s: only images in the folder itself are imported; left out: those in %s; import them by themselves",
+                path,
+                deeper,
+            )
         if len(files) > 1 or ".ome." not in files[0].name.lower():
             return [Stack(path.resolve().name, [file.name for file in files], lambda z: read_pixels(files[z]))]
         path = files[0]
@@ -45,17 +50,6 @@ def _check_masks(files: Sequence[Path]) -> None:
                 f"{file}: looks like a mask of {images[core(file)].name}; expected images alone; import both as pairs, "
                 "or move the masks away"
             )
-
-
-def _say_deeper(path: Path) -> None:
-    """Say that folders in a folder hold images as well."""
-    deeper = [folder for folder in folders_below(path) if holds_images(folder)]
-    if deeper:
-        _log.warning(
-            "%s: only images in the folder itself are imported; left out: those in %s; import them by themselves",
-            path,
-            list_left_out(deeper, path),
-        )
 
 
 def _stack(found: Found) -> Stack:
