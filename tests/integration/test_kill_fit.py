@@ -18,8 +18,9 @@ def server() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.slow
-@pytest.mark.parametrize(("kills", "steps", "longest_s"), [(1, 20, 0.5), (8, 400, 6.0)])
+@pytest.mark.parametrize(
+    ("kills", "steps", "longest_s"), [(1, 20, 0.5), pytest.param(8, 400, 6.0, marks=pytest.mark.slow)]
+)
 def test_killed_fits_go_on(
     kills: int, steps: int, longest_s: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -128,6 +128,10 @@ class Strung(NamedTuple):
     trunk: NDArray[np.intp]
     key: NDArray[np.uint64]
 
+    def take(self, which: NDArray[np.intp]) -> "Strung":
+        """The mitochondria with these indices."""
+        return Strung(self.tubes.take(which), self.trunk[which], self.key[which])
+
 
 def longest_strung_nm(params: Mapping[str, float]) -> float:
     """How long a mitochondrion along an axon can be at most; 0 if there are no myelinated axons."""
@@ -142,51 +146,45 @@ def string_mitochondria(trunks: Trunks, params: Mapping[str, float], box_nm: Box
     They take the share of the axoplasm that mitochondria have of the volume, as far as one behind the other can. Each
     has a piece of the axon to itself.
     """
-    axon = np.flatnonzero(trunks.sheath_nm > 0)
+    laid = _lay_along(trunks, np.flatnonzero(trunks.sheath_nm > 0), params)
+    near = laid.take(np.flatnonzero(laid.tubes.reaching(box_nm)))
+    # Where two axons meet there is no sheath, and their common membrane runs midway.
+    return near.take(np.flatnonzero(roomy(near.tubes, trunks.tubes, near.trunk, CLEAR_NM)))
+
+
+def _lay_along(trunks: Trunks, axon: NDArray[np.intp], params: Mapping[str, float]) -> Strung:
+    """Lay mitochondria along axons, whatever these meet.
+
+    An axon is cut into pieces of one length. Each piece holds one or none; the longer they are, the fewer pieces do.
+    """
     line, radii = trunks.tubes.nodes[axon].astype(np.float64), trunks.tubes.radii[axon].astype(np.float64)
-    room = radii.min(axis=1) - trunks.sheath_nm[axon] - CLEAR_NM
-    keys = np.ascontiguousarray(line[:, 0, 0]).view(np.uint64)
-    u = chains(keys, 8 * MOST_STRUNG).reshape(len(axon), MOST_STRUNG, 8)
-    radius = params["mitochondria.radius_nm"] * np.exp(
-        params["mitochondria.radius_spread"] * np.clip(ndtri(u[..., 0]), -2, 2)
-    )
-    radius = np.minimum(radius, 0.9 * room[:, None])
+    room = radii.min(axis=1, keepdims=True) - trunks.sheath_nm[axon, None] - CLEAR_NM
     at = np.concatenate([np.zeros((len(axon), 1)), np.linalg.norm(np.diff(line, axis=1), axis=2).cumsum(axis=1)], 1)
+    piece = at[:, -1:] / MOST_STRUNG
+    u = chains(np.ascontiguousarray(line[:, 0, 0]).view(np.uint64), 8 * MOST_STRUNG)
+    u = u.reshape(len(axon), MOST_STRUNG, 8)
+    scatter_of_radii = np.exp(params["mitochondria.radius_spread"] * np.clip(ndtri(u[..., 0]), -2, 2))
+    radius = np.minimum(params["mitochondria.radius_nm"] * scatter_of_radii, 0.9 * room)
     longest = params["mitochondria.longest_nm"]
     usual = np.minimum(2 * radius * np.maximum(params["mitochondria.aspect"] - 1, 0.5), longest)
-    filled = params["mitochondria.volume_fraction"] * (room[:, None] + CLEAR_NM) ** 2 / np.maximum(radius, 1) ** 2
-    piece = at[:, -1:] / MOST_STRUNG
-    # A piece of the axon holds one or none; the longer they are, the fewer pieces do.
     length = np.minimum(usual * (0.4 + 1.2 * u[..., 1]), np.maximum(piece - 2 * radius - CLEAR_NM, 0))
+    filled = params["mitochondria.volume_fraction"] * (room + CLEAR_NM) ** 2 / np.maximum(radius, 1) ** 2
     chance = np.minimum(filled, STRUNG_SHARE) * piece / np.maximum(length + 1.5 * radius, 1)
-    row, place = np.nonzero((u[..., 2] < chance) & (radius > THINNEST_NM) & (piece > 2 * radius + CLEAR_NM))
-    u, radius, length, piece, at, line = (
-        u[row, place],
-        radius[row, place],
-        length[row, place],
-        piece[row, 0],
-        at[row],
-        line[row],
-    )
-    begin = piece * place + radius + (piece - length - 2 * radius) * u[:, 3]
-    nodes = _along(line, at, begin[:, None] + length[:, None] * np.linspace(0, 1, STRUNG_NODES))
-    axis = line[:, -1] - line[:, 0]
-    across = np.cross(axis, directions(u[:, 4], u[:, 5]))
+    held = (u[..., 2] < chance) & (radius > THINNEST_NM) & (piece > 2 * radius + CLEAR_NM)
+    row, place = np.nonzero(held)
+    u, radius, length = u[held], radius[held], length[held]
+    begin = piece[row, 0] * place + radius + (piece[row, 0] - length - 2 * radius) * u[:, 3]
+    nodes = _along(line[row], at[row], begin[:, None] + length[:, None] * np.linspace(0, 1, STRUNG_NODES))
+    across = np.cross(line[row, -1] - line[row, 0], directions(u[:, 4], u[:, 5]))
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
-    nodes += (across * ((room[row] - radius) * u[:, 6])[:, None])[:, None]
+    nodes += (across * ((room[row, 0] - radius) * u[:, 6])[:, None])[:, None]
     waves = np.sin(2 * np.pi * (u[:, 7, None] + np.linspace(0, 1.5, STRUNG_NODES)))
     widths = radius[:, None] * (1 - 0.5 * params["mitochondria.unevenness"] * (1 + waves) / 2)
     tubes = Tubes(nodes.astype(np.float32), widths.astype(np.float32), across.astype(np.float32))
-    near = np.flatnonzero(tubes.reaching(box_nm))
-    tubes, own, key = tubes.take(near), axon[row[near]], np.ascontiguousarray(nodes[near, 0, 0]).view(np.uint64)
-    # Where two axons meet there is no sheath, and their common membrane runs midway.
-    free = np.flatnonzero(roomy(tubes, trunks.tubes, own, CLEAR_NM))
-    return Strung(tubes.take(free), own[free], key[free])
+    return Strung(tubes, axon[row], np.ascontiguousarray(nodes[:, 0, 0]).view(np.uint64))
 
 
-def _along(
-    line: NDArray[np.float64], at: NDArray[np.float64], wanted: NDArray[np.float64]
-) -> NDArray[np.float64]:  # fmt: skip
+def _along(line: NDArray[np.float64], at: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points (T, S, 3) of lines (T, N, 3) at some distances (T, S) along them; their nodes lie at distances (T, N)."""
     after = np.clip((at[:, None, :] <= wanted[..., None]).sum(axis=2), 1, at.shape[1] - 1)
     rows = np.arange(len(line))[:, None]
