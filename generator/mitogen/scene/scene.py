@@ -81,8 +81,8 @@ def _admit(found: Found, layout: Layout, gap_nm: float) -> Inclusions:
         if organelle.body and organelle.body.content:
             own = np.flatnonzero((found.species[found.body] == species) & (host != NOWHERE))
             host[own[~layout.holding(organelle.body.content)[host[own]]]] = NOWHERE
-    if layout.aligned is not None:
-        host[touching(tubes, layout.aligned[0].tubes, 0.0)] = NOWHERE
+    if layout.strung is not None:
+        host[touching(tubes, layout.strung[0].tubes, 0.0)] = NOWHERE
     stays = ~np.isin(found.body, found.body[host == NOWHERE])
     for species, organelle in enumerate(ROUND_BODIES):
         if organelle.body and organelle.body.crowded:
@@ -97,9 +97,9 @@ def _admit(found: Found, layout: Layout, gap_nm: float) -> Inclusions:
 
 def _string(inclusions: Inclusions, layout: Layout, sight: Box) -> Inclusions:
     """Add the mitochondria along axons; their numbers are even, those of others become odd."""
-    if layout.aligned is None:
+    if layout.strung is None:
         return inclusions
-    strung, cell = layout.aligned
+    strung, cell = layout.strung
     reach = float(strung.tubes.radii.max(initial=0.0))
     seen, number = in_sight(strung.tubes.nodes.astype(np.float64), strung.key, reach, sight)
     seen, number = seen[cell[seen] != NOWHERE], number[cell[seen] != NOWHERE]

@@ -36,22 +36,32 @@ class CellType(IntEnum):
 
 HOLDS: Mapping[CellType, frozenset[str]] = {
     CellType.PLAIN: frozenset(
-        {"cytoplasm", "microtubules", "cisternae", "tubules", "golgi", "loose_vesicles", "dense_cores"}
+        {"cytoplasm", "few_ribosomes", "microtubules", "cisternae", "tubules", "golgi", "loose_vesicles", "dense_cores"}
     ),
     CellType.BOUTON: frozenset({"cytoplasm", "packed_vesicles", "loose_vesicles", "dense_cores", "synapses"}),
     CellType.GLIA: frozenset({"cytoplasm", "cisternae", "golgi", "ribosomes", "glycogen"}),
     CellType.DENDRITE: frozenset(
-        {"cytoplasm", "microtubules", "filaments", "cisternae", "tubules", "golgi", "loose_vesicles", "dense_cores"}
+        {
+            "cytoplasm",
+            "few_ribosomes",
+            "microtubules",
+            "filaments",
+            "cisternae",
+            "tubules",
+            "golgi",
+            "loose_vesicles",
+            "dense_cores",
+        }
     ),
     CellType.DARK: frozenset({"cytoplasm", "microtubules", "cisternae", "golgi", "ribosomes"}),
     CellType.NEURITE: frozenset(
-        {"cytoplasm", "microtubules", "filaments", "cisternae", "tubules", "golgi", "loose_vesicles"}
+        {"cytoplasm", "few_ribosomes", "microtubules", "filaments", "cisternae", "tubules", "golgi", "loose_vesicles"}
     ),
     CellType.MYELINATED: frozenset({"cytoplasm", "microtubules", "filaments"}),
     CellType.SOMA: frozenset({"cytoplasm", "stacked_cisternae", "tubules", "golgi", "ribosomes"}),
     CellType.OUTSIDE: frozenset(),
     CellType.MUSCLE: frozenset(
-        {"cytoplasm", "myofibrils", "sarcoplasmic_reticulum", "tubules", "glycogen", "basal_lamina"}
+        {"cytoplasm", "few_ribosomes", "myofibrils", "sarcoplasmic_reticulum", "tubules", "glycogen", "basal_lamina"}
     ),
     CellType.ENDOTHELIUM: frozenset({"cytoplasm", "loose_vesicles", "ribosomes", "tubules", "basal_lamina"}),
     CellType.CONNECTIVE: frozenset({"collagen"}),

@@ -69,7 +69,7 @@ class Layout(ABC):
         return None
 
     @property
-    def aligned(self) -> tuple[Strung, NDArray[np.int32]] | None:
+    def strung(self) -> tuple[Strung, NDArray[np.int32]] | None:
         """The mitochondria along axons, with the cell (T,) of each, `NOWHERE` if out of sight; None without axons."""
         return None
 

@@ -38,14 +38,14 @@ class Neuropil(Layout):
         obstacles: all trunks that an inclusion may meet.
         shown: (R,) which of them are in sight.
         gap_nm: width of the extracellular gap.
-        strung: the mitochondria along all myelinated axons among the obstacles; None where there can be none.
+        along_axons: the mitochondria along all myelinated axons among the obstacles; None where there can be none.
     """
 
     crowd: Crowd
     obstacles: Trunks
     shown: NDArray[np.intp]
     gap_nm: float
-    strung: Strung | None
+    along_axons: Strung | None
 
     @property
     def trunk_cell(self) -> NDArray[np.int32]:
@@ -53,13 +53,13 @@ class Neuropil(Layout):
         return (len(self.crowd.radius) + np.arange(len(self.shown))).astype(np.int32)
 
     @property
-    def aligned(self) -> tuple[Strung, NDArray[np.int32]] | None:
-        """See `Layout.aligned`."""
-        if self.strung is None:
+    def strung(self) -> tuple[Strung, NDArray[np.int32]] | None:
+        """See `Layout.strung`."""
+        if self.along_axons is None:
             return None
         cell = np.full(len(self.obstacles.tubes), NOWHERE, np.int32)
         cell[self.shown] = self.trunk_cell
-        return self.strung, cell[self.strung.trunk]
+        return self.along_axons, cell[self.along_axons.trunk]
 
     def hosts(self, tubes: Tubes, centre_nm: NDArray[np.float64]) -> NDArray[np.int32]:
         """See `Layout.hosts`; nothing crosses the border of a trunk."""

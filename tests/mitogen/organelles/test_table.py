@@ -152,6 +152,25 @@ def test_everything_that_cells_hold_is_asked_for(monkeypatch: pytest.MonkeyPatch
         types_holding("nonsense")
 
 
+@pytest.mark.parametrize(
+    ("cell_type", "has_some"),
+    [(CellType.ERYTHROCYTE, False), (CellType.MYELINATED, False), (CellType.BOUTON, False), (CellType.DENDRITE, True)],
+)
+def test_there_are_no_ribosomes_in_red_cells_and_axons(cell_type: CellType, has_some: bool):
+    shown = []
+
+    def draw_as(organelle: Organelle, layer: Layer) -> None:
+        if organelle.name == "ribosomes":
+            types = np.full_like(layer.cells.types, cell_type)
+            layout_of_one_type = replace(layer.layout, cells=layer.cells._replace(types=types))
+            layer.canvas.compartments[...] = UNMARKED
+            organelle.draw(replace(layer, layout=layout_of_one_type))
+            shown.append(bool((layer.canvas.compartments == Compartment.RIBOSOME).any()))
+
+    draw_all(draw_as)
+    assert shown == [has_some]
+
+
 def draw_bubbles(layer: Layer) -> None:
     seen = layer.inclusions.of(layer.species)
     layer.canvas.density.reshape(-1)[seen.at] = 5.0

@@ -13,10 +13,10 @@ def ribosome(params: Mapping[str, float], spacing_nm: float, occupancy: float) -
 
 
 def draw_ribosomes(layer: Layer) -> None:
-    """Draw polysomes, all over the cells that are full of them and in patches of others."""
+    """Draw polysomes, all over the cells that are full of them and in patches of others that have any."""
     patch, group = layer.on_section("ribosome_patches"), layer.on_section("polysomes")
     rich = layer.where("ribosomes")
-    where = (rich | (patch > 0.8)) & (group > -0.2)
+    where = (rich | (layer.where("few_ribosomes") & (patch > 0.8))) & (group > -0.2)
     free = ribosome(layer.params, 34.0, layer.params["ribosomes.occupancy"])
     draw_granules(layer.canvas, free, where, layer.keys["ribosomes"], Compartment.RIBOSOME)
 

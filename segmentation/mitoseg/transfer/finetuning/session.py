@@ -172,10 +172,10 @@ class Session:
         sections, decoding = self.reviewed.sections, replace(self.model.decoding, outline_nm=self.outline_nm)
         probabilities = predict_reviewed(self.model, sections, stop)
         iou = score_as_is(self.reviewed, probabilities, decoding)
-        now = Outcome(iou, decoding, iou, iou)
-        progress.report(f"as it is: IoU {now.iou:.3f} at threshold {decoding.summary}")
-        candidates = [Candidate("nothing", now, probabilities)]
+        progress.report(f"as it is: IoU {iou:.3f} at threshold {decoding.summary}")
         moved = choose_decoding(self.reviewed, probabilities, self.outline_nm, decoding.threshold)
+        now = Outcome(iou, decoding, iou, max(iou, moved.best_iou))
+        candidates = [Candidate("nothing", now, probabilities)]
         progress.report(f"threshold: IoU {moved.iou:.3f} at {moved.decoding.summary}")
         candidates.append(Candidate("threshold", moved, probabilities))
         habit = measure_habit(sections, probabilities, replace(decoding, outline_nm=0.0))
@@ -296,7 +296,8 @@ def choose_stage(candidates: Sequence[Candidate]) -> Candidate:
     """The best stage; of two that are about as good the earlier one.
 
     Stages without training are judged by folds that their decoding was not chosen on. Trained ones are compared with
-    them at the best threshold of each, because every fold was predicted by another model. The last one needs no `GAIN`.
+    them, and with the model as it is, at the best threshold of each, because every fold was predicted by another model.
+    The last one needs no `GAIN`.
 
     Args:
         candidates: in the order of stages.

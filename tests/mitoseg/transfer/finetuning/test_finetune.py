@@ -121,6 +121,14 @@ def test_a_stopped_run_goes_on_to_the_same_end(
         resume_finetune(tmp_path / "stopped")
 
 
+def test_a_training_that_teaches_nothing_is_not_kept(
+    run: Path, fresh_discs: Path, discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Training, "run", lambda self, stages, stop, tell: [self.model] * len(stages))
+    result = finetune(fresh_discs, tmp_path / "run", run, recipe=str(discs), steps=24)
+    assert result.stage in ("nothing", "threshold")
+
+
 def test_a_request_to_stop_is_kept_within_a_training(run: Path, labelled: Path, discs: Path, tmp_path: Path) -> None:
     model, reviewed = load_model(run), read_reviewed(labelled)
     pool = RenderedPool(discs, model.config)
