@@ -82,6 +82,7 @@ def test_instances_are_connected_through_a_volume():
     assert whole >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["low", "high"])
 def test_every_knob_renders_at_both_ends_of_its_range(end: str):
     preset = load_recipe()

@@ -40,7 +40,12 @@ def volumes(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Sample
 
 @pytest.mark.parametrize(
     ("target", "dimensions", "channels"),
-    [("instance", 2, 3), ("compartments", 2, 1), ("semantic", 3, 1), ("instance", 3, 3)],
+    [
+        ("instance", 2, 3),
+        ("compartments", 2, 1),
+        ("semantic", 3, 1),
+        pytest.param("instance", 3, 3, marks=pytest.mark.slow),
+    ],
 )
 def test_fit_and_evaluate(target: str, dimensions: int, channels: int, volumes: Path, tmp_path: Path) -> None:
     config = make_config((*TINY, f"target={target}", f"dimensions={dimensions}"), steps=3)

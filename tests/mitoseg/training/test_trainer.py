@@ -185,6 +185,7 @@ FITTED = ("network", "working_voxel_nm", "patch_px", "batch", "learning_rate")
 """What sets `tiny` apart from the defaults."""
 
 
+@pytest.mark.slow
 def test_a_team_learns_what_one_process_learns(tmp_path: Path, discs: Path, fresh_discs: Path, tiny: FitConfig) -> None:
     """Two processes with half of each batch: the same weights as one process with all of it."""
     settings = {"epochs": None, "steps": 3, "validations": 1, "optimiser": "sgd", "augment": {"enabled": False}}

@@ -197,6 +197,7 @@ def test_a_volume_whose_pixels_changed_is_refused(model: Model, volume: Path, tm
         merge_parts(parts)
 
 
+@pytest.mark.slow
 def test_a_cluster_makes_the_bytes_of_one_run(
     model: Model, volume: Path, whole: dict[str, bytes], address: str, tmp_path: Path
 ) -> None:
@@ -229,6 +230,7 @@ def test_a_worker_that_fails_says_where(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_processes_that_are_killed_and_started_again_make_the_bytes_of_one_run(
     run: Path, volume: Path, whole: dict[str, bytes], tmp_path: Path, mitoseg: Program
 ) -> None:
