@@ -274,7 +274,10 @@ def draw_chart(rows: Sequence[dict[str, Any]], path: Path) -> None:
                     label = kind if measure_name == "iou" else f"{kind}, three axes"
                     axes.plot(*zip(*points, strict=True), f"{colour}{line}", label=label)
         axes.set_xscale("symlog", linthresh=1)
-        axes.set(title=name, xlabel="labelled sections", ylim=(0.3, 1))
+        counts = sorted({row["sections"] for row in rows if row["set"] == name})
+        axes.set_xticks(counts, [f"{count}" for count in counts])
+        axes.minorticks_off()
+        axes.set(title=name, xlabel="labelled sections", ylim=(0.6, 0.9))
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="lower right")
     figure.supylabel("foreground IoU", fontsize="medium")
