@@ -1,4 +1,4 @@
-"""The knobs of the two scenes of cell-like bodies, in the manner of `knobs`.
+"""The knobs of the two scenes of cell-like bodies, in the manner of `tissue_knobs`.
 
 Brightness is relative: 0 is the empty ground, 1 the median body.
 """

@@ -1,7 +1,7 @@
 """Recipes: what every knob is for one dataset, read from TOML, and the numbers drawn from it for one image.
 
 A recipe file holds only what differs from its base: `base = "mito"` (a preset, or another file beside it that ends in
-.toml), an optional `scene` (see `scenes.SCENES`; without one that of the base, else tissue) and `description`, one
+.toml), an optional `scene` (see `catalogue.SCENES`; without one that of the base, else tissue) and `description`, one
 table a section, and optional `[[kinds]]` of tissue (see `mitogen.recipe.kinds`), which replace those of the base.
 `without = ["muscle"]` leaves out some of the kinds.
 Errors are one line: where, got, expected.

@@ -81,7 +81,7 @@ class Axis:
 
 
 def to_grid(wanted: NDArray[np.integer], length: int, new_length: int) -> tuple[Span, csr_array]:
-    """Weights that resample an axis, for some indices of the result: what `preprocess.resample` does to all of them.
+    """Weights that resample an axis, for some indices of the result: what `normalisation.resample` does to all of them.
 
     A triangle filter as wide as the coarser of the two grids, cut off at the ends of the axis.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
 
+from mitodata.card import licence_identifier
 from mitoseg.config.settings import FitConfig
 from mitoseg.models.card import WIDTH, Card, Score, score_table
 
@@ -73,6 +74,9 @@ def _licence(licence: str) -> Mapping[str, str]:
     """A licence as the hub names it: in small letters; others by a name of their own."""
     if not licence:
         return {}
+    known = licence_identifier(licence)
+    if known != "other":
+        return {"license": known}
     if re.fullmatch(r"[A-Za-z0-9.+-]+", licence):
         return {"license": licence.lower()}
     return {"license": "other", "license_name": licence}

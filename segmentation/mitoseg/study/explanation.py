@@ -272,14 +272,14 @@ def format_explanation(explanation: Explanation, shown: int = 15) -> str:
         f"{_number(knob.low)} | {_number(knob.high)} |"
         for knob in explanation.knobs[:shown]
     ]
-    return "\n".join([*lines, "", *(_real_lines(explanation, explanation.real) if explanation.real else [])])
+    return "\n".join([*lines, "", *(_real_lines(explanation.real) if explanation.real else [])])
 
 
 def _number(value: float) -> str:
     return "-" if isnan(value) else f"{value:.3f}"
 
 
-def _real_lines(explanation: Explanation, real: RealReport) -> list[str]:
+def _real_lines(real: RealReport) -> list[str]:
     if real.error_near > real.error_high:
         verdict = "Real tissue lies where the model fails more than elsewhere"
     elif real.error_near < real.error_low:

@@ -265,7 +265,7 @@ class Session:
             if row.val_iou > learner.best_iou:
                 learner.best_iou = row.val_iou
                 save_checkpoint(self.run / "best.pt", learner.weights())
-            sheet = draw_validation(learner.model(), outcome)
+            sheet = draw_validation(outcome)
             write_atomic(self.run / "validation.png", sheet)
             write_history(self.run, learner.rows)
             events.validation(row, sheet)

@@ -161,7 +161,7 @@ def _volumes(sections: Sequence[Slab]) -> list[list[Slab]]:
     return [sorted(group, key=lambda section: section.z) for group in samples.values()]
 
 
-def draw_validation(model: Model, outcome: Validation) -> bytes:
+def draw_validation(outcome: Validation) -> bytes:
     """Draw a sheet of some of the predictions that `validate` made, as PNG."""
     panels = []
     for each in outcome.shown:

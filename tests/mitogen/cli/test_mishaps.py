@@ -143,7 +143,7 @@ def test_pictures_and_schemas_replace_their_like(run: Program, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("no_processes")
-@pytest.mark.parametrize("closed", [["2"], ["0", "1", "2"]])
+@pytest.mark.parametrize("closed", [pytest.param(["2"], marks=pytest.mark.slow), ["0", "1", "2"]])
 def test_closed_streams_change_nothing(run: Program, tmp_path: Path, closed: list[str]) -> None:
     options = ["render", "-n", "1", "--size", "32", "--workers", "1", "-o"]
     assert run(*options, "a.h5")[0] == 0

@@ -175,6 +175,7 @@ def test_stopped_and_continued_it_ends_the_same(
     assert len(calls) == count + 3  # only fresh images were rendered again
 
 
+@pytest.mark.slow
 def test_workers_make_no_difference(
     recipe: Recipe, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

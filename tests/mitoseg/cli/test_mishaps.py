@@ -21,7 +21,7 @@ from mitoseg.training.monitor import Progress
 from mitoseg.training.run_folder import read_settings
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.6, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.3, 0.9))])
 def test_flipped_bits_in_a_checkpoint_are_seen(run: Path, tmp_path: Path, share: float) -> None:
     content = bytearray((run / "last.pt").read_bytes())
     for place in range(int(share * len(content)), int(share * len(content)) + 64):

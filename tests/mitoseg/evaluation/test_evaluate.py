@@ -64,6 +64,7 @@ def test_tables_and_page(
     assert format_table(results).splitlines()[1].startswith("fresh ")
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_no_table_takes_the_place_of_another(
     run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_no_table_takes_the_place_of_another(
     assert "threshold" in read_rows(tmp_path / "one-curve.csv")[0]
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_images_without_foreground_are_named_and_left_out(
     run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
 ) -> None:

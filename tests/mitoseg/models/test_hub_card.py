@@ -45,6 +45,12 @@ def test_the_hub_reads_it() -> None:
     assert card.text.lstrip().startswith("# mito-9")
 
 
+def test_a_licence_is_named_as_the_hub_does() -> None:
+    head = yaml.safe_load(hub_card(CARD.model_copy(update={"licence": "CC BY 4.0"}), CONFIG).split("---\n")[1])
+    assert head["license"] == "cc-by-4.0"
+    assert "license_name" not in head
+
+
 def test_a_licence_that_the_hub_does_not_know_keeps_its_name() -> None:
     head = yaml.safe_load(hub_card(CARD.model_copy(update={"licence": "ask us: first"}), CONFIG).split("---\n")[1])
     assert (head["license"], head["license_name"]) == ("other", "ask us: first")

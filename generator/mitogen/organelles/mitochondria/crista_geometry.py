@@ -298,7 +298,7 @@ def _narrowing(room: float, taper: float) -> float:
 
 @compiled
 def _share(distance: float, reach: float, half_width: float) -> float:
-    """Share of a pixel within `half_width` of a surface; see `profiles.layer`."""
+    """Share of a pixel within `half_width` of a surface; see `partial_volume.layer`."""
     upper = min(max(distance + reach, -half_width), half_width)
     lower = min(max(distance - reach, -half_width), half_width)
     return (upper - lower) / (2 * max(reach, 1e-3))

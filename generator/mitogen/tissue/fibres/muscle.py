@@ -36,14 +36,12 @@ class Muscle(Layout):
         fibres: the muscle fibres.
         vessels: the capillaries between them.
         rows: what fills the fibres.
-        myonuclei: how many of the trunks are nuclei of muscle fibres; they come first.
         gap_nm: width of the extracellular gap.
     """
 
     fibres: LargeCells
     vessels: Vessels
     rows: RowBodies
-    myonuclei: int
     gap_nm: float
 
     @property
@@ -104,7 +102,7 @@ def place_muscle(params: Mapping[str, float], streams: StreamOf, window: Window)
         np.zeros(len(nuclei), np.float32),
         np.r_[np.full(len(myonuclei), POLE_NM), np.full(endothelium, NUCLEUS_NM)].astype(np.float32),
     )
-    return Muscle(cells, trunks, fibres, vessels, rows, len(myonuclei), params["cells.gap_nm"])
+    return Muscle(cells, trunks, fibres, vessels, rows, params["cells.gap_nm"])
 
 
 def _home(

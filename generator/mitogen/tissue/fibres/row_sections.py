@@ -117,7 +117,7 @@ def cut_rows(
 
     Args:
         rows: the rows.
-        owner: (Y, X) the column of each pixel, see `packing.owners`.
+        owner: (Y, X) the column of each pixel, see `packing.sites.owners`.
         coordinates: of the pixels, along the fibres first.
         border: (Y, X) how deep each pixel lies in the room of its muscle fibre in nm.
         reach: how far outside bodies pixels know of them.
