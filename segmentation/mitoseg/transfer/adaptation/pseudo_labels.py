@@ -11,20 +11,9 @@ from mitodata import IGNORE, Sample, VoxelSize
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from mitoseg.data import Slab
 from mitoseg.inference.postprocess import PEAK, Decoding, find_pieces
-from mitoseg.metrics import ProbabilityCounts, scores
 
 BELOW, ABOVE = 0.07, 0.04
 """How far below and above the threshold a probability says nothing: outlines are uncertain by so much."""
-
-
-TRIED = 100
-"""Thresholds that are tried are 1/TRIED, 2/TRIED, ... below 1."""
-
-PLATEAU = 0.01
-"""IoUs closer than this to the best count as equally good."""
-
-TAUGHT = 0.5
-"""What pseudo-labels teach: the loss is least where the probability of what they mark lies above, of the rest below."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,22 +50,6 @@ def mark(mean: NDArray[np.float32], threshold: float) -> Marks:
     mask = np.where(mean >= threshold - BELOW, np.uint8(IGNORE), np.uint8(0))
     mask[pieces & (mean >= threshold + ABOVE)] = 1
     return Marks(mask, pieces)
-
-
-def agreed_threshold(counts: ProbabilityCounts) -> float:
-    """The threshold at which a student marks best what its teacher was sure of.
-
-    Between what is surely foreground and surely background there is a gap, so that many thresholds do about equally
-    well. The one nearest to `TAUGHT` is taken. On three sets of real tissue (docs/results/adapt.md) it lies within .002
-    of the best IoU; the lowest of them, taken before, lost up to .05 across three axes.
-
-    Args:
-        counts: probabilities of the student by the marks of the teacher, of all parts together.
-    """
-    outcomes = [counts.confusion(step / TRIED) for step in range(1, TRIED)]
-    reached = np.array([scores(each).iou for each in outcomes])
-    good = (np.flatnonzero(reached >= reached.max() - PLATEAU) + 1) / TRIED
-    return float(good[np.abs(good - TAUGHT).argmin()])
 
 
 def write_marks(path: Path, blocks: Sequence[Sample], masks: Sequence[NDArray[np.uint8]]) -> None:

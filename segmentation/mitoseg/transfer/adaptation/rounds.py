@@ -19,9 +19,10 @@ from mitoseg.inference.postprocess import PEAK
 from mitoseg.metrics import count_probabilities
 from mitoseg.training.run_folder import write_settings
 from mitoseg.training.start import Start
+from mitoseg.training.threshold_selection import threshold_nearest
 from mitoseg.transfer.adaptation.guard import Judgement, objection, refusal
 from mitoseg.transfer.adaptation.learning import Lesson, learn_round
-from mitoseg.transfer.adaptation.pseudo_labels import Marks, agreed_threshold, mark, read_masks, write_marks
+from mitoseg.transfer.adaptation.pseudo_labels import Marks, mark, read_masks, write_marks
 from mitoseg.transfer.adaptation.record import (
     BLOCKS,
     STATE,
@@ -140,7 +141,7 @@ class Rounds:
         if rounds:
             masks = read_masks(marks_path(self.run, rounds - 1))
             counts = [count_probabilities(mean, mask) for mean, mask in zip(means, masks, strict=True)]
-            thresholds = [agreed_threshold(sum(counts[1:], counts[0]))] * len(means)
+            thresholds = [threshold_nearest(sum(counts[1:], counts[0]))] * len(means)
         else:
             thresholds = [model.decoding.at(block.params["thickness_nm"]).threshold for block in self.blocks]
         marks = [mark(mean, threshold) for mean, threshold in zip(means, thresholds, strict=True)]

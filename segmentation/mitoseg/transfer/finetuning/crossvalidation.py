@@ -11,21 +11,9 @@ from mitoseg.inference.model import Model
 from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.io.process import Stop
-from mitoseg.metrics import ConfusionCounts, ProbabilityCounts, confusion, count_probabilities, scores
-from mitoseg.training.threshold_selection import best_rule
+from mitoseg.metrics import ConfusionCounts, confusion, count_probabilities, scores
+from mitoseg.training.threshold_selection import AS_GOOD, TAUGHT, best_rule, threshold_nearest
 from mitoseg.transfer.finetuning.regions import LabelledSection, Reviewed
-
-STEPS = 100
-"""Thresholds tried are 1/STEPS, 2/STEPS, ... below 1."""
-
-PLATEAU = 0.01
-"""IoUs this close to the best are as good.
-
-Labels show some of the tissue only. On four fields of heart muscle .2 was best. On four others, two of which show a
-nucleus, .2 has an IoU of .735, and .5 has .783 (docs/results/finetune.md)."""
-
-TAUGHT = 0.5
-"""What masks teach: the loss is least where the probability of what they mark lies above, of the rest below."""
 
 Probabilities = list[NDArray[np.float32]]
 """Of foreground, (Y, X) in [0, 1] of each labelled section."""
@@ -96,11 +84,13 @@ def choose_decoding(
         near: of thresholds that are about as good, the one nearest to this is taken.
     """
 
-    def choose(folds: Sequence[int], plateau: float = PLATEAU) -> Decoding:
+    def choose(folds: Sequence[int], as_good: float = AS_GOOD) -> Decoding:
         masks = [each.known_in(folds, outline_nm) for each in reviewed.sections]
         seen = [pair for pair in zip(probabilities, masks, strict=True) if (pair[1] != IGNORE).any()]
         rule, counts = best_rule([count_probabilities(*pair) for pair in seen], *zip(*seen, strict=True))
-        return replace(rule, threshold=_best_threshold(counts, near, plateau), outline_nm=outline_nm)
+        return replace(
+            rule, threshold=threshold_nearest(sum(counts[1:], counts[0]), near, as_good), outline_nm=outline_nm
+        )
 
     decoding = choose(reviewed.folds)
     together = score_as_is(reviewed, probabilities, decoding)
@@ -112,15 +102,6 @@ def choose_decoding(
         others = [other for other in reviewed.folds if other != fold]
         counts += _count(reviewed, probabilities, choose(others), [fold])
     return Outcome(scores(counts).iou, decoding, together, best)
-
-
-def _best_threshold(counts: Sequence[ProbabilityCounts], near: float, plateau: float) -> float:
-    """Of the thresholds within `plateau` of the best IoU of all pixels together, the one nearest to `near`."""
-    total = sum(counts[1:], counts[0])
-    tried = np.arange(1, STEPS) / STEPS
-    reached = np.array([scores(total.confusion(float(threshold))).iou for threshold in tried])
-    good = tried[reached >= reached.max() - plateau]
-    return float(good[np.abs(good - near).argmin()])
 
 
 def find_foreground(

@@ -9,7 +9,8 @@ from mitoseg.data import Patches, single_sections
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.metrics import count_probabilities
-from mitoseg.transfer.adaptation.pseudo_labels import MarkedSections, agreed_threshold, mark, read_masks, write_marks
+from mitoseg.training.threshold_selection import threshold_nearest
+from mitoseg.transfer.adaptation.pseudo_labels import MarkedSections, mark, read_masks, write_marks
 from mitoseg.transfer.adaptation.views import look_around, looks_of
 
 
@@ -53,7 +54,7 @@ def test_the_threshold_of_a_student_is_that_nearest_to_a_half_that_marks_what_it
     rng = np.random.default_rng(0)
     mask = np.repeat(np.array([0, IGNORE, 1], np.uint8), 1000)
     student = np.concatenate([rng.uniform(low, low + 0.2, 1000) for low in lows]).astype(np.float32)
-    assert agreed_threshold(count_probabilities(student, mask)) == pytest.approx(expected, abs=0.011)
+    assert threshold_nearest(count_probabilities(student, mask)) == pytest.approx(expected, abs=0.011)
 
 
 def test_marks_are_kept_in_a_file_that_anything_reads(tmp_path: Path) -> None:
