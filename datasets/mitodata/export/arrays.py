@@ -43,6 +43,8 @@ def export_sample(path: Path, output: Path, number: int | None = None, *, overwr
     kind = output.suffix.lower()
     if kind not in KINDS:
         raise DataError(f"{output}: cannot tell what to write; expected a name that ends in {', '.join(KINDS)}")
+    if output.resolve() == path.resolve():
+        raise DataError(f"{output}: is the dataset itself, which would be lost; choose another name")
     with Dataset(path) as dataset:
         chosen = _choose(dataset, number)
         corner = dataset.read(chosen, (slice(0, 1), slice(0, 1), slice(0, 1)))

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mitodata.export.sections import Section, new_folder, open_labelled, png, sections_of
+from mitodata.export.sections import NAME, Section, new_folder, open_labelled, png, sections_of
 from mitodata.hdf5.layout import Provenance, software
 
 IMAGES, ANNOTATIONS = "images", "annotations.json"
+_OURS = rf"annotations\.json|images/{NAME}\.png"
 """What the folder holds."""
 
 CATEGORY = "mitochondrion"
@@ -39,7 +40,7 @@ def export_coco(path: Path, output: Path, category: str = CATEGORY, *, overwrite
     Raises:
         DataError: the file is damaged or not labelled, or the folder exists already or cannot be written.
     """
-    with open_labelled(path) as dataset, new_folder(output, ANNOTATIONS, overwrite) as draft:
+    with open_labelled(path) as dataset, new_folder(output, _OURS, overwrite) as draft:
         (draft / IMAGES).mkdir()
         images: list[dict[str, Any]] = []
         annotations: list[dict[str, Any]] = []

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mitodata.export.sections import new_folder, open_labelled, png, sections_of
+from mitodata.export.sections import NAME, new_folder, open_labelled, png, sections_of
 
-_MARK = "*/masks"
+_OURS = rf"{NAME}/(images/{NAME}|masks/\d{{6,}})\.png"
 
 _log = logging.getLogger("mitodata")
 
@@ -29,7 +29,7 @@ def export_instances(path: Path, output: Path, *, overwrite: bool = False) -> li
         DataError: the file is damaged or not labelled, or the folder exists already or cannot be written.
     """
     unknown = 0
-    with open_labelled(path) as dataset, new_folder(output, _MARK, overwrite) as draft:
+    with open_labelled(path) as dataset, new_folder(output, _OURS, overwrite) as draft:
         for section in sections_of(dataset):
             folder = draft / section.name
             for name in ("images", "masks"):

@@ -16,6 +16,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitodata.sample import IGNORE
 
 CATALOGUE = "catalog.json"
+_OURS = r"catalog\.json|data/[^/]+/vol\d+\.zarr/.+"
 
 CHUNK = (16, 512, 512)
 
@@ -37,7 +38,7 @@ def export_mitoverse(path: Path, output: Path, *, overwrite: bool = False) -> li
         DataError: the file is damaged or not labelled, or the folder exists already or cannot be written.
     """
     catalogue: dict[str, Any] = {}
-    with open_labelled(path) as dataset, new_folder(output, CATALOGUE, overwrite) as draft:
+    with open_labelled(path) as dataset, new_folder(output, _OURS, overwrite) as draft:
         for number in range(len(dataset)):
             place = f"data/{path.stem}/vol{number}.zarr"
             facts = _write_volume(draft / place, dataset, number)

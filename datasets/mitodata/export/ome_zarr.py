@@ -42,7 +42,7 @@ def export_ome_zarr(path: Path, output: Path, version: Version = "0.5", *, overw
     Raises:
         DataError: the file is damaged or not labelled, or the folder exists already or cannot be written.
     """
-    with open_labelled(path) as dataset, new_folder(output, "*.zarr", overwrite) as draft:
+    with open_labelled(path) as dataset, new_folder(output, r"\d{6,}\.zarr/.+", overwrite) as draft:
         names = [f"{number:06d}.zarr" for number in range(len(dataset))]
         for number, name in enumerate(names):
             _write_image(draft / name, dataset, number, version)

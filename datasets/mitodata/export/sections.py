@@ -1,5 +1,6 @@
 """All sections of a labelled dataset file one by one, and the folders that are written of them."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from mitodata.files import beside
 from mitodata.hdf5.dataset import Dataset
 from mitodata.hdf5.layout import BLOCK
 from mitodata.sample import IGNORE, Sample, VoxelSize
+
+NAME = r"\d{6,}(_z\d{4,})?"
+"""Regular expression of the names of sections."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +87,12 @@ def open_labelled(path: Path) -> Iterator[Dataset]:
 
 
 @contextmanager
-def new_folder(path: Path, mark: str, overwrite: bool) -> Iterator[Path]:
+def new_folder(path: Path, ours: str, overwrite: bool) -> Iterator[Path]:
     """Give a hidden folder to fill, which becomes `path` when it is whole.
 
     Args:
         path: of the folder.
-        mark: what lies in a folder of this kind; only such a one is replaced.
+        ours: regular expression of the files in a folder of this kind, from there; one that holds others stays.
         overwrite: replace a folder that exists.
 
     Raises:
@@ -97,11 +101,22 @@ def new_folder(path: Path, mark: str, overwrite: bool) -> Iterator[Path]:
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         if not overwrite:
             raise DataError(f"{path}: exists already; choose another name or overwrite it")
-        if not path.is_dir() or not any(path.glob(mark)):
-            raise DataError(f"{path}: exists and holds no {mark}; choose another name, or remove it")
+        foreign = _foreign(path, ours)
+        if foreign:
+            raise DataError(
+                f"{path}: is not replaced, because no such export writes {foreign}; choose another name, or remove it"
+            )
     with beside(path) as draft:
         draft.mkdir()
         yield draft
+
+
+def _foreign(path: Path, ours: str) -> str:
+    """The first file under a path that is not ours; an empty string if all are."""
+    if not path.is_dir():
+        return path.name
+    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir())
+    return next((name for name in names if not re.fullmatch(ours, name)), "" if names else "empty folders")
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

@@ -50,9 +50,9 @@ def locate(path: Path, fits: Callable[[Path], bool], wanted: str) -> Path:
 
 
 def subfolders(folder: Path) -> Iterator[Path]:
-    """List the folders in a folder by name; hidden ones and what macOS puts into archives are left out."""
+    """List the folders in a folder by name, 2 before 10; hidden ones and what macOS puts into archives are left out."""
     try:
-        children = sorted(folder.iterdir())
+        children = sorted(folder.iterdir(), key=numeric_key)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
     return (child for child in children if child.is_dir() and not is_hidden(child))

@@ -249,7 +249,7 @@ def _read(start: Recipe, source: Traversable | Path, seen: tuple[str, ...]) -> R
     if realpath(where) in map(realpath, seen):  # one file by two names
         raise RecipeError(f"{where}: starts from itself ({' -> '.join([*seen, where])})")
     try:
-        text = source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise RecipeError(f"{where}: cannot be read ({error.strerror}); expected a TOML file") from error
     except UnicodeDecodeError as error:

@@ -58,7 +58,7 @@ def load_config(path: Path, base: FitConfig | None = None) -> FitConfig:
 
 def _read(source: Traversable | Path, where: str, base: FitConfig | None) -> FitConfig:
     try:
-        tree = tomllib.loads(source.read_text(encoding="utf-8"))
+        tree = tomllib.loads(source.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RunError(f"{where}: cannot be read: {error.strerror or error}; expected a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -95,7 +95,7 @@ def read_card(path: Path) -> dict[str, Any]:
         RunError: it cannot be read, is neither, or holds something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         given: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror or error}; expected a card, TOML or JSON") from error

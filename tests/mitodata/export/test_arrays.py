@@ -64,7 +64,7 @@ def test_what_cannot_be_exported_is_one_line(volumes: Path, tmp_path: Path) -> N
         ("a.h5", None, "holds 3 images; name one with --volume, 0 to 2"),
         ("a.h5", 3, "holds no image 3; expected 0 to 2"),
         ("a.zip", 0, r"expected a name that ends in \.h5"),
-        ("in.h5", 0, "exists already"),
+        ("in.h5", 0, "is the dataset itself"),
     ):
         with pytest.raises(DataError, match=message):
             export_sample(volumes, tmp_path / output, number)
@@ -73,3 +73,13 @@ def test_what_cannot_be_exported_is_one_line(volumes: Path, tmp_path: Path) -> N
         export_sample(volumes, tmp_path / "a.tif", 0)
     assert not (tmp_path / "a.tif").exists()
     assert len(export_sample(volumes, tmp_path / "a.tif", 0, overwrite=True)) == 4
+
+
+@pytest.mark.parametrize("name", ["x.h5", "../%s/x.h5"])
+def test_a_dataset_does_not_replace_itself(make_sample: Callable[..., Sample], tmp_path: Path, name: str) -> None:
+    write_dataset(tmp_path / "x.h5", [make_sample(0), make_sample(1)], Provenance())
+    before = (tmp_path / "x.h5").read_bytes()
+    output = tmp_path / (name % tmp_path.name if "%" in name else name)
+    with pytest.raises(DataError, match=r"x\.h5: is the dataset itself"):
+        export_sample(tmp_path / "x.h5", output, 0, overwrite=True)
+    assert (tmp_path / "x.h5").read_bytes() == before

@@ -12,7 +12,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from mitodata import IGNORE, DataError, Sample
-from mitodata.export import export_coco
+from mitodata.export import export_coco, export_instances, export_mitoverse, export_ome_zarr
 from mitodata.export.coco import encode_runs
 from mitodata.hdf5.dataset import Provenance, write_dataset
 
@@ -83,7 +83,7 @@ def test_a_folder_of_the_users_is_not_replaced(make_sample: MakeSample, tmp_path
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(DataError, match="mine: exists already"):
         export_coco(tmp_path / "in.h5", tmp_path / "mine")
-    with pytest.raises(DataError, match=r"mine: exists and holds no annotations\.json"):
+    with pytest.raises(DataError, match=r"mine: is not replaced, because no such export writes thesis\.txt"):
         export_coco(tmp_path / "in.h5", tmp_path / "mine", overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").exists()
     export_coco(tmp_path / "in.h5", tmp_path / "coco")
@@ -98,3 +98,20 @@ def test_unlabelled_images_are_refused_and_nothing_is_left(make_sample: MakeSamp
     with pytest.raises(DataError, match=r"in\.h5: has no labels"):
         export_coco(tmp_path / "in.h5", tmp_path / "coco")
     assert [path.name for path in tmp_path.iterdir()] == ["in.h5"]
+
+
+@pytest.mark.parametrize("write", [export_coco, export_instances, export_mitoverse, export_ome_zarr])
+def test_what_a_user_put_into_an_earlier_export_is_not_lost(
+    write: Callable[..., list[Path]], make_sample: MakeSample, tmp_path: Path
+) -> None:
+    write_dataset(tmp_path / "in.h5", [make_sample(0), make_sample(1, (2, 24, 32))], Provenance())
+    write(tmp_path / "in.h5", tmp_path / "out")
+    write(tmp_path / "in.h5", tmp_path / "out", overwrite=True)
+    for place in ("in.h5", "raw/a.dm4"):
+        mine = tmp_path / "out" / place
+        mine.parent.mkdir(exist_ok=True)
+        mine.write_text("years of work")
+        with pytest.raises(DataError, match=rf"out: is not replaced, because no such export writes {place}"):
+            write(tmp_path / "in.h5", tmp_path / "out", overwrite=True)
+        assert mine.read_text() == "years of work"
+        mine.unlink()

@@ -11,6 +11,7 @@ from PIL import Image
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset, validate
 from mitodata.importers import IMPORTERS, import_dataset, import_to_file, recognise
+from mitodata.importers.folders import subfolders
 
 Pixels = NDArray[Any]
 SIZE = (30, 40)
@@ -380,3 +381,9 @@ def test_wrong_choices(tmp_path: Path) -> None:
         vnc(tmp_path / "both" / name)
     with pytest.raises(DataError, match="stack1 and stack1 both hold"):
         import_dataset("vnc", tmp_path / "both")
+
+
+def test_folders_of_numbered_sections_count_as_numbers(tmp_path: Path) -> None:
+    for number in range(1, 13):
+        (tmp_path / f"s{number}_json").mkdir()
+    assert [folder.name for folder in subfolders(tmp_path)] == [f"s{number}_json" for number in range(1, 13)]

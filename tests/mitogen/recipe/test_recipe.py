@@ -271,3 +271,9 @@ def test_differences_of_scenes_name_what_only_one_has() -> None:
         "only in scene tissue: 2 of 3 knobs",
         "only in scene bubbles: 1 of 2 knobs",
     ]
+
+
+def test_a_recipe_that_windows_wrote_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b'\xef\xbb\xbfbase = "mito"\r\n')
+    assert load_recipe(path=path).kinds == load_recipe("mito").kinds
