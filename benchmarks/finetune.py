@@ -264,6 +264,8 @@ def draw_chart(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw IoU by labelled sections: a panel a set."""
     sets = list(dict.fromkeys(row["set"] for row in rows))
     figure = Figure(figsize=(3.4 * len(sets), 3.2), layout="constrained")
+    reached = [row[name] for row in rows for name in ("iou", "three_axes") if name in row]
+    limits = min(0.6, *(each - 0.03 for each in reached)), max(0.9, *(each + 0.03 for each in reached))
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(sets), sharey=True)), sets, strict=True):
         for kind, colour in (("fine-tuned", "C0"), ("from scratch", "C1")):
             kinds = (kind, "as it is") if kind == "fine-tuned" else (kind,)
@@ -277,7 +279,7 @@ def draw_chart(rows: Sequence[dict[str, Any]], path: Path) -> None:
         counts = sorted({row["sections"] for row in rows if row["set"] == name})
         axes.set_xticks(counts, [f"{count}" for count in counts])
         axes.minorticks_off()
-        axes.set(title=name, xlabel="labelled sections", ylim=(0.6, 0.9))
+        axes.set(title=name, xlabel="labelled sections", ylim=limits)
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="lower right")
     figure.supylabel("foreground IoU", fontsize="medium")

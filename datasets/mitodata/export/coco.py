@@ -16,8 +16,9 @@ from mitodata.export.sections import NAME, Section, new_folder, open_labelled, p
 from mitodata.hdf5.layout import Provenance, software
 
 IMAGES, ANNOTATIONS = "images", "annotations.json"
-_OURS = rf"annotations\.json|images/{NAME}\.png"
 """What the folder holds."""
+
+_OURS = rf"annotations\.json|images/{NAME}\.png"
 
 CATEGORY = "mitochondrion"
 

@@ -115,7 +115,8 @@ def _foreign(path: Path, ours: str) -> str:
     """The first file under a path that is not ours; an empty string if all are."""
     if not path.is_dir():
         return path.name
-    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir())
+    files = (file for file in path.rglob("*") if file.is_symlink() or not file.is_dir())
+    names = sorted(file.relative_to(path).as_posix() for file in files)
     return next((name for name in names if not re.fullmatch(ours, name)), "" if names else "empty folders")
 
 

@@ -80,7 +80,10 @@ def render_dataset(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; {batches.state()}") from None
     except BrokenProcessPool as error:
-        raise RenderError(f"a worker was killed, perhaps because memory ran out; {batches.state()}") from error
+        raise RenderError(
+            "a worker was killed, perhaps because memory ran out, or because a script lacks "
+            f'`if __name__ == "__main__":`; {batches.state()}'
+        ) from error
     except ClusterError as error:
         raise ClusterError(f"{error}; {batches.state()}") from error
     except DataError as error:  # a batch or the file could not be written

@@ -6,8 +6,10 @@ They know nothing of images: `mitogen.rendering.parallel` says what they render,
 import ctypes
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -48,8 +50,10 @@ class Workers(Generic[W]):
         self.count: int = cores() if count == "auto" else count
         # Without a lock: a worker that is killed while it holds one would keep everybody waiting for it.
         self._stop = context.RawValue(ctypes.c_bool, False)
+        # What does not fit into a pipe (64 KiB) is waited for, deaf to Ctrl-C, although the process died at its start.
+        packed = zlib.compress(pickle.dumps(task))
         self._pool = ProcessPoolExecutor(
-            self.count, mp_context=context, initializer=_enter, initargs=(task, self._stop)
+            self.count, mp_context=context, initializer=_enter, initargs=(packed, self._stop)
         )
 
     def __enter__(self) -> Self:
@@ -104,8 +108,8 @@ def _call(function: Callable[..., T], *args: object, **kwargs: object) -> T:
     return function(_Told.task, *args, **kwargs)
 
 
-def _enter(task: object, stop: ctypes.c_bool) -> None:
-    _Told.task, _Told.stop = task, stop
+def _enter(packed: bytes, stop: ctypes.c_bool) -> None:
+    _Told.task, _Told.stop = pickle.loads(zlib.decompress(packed)), stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

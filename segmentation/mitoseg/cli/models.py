@@ -93,7 +93,7 @@ def export(model: Path, path: Path, name: str | None, card_file: Path | None) ->
     from mitoseg.models.weights_file import check_place, save_weights
     from mitoseg.report.provenance import write_card
 
-    check_place(path)
+    check_place(path, [model])
     given = read_card(card_file) if card_file else {}
     loaded = load_model(model, "cpu")
     card = write_card(loaded, {**given, "name": name or given.get("name") or path.stem})
@@ -113,6 +113,6 @@ def average(models: tuple[Path, ...], path: Path) -> None:
     from mitoseg.models.weights_file import check_place, save_weights
     from mitoseg.transfer.averaging import average_models
 
-    check_place(path)
+    check_place(path, models)
     size = save_weights(path, average_models(models).packed())
     click.echo(f"{path}: {size / 1e6:.1f} MB, the mean of {len(models)} models")

@@ -1,7 +1,7 @@
 """A model as one file: weights in half precision (safetensors), and all that is needed to use and to know them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mitodata import RunError
+from mitodata import DataError, RunError
 from mitodata.files import check_replaceable, write_atomic
 from mitoseg.models.card import Card, parse_card
 from mitoseg.networks.checkpoint import read_bytes
@@ -61,12 +61,20 @@ def is_weights_file(path: Path) -> bool:
         return False
 
 
-def check_place(path: Path) -> None:
-    """Refuse a path at which something else than a model lies.
+def check_place(path: Path, sources: Iterable[Path | str] = ()) -> None:
+    """Refuse a path at which something else than a model lies, or a model that is read, or whose name is that of ONNX.
+
+    Args:
+        path: of the new model.
+        sources: the models that it is made of.
 
     Raises:
-        DataError: as `check_replaceable`.
+        DataError: as `check_replaceable`; or one of the sources would be lost, or nobody could read the result.
     """
+    if path.resolve() in {Path(source).resolve() for source in sources}:
+        raise DataError(f"{path}: is a model that is read, which would be lost; choose another name")
+    if path.suffix.lower() == ".onnx":  # what such a name holds is read as ONNX
+        raise DataError(f"{path}: safetensors are written, not ONNX; expected NAME.safetensors (or `mitoseg export`)")
     check_replaceable(path, _is_safetensors, "a model")
 
 

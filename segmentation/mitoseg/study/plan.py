@@ -94,7 +94,7 @@ def read_plan(name: str) -> Plan:
             raise RunError(f"study {name}: unknown{hint}")
         source, where, folder = READY / f"{name}.toml", f"study {name}", Path()
     try:
-        text = source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise RunError(f"{where}: cannot be read ({error.strerror}); expected a study file") from error
     except UnicodeDecodeError as error:

@@ -34,9 +34,9 @@ def tune_model(model: Path | str, data: Sequence[Path], path: Path) -> Validatio
 
     Raises:
         RunError: there is no such model, or it has learned from a file.
-        DataError: as `tune_run`; or something else than a model lies at `path`.
+        DataError: as `tune_run`; or `path` is the model itself, or holds something else than a model.
     """
-    check_place(path)
+    check_place(path, [model])
     folder = Path(model)
     loaded = load_model(model)
     loaded.check_weights()

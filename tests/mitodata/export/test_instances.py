@@ -45,3 +45,17 @@ def test_unknown_truth_is_said_to_be_lost(
     assert caplog.messages == [
         f"{tmp_path / 'in.h5'}: in 1 sections some truth is unknown, which this layout cannot say: background"
     ]
+
+
+def test_an_image_without_an_instance_comes_back_as_background(
+    make_sample: MakeSample, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sample = make_sample(1)
+    nothing = replace(sample, label=np.zeros_like(sample.label), mask=np.zeros_like(sample.mask))
+    write_dataset(tmp_path / "in.h5", [make_sample(0), nothing], Provenance())
+    export_instances(tmp_path / "in.h5", tmp_path / "out")
+    import_to_file("dsb2018", tmp_path / "out", tmp_path / "back.h5", voxel_size_nm=(40.0, 5.0, 4.8))
+    assert "images without a mask: 1; there all is background" in caplog.text
+    with Dataset(tmp_path / "back.h5") as back:
+        assert [sample.label.any() for sample in back] == [True, False]
+        np.testing.assert_array_equal(back[1].mask, nothing.mask)

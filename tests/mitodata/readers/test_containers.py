@@ -63,6 +63,15 @@ def test_a_missing_file_of_a_set_is_named(tmp_path: Path) -> None:
         next(open_sources(paths[0], SIZE))
 
 
+@pytest.mark.parametrize(("axes", "said"), [("TYX", True), ("ZYX", False)])
+def test_an_axis_of_time_is_not_taken_for_z_in_silence(
+    axes: str, said: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tifffile.imwrite(tmp_path / "a.ome.tif", GREY, photometric="minisblack", metadata={"axes": axes})
+    assert next(open_images(tmp_path / "a.ome.tif")).array.shape == GREY.shape
+    assert ("its axis of time is taken for z" in caplog.text) is said
+
+
 def test_a_stack_among_pictures_is_no_picture(tmp_path: Path) -> None:
     Image.fromarray(GREY[0]).save(tmp_path / "a.png")
     tifffile.imwrite(tmp_path / "b.tif", GREY, photometric="minisblack")

@@ -326,6 +326,19 @@ def test_a_dead_worker_is_one_line(tmp_path: Path) -> None:
         make(tmp_path / "a.h5", 40, 2, "dying")
 
 
+def test_a_script_without_a_guard_ends_at_once(tmp_path: Path) -> None:
+    """Every worker begins by running the script again; what is sent to it must not wait for one that is gone."""
+    (tmp_path / "script.py").write_text(
+        "import mitogen\n"
+        "job = mitogen.Job(mitogen.load_recipe('mito'), seed=0, shape=(1, 64, 64))\n"
+        "mitogen.render_dataset(job, 'a.h5', 40)\n"
+    )
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 1
+    assert 'a script lacks `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+
+
 def test_impossible_arguments(tmp_path: Path) -> None:
     for images, workers in (
         (0, 1),

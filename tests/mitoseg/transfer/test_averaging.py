@@ -38,6 +38,10 @@ def test_what_cannot_be_averaged_is_one_line(run: Path, tmp_path: Path, mitoseg:
     other = scaled(model, tmp_path / "other.safetensors", 0.5, working_voxel_nm=5.0)
     assert "expected two or more" in mitoseg.fails("models", "average", run, "-o", out)
     assert "expected each model once" in mitoseg.fails("models", "average", run, run, "-o", out)
+    assert "which would be lost" in mitoseg.fails("models", "average", other, run, "-o", other)
+    assert "safetensors are written, not ONNX" in mitoseg.fails(
+        "models", "average", other, run, "-o", tmp_path / "a.onnx"
+    )
     assert "working_voxel_nm is 5.0" in mitoseg.fails("models", "average", other, run, "-o", out)
     torch.manual_seed(1)
     stranger = Model(build_model(model.config), model.config)

@@ -1,5 +1,6 @@
 """Data Science Bowl 2018: ID/images/ID.png with ID/masks/*.png, one mask an instance."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from mitodata.importers.masks import read_mask
 from mitodata.importers.stack import Stack
 from mitodata.readers.inputs import read_pixels
 
+_log = logging.getLogger("mitodata")
+
 _EXPECTS = "ID/images/ID.png + ID/masks/*.png, one mask an instance"
 
 
@@ -19,11 +22,14 @@ def _find(path: Path, _: Options) -> list[Stack]:
     folder = locate(path, _fits, _EXPECTS)
     cases = [child for child in subfolders(folder) if (child / "images").is_dir()]
     images = [_image(case) for case in cases]
-    masks = [image_files(case / "masks") for case in cases]
+    masks = [_masks(case) for case in cases]
     most = max(map(len, masks))
+    if not all(masks):
+        _log.warning("%s: images without a mask: %d; there all is background", folder, masks.count([]))
 
     def label(z: int) -> Labels:
-        labels = as_labels(np.zeros_like(read_mask(masks[z][0])), most)
+        shape = read_mask(masks[z][0]).shape if masks[z] else read_pixels(images[z]).shape[:2]
+        labels = as_labels(np.zeros(shape, np.uint8), most)
         for number, file in enumerate(masks[z], start=1):
             mask = read_mask(file)
             if labels.shape != mask.shape:
@@ -49,6 +55,12 @@ def _image(case: Path) -> Path:
     if not (case / "masks").is_dir():
         raise DataError(f"{case / 'masks'}: no such folder; expected one mask an instance")
     return images[0]
+
+
+def _masks(case: Path) -> list[Path]:
+    """Files of the masks of an image; none where the folder is empty, as of an image without an instance."""
+    folder = case / "masks"
+    return list(image_files(folder)) if any(folder.iterdir()) else []
 
 
 def _fits(folder: Path) -> bool:

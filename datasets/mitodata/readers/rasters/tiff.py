@@ -152,6 +152,12 @@ def _named_axes(path: Path, series: tifffile.TiffPageSeries) -> str:
     if len(counted) == 1 and len(set(axes)) == len(axes) and set(axes) - {"s"} == {"y", "x", *counted}:
         if counted[0] in "iq" and axes.endswith("yx"):
             check_width(series.shape, str(path))
+        if counted[0] == "t":
+            _log.warning(
+                "%s: its axis of time is taken for z, as programs often swap the two; save points of time as files of "
+                "their own",
+                path,
+            )
         return axes.replace(counted[0], "z")
     if set(axes) - {"s"} == {"y", "x"} and len(set(axes)) == len(axes):
         return axes

@@ -1,9 +1,7 @@
-"""The pixel size of sections that state none: that at which the network is least in doubt, for what it finds.
+"""The pixel size of sections that state none: that at which the network finds most, and surely, and of a usual width.
 
-A section is shown to the network as if its pixels were 4, 5.7, 8 ... 32 nm long. At a wrong size it is less sure. Where
-little is found there is little to doubt, so the share found counts too, and so does its width: of small pieces that are
-sure, many are specks. How much each counts was fitted to rendered tissue of known size, and how likely a size is with
-it (a conditional logit: McFadden, Frontiers in Econometrics, 1974; benchmarks/scale_weights.py).
+A section is shown to the network as if its pixels were 4, 5.7, 8 ... 32 nm long. At a wrong size the network finds
+less and is less sure of it, and what it finds is not as wide as mitochondria are.
 benchmarks/scale_estimate.py measures how far off the estimate is, and what that costs.
 """
 
@@ -25,14 +23,19 @@ SIZES_NM = tuple(4.0 * 2 ** (step / 2) for step in range(7))
 WORKING_PX = 512
 """Side, on the grid of the network, of what it sees of a crop, at most: of large pixels a few make many of those."""
 
+USUAL_WIDTH_NM = 220.0
+WIDTH_SPREAD = 0.8
+"""Usual width of what is found, and the standard deviation of its logarithm. Large, because pieces may be ragged, and
+touching mitochondria are one piece."""
+
 LEAST_FOUND = 0.002
 """Share of the pixels that must be found at some size, or nothing is estimated."""
 
-DOUBT_WEIGHT, FOUND_WEIGHT, WIDTH_WEIGHT = 3.33, 0.95, 0.63
-"""How much likelier a size is, in nats, for each nat less of doubt, and more of what is found and of its width."""
+CERTAINTY_WEIGHT = 2.0
+"""How much the logarithm of certainty counts, against those of the share found and of the distribution of widths."""
 
-LEAST_DOUBT = 0.001
-"""Doubt below this says nothing more."""
+STEEPNESS = 4.0
+"""How much likelier a size is whose score is higher by one: by a factor of exp(4)."""
 
 LIKELY = 0.8
 """Probability of the sizes, together, that are named as likely."""
@@ -74,9 +77,9 @@ class Look:
         return self.marked / self.pixels
 
     @property
-    def doubt(self) -> float:
-        """Mean of p (1 - p) over the pixels, whose probability is p: 0 where the network says yes or no of all."""
-        return max(self.probability - self.squares, 0.0) / self.pixels + LEAST_DOUBT
+    def certainty(self) -> float:
+        """Mean probability, of each pixel weighted by itself: 1 where the network says yes or no of all."""
+        return self.squares / max(self.probability, 1e-6)
 
     @property
     def width_nm(self) -> float:
@@ -87,12 +90,12 @@ class Look:
         return 4 * self.pixel_nm * self.depth_px / max(self.marked, 1)
 
     @property
-    def log_likelihood(self) -> float:
-        """How likely this size is, up to a constant that is the same for all sizes; -inf where nothing is found."""
+    def score(self) -> float:
+        """How much speaks for this size."""
         if not self.marked:
             return -np.inf
-        evidence = DOUBT_WEIGHT * -log(self.doubt), FOUND_WEIGHT * log(self.found), WIDTH_WEIGHT * log(self.width_nm)
-        return sum(evidence)
+        unusual = log(self.width_nm / USUAL_WIDTH_NM) / WIDTH_SPREAD
+        return log(self.found) + CERTAINTY_WEIGHT * log(self.certainty) - unusual**2 / 2
 
 
 Looks = tuple[Look, ...]
@@ -187,7 +190,7 @@ def choose_scale(looks: Sequence[Look]) -> Scale:
 
 def log_likelihood(looks: Sequence[Look]) -> NDArray[np.float64]:
     """How likely each size is, (sizes,), up to a constant; -inf where nothing is found."""
-    return np.array([each.log_likelihood for each in looks])
+    return STEEPNESS * np.array([each.score for each in looks])
 
 
 def _middle(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -14,6 +14,11 @@ from mitoseg.inference.scale import evidence
 from mitoseg.inference.scale.evidence import SIZES_NM, Look, choose_scale, estimate_scale, look
 
 
+@pytest.fixture(autouse=True)
+def _discs_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "USUAL_WIDTH_NM", 100.0)
+
+
 def discs(draw: Callable[..., Sample], pixel_nm: float) -> list[NDArray[np.uint8]]:
     """Sections that were drawn with pixels of 8 nm, in pixels of another length."""
     side = round(128 * 8 / pixel_nm)
@@ -44,9 +49,19 @@ def test_the_size_is_that_at_which_the_network_is_surest(
     size: float, model: Model, draw: Callable[..., Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evidence, "predict_maps", surest_at(size))
+    monkeypatch.setattr(evidence, "WIDTH_SPREAD", 100.0)
     found = estimate_scale(model, discs(draw, 8.0))
     assert found.pixel_nm == pytest.approx(size, rel=0.2)
     assert found.low_nm <= found.pixel_nm <= found.high_nm
+
+
+@pytest.mark.parametrize("size", [5.0, 8.0, 16.0])
+def test_widths_decide_where_the_network_is_as_sure_of_any_size(
+    size: float, model: Model, draw: Callable[..., Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "predict_maps", lambda _, raw, __: (raw < 110).astype(np.float32)[None])
+    found = estimate_scale(model, discs(draw, size))
+    assert found.pixel_nm == pytest.approx(size, rel=0.5)
 
 
 def test_where_nothing_is_found_nothing_is_estimated(model: Model) -> None:
@@ -54,13 +69,11 @@ def test_where_nothing_is_found_nothing_is_estimated(model: Model) -> None:
         estimate_scale(model, [np.full((64, 64), 128, np.uint8)])
 
 
-def test_little_doubt_speaks_for_a_size_and_much_that_is_found_and_wide() -> None:
+def test_certainty_and_a_usual_width_speak_for_a_size() -> None:
     sure = [seen(size, certainty=0.9 if size == 8 else 0.5) for size in SIZES_NM]
     assert choose_scale(sure).pixel_nm == pytest.approx(8, rel=0.05)
-    much = [seen(size, found=0.3 if size == 16 else 0.01) for size in SIZES_NM]
-    assert choose_scale(much).pixel_nm == pytest.approx(16, rel=0.1)
-    specks = [seen(size, width_nm=400.0 if size == 16 else 1.0) for size in SIZES_NM]
-    assert choose_scale(specks).pixel_nm == pytest.approx(16, rel=0.1)
+    usual = [seen(size, width_nm=100.0 if size == 16 else 400.0) for size in SIZES_NM]
+    assert choose_scale(usual).pixel_nm == pytest.approx(16, rel=0.05)
     unknown = choose_scale([seen(size) for size in SIZES_NM])
     assert unknown.high_nm / unknown.low_nm >= 4
     between = choose_scale([seen(size, certainty=0.9 if size in SIZES_NM[2:4] else 0.5) for size in SIZES_NM])
@@ -73,4 +86,4 @@ def test_looks_at_crops_add_up(model: Model, draw: Callable[..., Sample]) -> Non
     one, two = discs(draw, 8.0)[:2]
     apart, together = look(model, [one], 8.0) + look(model, [two], 8.0), look(model, [one, two], 8.0)
     assert (apart.pixels, apart.marked) == (together.pixels, together.marked)
-    assert [apart.doubt, apart.width_nm] == pytest.approx([together.doubt, together.width_nm])
+    assert [apart.certainty, apart.width_nm] == pytest.approx([together.certainty, together.width_nm])

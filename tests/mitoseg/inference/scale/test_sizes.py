@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from mitodata import DataError, RunError, Sample, VoxelSize
+from mitodata import DataError, RunError, Sample
 from mitodata.readers.inputs import open_images
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.scale import evidence, sizes
@@ -18,28 +18,23 @@ from mitoseg.inference.scale.sizes import PixelSizes
 from mitoseg.inference.segment import segment
 from mitoseg.inference.segment_image import make_options
 
-WIDTH_NM = 180.0
-"""Diameter of the discs."""
+
+@pytest.fixture(autouse=True)
+def _discs_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "USUAL_WIDTH_NM", 100.0)
 
 
 @pytest.fixture
 def _dark_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that finds what is dark, and is surest where that is as wide as the discs."""
-
-    def predict(_: Model, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize) -> NDArray[np.float32]:
-        dark = raw < 110
-        width_nm = voxel_size_nm[1] * 2 * np.sqrt(dark.sum() / np.pi)
-        doubt = min(0.4, abs(np.log(max(width_nm, 1.0) / WIDTH_NM)) / 2)
-        return np.where(dark, 1 - doubt, doubt / 8).astype(np.float32)[None]
-
-    monkeypatch.setattr(evidence, "predict_maps", predict)
+    """A network that finds what is dark, whatever its size."""
+    monkeypatch.setattr(evidence, "predict_maps", lambda _, raw, __: (raw < 110).astype(np.float32)[None])
 
 
 def disc(seed: int, pixel_nm: float, blur_px: float) -> NDArray[np.uint8]:
-    """A disc in pixels of some length, as a microscope of some resolution sees it."""
+    """A disc of 180 nm in pixels of some length, as a microscope of some resolution sees it."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:96, :96] - rng.uniform(30, 66, (2, 1, 1))
-    grey = np.where(np.hypot(y, x) * pixel_nm < WIDTH_NM / 2, 60.0, 150.0)
+    grey = np.where(np.hypot(y, x) * pixel_nm < 90, 60.0, 150.0)
     noise = ndimage.gaussian_filter(rng.normal(0, 1, (96, 96)), blur_px)
     return (grey + 6 * noise / noise.std()).clip(0, 255).astype(np.uint8)
 
@@ -162,7 +157,7 @@ def test_results_of_an_estimate_are_known_by_it(
     Image.fromarray(draw(0, (1, 128, 128)).raw[0]).save(tmp_path / "a.png")
     for written in (1, 0):
         assert len(segment(model, tmp_path / "a.png", tmp_path / "out", outputs="mask")) == written
-    monkeypatch.setattr(evidence, "WIDTH_WEIGHT", 20.0)
+    monkeypatch.setattr(evidence, "USUAL_WIDTH_NM", 400.0)
     with pytest.raises(RunError, match=r"made with other settings .*pixel_nm"):
         segment(model, tmp_path / "a.png", tmp_path / "out", outputs="mask")
     caplog.clear()
