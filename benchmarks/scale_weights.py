@@ -1,27 +1,27 @@
-"""How much doubt, finds and their width say of a pixel size: the constants of `mitoseg.inference.scale.evidence`.
+"""How much the entropy of classes says of a pixel size: a constant of `mitoseg.inference.scale.evidence`.
 
 Rendered images of known pixel size are shrunk or enlarged, each to a size drawn at random, and shown to a model at
-all sizes that are tried. The weights are those under which the true sizes are likeliest (a conditional logit). No real
+all sizes that are tried. The weight is that under which the true sizes are likeliest (a conditional logit). No real
 image is used.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import exp, log
+from dataclasses import dataclass, replace
+from math import exp, log, log2
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from tqdm import tqdm
 
 from machine import conditions
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.inference.model import load_model
-from mitoseg.inference.scale.evidence import SIZES_NM, Look, is_enough, look_at_all
+from mitoseg.inference.scale.evidence import ENTROPY_WEIGHT, SIZES_NM, Look, choose_scale, is_enough, look_at_all
 from pipeline import run_program
 
 SMALLEST_NM, LARGEST_NM = 4.2, 28.0
@@ -32,9 +32,6 @@ MOST = 3.0
 
 BETWEEN_OCTAVES = 0.25
 """A true size speaks for the sizes around it: standard deviation in octaves."""
-
-RIDGE = 0.01
-"""Weight of the squared weights, over the number of images."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +58,16 @@ def main() -> None:
         f"{len(enough)} of {len(looks)} images, in which {arguments.model} finds something; left out in turn, fifths:"
     )
     folds = np.arange(len(enough)) % 5
-    off = np.empty(len(enough))
+    off, held = [], []
     for fold in range(5):
-        weights = fit([each for each, place in zip(enough, folds, strict=True) if place != fold])
-        for number in np.flatnonzero(folds == fold):
-            best = int(np.argmax(facts(enough[number]) @ weights))
-            off[number] = log(SIZES_NM[best] / enough[number].pixel_nm) / log(2)
+        weight = fit([each for each, place in zip(enough, folds, strict=True) if place != fold])
+        for each in (each for each, place in zip(enough, folds, strict=True) if place == fold):
+            found = choose_scale([replace(look, entropy=look.entropy * weight / ENTROPY_WEIGHT) for look in each.looks])
+            off.append(log2(found.pixel_nm / each.pixel_nm))
+            held.append(found.low_nm <= each.pixel_nm <= found.high_nm)
     print(f"error {np.median(off):+.2f} octaves, its size {np.abs(off).mean():.2f} in the mean")
-    print("doubt {:.2f}, found {:.2f}, width {:.2f}".format(*fit(enough)))
+    print(f"true size in the range that is likely: {sum(held)}")
+    print(f"weight {fit(enough):.1f}")
     print(conditions(arguments.seed))
 
 
@@ -86,25 +85,17 @@ def read_crops(files: Sequence[Path], rng: np.random.Generator) -> Iterator[tupl
                 yield np.asarray(image.resize(size, kind)), native * factor
 
 
-def facts(seen: Seen) -> NDArray[np.float64]:
-    """Logarithms of certainty, of the share found and of its width, (sizes, 3)."""
-    return np.array(
-        [(-log(each.doubt), log(max(each.found, 1e-4)), log(max(each.width_nm, each.pixel_nm))) for each in seen.looks]
-    )
-
-
-def fit(seen: Sequence[Seen]) -> NDArray[np.float64]:
-    """Weights (3,) under which the true sizes are likeliest."""
-    shown = np.array([facts(each) for each in seen])
-    octaves = np.log2(np.divide.outer(1 / np.array([each.pixel_nm for each in seen]), 1 / np.array(SIZES_NM)))
+def fit(seen: Sequence[Seen]) -> float:
+    """The weight under which the true sizes are likeliest."""
+    entropy = np.array([[look.entropy / look.classified for look in each.looks] for each in seen])
+    octaves = np.log2(np.array(SIZES_NM) / np.array([each.pixel_nm for each in seen])[:, None])
     truth = np.exp(-((octaves / BETWEEN_OCTAVES) ** 2) / 2)
     truth /= truth.sum(1, keepdims=True)
 
-    def unlikely(weights: NDArray[np.float64]) -> float:
-        likelihood = (truth * log_softmax(shown @ weights, axis=1)).sum(1).mean()
-        return float(RIDGE * (weights**2).sum() / len(seen) - likelihood)
+    def unlikely(weight: float) -> float:
+        return -float((truth * log_softmax(-weight * entropy, axis=1)).sum())
 
-    return np.asarray(minimize(unlikely, np.zeros(3)).x)
+    return float(minimize_scalar(unlikely, bounds=(0, 1000), method="bounded").x)
 
 
 if __name__ == "__main__":

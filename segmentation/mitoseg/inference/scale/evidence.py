@@ -1,21 +1,28 @@
-"""The pixel size of sections that state none: that at which the network finds most, and surely, and of a usual width.
+"""The pixel size of sections that state none: that at which the network is least in doubt.
 
-A section is shown to the network as if its pixels were 4, 5.7, 8 ... 32 nm long. At a wrong size the network finds
-less and is less sure of it, and what it finds is not as wide as mitochondria are.
+A section is shown to the network as if its pixels were 4, 5.7, 8 ... 32 nm long. A network that names membranes,
+nuclei, myelin and so on is least in doubt of all of them together where they are as large as those that it has learned;
+whether there are mitochondria hardly matters. Of one that knows foreground only, little doubt says little. It is asked
+at which size it finds most, and surely, and of a usual width.
 benchmarks/scale_estimate.py measures how far off the estimate is, and what that costs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch import Tensor, nn
 
 from mitodata import DataError
 from mitoseg.inference.model import Model
 from mitoseg.inference.predictor import predict_maps
+from mitoseg.networks.onnx_network import OnnxNetwork
+from mitoseg.networks.targets import activate
 
 SIZES_NM = tuple(4.0 * 2 ** (step / 2) for step in range(7))
 """Pixel sizes that are tried: 4 to 32 nm, in half octaves."""
@@ -30,6 +37,10 @@ touching mitochondria are one piece."""
 
 LEAST_FOUND = 0.002
 """Share of the pixels that must be found at some size, or nothing is estimated."""
+
+ENTROPY_WEIGHT = 19.8
+"""How much likelier a size is, in nats, for each nat less of the mean entropy of classes. Fitted to rendered tissue of
+known size (a conditional logit: McFadden, Frontiers in Econometrics, 1974; benchmarks/scale_weights.py)."""
 
 CERTAINTY_WEIGHT = 2.0
 """How much the logarithm of certainty counts, against those of the share found and of the distribution of widths."""
@@ -52,6 +63,8 @@ class Look:
         probability: sum over the pixels.
         squares: sum of the squared probability.
         depth_px: sum over the foreground of the distance to its edge, in pixels.
+        entropy: sum, over the pixels of all windows, of the entropy of their classes, in nats.
+        classified: how many those are; 0 for a network that names no classes.
     """
 
     pixel_nm: float
@@ -60,6 +73,8 @@ class Look:
     probability: float
     squares: float
     depth_px: float
+    entropy: float = 0.0
+    classified: int = 0
 
     def __add__(self, other: "Look") -> "Look":
         return Look(
@@ -69,6 +84,8 @@ class Look:
             self.probability + other.probability,
             self.squares + other.squares,
             self.depth_px + other.depth_px,
+            self.entropy + other.entropy,
+            self.classified + other.classified,
         )
 
     @property
@@ -90,8 +107,15 @@ class Look:
         return 4 * self.pixel_nm * self.depth_px / max(self.marked, 1)
 
     @property
+    def log_likelihood(self) -> float:
+        """How likely this size is, up to a constant."""
+        if self.classified:
+            return -ENTROPY_WEIGHT * self.entropy / self.classified
+        return STEEPNESS * self.score
+
+    @property
     def score(self) -> float:
-        """How much speaks for this size."""
+        """How much speaks for this size in what is found; -inf where nothing is."""
         if not self.marked:
             return -np.inf
         unusual = log(self.width_nm / USUAL_WIDTH_NM) / WIDTH_SPREAD
@@ -146,12 +170,41 @@ def look(model: Model, crops: Sequence[NDArray[np.uint8]], pixel_nm: float) -> L
     seen = Look(pixel_nm, 0, 0, 0.0, 0.0, 0.0)
     for crop in crops:
         part = _middle(crop, int(WORKING_PX * model.config.working_voxel_nm / pixel_nm))
-        probability = predict_maps(model, part[None], (pixel_nm, pixel_nm, pixel_nm))[0, 0]
+        with _classes_heard(model) as heard:
+            probability = predict_maps(model, part[None], (pixel_nm, pixel_nm, pixel_nm))[0, 0]
         mask = probability >= threshold
         depth_px = float(ndimage.distance_transform_edt(mask).sum())
         total, squares = float(probability.sum()), float((probability**2).sum())
-        seen += Look(pixel_nm, mask.size, int(mask.sum()), total, squares, depth_px)
+        seen += Look(pixel_nm, mask.size, int(mask.sum()), total, squares, depth_px, heard.entropy, heard.classified)
     return seen
+
+
+@dataclass
+class _Heard:
+    """Entropy of the classes that a network has named, in nats, summed over so many pixels."""
+
+    entropy: float = 0.0
+    classified: int = 0
+
+    def __call__(self, network: nn.Module, windows: object, logits: Tensor) -> None:
+        """Add what a network says, (B, C, ...)."""
+        shares = activate(logits.float(), "compartments")
+        self.entropy += float(torch.special.entr(shares).sum())
+        self.classified += shares[:, 0].numel()
+
+
+@contextmanager
+def _classes_heard(model: Model) -> Iterator[_Heard]:
+    """Hear what a network says inside, of which only foreground is kept elsewhere; nothing if it names no classes."""
+    heard = _Heard()
+    if model.config.target != "compartments" or isinstance(model.network, OnnxNetwork):
+        yield heard
+        return
+    hook = model.network.register_forward_hook(heard)
+    try:
+        yield heard
+    finally:
+        hook.remove()
 
 
 def is_enough(looks: Sequence[Look]) -> bool:
@@ -189,8 +242,8 @@ def choose_scale(looks: Sequence[Look]) -> Scale:
 
 
 def log_likelihood(looks: Sequence[Look]) -> NDArray[np.float64]:
-    """How likely each size is, (sizes,), up to a constant; -inf where nothing is found."""
-    return STEEPNESS * np.array([each.score for each in looks])
+    """How likely each size is, (sizes,), up to a constant."""
+    return np.array([each.log_likelihood for each in looks])
 
 
 def _middle(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -1,17 +1,21 @@
 """What speaks for a pixel size, and which is chosen."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import log
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor, nn
 
 from mitodata import DataError, Sample, VoxelSize
 from mitoseg.inference.model import Model
 from mitoseg.inference.scale import evidence
 from mitoseg.inference.scale.evidence import SIZES_NM, Look, choose_scale, estimate_scale, look
+from mitoseg.networks.targets import CLASSES
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +66,38 @@ def test_widths_decide_where_the_network_is_as_sure_of_any_size(
     monkeypatch.setattr(evidence, "predict_maps", lambda _, raw, __: (raw < 110).astype(np.float32)[None])
     found = estimate_scale(model, discs(draw, size))
     assert found.pixel_nm == pytest.approx(size, rel=0.5)
+
+
+class Names(nn.Module):
+    """Names all classes of every pixel: it has no idea, or is sure."""
+
+    def __init__(self, sureness: float) -> None:
+        super().__init__()
+        self.sureness = nn.Parameter(torch.tensor(sureness))
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits = image.new_zeros(len(image), len(CLASSES), *image.shape[2:])
+        logits[:, 4] = self.sureness
+        return logits
+
+
+@pytest.mark.parametrize(("sureness", "entropy"), [(0.0, log(len(CLASSES))), (50.0, 0.0)])
+def test_the_entropy_is_that_of_all_classes(
+    sureness: float, entropy: float, model: Model, draw: Callable[..., Sample]
+) -> None:
+    settings = model.config.model_copy(update={"target": "compartments"})
+    naming = replace(model, network=Names(sureness), config=settings)
+    seen_by_it = look(naming, discs(draw, 8.0), 8.0)
+    assert seen_by_it.classified > 0
+    assert seen_by_it.entropy / seen_by_it.classified == pytest.approx(entropy, abs=1e-4)
+    assert look(model, discs(draw, 8.0), 8.0).classified == 0  # of foreground only
+
+
+def test_little_entropy_speaks_for_a_size_whatever_is_found() -> None:
+    sizes = {size: seen(size, certainty=0.9 if size == 16 else 0.5) for size in SIZES_NM}
+    entropies = {size: 300.0 if size == 8 else 600.0 for size in SIZES_NM}
+    looks = [replace(sizes[size], entropy=entropies[size], classified=1000) for size in SIZES_NM]
+    assert choose_scale(looks).pixel_nm == pytest.approx(8, rel=0.05)
 
 
 def test_where_nothing_is_found_nothing_is_estimated(model: Model) -> None:
