@@ -1,4 +1,4 @@
-"""How maps should become masks: IoU on real sections by threshold, by peak, and with or without the outer membrane.
+"""How maps should become masks: IoU on sections by threshold, by peak, and with or without the outer membrane.
 
 One model, whose target is compartments. Each section is predicted by itself. Labels only score here.
 """
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from machine import conditions
 from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset
+from mitoseg.inference.decoding import Decoding, find_pieces
 from mitoseg.inference.model import Model, load_model
-from mitoseg.inference.postprocess import Decoding, find_pieces
 from mitoseg.inference.predictor import predict_maps
 from pipeline import run_program
 from steps import write_page
@@ -55,15 +55,16 @@ def main() -> None:
 def table(model: Model, file: Path, most: int) -> list[str]:
     """A Markdown table of one file."""
     sections = read_sections(file, most)
-    head = f"| {file.stem}, {len(sections)} sections | best | {' | '.join(f'{each:g}' for each in THRESHOLDS)} |"
-    rows = [head, "|---" * (2 + len(THRESHOLDS)) + "|"]
+    head = f"| {file.stem}, {len(sections)} sections | own | best | {' | '.join(f'{each:g}' for each in THRESHOLDS)} |"
+    rows = [head, "|---" * (3 + len(THRESHOLDS)) + "|"]
     for outer in (True, False):
         changed = replace(model, config=model.config.model_copy(update={"outer_membrane": outer}))
         maps = [predict_maps(changed, each.raw, each.voxel_size_nm, path=file) for each in sections]
         for peak in PEAKS:
             scores = [mean_iou(sections, maps, Decoding(threshold, peak=peak)) for threshold in THRESHOLDS]
             cells = " | ".join(f"{score:.3f}".removeprefix("0") for score in scores)
-            rows.append(f"| {Way(outer, peak).name} | {max(scores):.3f} | {cells} |")
+            own = mean_iou(sections, maps, Decoding(peak=peak, own_threshold=True))
+            rows.append(f"| {Way(outer, peak).name} | {own:.3f} | {max(scores):.3f} | {cells} |")
             print(rows[-1], flush=True)
     return rows
 
@@ -93,8 +94,10 @@ def page(model: str, tables: Sequence[Sequence[str]]) -> str:
     lines = [
         "# Thresholds, peaks and the outer membrane on real tissue",
         "",
-        f"Model `{Path(model).name}`, sections by themselves, mean foreground IoU by threshold. Labels only score:",
-        "the threshold of the model itself was chosen on rendered images. Written by `benchmarks/decoding.py`.",
+        f"Model `{Path(model).name}`, sections by themselves, mean foreground IoU by threshold. `own` is the threshold",
+        "that each section has of its own ([decision 16](../decisions/0016-own-thresholds.md)), `best` the best of the",
+        "thresholds beside it, which nobody knows without labels. Labels only score. Written by",
+        "`benchmarks/decoding.py`.",
         "",
     ]
     for rows in tables:

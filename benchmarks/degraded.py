@@ -18,8 +18,8 @@ from machine import conditions
 from mitodata import DataError, Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.data.sections import mask_of
+from mitoseg.inference.decoding import find_pieces
 from mitoseg.inference.model import Model, load_model
-from mitoseg.inference.postprocess import find_pieces
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.metrics import ConfusionCounts, confusion, scores, summary
 from pipeline import run_program
@@ -117,8 +117,8 @@ def score(model: Model, way: str, samples: list[Sample], seed: int) -> str:
     counts = []
     for sample in samples:
         changed = change(sample, way, rng)
-        rule = model.decoding.at(changed.voxel_size_nm[0])
-        found = np.asarray(find_pieces(predict_maps(model, changed.raw, changed.voxel_size_nm), rule)[:] > 0)
+        maps = predict_maps(model, changed.raw, changed.voxel_size_nm)
+        found = np.asarray(find_pieces(maps, model.decoding, apart=True)[:] > 0)
         counts.append(confusion(found, mask_of(changed)))
     pooled = scores(sum(counts, ConfusionCounts()))
     iou = summary([scores(one).iou for one in counts if one.has_foreground], pooled.iou)

@@ -27,8 +27,8 @@ from scipy import ndimage
 
 from machine import conditions
 from mishaps import wait_until
+from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.parts import division
-from mitoseg.inference.postprocess import Decoding
 from predict_cluster import LARGE, STEPS, TILE, VOXEL_NM, Trial, blocks_there, digest, learn_block, make_volume
 from steps import NOTES, write_page
 

@@ -21,8 +21,8 @@ from mitodata.contrast import spread
 from mitodata.hdf5.dataset import Dataset
 from mitogen.rendering.process_pool import cores
 from mitoseg.data.rendered import render_example
+from mitoseg.inference.decoding import find_pieces
 from mitoseg.inference.model import Model, load_model
-from mitoseg.inference.postprocess import find_pieces
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.tiling import LARGER
 from mitoseg.models.portable import Portable, write_onnx
@@ -110,8 +110,7 @@ def compare(name: str, samples: Iterator[Sample] | list[Sample], ours: Model, th
     count, largest, pixels, differing = 0, 0.0, 0, 0
     for sample in samples:
         maps = [predict_maps(model, sample.raw, sample.voxel_size_nm) for model in (ours, theirs)]
-        decoding = ours.decoding.at(sample.voxel_size_nm[0])
-        masks = [np.asarray(find_pieces(each, decoding)[:]) > 0 for each in maps]
+        masks = [np.asarray(find_pieces(each, ours.decoding, apart=True)[:]) > 0 for each in maps]
         count, pixels = count + 1, pixels + masks[0].size
         largest = max(largest, float(np.abs(maps[0] - maps[1]).max()))
         differing += int((masks[0] != masks[1]).sum())

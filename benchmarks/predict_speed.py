@@ -34,8 +34,8 @@ from mitodata import Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, write_volume
 from mitodata.readers.inputs import open_sources
 from mitoseg.config.settings import make_config
+from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.predictor import predict_source
 from mitoseg.inference.segment import segment
 from mitoseg.inference.sliding_window import importance_map

@@ -20,8 +20,8 @@ from machine import conditions
 from mitodata.contrast import spread
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import Dataset
+from mitoseg.inference.decoding import find_pieces
 from mitoseg.inference.model import Model, load_model
-from mitoseg.inference.postprocess import find_pieces
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.scale.evidence import estimate_scale
 from pipeline import run_program
@@ -128,7 +128,7 @@ def measure(model: Model, name: str, group: Sequence[Section]) -> Outcome:
 def score(model: Model, section: Section, pixel_nm: float) -> float:
     """Foreground IoU of a section, seen as if its pixels were so long."""
     maps = predict_maps(model, section.raw[None], (pixel_nm, pixel_nm, pixel_nm))
-    found = find_pieces(maps, model.decoding.at(pixel_nm))[:][0] > 0
+    found = find_pieces(maps, model.decoding)[:][0] > 0
     known, truth = section.mask != 255, section.mask == 1
     return float((found & truth).sum() / max((known & (found | truth)).sum(), 1))
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from machine import conditions
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.data.sections import mask_of
+from mitoseg.inference.decoding import PEAK
 from mitoseg.inference.model import load_model
-from mitoseg.inference.postprocess import PEAK
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
 from mitoseg.training.threshold_selection import best_threshold, reaching

@@ -15,8 +15,8 @@ from mitogen.rendering.dataset import render_dataset
 from mitogen.rendering.job import Job
 from mitoseg.config.settings import Target, make_config
 from mitoseg.evaluation import evaluate
+from mitoseg.inference.decoding import Decoding, find_instances, find_pieces
 from mitoseg.inference.model import load_model
-from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
 from mitoseg.metrics import InstanceCounts, count_overlaps, instance_counts, instance_scores
 from mitoseg.networks.targets import instance_planes
 from mitoseg.training.fit import fit
@@ -50,7 +50,7 @@ def test_what_a_fair_network_says_is_decoded_better_than_by_components(blobs: Pa
     for label in labels:
         planes = ndimage.gaussian_filter(instance_planes(label), (0, 1, 1))
         maps.append((planes + rng.normal(0, 0.05, planes.shape)).clip(0, 1).astype(np.float32))
-    decoding = tune(maps, labels, "instance", Decoding(0.5), [8.0] * len(maps))
+    decoding = tune(maps, labels, "instance", Decoding(0.5))
     watershed = f1([decode(each, "instance", decoding) for each in maps], labels)
     components = f1([decode(each, "semantic", decoding) for each in maps], labels)
     assert watershed > 0.97

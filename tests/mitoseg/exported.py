@@ -5,7 +5,7 @@ from dataclasses import asdict
 import torch
 
 from mitoseg.config.settings import make_config
-from mitoseg.inference.postprocess import Decoding
+from mitoseg.inference.decoding import Decoding
 from mitoseg.models.card import Card
 from mitoseg.models.portable import Portable
 from mitoseg.networks.unet import build_model

@@ -116,5 +116,5 @@ def fit(
     if result.leads:
         click.echo(
             f"{result.run}: {result.steps} steps in {result.minutes:.1f} min, validation IoU {result.val_iou:.3f} "
-            f"at threshold {result.decoding.summary}"
+            f"by {result.decoding.summary}"
         )

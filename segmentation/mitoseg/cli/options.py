@@ -30,7 +30,8 @@ AXES = click.option(
 THRESHOLD = click.option(
     "--threshold",
     type=Measure(0, 1),
-    help="Probability from which on a pixel can be foreground. [default: that of the model]",
+    help="Probability from which on a pixel can be foreground. [default: what the model says: most find one for each "
+    "image, which parts its probabilities best]",
 )
 PEAK = click.option(
     "--peak",

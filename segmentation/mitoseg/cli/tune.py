@@ -34,4 +34,4 @@ def tune(run: Path, data: tuple[Path, ...], path: Path | None) -> None:
     from mitoseg.training.tune import tune_model, tune_run
 
     outcome = tune_model(run, data, path) if path else tune_run(run, data)
-    click.echo(f"{path or run}: IoU {outcome.iou:.3f} at threshold {outcome.decoding.summary}")
+    click.echo(f"{path or run}: IoU {outcome.iou:.3f} by {outcome.decoding.summary}")

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from skimage.measure import label
 
 from mitodata import VoxelSize
+from mitoseg.inference.decoding import Decoding, find_instances
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import Decoding, find_instances
 from mitoseg.metrics import (
     IOU_THRESHOLDS,
     Detections,

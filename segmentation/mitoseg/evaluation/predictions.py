@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -16,11 +17,11 @@ from mitodata.hdf5.dataset import Dataset
 from mitodata.readers.rims import exchange
 from mitodata.readers.source import Source
 from mitoseg.evaluation.results import Place
+from mitoseg.inference.decoding import Decoding, find_foreground, settle
 from mitoseg.inference.model import Model
 from mitoseg.inference.orthoplanes import choose_axes
-from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps, predict_source
-from mitoseg.io.scratch import Scratch, Store, StoredArray
+from mitoseg.io.scratch import Scratch, StoredArray
 
 _log = logging.getLogger("mitoseg")
 
@@ -56,7 +57,7 @@ class Predictions:
         self._kept: dict[Place, NDArray[np.float32]] = {}
         self._room = KEPT_BYTES
         self._stack = ExitStack()
-        self._volume: tuple[int, StoredArray, StoredArray] | None = None
+        self._volume: _Volume | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -90,38 +91,42 @@ class Predictions:
             self._room -= maps.nbytes
         return maps
 
-    def pieces(self, place: Place, maps: NDArray[np.float32]) -> NDArray[np.integer]:
-        """The pieces of foreground in an image whose maps `of` gave just before, (Z, Y, X): numbers, 0 = background.
+    def pieces(self, place: Place, maps: NDArray[np.float32]) -> tuple[NDArray[np.integer], Decoding]:
+        """The pieces of foreground in an image whose maps `of` gave just before, and how they were decoded.
 
         Of a volume seen across several axes, pieces are looked for in all of it; else in the image.
+
+        Returns:
+            (Z, Y, X): numbers, 0 = background; and the decoding, with the threshold that the image has.
         """
-        if self._volume is not None and self._volume[0] == place.sample:
-            return np.asarray(self._volume[2][_sections(place)])
-        return np.asarray(self._find(place, maps)[:])
-
-    def _find(self, place: Place, maps: StoredArray, store: Store | None = None) -> StoredArray:
-        """Find pieces, and end them where the decoding wants it."""
-        decoding = self.decoding(place)
-        pieces = find_pieces(maps, decoding, store)
-        if not decoding.outline_nm:
-            return pieces
-        return move_outline(pieces, decoding.outline_nm, self._file.voxel_size_nm(place.sample), store)[0]
-
-    def decoding(self, place: Place) -> Decoding:
-        """How the maps of an image are decoded, which depends on the thickness of its sections."""
-        return self._model.decoding.at(self._file.thickness_nm(place.sample))
+        if self._volume is not None and self._volume.number == place.sample:
+            return np.asarray(self._volume.pieces[_sections(place)]), self._volume.decoding
+        decoding = settle(self._model.decoding, maps)
+        return np.asarray(find_foreground(maps, decoding, self._file.voxel_size_nm(place.sample))[:]), decoding
 
     def _whole(self, number: int, axes: str) -> StoredArray:
         """The maps of a sample; the one before is forgotten."""
-        if self._volume is None or self._volume[0] != number:
+        if self._volume is None or self._volume.number != number:
             self._stack.close()
             folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="mitoseg-")))
             scratch = self._stack.enter_context(Scratch(folder / "maps"))
             source = Source(self._file.path, "", _Grey(self._file, number), self._file.voxel_size_nm(number))
             source = source.negative() if self._negative else source
             maps = predict_source(self._model, source, scratch, axes=axes, tta=self._tta)
-            self._volume = (number, maps, self._find(Place(number), maps, scratch))
-        return self._volume[1]
+            decoding = settle(self._model.decoding, maps)
+            pieces = find_foreground(maps, decoding, source.voxel_size_nm, scratch)
+            self._volume = _Volume(number, maps, pieces, decoding)
+        return self._volume.maps
+
+
+@dataclass(frozen=True, eq=False)
+class _Volume:
+    """What is known of a sample that is seen across several axes: on disk."""
+
+    number: int
+    maps: StoredArray
+    pieces: StoredArray
+    decoding: Decoding
 
 
 def _should_invert(invert: str, file: Dataset) -> bool:

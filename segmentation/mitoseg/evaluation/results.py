@@ -14,7 +14,7 @@ from mitoseg.evaluation.aggregate import Measured, measure
 from mitoseg.evaluation.counts import Counts, Single
 from mitoseg.evaluation.metric_table import read_metrics
 from mitoseg.evaluation.objects import ObjectResult
-from mitoseg.inference.postprocess import Decoding
+from mitoseg.inference.decoding import Decoding
 from mitoseg.io.panels import Panel
 from mitoseg.metrics import (
     CONVENTION,

@@ -16,9 +16,9 @@ from mitoseg.config.files import Paths, as_paths
 from mitoseg.evaluation.objects import find_objects, profiles, score_objects
 from mitoseg.evaluation.predictions import Predictions, read_image
 from mitoseg.evaluation.results import DatasetResult, ImageResult, Place
+from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model, open_model
 from mitoseg.inference.orthoplanes import AUTO, check_axes
-from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.image_list import unique_names
 from mitoseg.io.panels import Panel
 from mitoseg.metrics import (
@@ -177,13 +177,12 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
             for place in tqdm(everything[::every], desc=name, disable=None):
                 sample = read_image(file, place)
                 maps = predictions.of(place, sample)
-                found = predictions.pieces(place, maps)
-                decoding = predictions.decoding(place)
+                found, decoding = predictions.pieces(place, maps)
                 images.append(scorer.score(place, _name(file, place), sample, maps, found, decoding))
             for title, image in pick_shown(images):
                 sample = read_image(file, image.place)
                 maps = predictions.of(image.place, sample)
-                panels += scorer.draw(title, image, sample, maps, predictions.pieces(image.place, maps))
+                panels += scorer.draw(title, image, sample, maps, predictions.pieces(image.place, maps)[0])
         return DatasetResult(
             name,
             path,

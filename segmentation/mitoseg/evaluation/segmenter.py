@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import VoxelSize
+from mitoseg.inference.decoding import find_foreground
 from mitoseg.inference.model import Model, load_model
-from mitoseg.inference.postprocess import find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps
 
 
@@ -46,10 +46,7 @@ class Segmenter:
             DataError: the voxel size is out of reach.
         """
         maps = predict_maps(self.model, raw, voxel_size_nm)
-        decoding = self.model.decoding.at(voxel_size_nm[0])
-        pieces = find_pieces(maps, decoding)
-        if decoding.outline_nm:
-            pieces, _ = move_outline(pieces, decoding.outline_nm, voxel_size_nm)
+        pieces = find_foreground(maps, self.model.decoding, voxel_size_nm, apart=self.model.config.dimensions == 2)
         return np.asarray(pieces[:]) > 0, maps[0]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mitodata import RunError
 from mitoseg.config.settings import FitConfig, parse_stored
-from mitoseg.inference.postprocess import Decoding
+from mitoseg.inference.decoding import Decoding
 from mitoseg.models.card import Card
 from mitoseg.models.onnx_file import is_onnx, load_onnx
 from mitoseg.models.registry import Release, find_model
@@ -80,14 +80,14 @@ class Model:
     def with_decoding(
         self, threshold: float | None = None, peak: float | None = None, outline_nm: float | None = None
     ) -> "Model":
-        """The same network with another threshold, for sections of any thickness, peak or outline (see `Decoding`).
+        """The same network with another threshold, for all images, peak or outline (see `Decoding`).
 
         Args:
-            threshold: 0-1; None keeps those of the model.
+            threshold: 0-1; None keeps that of the model, or of each image.
             peak: 0-1; None keeps that of the model.
             outline_nm: up to `FARTHEST_NM` either way; None keeps that of the model.
         """
-        changed = self.decoding if threshold is None else replace(self.decoding, threshold=threshold, by_thickness=())
+        changed = self.decoding if threshold is None else self.decoding.fixed(threshold)
         changed = changed if peak is None else replace(changed, peak=peak)
         return replace(self, decoding=changed if outline_nm is None else replace(changed, outline_nm=outline_nm))
 

@@ -105,6 +105,11 @@ def choose_axes(model: Model, shape: tuple[int, int, int], voxel_size_nm: VoxelS
     return AXES if min(extents) >= least_nm else "z"
 
 
+def seen_apart(model: Model, axes: str) -> bool:
+    """Whether a model that looks at a volume across these axes, from `choose_axes`, sees each section by itself."""
+    return axes == "z" and model.config.dimensions == 2
+
+
 @dataclass(frozen=True)
 class Seen:
     """A volume as the network sees it.

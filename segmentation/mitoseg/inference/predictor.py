@@ -15,6 +15,7 @@ from mitodata import DataError, VoxelSize
 from mitodata.readers.source import Source
 from mitoseg.inference.model import Model, Predictor
 from mitoseg.inference.orthoplanes import (
+    AXES,
     Orthoplane,
     Seen,
     SliceReader,
@@ -58,6 +59,11 @@ class Plan:
     def single(self) -> bool:
         """Whether it is looked at across z alone, on the stored grid."""
         return len(self.planes) == 1 and not self.planes[0].sigma
+
+    @property
+    def axes(self) -> str:
+        """Across which axes."""
+        return "".join(AXES[plane.axis] for plane in self.planes)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -17,10 +17,10 @@ from mitodata.files import write_atomic
 from mitodata.hdf5.layout import Provenance
 from mitodata.readers.inputs import PICTURES
 from mitodata.readers.source import Source
+from mitoseg.inference.decoding import find_instances, find_pieces, move_outline
 from mitoseg.inference.measure import measure_objects, measure_sections, table_text
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import AUTO, check_axes
-from mitoseg.inference.postprocess import find_instances, find_pieces, move_outline
+from mitoseg.inference.orthoplanes import AUTO, check_axes, choose_axes, seen_apart
 from mitoseg.inference.predictor import predict_source
 from mitoseg.io.blocks import Layer, Part, strips
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
@@ -225,8 +225,9 @@ def _segment_whole(
     model: Model, source: Source, maps: StoredArray, store: Store, options: SegmentOptions, objects: bool
 ) -> Segmented:
     """Segment an image or a volume by its maps; `objects`: number them as well."""
-    decoding = model.decoding.at(source.thickness_nm)
-    instances = pieces = find_pieces(maps, decoding, store, options.memory)
+    decoding = model.decoding
+    apart = seen_apart(model, choose_axes(model, source.shape, source.voxel_size_nm, options.axes))
+    instances = pieces = find_pieces(maps, decoding, store, options.memory, apart=apart)
     count = 0
     if objects:
         instances, count = find_instances(maps, pieces, model.config.target, decoding, store, options.memory)

@@ -55,7 +55,7 @@ class Outcome:
         trial: which.
         scores: set -> metric -> mean over images; of `REAL`, over test sets too; of `GAP`, the difference. nan where a
             metric is not defined.
-        threshold: chosen on the synthetic images.
+        threshold: the middle one of those of the synthetic images.
         minutes: wall time of the fit.
         code: hash of the program.
     """

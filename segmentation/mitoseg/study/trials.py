@@ -217,7 +217,7 @@ def run_trial(threads: int, trial: Trial, training: Sequence[Chunk], held_out: C
         "seed": trial.seed,
         "settings": trial.settings,
         "scores": scores,
-        "threshold": fitted.decoding.threshold,
+        "threshold": scores[SYNTHETIC]["threshold"],
         "steps": fitted.steps,
         "minutes": fitted.minutes,
         "software": software(),

@@ -14,8 +14,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mitodata import RunError
 from mitoseg.config.settings import FitConfig, parse_stored
 from mitoseg.data.augmentation import augment
+from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import Decoding
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.networks.device import memory_format, mixed_precision, pick_device
 from mitoseg.networks.targets import split_planes

@@ -41,7 +41,7 @@ class Row:
         train_loss: mean since the row before.
         val_iou: mean foreground IoU over the validation sections, averaged weights, with the thresholds chosen.
         val_iou_at_half: the same at a threshold of .5.
-        threshold: the best one for all these sections together.
+        threshold: the middle one of those of these sections.
         val_calibration_error: expected calibration error of the probabilities.
         images_per_s: patches a second of training time since the row before.
         waiting: share of that time in which the network waited for patches; with workers = 0, in which it made them.

@@ -9,7 +9,7 @@ from scipy import ndimage
 from skimage.morphology import reconstruction
 
 from mitoseg.config.settings import Target
-from mitoseg.inference.postprocess import PEAK, Decoding, find_instances, find_pieces
+from mitoseg.inference.decoding import PEAK, Decoding, count_levels, find_instances, find_pieces, part_levels
 from mitoseg.metrics import (
     ProbabilityCounts,
     count_overlaps,
@@ -18,6 +18,7 @@ from mitoseg.metrics import (
     instance_scores,
     scores,
 )
+from mitoseg.metrics.curves import mean_iou
 
 SEEDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Thresholds of seeds that are tried."""
@@ -95,7 +96,7 @@ def best_rule(
     probabilities: Sequence[NDArray[np.float32]],
     truths: Sequence[NDArray[np.uint8]],
 ) -> tuple[Decoding, list[ProbabilityCounts]]:
-    """The threshold and the peak with the best foreground IoU.
+    """The thresholds and the peak with the best foreground IoU.
 
     The peak is chosen at the threshold that is best without one, then the threshold again: with a peak it can be lower,
     because what a low one finds wrongly is mostly faint all through.
@@ -106,8 +107,9 @@ def best_rule(
         truths: the same shapes: 0, 1, 255 = ignore.
 
     Returns:
-        The rule, and counts of those parts without what does not reach the peak. If no part has foreground, the
-        threshold that is best for the images, no peak, and `images`.
+        The rule: each image is read by its own threshold (`mitoseg.inference.decoding.own_threshold`), unless one for
+        all is better by more than `PLATEAU`. And counts of those parts without what does not reach the peak. If no part
+        has foreground, the threshold that is best for the images, no peak, and `images`.
     """
     if not any((truth == 1).any() for truth in truths):
         return Decoding(best_threshold(images), peak=0.0), list(images)
@@ -116,7 +118,10 @@ def best_rule(
         count_probabilities(reaching(probability, peak), truth)
         for probability, truth in zip(probabilities, truths, strict=True)
     ]
-    return Decoding(best_threshold(counts), peak=peak), counts
+    threshold = best_threshold(counts)
+    own = [part_levels(count_levels(probability[None])[0], threshold) for probability in probabilities]
+    as_good = mean_iou(counts, own) >= mean_iou(counts, threshold) - PLATEAU
+    return Decoding(threshold, peak=peak, own_threshold=as_good), counts
 
 
 def reaching(probability: NDArray[np.float32], peak: float) -> NDArray[np.float32]:
@@ -175,7 +180,6 @@ def tune(
     labels: Sequence[NDArray[np.integer]],
     target: Target,
     decoding: Decoding,
-    thickness_nm: Sequence[float],
 ) -> Decoding:
     """Choose the seed threshold with the highest F1 at an IoU of .5 over all instances of `maps` together.
 
@@ -184,12 +188,11 @@ def tune(
         labels: the true instances of each, ([Z,] Y, X), 0 = background.
         target: what the network was taught.
         decoding: how foreground is found, chosen before.
-        thickness_nm: of the sections of each image.
     """
     if target != "instance":
         return decoding
     tried = [replace(decoding, seed=seed) for seed in SEEDS]
-    reached = [_f1(maps, labels, target, [each.at(nm) for nm in thickness_nm]) for each in tried]
+    reached = [_f1(maps, labels, target, each) for each in tried]
     best = [each for each, f1 in zip(tried, reached, strict=True) if f1 >= max(reached) - 0.001]
     return best[len(best) // 2]
 
@@ -198,11 +201,11 @@ def _f1(
     maps: Sequence[NDArray[np.float32]],
     labels: Sequence[NDArray[np.integer]],
     target: Target,
-    rules: Sequence[Decoding],
+    rule: Decoding,
 ) -> float:
     counts = [
         instance_counts(count_overlaps(_decode(each, target, rule), label), (0.5,))[0.5]
-        for each, label, rule in zip(maps, labels, rules, strict=True)
+        for each, label in zip(maps, labels, strict=True)
     ]
     return instance_scores(sum(counts[1:], counts[0])).f1
 

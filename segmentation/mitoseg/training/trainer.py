@@ -15,7 +15,7 @@ from mitodata.cluster.event_log import emit
 from mitodata.files import write_atomic
 from mitoseg.config.settings import BUDGETS, FitConfig
 from mitoseg.data import FitData, Sources, make_loader, read_batches
-from mitoseg.inference.postprocess import Decoding
+from mitoseg.inference.decoding import Decoding
 from mitoseg.io.process import Stop, stop_politely
 from mitoseg.networks.checkpoint import save_checkpoint
 from mitoseg.training.distributed import LostRankError, gather_team
@@ -289,7 +289,7 @@ class Session:
             train_loss=sum(learner.losses) / max(len(learner.losses), 1),
             val_iou=outcome.iou,
             val_iou_at_half=outcome.iou_at_half,
-            threshold=outcome.decoding.threshold,
+            threshold=outcome.threshold,
             val_calibration_error=outcome.calibration_error,
             images_per_s=steps * learner.config.batch / seconds,
             waiting=self.waited_s / seconds,

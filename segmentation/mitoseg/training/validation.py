@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mitodata import DataError
 from mitoseg.data import SectionFiles, Slab, spread
+from mitoseg.inference.decoding import Decoding, choose_thresholds, count_levels, find_pieces, settle
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import Decoding, find_pieces
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.io.panels import Panel, draw_sheet, png
 from mitoseg.metrics import calibration_error, caption, confusion, count_probabilities
@@ -44,14 +44,13 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """One section with its truth and prediction: raw, truth, label (Y, X); maps (C, Y, X); its thickness."""
+    """One section with its truth and prediction: raw, truth, label (Y, X); maps (C, Y, X)."""
 
     section: Slab
     raw: NDArray[np.uint8]
     truth: NDArray[np.uint8]
     label: NDArray[np.integer]
     maps: NDArray[np.float32]
-    thickness_nm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +61,7 @@ class Validation:
         decoding: the best thresholds, of foreground, its peak and seeds.
         iou: mean foreground IoU with thresholds and peak, over the sections that have foreground; of large ones, over
             the parts that the two are chosen on.
+        threshold: the middle one of those that the sections have.
         iou_at_half: mean foreground IoU of all that is .5 or more, likewise.
         calibration_error: expected calibration error of all pixels together.
         shown: some of the predictions, to be drawn.
@@ -69,6 +69,7 @@ class Validation:
 
     decoding: Decoding
     iou: float
+    threshold: float
     iou_at_half: float
     calibration_error: float
     shown: list[Predicted]
@@ -85,8 +86,7 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Slab], *, kep
     target = model.config.target
     decoded = set(spread(sections, DECODED)) if target == "instance" else set()
     sheet = set(spread(sections, PANELS))
-    images, maps, labels, shown, probabilities, truths, thickness_nm = [], [], [], [], [], [], []
-    decoded_nm = []
+    images, maps, labels, shown, probabilities, truths, own = [], [], [], [], [], [], []
     for number, each in enumerate(predict_sections(model, files, sections)):
         images.append(count_probabilities(each.maps[0], each.truth))
         if each.section in sheet:
@@ -94,16 +94,16 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Slab], *, kep
         part = part_of(number, each.truth.shape, kept_px // len(sections))
         probabilities.append(each.maps[0][part].copy())
         truths.append(each.truth[part].copy())
-        thickness_nm.append(each.thickness_nm)
+        own.append(count_levels(each.maps[:1])[0])
         if each.section in decoded:
             maps.append(each.maps)
             labels.append(each.label)
-            decoded_nm.append(each.thickness_nm)
     rule, reached = best_rule(images, probabilities, truths)
-    decoding = tune(maps, labels, target, rule, decoded_nm)
+    decoding = tune(maps, labels, target, rule)
     error = calibration_error(sum(images[1:], images[0]))
-    iou = mean_iou(reached, [decoding.at(each).threshold for each in thickness_nm])
-    return Validation(decoding, iou, mean_iou(images, 0.5), error, shown)
+    thresholds = choose_thresholds(np.stack(own), decoding, apart=True).tolist()
+    iou = mean_iou(reached, thresholds)
+    return Validation(decoding, iou, sorted(thresholds)[len(thresholds) // 2], mean_iou(images, 0.5), error, shown)
 
 
 def part_of(number: int, shape: tuple[int, ...], limit_px: int) -> tuple[slice, slice]:
@@ -129,10 +129,9 @@ def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Slab]
         if sample.label is None or sample.mask is None:
             raise DataError(f"{sample.name or 'sample'}: has no labels; expected label and mask")
         maps = predict_maps(model, sample.raw, sample.voxel_size_nm, path=files.path(block.sections[0]))
-        thickness_nm = files.file(block.sections[0].file).thickness_nm(block.sections[0].sample)
         for section in block.sections:
             z = section.z - block.window[0].start
-            yield Predicted(section, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z], thickness_nm)
+            yield Predicted(section, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z])
 
 
 def _blocks(model: Model, files: SectionFiles, sections: Sequence[Slab]) -> Iterator[Block]:
@@ -166,7 +165,7 @@ def draw_validation(outcome: Validation) -> bytes:
     panels = []
     for each in outcome.shown:
         probability = each.maps[0]
-        rule = outcome.decoding.at(each.thickness_nm)
+        rule = settle(outcome.decoding, each.maps[:, None])
         found = find_pieces(each.maps[:, None], rule)[0] > 0
         score = caption(confusion(found, each.truth))
         text = f"image {each.section.sample}, z {each.section.z}: {score} at {rule.threshold:.2f}"

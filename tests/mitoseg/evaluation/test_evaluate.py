@@ -14,8 +14,8 @@ from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.config.settings import FitConfig
 from mitoseg.evaluation import evaluate, pick_shown
+from mitoseg.inference.decoding import PEAK, find_instances, find_pieces
 from mitoseg.inference.model import load_model
-from mitoseg.inference.postprocess import PEAK, find_instances, find_pieces
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.segment import segment
 from mitoseg.report import format_table, write_report, write_tables

@@ -14,8 +14,8 @@ from skimage.measure import marching_cubes, mesh_surface_area, regionprops_table
 from mitoseg.inference import blockwise
 from mitoseg.inference import measure as measuring
 from mitoseg.inference.blockwise import number_blocks
+from mitoseg.inference.decoding import Decoding, find_instances, find_pieces
 from mitoseg.inference.measure import Table, measure_objects, table_text
-from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
 from mitoseg.io.blocks import Layer, Part, block_edges, blocks
 from mitoseg.io.scratch import Scratch
 

@@ -12,9 +12,8 @@ from program import Program
 
 from mitodata import RunError
 from mitoseg.evaluation.scoring import evaluate
-from mitoseg.inference import postprocess
+from mitoseg.inference.decoding import move_outline, outline
 from mitoseg.inference.model import load_model
-from mitoseg.inference.postprocess import move_outline
 from mitoseg.inference.segment import segment
 from mitoseg.io.scratch import Scratch
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
@@ -86,7 +85,7 @@ def test_outlines_do_not_depend_on_blocks(
     things = np.kron(rng.integers(0, 4, (3, 5, 4)), np.ones((2, 4, 5), int)).astype(np.uint32)
     whole, count = move_outline(things, nm, (z_nm, 5.0, 4.0))
     with monkeypatch.context() as patch, Scratch(tmp_path / "x") as scratch:
-        patch.setattr(postprocess, "OUTLINE_VOXELS", voxels)
+        patch.setattr(outline, "OUTLINE_VOXELS", voxels)
         stored = scratch.array("things", things.shape, np.uint32)
         stored[:] = things
         found, number = move_outline(stored, nm, (z_nm, 5.0, 4.0), scratch)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig
+from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model, load_model
-from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.tiling import plan_windows
 from mitoseg.metrics import confusion, scores
@@ -55,7 +55,7 @@ def test_the_thresholds_of_the_run_are_loaded(run: Path) -> None:
 
 
 def test_other_thresholds_can_be_taken(probe: Model) -> None:
-    model = replace(probe, decoding=Decoding(0.4, seed=0.2, peak=0.5, by_thickness=((5.0, 0.3), (50.0, 0.6))))
+    model = replace(probe, decoding=Decoding(0.4, seed=0.2, peak=0.5, own_threshold=True))
     assert model.with_decoding().decoding == model.decoding
     assert model.with_decoding(threshold=0.7).decoding == Decoding(0.7, seed=0.2, peak=0.5)
     assert model.with_decoding(peak=0.0).decoding == replace(model.decoding, peak=0.0)

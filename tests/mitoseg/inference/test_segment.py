@@ -17,8 +17,8 @@ from segmented import SIZE, read, results
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.dataset import Dataset, Provenance, validate, write_dataset
 from mitodata.readers.inputs import open_sources
+from mitoseg.inference.decoding import find_instances, find_pieces
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import find_instances, find_pieces
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.segment import segment
 from mitoseg.inference.segment_image import SegmentKeywords

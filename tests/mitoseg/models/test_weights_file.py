@@ -1,7 +1,6 @@
 """A model as one file: nearly the same probabilities, the same bytes each time, and no damage goes unseen."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +36,6 @@ def test_half_precision_costs_less_than_a_thousandth_of_probability(run: Path, p
     assert read.decoding == fitted.decoding
     assert read.config == fitted.config
     assert read.card.name == "packed"
-
-
-def test_thresholds_by_thickness_survive(run: Path, tmp_path: Path) -> None:
-    model = load_model(run)
-    decoding = replace(model.decoding, by_thickness=((5.0, 0.4), (50.0, 0.6)))
-    save_weights(tmp_path / "a.safetensors", replace(model, decoding=decoding).packed())
-    assert load_model(tmp_path / "a.safetensors").decoding == decoding
 
 
 def test_the_same_model_gives_the_same_bytes(run: Path) -> None:

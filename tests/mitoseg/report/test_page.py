@@ -14,10 +14,9 @@ import pytest
 from PIL import Image
 
 from mitodata import Sample
-from mitodata.hdf5.dataset import Dataset
 from mitoseg.config.settings import make_config
 from mitoseg.evaluation import evaluate
-from mitoseg.inference.model import load_model
+from mitoseg.inference.model import Model, load_model
 from mitoseg.report import format_runs, write_report, write_tables
 from mitoseg.training.fit import fit
 
@@ -76,19 +75,20 @@ def test_page_says_how_it_was_made(report: Path, run: Path, discs: Path) -> None
 @pytest.mark.usefixtures("no_charts")
 def test_page_says_where_thresholds_come_from(run: Path, fresh_discs: Path, tmp_path: Path) -> None:
     model = load_model(run)
-    rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.3)), peak=0.6)
-    model = replace(model, decoding=rule)
-    with Dataset(fresh_discs) as file:
-        used = rule.at(file.thickness_nm(0)).threshold
-    for peak, dropped in ((None, True), (0.0, False)):
-        results = evaluate(model.with_decoding(peak=peak), [fresh_discs], every=4)
-        text = " ".join(write_report(tmp_path, results, model).read_text().split())
-        said = f"validation images of the run for sections of each thickness: {results[0].name} {used:.2f}."
-        assert said in text
-        assert "given by hand" not in text
-        assert ("Connected pieces where it nowhere reaches" in text) == dropped
-    by_hand = write_report(tmp_path, evaluate(model.with_decoding(0.5), [fresh_discs], every=4), model).read_text()
-    assert "given by hand (0.20 (5 nm) to 0.30 (50 nm) was chosen by the run)" in by_hand
+    chosen = replace(model, decoding=model.decoding.fixed(0.3))
+    own = replace(model, decoding=replace(chosen.decoding, own_threshold=True))
+
+    def said(used: Model, known: Model, peak: float = 0.6) -> str:
+        results = evaluate(used.with_decoding(peak=peak), [fresh_discs], every=4)
+        return " ".join(write_report(tmp_path, results, known).read_text().split())
+
+    assert "chosen on the validation images of the run: fresh 0.30." in said(chosen, chosen)
+    assert "which each image has of its own, where it parts its probabilities best (Otsu): fresh 0." in said(own, own)
+    assert "given by hand (the run has threshold 0.30): fresh 0.50." in said(chosen.with_decoding(0.5), chosen)
+    assert "given by hand (the run has the threshold of each image): fresh 0.30." in said(chosen, own)
+    assert "given by hand" not in said(own, own)
+    for peak, dropped in ((0.6, True), (0.0, False)):
+        assert ("Connected pieces where it nowhere reaches" in said(own, own, peak)) == dropped
 
 
 def test_parts_lie_beside_the_page(report: Path) -> None:

@@ -57,8 +57,8 @@ def test_fit_and_evaluate(target: str, dimensions: int, channels: int, volumes: 
         "seed",
         "smallest_px",
         "peak",
-        "by_thickness",
         "outline_nm",
+        "own_threshold",
     }
     maps = predict_maps(model, np.zeros((5, 40, 50), np.uint8), (8.0, 8.0, 8.0))
     assert maps.shape == (channels, 5, 40, 50)

@@ -1,10 +1,11 @@
+from collections.abc import Sequence
 from math import isnan
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from mitoseg.inference.postprocess import PEAK, Decoding, find_pieces
+from mitoseg.inference.decoding import PEAK, Decoding, find_pieces
 from mitoseg.metrics import ProbabilityCounts, count_probabilities
 from mitoseg.metrics.curves import mean_iou
 from mitoseg.training.threshold_selection import best_peak, best_rule, best_threshold, reaching
@@ -106,9 +107,29 @@ def test_with_a_peak_the_threshold_can_be_lower() -> None:
     rule, reached = best_rule(counts, [probability], [truth])
     assert rule.peak == PEAK
     assert rule.threshold < 0.15
-    assert not rule.by_thickness
     assert mean_iou(reached, rule.threshold) == 1
     assert np.array_equal(find_pieces(probability[None, None], rule)[0] > 0, truth == 1)
+
+
+def test_images_have_thresholds_of_their_own_unless_one_for_all_is_better() -> None:
+    def rule_of(levels: Sequence[tuple[float, float, float]]) -> Decoding:
+        truth = np.zeros((40, 60), np.uint8)
+        truth[4:24, 4:24] = 1
+        images = []
+        for inside, rim, outside in levels:
+            image = np.full(truth.shape, 0.01, np.float32)
+            image[3:25, 3:25] = outside
+            image[4:24, 4:24] = rim
+            image[8:20, 8:20] = inside
+            images.append(image)
+        truths = [truth] * len(images)
+        counts = [count_probabilities(*pair) for pair in zip(images, truths, strict=True)]
+        return best_rule(counts, images, truths)[0]
+
+    # Outside of what is sure it is likelier than at the rim of what is unsure.
+    assert rule_of([(0.98, 0.9, 0.4), (0.65, 0.35, 0.1)]).own_threshold
+    # What belongs to it is nearer to what does not, in each of them.
+    assert not rule_of([(0.98, 0.3, 0.1), (0.96, 0.3, 0.1)]).own_threshold
 
 
 def test_without_foreground_in_the_parts_the_images_decide() -> None:

@@ -8,17 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from click.testing import CliRunner
 from program import Program
 
 from mitodata import DataError, RunError, Sample
 from mitodata.hdf5.layout import THICKNESS
-from mitodata.readers.inputs import open_sources
 from mitoseg.cli.main import cli
-from mitoseg.evaluation import evaluate
 from mitoseg.inference.model import load_model
-from mitoseg.inference.segment import segment
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
 from mitoseg.report.provenance import read_run
 from mitoseg.report.samples import image_sets
@@ -58,54 +54,15 @@ def test_only_thresholds_change_and_the_run_says_on_what(copied: Path, run: Path
     assert tune_run(copied, [sections]).decoding == outcome.decoding
 
 
-def test_each_section_is_read_by_the_threshold_for_its_thickness(copied: Path, sections: Path) -> None:
-    model = load_model(copied)
-    rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.9)), peak=0.0)
-    (result,) = evaluate(replace(model, decoding=rule), [sections])
-    assert [image.threshold for image in result.images[:4]] == [0.9, 0.2, 0.9, 0.2]
-    assert result.threshold_text == "0.20 to 0.90"
-    thin, thick = (sum(image.counts.true_positive for image in result.images[first::2]) for first in (1, 0))
-    assert thin > thick
-    (plain,) = evaluate(replace(model, decoding=rule).with_decoding(0.5), [sections])
-    assert plain.thresholds == [0.5] * 24
-
-
-def test_prediction_reads_each_section_by_its_thickness_and_keeps_its_voxel_size(
-    copied: Path, sections: Path, tmp_path: Path
-) -> None:
-    model = load_model(copied)
-    rule = replace(model.decoding, by_thickness=((5.0, 0.2), (50.0, 0.9)), peak=0.0)
-    changed = replace(model, decoding=rule)
-    segment(changed, [sections], tmp_path / "own", outputs="mask,probability")
-    segment(changed, [sections], tmp_path / "told", outputs="mask", voxel_size_nm=(5.0, 8.0, 8.0))
-    for number in range(4):
-        probability = tifffile.imread(tmp_path / "own" / f"sections-{number:04d}_probability.tif")
-        mask = tifffile.imread(tmp_path / "own" / f"sections-{number:04d}_mask.tif")
-        np.testing.assert_array_equal(mask > 0, probability >= np.float32((0.9, 0.2)[number % 2]))
-        told = tifffile.imread(tmp_path / "told" / f"sections-{number:04d}_mask.tif")
-        np.testing.assert_array_equal(told > 0, probability >= np.float32(0.2))
-    sources = open_sources(sections)
-    found = [(source.voxel_size_nm[0], source.thickness_nm) for source, _ in zip(sources, range(3), strict=False)]
-    assert found == [(40, 50), (40, 5), (40, 50)]
-
-
-def test_a_file_of_before_has_one_threshold(copied: Path) -> None:
-    content = load_checkpoint(copied / "last.pt")
-    del content["decoding"]["by_thickness"]
-    save_checkpoint(copied / "last.pt", content)
-    rule = load_model(copied).decoding
-    assert rule.at(5) == rule.at(50) == rule
-
-
 @pytest.mark.parametrize("drawn", [0.0, -3.0, 1e9])
 def test_what_is_no_thickness_is_refused(
     drawn: float, copied: Path, make_file: Callable[..., Path], draw: Callable[..., Sample]
 ) -> None:
     path = make_file(replace(draw(5), params={THICKNESS: drawn}), name="odd")
-    for command in (["tune", copied, path], ["evaluate", copied, path, "-o", copied / "report"]):
-        done = CliRunner().invoke(cli, [str(word) for word in command])
-        assert isinstance(done.exception, DataError)
-        assert f"{THICKNESS} of sample 0 is" in str(done.exception)
+    command = ["predict", path, "--model", copied, "-o", copied / "masks"]
+    done = CliRunner().invoke(cli, [str(word) for word in command])
+    assert isinstance(done.exception, DataError)
+    assert f"{THICKNESS} of sample 0 is" in str(done.exception)
 
 
 def test_bad_input_is_one_line_and_changes_nothing(
@@ -138,4 +95,4 @@ def test_bad_input_is_one_line_and_changes_nothing(
 def test_the_command_says_what_was_chosen(copied: Path, sections: Path) -> None:
     done = CliRunner().invoke(cli, ["tune", str(copied), str(sections)])
     assert done.exit_code == 0, done.output
-    assert f"at threshold {load_model(copied).decoding.threshold:.2f}" in done.output
+    assert load_model(copied).decoding.summary in done.output

@@ -15,8 +15,8 @@ from mitodata import DataError, RunError
 from mitodata.cluster.versions import difference, versions_of
 from mitodata.files import is_draft, write_atomic
 from mitodata.locks import has_no_locks
+from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model, load_model
-from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.segment import settings_of
 from mitoseg.inference.segment_image import SegmentOptions
 from mitoseg.io.journal import identity, is_same, shown

@@ -1,6 +1,7 @@
 """The objects of a volume that is merged in tasks: pieces found in each region, united where regions meet, numbered."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from mitodata.cluster.workers import wait_for
 from mitoseg.inference.blockwise import first_voxels, unite
+from mitoseg.inference.decoding import BINS, Decoding, choose_thresholds, connect_faces, count_levels
 from mitoseg.inference.parts.stages import Found, Stage
-from mitoseg.inference.postprocess import Decoding, connect_faces
 from mitoseg.io.blocks import Part, count_blocks, nth_block
 from mitoseg.io.part_arrays import PartArray
 
@@ -33,7 +34,9 @@ _HELD = 256
 class Objects:
     """Pieces of foreground in a volume, and the objects that those are which are large enough.
 
-    What `mitoseg.inference.postprocess.find_pieces` and `find_instances` find, found by many processes.
+    What `mitoseg.inference.decoding.find_pieces` and `find_instances` find, found by many processes.
+
+    Where images have thresholds of their own, the probability of all regions is counted first.
 
     Attributes:
         stages: what is to be done, in this order.
@@ -47,6 +50,7 @@ class Objects:
         find: Callable[[Part], NDArray[np.float32]],
         *,
         probability: bool,
+        apart: bool,
     ) -> None:
         """Plan the work.
 
@@ -56,8 +60,9 @@ class Objects:
             decoding: thresholds.
             find: gives the probability of foreground in parts of the volume, (Z, Y, X).
             probability: whether to keep it.
+            apart: whether each section is seen by itself.
         """
-        self._shape, self._decoding, self._find = shape, decoding, find
+        self._shape, self._decoding, self._find, self._apart = shape, decoding, find, apart
         z, y, x = (min(edge, length) for edge, length in zip(REGION, shape, strict=True))
         self._labels = PartArray(folder / "pieces.zarr", (1, *shape), (z, y, x), CHUNK, np.uint32, _AGAIN)
         self._kept = [PartArray(folder / "probability.zarr", (1, *shape), (z, y, x), CHUNK, again=_AGAIN)] * probability
@@ -67,10 +72,13 @@ class Objects:
         self._grid = [-(-length // edge) for length, edge in zip(shape, self._labels.edges, strict=True)]
         self._held: dict[int, dict[str, NDArray[Any]]] = {}
         groups = -(-self._regions // GROUP)
+        self._levels = Stage(folder / "levels", self._regions, self._count_levels, self._probability_files)
+        self._thresholds = Stage(folder / "thresholds", 1, self._choose_thresholds, alone=True)
         self._pieces = Stage(folder / "pieces", self._regions, self._find_pieces, self._files)
         self._links = Stage(folder / "links", groups, self._find_links)
         self._numbers = Stage(folder / "numbers", 1, self._number, self._tables, alone=True)
-        self.stages = [self._pieces, self._links, self._numbers]
+        chosen = [self._levels, self._thresholds] if decoding.own_threshold else []
+        self.stages = [*chosen, self._pieces, self._links, self._numbers]
 
     @property
     def count(self) -> int:
@@ -95,18 +103,45 @@ class Objects:
         return nth_block(self._shape, self._labels.edges, number)
 
     def _files(self, number: int) -> list[Path]:
-        return [array.path(self._region(number)) for array in (self._labels, *self._kept)]
+        return [self._labels.path(self._region(number)), *self._probability_files(number)]
+
+    def _probability_files(self, number: int) -> list[Path]:
+        return [array.path(self._region(number)) for array in self._kept]
+
+    def _look(self, region: Part) -> NDArray[np.float32]:
+        """The probability of foreground in a region, which is kept if it is to be."""
+        found = self._find(region)
+        for array in self._kept:
+            array.write(region, found[None])
+        return found
+
+    def _count_levels(self, number: int) -> Found:
+        """Count the voxels of a region by section and probability."""
+        return {"counts": count_levels(self._look(self._region(number)))}
+
+    def _choose_thresholds(self, _: int) -> Found:
+        """The threshold of each section, by the counts of all regions."""
+        counts = np.zeros((self._shape[0], BINS), np.int64)
+        for number in range(self._regions):
+            counts[self._region(number)[0]] += self._levels.read(number)["counts"]
+        return {"thresholds": choose_thresholds(counts, self._decoding, apart=self._apart)}
+
+    @cached_property
+    def _chosen(self) -> NDArray[np.float32]:
+        """The threshold of each section, (Z, 1, 1)."""
+        if self._decoding.own_threshold:
+            return np.asarray(self._thresholds.read(0)["thresholds"], np.float32)[:, None, None]
+        return np.full((self._shape[0], 1, 1), self._decoding.threshold, np.float32)
 
     def _find_pieces(self, number: int) -> Found:
         """Find the pieces of a region, numbered from 1 on."""
         region = self._region(number)
-        found = self._find(region)
-        pieces = connect_faces(found >= self._decoding.threshold)
+        counted = self._decoding.own_threshold and self._kept
+        found = self.probability(region) if counted else self._look(region)
+        pieces = connect_faces(found >= self._chosen[region[0]])
         count = int(pieces.max())
         inside = pieces > 0
         sure = inside & (found >= self._decoding.peak) if self._decoding.peak > 0 else inside
-        for array in self._kept:
-            array.write(region, found[None])
         self._labels.write(region, pieces.view(np.uint32)[None])
         return {
             "voxels": np.bincount(pieces[inside] - 1, minlength=count),

@@ -18,12 +18,12 @@ from mitodata.cluster.versions import machine
 from mitodata.cluster.workers import ClusterError
 from mitodata.files import checked_write, write_atomic
 from mitodata.readers.inputs import open_images
+from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import SliceReader, neighbours, smooth_stack
+from mitoseg.inference.orthoplanes import SliceReader, neighbours, seen_apart, smooth_stack
 from mitoseg.inference.parts.division import Block, list_blocks, piece_of
 from mitoseg.inference.parts.job import Job
 from mitoseg.inference.parts.volume import on_grey_scale, plan_volume
-from mitoseg.inference.postprocess import Decoding
 from mitoseg.inference.sliding_window import average_tta, stream_tile
 from mitoseg.inference.working_grid import MapsPart
 from mitoseg.io.blocks import Part, blocks
@@ -85,7 +85,12 @@ class Work:
     @property
     def decoding(self) -> Decoding:
         """How what is found becomes pieces and objects."""
-        return self._model.decoding.at(self.source.thickness_nm)
+        return self._model.decoding
+
+    @property
+    def apart(self) -> bool:
+        """Whether each section is seen by itself."""
+        return seen_apart(self._model, self.plan.axes)
 
     @property
     def in_regions(self) -> bool:

@@ -166,7 +166,7 @@ def look_at_all(model: Model, crops: Sequence[NDArray[np.uint8]]) -> Looks:
 
 def look(model: Model, crops: Sequence[NDArray[np.uint8]], pixel_nm: float) -> Look:
     """See what is found in crops if their pixels are so long."""
-    threshold = model.decoding.at(pixel_nm).threshold
+    threshold = model.decoding.threshold
     seen = Look(pixel_nm, 0, 0, 0.0, 0.0, 0.0)
     for crop in crops:
         part = _middle(crop, int(WORKING_PX * model.config.working_voxel_nm / pixel_nm))

@@ -6,7 +6,7 @@ from typing import Any
 
 from mitodata import RunError, VoxelSize
 from mitodata.contrast import check_invert
-from mitoseg.inference.postprocess import FARTHEST_NM
+from mitoseg.inference.decoding import FARTHEST_NM
 
 DEFAULT_MINUTES = 15.0
 DEFAULT_ROUNDS = 2

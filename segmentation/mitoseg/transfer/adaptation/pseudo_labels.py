@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mitodata import IGNORE, Sample, VoxelSize
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from mitoseg.data import Slab
-from mitoseg.inference.postprocess import PEAK, Decoding, find_pieces
+from mitoseg.inference.decoding import PEAK, Decoding, find_pieces
 
 BELOW, ABOVE = 0.07, 0.04
 """How far below and above the threshold a probability says nothing: outlines are uncertain by so much."""

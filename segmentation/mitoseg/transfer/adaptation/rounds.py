@@ -14,8 +14,8 @@ from mitodata import RunError, Sample
 from mitodata.files import write_atomic
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
 from mitoseg.data import favour_alike, resolve_recipe
+from mitoseg.inference.decoding import PEAK, settle
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import PEAK
 from mitoseg.metrics import count_probabilities
 from mitoseg.training.run_folder import write_settings
 from mitoseg.training.start import Start
@@ -143,7 +143,7 @@ class Rounds:
             counts = [count_probabilities(mean, mask) for mean, mask in zip(means, masks, strict=True)]
             thresholds = [threshold_nearest(sum(counts[1:], counts[0]))] * len(means)
         else:
-            thresholds = [model.decoding.at(block.params["thickness_nm"]).threshold for block in self.blocks]
+            thresholds = [settle(model.decoding, mean[None]).threshold for mean in means]
         marks = [mark(mean, threshold) for mean, threshold in zip(means, thresholds, strict=True)]
         write_marks(marks_path(self.run, rounds), self.blocks, [each.mask for each in marks])
         self._write_looks(rounds, means, marks)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import IGNORE
+from mitoseg.inference.decoding import Decoding, find_foreground
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import Decoding, find_pieces, move_outline
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.io.process import Stop
 from mitoseg.metrics import ConfusionCounts, confusion, count_probabilities, scores
@@ -88,9 +88,8 @@ def choose_decoding(
         masks = [each.known_in(folds, outline_nm) for each in reviewed.sections]
         seen = [pair for pair in zip(probabilities, masks, strict=True) if (pair[1] != IGNORE).any()]
         rule, counts = best_rule([count_probabilities(*pair) for pair in seen], *zip(*seen, strict=True))
-        return replace(
-            rule, threshold=threshold_nearest(sum(counts[1:], counts[0]), near, as_good), outline_nm=outline_nm
-        )
+        best = threshold_nearest(sum(counts[1:], counts[0]), near, as_good)
+        return replace(rule.fixed(best), outline_nm=outline_nm)
 
     decoding = choose(reviewed.folds)
     together = score_as_is(reviewed, probabilities, decoding)
@@ -104,15 +103,9 @@ def choose_decoding(
     return Outcome(scores(counts).iou, decoding, together, best)
 
 
-def find_foreground(
-    section: LabelledSection, probability: NDArray[np.float32], decoding: Decoding
-) -> NDArray[np.bool_]:
+def find_mask(section: LabelledSection, probability: NDArray[np.float32], decoding: Decoding) -> NDArray[np.bool_]:
     """What counts as foreground in a section, (Y, X), as `mitoseg predict` has it."""
-    rule = decoding.at(section.voxel_size_nm[0])
-    pieces = find_pieces(probability[None, None], rule)
-    if rule.outline_nm:
-        pieces, _ = move_outline(pieces, rule.outline_nm, section.voxel_size_nm)
-    return np.asarray(pieces[0] > 0)
+    return np.asarray(find_foreground(probability[None, None], decoding, section.voxel_size_nm)[0] > 0)
 
 
 def _count(
@@ -120,7 +113,7 @@ def _count(
 ) -> ConfusionCounts:
     return sum(
         (
-            confusion(find_foreground(section, probability, decoding), section.known_in(folds))
+            confusion(find_mask(section, probability, decoding), section.known_in(folds))
             for section, probability in zip(reviewed.sections, probabilities, strict=True)
         ),
         ConfusionCounts(),

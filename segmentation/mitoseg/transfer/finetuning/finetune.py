@@ -9,8 +9,8 @@ from typing import Any, TypedDict, Unpack
 from mitodata import RunError, VoxelSize
 from mitodata.files import remove_unfinished
 from mitoseg.config.files import Paths, as_paths
+from mitoseg.inference.decoding import FARTHEST_NM
 from mitoseg.inference.model import Model, open_model
-from mitoseg.inference.postprocess import FARTHEST_NM
 from mitoseg.io.process import LOCK, alone_in, stop_politely
 from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.run_folder import read_settings, write_environment, write_settings

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import IGNORE
-from mitoseg.inference.postprocess import Decoding, face_distance, find_pieces
+from mitoseg.inference.decoding import Decoding, face_distance, find_pieces
 from mitoseg.metrics import Matches, count_overlaps, match_instances
 from mitoseg.transfer.finetuning.regions import LabelledSection
 
@@ -66,7 +66,7 @@ def measure_habit(
     inside, outside = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)
     profiles = unlabelled = 0
     for section, probability in zip(sections, probabilities, strict=True):
-        pieces = np.asarray(find_pieces(probability[None, None], decoding.at(section.voxel_size_nm[0]))[0])
+        pieces = np.asarray(find_pieces(probability[None, None], decoding)[0])
         matches = match_instances(count_overlaps(pieces, section.label, section.mask), MATCHED_IOU)
         profiles += len(matches.truth)
         unlabelled += _count_unlabelled(pieces, section)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitodata import IGNORE
-from mitoseg.inference.postprocess import Decoding
+from mitoseg.inference.decoding import Decoding
 from mitoseg.io.panels import Panel, draw_sheet, png
 from mitoseg.metrics import caption, confusion
-from mitoseg.transfer.finetuning.crossvalidation import Probabilities, find_foreground
+from mitoseg.transfer.finetuning.crossvalidation import Probabilities, find_mask
 from mitoseg.transfer.finetuning.regions import LabelledSection
 
 SHOWN = 4
@@ -35,7 +35,7 @@ def draw_before_and_after(sections: Sequence[LabelledSection], before: Found, af
         section = sections[number]
         part = _around_labels(section.mask)
         for probabilities, decoding, title in (before, after):
-            found = find_foreground(section, probabilities[number], decoding)[part]
+            found = find_mask(section, probabilities[number], decoding)[part]
             text = f"{title}: {section.name}, {caption(confusion(found, section.mask[part]))}"
             y_nm, x_nm = section.voxel_size_nm[1:]
             panels.append(

@@ -12,7 +12,7 @@ from scipy import ndimage
 from mitodata import IGNORE, DataError, Sample, VoxelSize
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.data.splits import ALIKE
-from mitoseg.inference.postprocess import move_outline
+from mitoseg.inference.decoding import move_outline
 
 FOLDS = 3
 """Folds, at most: each takes a training of its own."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mitodata.files import write_atomic
 from mitoseg.config.settings import FitConfig
+from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model
-from mitoseg.inference.postprocess import Decoding
 from mitoseg.io.process import Stop
 from mitoseg.networks.checkpoint import save_checkpoint
 from mitoseg.training.monitor import Progress
@@ -101,7 +101,7 @@ class FinetuneResult:
         """One line for people."""
         return (
             f"{self.run}: {OUTCOMES[self.stage]}; IoU {self.iou_before:.3f} before, {self.iou:.3f} on labels that it "
-            f"did not learn from, at threshold {self.decoding.summary}"
+            f"did not learn from, by {self.decoding.summary}"
         )
 
     @property
@@ -172,11 +172,11 @@ class Session:
         sections, decoding = self.reviewed.sections, replace(self.model.decoding, outline_nm=self.outline_nm)
         probabilities = predict_reviewed(self.model, sections, stop)
         iou = score_as_is(self.reviewed, probabilities, decoding)
-        progress.report(f"as it is: IoU {iou:.3f} at threshold {decoding.summary}")
+        progress.report(f"as it is: IoU {iou:.3f} by {decoding.summary}")
         moved = choose_decoding(self.reviewed, probabilities, self.outline_nm, decoding.threshold)
         now = Outcome(iou, decoding, iou, max(iou, moved.best_iou))
         candidates = [Candidate("nothing", now, probabilities)]
-        progress.report(f"threshold: IoU {moved.iou:.3f} at {moved.decoding.summary}")
+        progress.report(f"threshold: IoU {moved.iou:.3f} by {moved.decoding.summary}")
         candidates.append(Candidate("threshold", moved, probabilities))
         habit = measure_habit(sections, probabilities, replace(decoding, outline_nm=0.0))
         if habit is not None:
@@ -188,7 +188,7 @@ class Session:
                 )
             if self.goal.outline_nm is None and round(habit.outline_nm):
                 drawn = choose_decoding(self.reviewed, probabilities, habit.outline_nm, decoding.threshold)
-                progress.report(f"threshold and outline: IoU {drawn.iou:.3f} at {drawn.decoding.summary}")
+                progress.report(f"threshold and outline: IoU {drawn.iou:.3f} by {drawn.decoding.summary}")
                 candidates.append(Candidate("threshold and outline", drawn, probabilities))
         return candidates
 
@@ -213,7 +213,7 @@ class Session:
             probabilities = stitch(self.reviewed.sections, by_fold)
             found_best = choose_decoding(self.reviewed, probabilities, self.outline_nm)
             outcome = replace(found_best, iou=found_best.iou_at_decoding)
-            progress.report(f"{stage.name}: IoU {outcome.iou:.3f} at {outcome.decoding.summary}")
+            progress.report(f"{stage.name}: IoU {outcome.iou:.3f} by {outcome.decoding.summary}")
             candidates.append(Candidate(stage.name, outcome, probabilities))
         return candidates
 

@@ -1,6 +1,7 @@
 """A volume, what predicts it, and what one run makes of it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(name, value)
 
 
-@pytest.fixture(scope="module")
-def model(run: Path) -> Model:
+@pytest.fixture(scope="module", params=["one threshold", "own thresholds"])
+def model(run: Path, request: pytest.FixtureRequest) -> Model:
     """Finds something in what is seen across two axes as well."""
-    return load_model(run).with_decoding(0.25, 0.0)
+    model = load_model(run).with_decoding(0.25, 0.0)
+    return replace(model, decoding=replace(model.decoding, own_threshold=request.param == "own thresholds"))
 
 
 @pytest.fixture(scope="module")

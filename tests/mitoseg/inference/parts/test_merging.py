@@ -219,7 +219,8 @@ def test_workers_of_a_cluster_merge(
 
     monkeypatch.setattr(on_cluster, "do_task", tell)
     segment_on_cluster(model, volume, parts.parent, address, voxel_size_nm=SIZE, format="zarr", axes="zy")
-    assert stages == {"pieces", "links", "measures", "level-0"}
+    levels = {"levels"} if model.decoding.own_threshold else set()
+    assert stages == {"pieces", "links", "measures", "level-0"} | levels
     assert differences(content(tmp_path), whole) == []
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mitoseg.inference.postprocess import Decoding
+from mitoseg.inference.decoding import Decoding
 from mitoseg.transfer.finetuning.crossvalidation import choose_decoding, score_as_is
 from mitoseg.transfer.finetuning.expectation import expected_iou
 from mitoseg.transfer.finetuning.habit import measure_habit

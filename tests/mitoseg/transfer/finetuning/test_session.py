@@ -2,7 +2,7 @@
 
 import pytest
 
-from mitoseg.inference.postprocess import Decoding
+from mitoseg.inference.decoding import Decoding
 from mitoseg.transfer.finetuning.crossvalidation import Outcome
 from mitoseg.transfer.finetuning.session import Candidate, choose_stage
 

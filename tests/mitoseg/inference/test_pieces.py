@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold
 
 from mitoseg.config.settings import Target
-from mitoseg.inference.postprocess import Decoding, find_instances, find_pieces
+from mitoseg.inference.decoding import Decoding, find_instances, find_pieces
 from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
 from mitoseg.networks.targets import CLASSES, instance_planes, map_channels, to_maps
 from mitoseg.training.threshold_selection import SEEDS, tune
@@ -49,7 +49,7 @@ def f1(found: NDArray[np.uint32], label: Labels) -> float:
 def test_touching_bodies_are_parted(shape: tuple[int, ...]) -> None:
     labels = [touching_discs(seed, shape) for seed in range(3)]
     maps = [seen(label) for label in labels]
-    decoding = tune(maps, labels, "instance", Decoding(0.5), [8.0] * len(maps))
+    decoding = tune(maps, labels, "instance", Decoding(0.5))
     watershed = np.mean(
         [f1(decode(each, "instance", decoding), label) for each, label in zip(maps, labels, strict=True)]
     )
@@ -92,7 +92,7 @@ def test_nothing_and_everything() -> None:
     nothing, everything = np.zeros((3, 8, 8), np.float32), np.ones((3, 8, 8), np.float32)
     assert not decode(nothing, "instance", Decoding()).any()
     assert (decode(everything, "instance", Decoding()) == 1).all()
-    assert tune([nothing], [np.zeros((8, 8), np.uint16)], "instance", Decoding(0.5), [8.0]).seed in SEEDS
+    assert tune([nothing], [np.zeros((8, 8), np.uint16)], "instance", Decoding(0.5)).seed in SEEDS
 
 
 def test_compartments_are_joined_to_mitochondria() -> None:
