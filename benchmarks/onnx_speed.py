@@ -7,7 +7,7 @@ sections, rendered ones and those of files if any are given.
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="to see that it runs; no page is written")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/onnx-speed.md"), metavar="FILE.md")
     arguments = parser.parse_args()
-    ours = load_model(arguments.model, "cpu")
+    ours = replace(load_model(arguments.model, "cpu"), precision="full")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(path, Portable(ours.network, ours.config, asdict(ours.decoding), ours.card))

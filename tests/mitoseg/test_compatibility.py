@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,14 +55,15 @@ def formula_weights(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_predicts_as_it_did() -> None:
-    model = load_model(RUN)
+    model = replace(load_model(RUN), precision="full")
     maps = predict_maps(model, image((2, 48, 56)), (40.0, 10.0, 10.0), tta=4)
     np.testing.assert_allclose(maps, np.load(FIXTURES / "earlier-run-maps.npy"), atol=1e-5)
     assert (model.decoding.threshold, model.decoding.peak) == (0.8, 0.6)
 
 
 def test_a_run_scores_as_it_did(make_file: Callable[..., Path], draw: Callable[..., Sample]) -> None:
-    (result,) = evaluate(load_model(RUN), [make_file(*(draw(1000 + seed) for seed in range(4)), name="val")])
+    model = replace(load_model(RUN), precision="full")
+    (result,) = evaluate(model, [make_file(*(draw(1000 + seed) for seed in range(4)), name="val")])
     expected = json.loads((FIXTURES / "earlier-run-scores.json").read_text())
     found = {name: [value.mean, value.pooled] for name, value in result.measured.items()}
     assert found.keys() == expected.keys()
@@ -74,7 +76,7 @@ def test_weights_of_our_own_networks_still_fit(name: str, tmp_path: Path) -> Non
     stored = json.loads((FIXTURES / "earlier-networks.json").read_text())[name]
     content = {"config": stored["config"], "weights": formula_weights(stored["weights"]), "threshold": 0.4}
     save_checkpoint(tmp_path / "last.pt", content)
-    model = load_model(tmp_path)
+    model = replace(load_model(tmp_path), precision="full")
     maps = predict_maps(model, image((2 if name == "tiny-2d" else 20, 48, 56)), (10.0, 10.0, 10.0))
     kept = maps[:, :, ::2, ::2] if name == "tiny-2d" else maps[:, ::5, ::4, ::4]
     np.testing.assert_allclose(kept, np.load(FIXTURES / f"earlier-{name}-maps.npy"), atol=1e-5)

@@ -1,10 +1,15 @@
 """`mitoseg evaluate`: score runs on labelled files."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, OUTPUT, PEAK, THRESHOLD, tta_option
+from mitoseg.cli.options import AXES, FILES, INVERT, OUTLINE, OUTPUT, PEAK, PRECISION, THRESHOLD, tta_option
+
+if TYPE_CHECKING:
+    from mitoseg.inference.model import Precision
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -32,6 +37,7 @@ EXAMPLES = (
 @AXES
 @tta_option
 @INVERT
+@PRECISION
 @click.option(
     "--also",
     "others",
@@ -52,6 +58,7 @@ def evaluate(
     axes: str,
     tta: int,
     invert: str,
+    precision: "Precision",
     others: tuple[Path, ...],
     as_text: bool,
 ) -> None:
@@ -68,7 +75,7 @@ def evaluate(
 
     models = [load_model(path) for path in (run, *others)]
     make_folder(report)  # not after an hour of scoring
-    used = [model.with_decoding(threshold, peak, outline) for model in models]
+    used = [replace(model.with_decoding(threshold, peak, outline), precision=precision) for model in models]
     runs = [evaluate_run(model, data, every=every, tta=tta, axes=axes, invert=invert) for model in used]
     write_tables(report, runs[0], runs[1:])
     page = write_report(report, runs[0], models[0], runs[1:])

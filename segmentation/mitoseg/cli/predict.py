@@ -1,6 +1,7 @@
 """`mitoseg predict` and `mitoseg merge`: segment images, here or on many machines."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from mitoseg.cli.options import (
     INVERT,
     OUTLINE,
     PEAK,
+    PRECISION,
     SCHEDULER,
     SHARD,
     THRESHOLD,
@@ -23,6 +25,7 @@ from mitoseg.cli.options import (
 
 if TYPE_CHECKING:
     from mitodata.cluster.shard import Shard
+    from mitoseg.inference.model import Precision
 
 EXAMPLES = (
     "\b\nExamples:\n"
@@ -86,6 +89,7 @@ MEMORY = click.option(
 @AXES
 @tta_option
 @INVERT
+@PRECISION
 @MEMORY
 @SHARD
 @SCHEDULER
@@ -98,6 +102,7 @@ def predict(
     threshold: float | None,
     peak: float | None,
     outline: float | None,
+    precision: "Precision",
     shard: "Shard | None",
     scheduler: str | None,
     **settings: Any,
@@ -125,7 +130,7 @@ def predict(
         raise click.UsageError(f"{as_url(folder)}: with --shard or --scheduler blocks cannot go to a URL; {shared}")
     make_options(**settings)  # not after a model was loaded
     found, images = split_model(as_paths(images), name)
-    model = load_model(found).with_decoding(threshold, peak, outline)
+    model = replace(load_model(found).with_decoding(threshold, peak, outline), precision=precision)
     if shard:
         from mitoseg.inference.parts.shards import predict_shard
 

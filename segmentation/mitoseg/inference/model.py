@@ -6,7 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,12 @@ from mitoseg.models.onnx_file import is_onnx, load_onnx
 from mitoseg.models.registry import Release, find_model
 from mitoseg.models.weights_file import Packed, is_weights_file, load_weights
 from mitoseg.networks.checkpoint import load_checkpoint
-from mitoseg.networks.device import memory_format, pick_device
+from mitoseg.networks.device import memory_format, mixed_precision, pick_device
 from mitoseg.networks.onnx_network import OnnxNetwork
 from mitoseg.networks.targets import to_maps
 from mitoseg.networks.unet import build_model
+
+Precision = Literal["auto", "full"]
 
 Predictor = Callable[[Tensor], Tensor]
 """Windows (B, 1, Z, Y, X) float32 to maps (B, C, Z, Y, X) float32 in [0, 1]."""
@@ -38,6 +40,7 @@ class Model:
         decoding: how its maps become foreground and instances, chosen on the validation set.
         name: where it came from.
         card: what is known of it; empty for a run.
+        precision: "full" is float32; "auto" is bfloat16 where that is faster, unless `config.amp` says otherwise.
     """
 
     network: nn.Module
@@ -45,6 +48,7 @@ class Model:
     decoding: Decoding = field(default_factory=Decoding)
     name: str = ""
     card: Card = field(default_factory=Card)
+    precision: Precision = "auto"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -72,9 +76,13 @@ class Model:
         """
         flat = self.config.dimensions == 2
         images = (windows[:, :, 0] if flat else windows).contiguous(memory_format=memory_format(self.config))
-        maps: Tensor = self.network(images)
-        if not isinstance(self.network, OnnxNetwork):
-            maps = to_maps(maps, self.config.target, outer_membrane=self.config.outer_membrane)
+        if isinstance(self.network, OnnxNetwork):
+            maps: Tensor = self.network(images)
+        else:
+            half = self.precision == "auto" and mixed_precision(self.config, self.device)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+                logits = self.network(images)
+            maps = to_maps(logits.float(), self.config.target, outer_membrane=self.config.outer_membrane)
         return maps[:, :, None] if flat else maps
 
     def with_decoding(

@@ -221,7 +221,8 @@ def settings_of(model: Model, options: SegmentOptions) -> dict[str, Any]:
     """All that results depend on beside the image."""
     free = {"format", "memory", "overwrite"} | ({"outputs", "ngff"} if options.format == "tiff" else set())
     asked = {name: value for name, value in asdict(options).items() if name not in free}
-    return {"software": software(), "model": model.fingerprint, **asdict(model.decoding), **asked}
+    computed = {"model": model.fingerprint, "precision": model.precision}
+    return {"software": software(), **computed, **asdict(model.decoding), **asked}
 
 
 def _raise_failures(failures: Sequence[DataError], images: int, some: bool) -> None:

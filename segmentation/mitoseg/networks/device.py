@@ -18,7 +18,7 @@ def channels_last(config: FitConfig) -> bool:
 
 
 def mixed_precision(config: FitConfig, device: torch.device) -> bool:
-    """Whether training computes in bfloat16 where precision allows: as told, else where that was measured to be faster.
+    """Whether a network computes in bfloat16 where precision allows: as told, else where it was measured to be faster.
 
     That is on GPUs, and in 2D on processors with instructions for it (avx512_bf16, amx_bf16); on others it is slower.
     In 3D on such a processor gradients become infinite for some shapes and values (torch 2.13: network small, patches

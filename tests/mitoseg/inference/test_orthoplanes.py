@@ -49,7 +49,7 @@ class Slope(nn.Module):
 
 @pytest.fixture
 def model(tiny: FitConfig) -> Model:
-    return Model(Slope().eval(), tiny.model_copy(update={"patch_px": 32}))
+    return Model(Slope().eval(), tiny.model_copy(update={"patch_px": 32}), precision="full")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """ONNX files as models: the same masks as the weights they came from, and no damage goes unseen."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_maps_of_an_image_are_those_of_the_weights(run: Path, exported: Path) -> None:
-    ours, theirs = load_model(run, "cpu"), load_model(exported)
+    ours, theirs = replace(load_model(run, "cpu"), precision="full"), load_model(exported)
     raw = np.random.default_rng(0).integers(0, 255, (2, 150, 100), np.uint8)
     nearly, exactly = (predict_maps(model, raw, (40.0, 6.0, 6.0)) for model in (theirs, ours))
     np.testing.assert_allclose(nearly, exactly, atol=1e-4)
@@ -41,7 +41,8 @@ def test_maps_of_an_image_are_those_of_the_weights(run: Path, exported: Path) ->
 def test_predict_takes_an_onnx_file_wherever_a_model_is_taken(
     run: Path, exported: Path, fresh_discs: Path, tmp_path: Path, mitoseg: Program
 ) -> None:
-    mitoseg("predict", fresh_discs, "--model", run, "--outputs", "mask", "-o", tmp_path / "ours")
+    full = ("--precision", "full")
+    mitoseg("predict", fresh_discs, "--model", run, *full, "--outputs", "mask", "-o", tmp_path / "ours")
     mitoseg("predict", exported, fresh_discs, "--outputs", "mask", "--memory", "2G", "-o", tmp_path / "theirs")
     ours, theirs = (sorted((tmp_path / name).glob("*_mask.tif")) for name in ("ours", "theirs"))
     assert [path.read_bytes() for path in ours] == [path.read_bytes() for path in theirs]

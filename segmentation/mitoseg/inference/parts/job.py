@@ -105,7 +105,7 @@ class Job:
         return SegmentOptions(**known, memory=memory, overwrite=overwrite)
 
     def open_model(self) -> Model:
-        """The model, with the thresholds of the job.
+        """The model, with the thresholds and the precision of the job.
 
         Raises:
             RunError: it is not there, or is another one by now.
@@ -116,8 +116,9 @@ class Job:
                 f"{self.model}: is model {model.fingerprint}; expected {self.agreed['model']}, with which "
                 f"{self.folder} was begun"
             )
-        decoding = {each.name: self.agreed[each.name] for each in fields(Decoding)}
-        return replace(model, decoding=Decoding.from_checkpoint({"decoding": decoding}), name=self.model_name)
+        agreed = {each.name: self.agreed[each.name] for each in fields(Decoding)}
+        decoding = Decoding.from_checkpoint({"decoding": agreed})
+        return replace(model, decoding=decoding, precision=self.agreed["precision"], name=self.model_name)
 
     def check_image(self) -> None:
         """See whether the volume still is the one that the parts are of.

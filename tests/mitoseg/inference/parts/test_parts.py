@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
@@ -22,7 +23,7 @@ from mitodata.cluster.shard import Shard, ShardError
 from mitodata.cluster.workers import ClusterError
 from mitoseg.inference.model import Model
 from mitoseg.inference.parts.division import Block
-from mitoseg.inference.parts.job import NOTE
+from mitoseg.inference.parts.job import NOTE, Job
 from mitoseg.inference.parts.merging import merge_parts
 from mitoseg.inference.parts.on_cluster import segment_on_cluster
 from mitoseg.inference.parts.shards import predict_shard
@@ -59,6 +60,21 @@ def test_shards_make_the_bytes_of_one_run_in_other_ways(
 ) -> None:
     segment(model, volume, tmp_path / "whole", **{"voxel_size_nm": SIZE, "format": "zarr", **options})
     merge_parts(share(model, volume, tmp_path / "found", **options))
+    assert differences(content(tmp_path / "found"), content(tmp_path / "whole")) == []
+
+
+def test_shards_and_their_merge_keep_the_precision(
+    model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    full = replace(model, precision="full")
+    segment(full, volume, tmp_path / "whole", voxel_size_nm=SIZE, format="zarr", axes="z")
+    parts = share(full, volume, tmp_path / "found", "1/2", axes="z")
+    assert Job.read(parts).open_model().precision == "full"
+    with pytest.raises(DataError, match="precision"):
+        share(model, volume, tmp_path / "found", "2/2", axes="z")
+    share(full, volume, tmp_path / "found", "2/2", axes="z")
+    merge_parts(parts)
     assert differences(content(tmp_path / "found"), content(tmp_path / "whole")) == []
 
 
