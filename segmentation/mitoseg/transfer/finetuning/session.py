@@ -257,14 +257,7 @@ class Session:
         return int(TRAINING * 60 * (self.goal.minutes or 0) / max(each_s, 1e-3))
 
     def _save(self, model: Model, decoding: Decoding, *, finished: bool) -> None:
-        content = {
-            "config": model.config.model_dump(),
-            "weights": model.network.state_dict(),
-            "decoding": asdict(decoding),
-            "step": 0,
-            "finished": finished,
-        }
-        save_checkpoint(self.run / "last.pt", content)
+        save_checkpoint(self.run / "last.pt", replace(model, decoding=decoding).checkpoint(finished=finished))
 
     def _write_results(self, candidates: Sequence[Candidate], best: Candidate, seconds: float) -> None:
         rows = [
