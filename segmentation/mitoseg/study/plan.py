@@ -17,7 +17,7 @@ READY = files("mitoseg") / "study" / "ready"
 RESERVED = ("synthetic", "real", "gap")
 """Names that a test set cannot have: columns of the table."""
 
-Design = Literal["grid", "one-at-a-time", "leave-one-out", "random"]
+DesignName = Literal["grid", "one-at-a-time", "leave-one-out", "random"]
 
 
 class TestSet(BaseModel):
@@ -41,7 +41,7 @@ class Contents(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     description: str = ""
-    design: Design
+    design: DesignName
     seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(default=[0, 1, 2], min_length=1)
     samples: int = Field(default=20, ge=2, description="conditions of a random search")
     keep_models: bool = False

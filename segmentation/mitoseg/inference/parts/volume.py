@@ -11,7 +11,7 @@ import torch
 from mitodata import DataError, RunError
 from mitodata.files import write_atomic
 from mitodata.readers.inputs import open_images, to_source
-from mitodata.readers.source import Found, Source
+from mitodata.readers.source import Source, StoredImage
 from mitodata.readers.voxel_size import contradiction
 from mitoseg.inference.model import Model
 from mitoseg.inference.parts.division import part_arrays, piece_of
@@ -85,7 +85,7 @@ def _voxels(part: Part) -> int:
     return prod(each.stop - each.start for each in part)
 
 
-def on_grey_scale(folder: Path, found: Found, options: SegmentOptions) -> tuple[Source, bool, list[str]]:
+def on_grey_scale(folder: Path, found: StoredImage, options: SegmentOptions) -> tuple[Source, bool, list[str]]:
     """Give a volume its grey scale, and tell whether it is a negative; measured if nobody has done so.
 
     Args:
