@@ -15,8 +15,8 @@ from mitoseg.networks.checkpoint import save_checkpoint
 from mitoseg.training.monitor import Progress
 from mitoseg.training.refinement import Refiner, refining
 from mitoseg.transfer.finetuning.crossvalidation import (
-    Outcome,
     Probabilities,
+    StageScore,
     choose_decoding,
     predict_reviewed,
     score_as_is,
@@ -115,7 +115,7 @@ class Candidate:
     """A stage that could be kept, with its predictions of what it has not learned from."""
 
     stage: str
-    outcome: Outcome
+    outcome: StageScore
     probabilities: Probabilities
 
 
@@ -174,7 +174,7 @@ class Session:
         iou = score_as_is(self.reviewed, probabilities, decoding)
         progress.report(f"as it is: IoU {iou:.3f} by {decoding.summary}")
         moved = choose_decoding(self.reviewed, probabilities, self.outline_nm, decoding.threshold)
-        now = Outcome(iou, decoding, iou, max(iou, moved.best_iou))
+        now = StageScore(iou, decoding, iou, max(iou, moved.best_iou))
         candidates = [Candidate("nothing", now, probabilities)]
         progress.report(f"threshold: IoU {moved.iou:.3f} by {moved.decoding.summary}")
         candidates.append(Candidate("threshold", moved, probabilities))
