@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import conditions
+from notation import fraction
 from pipeline import evaluate, fit_settings, import_real, render, run_program
 from steps import Steps, write_page
 
@@ -81,12 +82,7 @@ def main() -> None:
 
 def row(name: str, scores: dict[str, Any]) -> str:
     """One line of the table."""
-    return f"| {name} | {' | '.join(number(scores[metric]['pooled']) for metric in SCORES)} | {STUDY.get(name, '')} |"
-
-
-def number(value: float) -> str:
-    """As in .377."""
-    return f"{value:.3f}".removeprefix("0")
+    return f"| {name} | {' | '.join(fraction(scores[metric]['pooled']) for metric in SCORES)} | {STUDY.get(name, '')} |"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from mitodata.hdf5.dataset import Dataset
 from mitoseg.inference.decoding import Decoding, find_pieces
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.predictor import predict_maps
+from notation import fraction
 from pipeline import run_program
 from steps import write_page
 
@@ -62,7 +63,7 @@ def table(model: Model, file: Path, most: int) -> list[str]:
         maps = [predict_maps(changed, each.raw, each.voxel_size_nm, path=file) for each in sections]
         for peak in PEAKS:
             scores = [mean_iou(sections, maps, Decoding(threshold, peak=peak)) for threshold in THRESHOLDS]
-            cells = " | ".join(f"{score:.3f}".removeprefix("0") for score in scores)
+            cells = " | ".join(fraction(score) for score in scores)
             own = mean_iou(sections, maps, Decoding(peak=peak, own_threshold=True))
             rows.append(f"| {Way(outer, peak).name} | {own:.3f} | {max(scores):.3f} | {cells} |")
             print(rows[-1], flush=True)

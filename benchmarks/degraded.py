@@ -22,6 +22,7 @@ from mitoseg.inference.decoding import find_pieces
 from mitoseg.inference.model import Model, load_model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.metrics import ConfusionCounts, confusion, scores, summary
+from notation import mean_and_std
 from pipeline import run_program
 from real_sections import add_real_option, write_sections
 from steps import write_page
@@ -123,7 +124,7 @@ def score(model: Model, way: str, samples: list[Sample], seed: int) -> str:
     pooled = scores(sum(counts, ConfusionCounts()))
     iou = summary([scores(one).iou for one in counts if one.has_foreground], pooled.iou)
     print(f"{way}: IoU {iou.mean:.3f}", flush=True)
-    return f"{iou.mean:.3f} +- {iou.std:.3f} | {pooled.precision:.2f}, {pooled.recall:.2f}"
+    return f"{mean_and_std(iou.mean, iou.std, zero=True)} | {pooled.precision:.2f}, {pooled.recall:.2f}"
 
 
 def change(sample: Sample, way: str, rng: np.random.Generator) -> Sample:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import mitoseg
 from mitoseg.models.registry import releases
+from notation import mean_and_std
 from pipeline import evaluate, fit, fit_step, import_real, preview, render, run_program
 from s0_figures import read_metrics
 from steps import Step, Steps, clock, write_text
@@ -116,7 +117,7 @@ def _score(metrics: dict[str, dict[str, dict[str, float]]], name: str) -> str:
     if name not in metrics:
         return ""
     iou = metrics[name]["iou"]
-    return f"{iou['mean']:.3f} +- {iou['std']:.3f}"
+    return mean_and_std(iou["mean"], iou["std"], zero=True)
 
 
 def _link(path: Path) -> str:

@@ -21,6 +21,7 @@ from mitodata import IGNORE
 from mitodata.contrast import spread
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import Dataset, Provenance, write_dataset
+from notation import fraction
 from pipeline import fit_step, is_finished, run_program
 from seeds import has_three_axes
 from steps import Step, Steps, write_page
@@ -251,13 +252,8 @@ def write_results(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace)
 
 def table_row(row: dict[str, Any]) -> str:
     """One line of the table."""
-    numbers = [number(row.get(name)) for name in NUMBERS]
+    numbers = ["" if row.get(name) is None else fraction(row[name]) for name in NUMBERS]
     return f"| {row['set']} | {row['kind']} | {row['sections']} | {' | '.join(numbers)} |"
-
-
-def number(value: float | None) -> str:
-    """As in .377; empty for none."""
-    return "" if value is None else f"{value:.3f}".removeprefix("0")
 
 
 def draw_chart(rows: Sequence[dict[str, Any]], path: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dask_cluster import changed, dask
 from machine import conditions
-from mishaps import STOPS, Tally, dishonest, has_ended, last_line, started, table, wait_for_more, wait_until
+from mishaps import STOPS, Tally, dishonest, has_ended, last_line, play, said, started, table, wait_for_more, wait_until
 from mitodata.errors import MitoError
 from mitogen.recipe.recipe import load_recipe
 from mitogen.rendering.dataset import render_dataset
@@ -234,7 +234,6 @@ def given(arguments: argparse.Namespace) -> str:
 
 def page(tallies: Sequence[Tally], arguments: argparse.Namespace, minutes: float) -> str:
     """Write down what came of it."""
-    lines = [f"- {tally.name}: `{line}`" for tally in tallies for line in dict.fromkeys(tally.lines)]
     return "\n".join(
         [
             "# Renders that are killed\n",
@@ -245,7 +244,7 @@ def page(tallies: Sequence[Tally], arguments: argparse.Namespace, minutes: float
             "a traceback, an exit code that is not honest, or a file left behind.\n",
             *table(tallies),
             "",
-            *(["What was said, once each (folders shortened):\n", *lines, ""] if lines else []),
+            *said(tallies),
             f"It took {minutes:.0f} min on a cluster of {arguments.workers} workers. {conditions(arguments.seed)}",
             "",
         ]
@@ -273,13 +272,8 @@ def main() -> None:
         )
         whole = folder / "whole.h5"
         render_dataset(trial.job, whole, arguments.images, 1, progress=False)
-        tallies = []
-        for scenario, run in SCENARIOS.items():
-            if arguments.only in (None, scenario):
-                tallies.append(run(trial, whole))
-                print(tallies[-1], flush=True)
-        for tally in tallies:
-            tally.lines = [line.replace(f"{folder}/", "") for line in tally.lines]
+        scenarios = [partial(run, trial, whole) for each, run in SCENARIOS.items() if arguments.only in (None, each)]
+        tallies = play(scenarios, folder)
     if arguments.only is None:
         write_page(arguments.output, page(tallies, arguments, (time.monotonic() - begun) / 60))
     sys.exit(any(tally.problems or not tally.same for tally in tallies))

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 STOPS = (signal.SIGKILL, signal.SIGTERM)
 
@@ -66,6 +67,17 @@ def has_ended(process: "subprocess.Popen[str]") -> bool:
     return process.poll() is not None
 
 
+def play(scenarios: Sequence[Callable[[], Tally]], folder: Path) -> list[Tally]:
+    """Let scenarios happen, one after another; what is said of paths in `folder` is said without it."""
+    tallies = []
+    for scenario in scenarios:
+        tally = scenario()
+        print(tally, flush=True)
+        tally.lines = [line.replace(f"{folder}/", "") for line in tally.lines]
+        tallies.append(tally)
+    return tallies
+
+
 def table(tallies: Sequence[Tally]) -> list[str]:
     """What came of it, a row a scenario."""
     return [
@@ -76,3 +88,9 @@ def table(tallies: Sequence[Tally]) -> list[str]:
             for each in tallies
         ),
     ]
+
+
+def said(tallies: Sequence[Tally]) -> list[str]:
+    """What was said in each scenario, a line of a list each, below a heading."""
+    lines = [f"- {tally.name}: `{line}`" for tally in tallies for line in dict.fromkeys(tally.lines)]
+    return ["What was said, once each (folders shortened):\n", *lines, ""] if lines else []

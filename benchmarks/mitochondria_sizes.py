@@ -87,7 +87,7 @@ def volume_row(name: str, volumes: list[NDArray[np.integer]]) -> str:
     found = np.array([row for volume in volumes for row in islice(bodies(volume), EACH)])
     if len(found) == 0:
         return f"| {name} | 0 | | | | | |"
-    cells = [spread(found[:, column], digits) for column, digits in ((0, 3), (1, 0), (2, 0), (3, 2))]
+    cells = [percentiles(found[:, column], digits) for column, digits in ((0, 3), (1, 0), (2, 0), (3, 2))]
     return f"| {name} | {len(found)} | {' | '.join(cells)} | {100 * found[:, 4].mean():.0f} % |"
 
 
@@ -142,11 +142,11 @@ def section_row(name: str, planes: list[NDArray[np.integer]]) -> str:
     minor = np.array([r.axis_minor_length * size for r in regions])
     aspect = np.array([r.axis_major_length for r in regions]) * size / minor
     solidity = np.array([r.solidity for r in regions])
-    cells = (spread(radius, 0), spread(minor, 0), spread(aspect, 2), spread(solidity, 2))
+    cells = (percentiles(radius, 0), percentiles(minor, 0), percentiles(aspect, 2), percentiles(solidity, 2))
     return f"| {name} | {len(regions)} | {' | '.join(cells)} |"
 
 
-def spread(values: NDArray[np.float64], digits: int) -> str:
+def percentiles(values: NDArray[np.float64], digits: int) -> str:
     """Median and, in brackets, the 5th and the 95th percentile."""
     low, middle, high = np.percentile(values, PERCENTILES)
     return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"

@@ -21,6 +21,7 @@ from mitodata.hdf5.unlabelled import Unlabelled
 from mitoseg.inference.model import load_model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.networks.checkpoint import load_checkpoint, save_checkpoint
+from notation import mean_and_std
 from pipeline import evaluate, fit_step, import_real, render, run_program
 from s0_figures import read_metrics
 from steps import Step, Steps, write_page
@@ -133,7 +134,8 @@ def page(rows: Mapping[str, Mapping[str, Any]], arguments: argparse.Namespace) -
     for name in names:
         for row, known in rows.items():
             if name in known:
-                cells = (f"{known[name][metric]['mean']:.3f} +- {known[name][metric]['std']:.3f}" for metric in METRICS)
+                scores = (known[name][metric] for metric in METRICS)
+                cells = (mean_and_std(one["mean"], one["std"], zero=True) for one in scores)
                 lines.append(f"| {row} | {name} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", conditions(arguments.seed), ""])
 

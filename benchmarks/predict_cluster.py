@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from dask_cluster import Cluster, changed, dask
 from machine import conditions
-from mishaps import STOPS, Tally, dishonest, has_ended, last_line, started, table, wait_for_more
+from mishaps import STOPS, Tally, dishonest, has_ended, last_line, play, said, started, table, wait_for_more
 from mitodata.hdf5.dataset import Provenance, write_dataset
 from mitodata.readers.inputs import open_sources
 from mitodata.sample import Sample
@@ -317,7 +317,6 @@ def page(tallies: Sequence[Tally], arguments: argparse.Namespace, blocks: int, m
     z, y, x = arguments.shape
     predictor = f"`{arguments.model}`" if arguments.model else "a tiny network that has learnt its sections by heart"
     across = {1: "one axis", 2: "two axes", 3: "three axes"}[len(arguments.axes)]
-    lines = [f"- {tally.name}: `{line}`" for tally in tallies for line in dict.fromkeys(tally.lines)]
     return "\n".join(
         [
             "# Predictions that are killed\n",
@@ -328,7 +327,7 @@ def page(tallies: Sequence[Tally], arguments: argparse.Namespace, blocks: int, m
             "one thread. A problem is a traceback, an exit code that is not honest, or a file left behind.\n",
             *table(tallies),
             "",
-            *(["What was said, once each (folders shortened):\n", *lines, ""] if lines else []),
+            *said(tallies),
             f"It took {minutes:.0f} min on a cluster of {arguments.workers} workers. {conditions(arguments.seed)}",
             "",
         ]
@@ -368,13 +367,9 @@ def main() -> None:
         )
         make_volume(trial.folder / "volume.zarr", tuple(arguments.shape))
         subprocess.run(trial.predict(trial.folder / "whole"), check=True, stdout=subprocess.DEVNULL)
-        whole, tallies, blocks = digest(trial.folder / "whole"), [], count_blocks(trial)
-        for scenario, run in SCENARIOS.items():
-            if arguments.only in (None, scenario):
-                tallies.append(run(trial, whole))
-                print(tallies[-1], flush=True)
-        for tally in tallies:
-            tally.lines = [line.replace(f"{folder}/", "") for line in tally.lines]
+        whole, blocks = digest(trial.folder / "whole"), count_blocks(trial)
+        scenarios = [partial(run, trial, whole) for each, run in SCENARIOS.items() if arguments.only in (None, each)]
+        tallies = play(scenarios, folder)
     if arguments.only is None:
         before = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
         _, heading, large = before.partition(NOTES)[0].partition(LARGE)

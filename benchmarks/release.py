@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from machine import conditions
+from notation import mean_and_std
 from pipeline import evaluate, fit_step, render, run_program
 from s0_figures import read_metrics
-from seeds import METRICS, between, has_three_axes, number
+from seeds import METRICS, between, has_three_axes
 from steps import Step, Steps, write_page, write_text
 
 FOLDER = Path("runs/release")
@@ -226,7 +227,7 @@ def score_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
         "|---" * (4 + len(METRICS)) + "|",
         *(
             f"| {name} | {views} | {one['images']} | {between(one['thresholds'])} | "
-            + " | ".join(spread(one[metric], one["images"]) for metric in METRICS)
+            + " | ".join(cell(one, metric) for metric in METRICS)
             + " |"
             for views, known in metrics.items()
             for name, one in known.items()
@@ -234,10 +235,10 @@ def score_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def spread(measured: Mapping[str, float], images: int) -> str:
-    """Mean and standard deviation; a single image has no spread."""
-    mean = number(measured["mean"])
-    return mean if images == 1 else f"{mean} +- {number(measured['std'])}"
+def cell(scores: Mapping[str, Any], metric: str) -> str:
+    """Mean and standard deviation; a single image has none."""
+    measured = scores[metric]
+    return mean_and_std(measured["mean"], None if scores["images"] == 1 else measured["std"])
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ from machine import conditions
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.inference.model import load_model
 from mitoseg.models import registry
+from notation import mean_and_std
 from pipeline import render, run_program
 from release import LIMITS as START_LIMITS
-from release import RECIPE, Rendered, Stage, average, fit_stage, last_row, score, score_rows, spread
+from release import RECIPE, Rendered, Stage, average, cell, fit_stage, last_row, score, score_rows
 from steps import Step, Steps, write_page, write_text
 
 FOLDER = Path("runs/release-adapted")
@@ -214,8 +215,8 @@ def summary(seen: Mapping[str, Metrics], unseen: Mapping[str, Metrics]) -> list[
     for views, known in seen.items():
         for name, one in known.items():
             first, other = before.get((name, views)), unseen[views][name]
-            start = spread({"mean": first.iou, "std": first.std or 0}, one["images"]) if first else "-"
-            after = [spread(each["iou"], each["images"]) for each in (one, other)]
+            start = mean_and_std(first.iou, None if one["images"] == 1 else first.std or 0) if first else "-"
+            after = [cell(each, "iou") for each in (one, other)]
             lines.append(f"| {name} | {views} | {one['images']} | {start} | {' | '.join(after)} |")
     return lines
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from mitodata import DataError
 from mitodata.files import write_atomic
+from notation import fraction
 
 TITLES = {"iou": "IoU", "dice": "Dice", "precision": "precision", "recall": "recall", "accuracy": "accuracy"}
 
@@ -96,9 +97,8 @@ def draw_comparison(comparison: Comparison) -> bytes:
         whiskers = np.stack([np.minimum(spread, means), np.minimum(spread, 1 - means)])[:, known]
         axes.errorbar(places[known], means[known], whiskers, fmt="none", ecolor="#333333", elinewidth=1, capsize=3)
         for place, mean, std in zip(places, means, spread, strict=True):
-            text = f"{mean:.3f}".removeprefix("0")
             where = (place, min(1.0, mean + std))
-            axes.annotate(text, where, (0, 3), textcoords="offset points", ha="center", fontsize=8)
+            axes.annotate(fraction(mean), where, (0, 3), textcoords="offset points", ha="center", fontsize=8)
     axes.set_xticks(range(len(TITLES)), list(TITLES.values()))
     axes.set(ylim=(0, 1.1), ylabel="mean over images")
     axes.grid(axis="y", alpha=0.25)

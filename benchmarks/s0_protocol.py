@@ -14,6 +14,7 @@ from typing import Any
 from machine import conditions
 from mitodata import DataError
 from mitodata.hdf5.dataset import Dataset
+from notation import mean_and_std
 from pipeline import evaluate, fit, import_real, render, run_program
 from s0_figures import TITLES, Comparison, read_metrics, write_figures
 from steps import Step, Steps, write_page
@@ -102,7 +103,7 @@ def page(report: Step, fitted: Step, real: Step, figures: dict[str, str], argume
         "|---|---|---|---|---|---|",
     ]
     for name, title in TITLES.items():
-        theirs = (reported(STUDY_SYNTHETIC[name]), reported(STUDY_REAL[name]))
+        theirs = (mean_and_std(*STUDY_SYNTHETIC[name]), mean_and_std(*STUDY_REAL[name]))
         cells = (theirs[0], cell(synthetic, name), theirs[1], cell(crops, name), cell(volume, name))
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     thresholds = " to ".join(f"{value:.2f}" for value in dict.fromkeys(synthetic["thresholds"]))
@@ -141,12 +142,7 @@ def page(report: Step, fitted: Step, real: Step, figures: dict[str, str], argume
 
 def cell(scores: dict[str, Any], metric: str) -> str:
     """Mean and standard deviation of ours."""
-    return reported((scores[metric]["mean"], scores[metric]["std"]))
-
-
-def reported(value: tuple[float, float | None]) -> str:
-    """Mean and standard deviation in the study's notation, .377 +- .091."""
-    return " +- ".join(f"{part:.3f}".removeprefix("0") for part in value if part is not None)
+    return mean_and_std(scores[metric]["mean"], scores[metric]["std"])
 
 
 if __name__ == "__main__":

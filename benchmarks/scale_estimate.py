@@ -57,19 +57,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Section:
+class ScaledSection:
     """A section with its truth: raw and mask (Y, X) uint8, and the length of its pixels in nm."""
 
     raw: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     pixel_nm: float
 
-    def shrunk(self, factor: float) -> "Section":
+    def shrunk(self, factor: float) -> "ScaledSection":
         """The same with pixels that are so many times as long."""
         size = (round(self.raw.shape[1] / factor), round(self.raw.shape[0] / factor))
         raw = np.asarray(Image.fromarray(self.raw).resize(size, Image.Resampling.BOX))
         mask = np.asarray(Image.fromarray(self.mask).resize(size, Image.Resampling.NEAREST))
-        return Section(raw, mask, self.pixel_nm * factor)
+        return ScaledSection(raw, mask, self.pixel_nm * factor)
 
 
 def main() -> None:
@@ -94,7 +94,7 @@ def main() -> None:
     write_page(arguments.output, page(outcomes, arguments))
 
 
-def read_groups(path: Path, together: int, most: int, side: int) -> Iterator[list[Section]]:
+def read_groups(path: Path, together: int, most: int, side: int) -> Iterator[list[ScaledSection]]:
     """Sections of a file in groups of the same pixel size."""
     with Dataset(path) as file:
         sections = []
@@ -104,7 +104,7 @@ def read_groups(path: Path, together: int, most: int, side: int) -> Iterator[lis
             for z in spread(sample.raw.shape[0], max(1, together * most // len(file))):
                 raw, mask = (image[z, :side, :side] for image in (sample.raw, sample.mask))
                 if (mask == 1).any():
-                    sections.append(Section(raw, mask, sample.voxel_size_nm[1]))
+                    sections.append(ScaledSection(raw, mask, sample.voxel_size_nm[1]))
     # Rendered images differ in size: neighbours in order of size are alike, and are brought to the size of the first.
     sections.sort(key=lambda section: section.pixel_nm)
     for start in range(0, len(sections), together):
@@ -113,7 +113,7 @@ def read_groups(path: Path, together: int, most: int, side: int) -> Iterator[lis
         yield [section.shrunk(largest / section.pixel_nm) for section in group]
 
 
-def measure(model: Model, name: str, group: Sequence[Section]) -> Outcome:
+def measure(model: Model, name: str, group: Sequence[ScaledSection]) -> Outcome:
     """Estimate the pixel size of sections that all have the same, and score them at it and at the true one."""
     size = group[0].pixel_nm
     iou = float(np.mean([score(model, section, size) for section in group]))
@@ -125,7 +125,7 @@ def measure(model: Model, name: str, group: Sequence[Section]) -> Outcome:
     return Outcome(name, size, found.pixel_nm, found.low_nm, found.high_nm, iou, estimated)
 
 
-def score(model: Model, section: Section, pixel_nm: float) -> float:
+def score(model: Model, section: ScaledSection, pixel_nm: float) -> float:
     """Foreground IoU of a section, seen as if its pixels were so long."""
     maps = predict_maps(model, section.raw[None], (pixel_nm, pixel_nm, pixel_nm))
     found = find_pieces(maps, model.decoding)[:][0] > 0

@@ -18,6 +18,7 @@ from typing import Any
 from machine import conditions
 from mitodata.hdf5.dataset import Dataset
 from mitoseg.networks.targets import FLAT
+from notation import mean_and_std
 from pipeline import evaluate, fit, import_real, render, run_program, tune
 from s0_figures import read_metrics
 from steps import Steps, write_page
@@ -180,14 +181,14 @@ def page(scores: Mapping[int, Scores], arguments: argparse.Namespace) -> str:
 def cells(scores: Sequence[Mapping[str, Any]]) -> str:
     """Mean and standard deviation over seeds of every metric."""
     values = ([one[metric]["mean"] for one in scores] for metric in METRICS)
-    return " | ".join(f"{number(fmean(some))} +- {number(stdev(some) if len(some) > 1 else 0)}" for some in values)
+    return " | ".join(mean_and_std(fmean(some), stdev(some) if len(some) > 1 else 0) for some in values)
 
 
 def rows(views: str, scores: Mapping[int, Mapping[str, Any]]) -> list[str]:
     """A line of a table for each seed."""
     lines = []
     for seed, one in scores.items():
-        values = (f"{number(one[metric]['mean'])} +- {number(one[metric]['std'])}" for metric in METRICS)
+        values = (mean_and_std(one[metric]["mean"], one[metric]["std"]) for metric in METRICS)
         lines.append(f"| {views} | {seed} | {between(one['thresholds'])} | {' | '.join(values)} |")
     return lines
 
@@ -195,11 +196,6 @@ def rows(views: str, scores: Mapping[int, Mapping[str, Any]]) -> list[str]:
 def between(thresholds: Sequence[float]) -> str:
     """The threshold of all images, or the lowest and the highest."""
     return " to ".join(f"{value:.2f}".removeprefix("0") for value in dict.fromkeys(thresholds))
-
-
-def number(value: float) -> str:
-    """As in .377."""
-    return f"{value:.3f}".removeprefix("0")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mitodata.errors import DataError
 from mitodata.hdf5.dataset import Dataset
 from mitogen.gallery.contact_sheet import save_sheet
-from mitogen.gap.sections import Sampling, Section, read_sections
+from mitogen.gap.sections import Sampling, SectionWindow, read_sections
 from pipeline import run_program
 from steps import write_text
 
@@ -51,13 +51,13 @@ def main() -> None:
     print(arguments.output / "sheet.png")
 
 
-def crops(path: Path, sampling: Sampling, rng: np.random.Generator) -> list[Section]:
+def crops(path: Path, sampling: Sampling, rng: np.random.Generator) -> list[SectionWindow]:
     """Choose one window of each of `sampling.images` sections.
 
     Raises:
         DataError: the file has fewer sections, or smaller ones.
     """
-    by_place: dict[tuple[int, int], list[Section]] = {}
+    by_place: dict[tuple[int, int], list[SectionWindow]] = {}
     with Dataset(path) as dataset:
         for section in read_sections(dataset, sampling):
             by_place.setdefault(section.place, []).append(section)
@@ -68,7 +68,7 @@ def crops(path: Path, sampling: Sampling, rng: np.random.Generator) -> list[Sect
     return [windows[rng.integers(len(windows))] for windows in by_place.values()]
 
 
-def sheet(sections: list[Section]) -> Image.Image:
+def sheet(sections: list[SectionWindow]) -> Image.Image:
     """Lay numbered crops out in rows of four."""
     height, width = sections[0].raw.shape
     rows = -(-len(sections) // COLUMNS)

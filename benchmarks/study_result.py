@@ -39,7 +39,7 @@ def main() -> None:
         outcomes = read_outcomes(study.trials, study.folder)
         if not outcomes:
             raise RunError(f"{study.folder}: no trial has ended yet; run without --as-it-is")
-        publish(study.folder, study.plan, study.layout, outcomes, len(unique(study.trials)))
+        publish(study.folder, study.plan, study.design, outcomes, len(unique(study.trials)))
     else:
         run_study(study, arguments.workers)
     outcomes = read_outcomes(study.trials, study.folder)

@@ -13,6 +13,7 @@ from typing import Any
 
 from machine import conditions
 from mitoseg.config.files import study_config
+from notation import fraction, mean_and_std
 from pipeline import evaluate, fit_settings, import_real, run_program
 from steps import Step, Steps, write_page
 
@@ -92,14 +93,9 @@ def row(name: str, title: str, report: Step, fitted: Step) -> str:
     (scores,) = metrics.values()
     with (fitted.place / "metrics.csv").open(encoding="utf-8", newline="") as file:
         minutes = float(list(csv.DictReader(file))[-1]["minutes"])
-    values = [" +- ".join(number(scores[metric][part]) for part in ("mean", "std")) for metric in TITLES]
-    pooled = number(scores["dice"]["pooled"])
+    values = [mean_and_std(scores[metric]["mean"], scores[metric]["std"]) for metric in TITLES]
+    pooled = fraction(scores["dice"]["pooled"])
     return f"| {name} | {title} | {minutes:.1f} | {' | '.join(values)} | {pooled} | {STUDIES.get(name, '')} |"
-
-
-def number(value: float) -> str:
-    """As in .377."""
-    return f"{value:.3f}".removeprefix("0")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from mitoseg.inference.model import load_model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.metrics import ProbabilityCounts, count_probabilities, scores
 from mitoseg.training.threshold_selection import best_threshold, reaching
+from notation import fraction
 from pipeline import render, run_program
 from steps import Steps, write_page
 
@@ -81,7 +82,7 @@ def table(counts: Sequence[ProbabilityCounts], thickness_nm: NDArray[np.float64]
         if not group:
             continue
         pooled = sum(group[1:], group[0])
-        reached = " | ".join(f"{scores(pooled.confusion(at)).iou:.3f}".removeprefix("0") for at in SHOWN)
+        reached = " | ".join(fraction(scores(pooled.confusion(at)).iou) for at in SHOWN)
         rows.append(f"| {low} to {high} | {len(group)} | {best_threshold(group):.2f} | {reached} |")
     return rows
 

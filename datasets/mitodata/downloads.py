@@ -30,7 +30,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublicDataset:
     """A public dataset.
 
     Attributes:
@@ -52,13 +52,13 @@ class Source:
     voxel_size_nm: VoxelSize
 
 
-def _source(name: str, importer: str, size: VoxelSize, *archives: Archive) -> Source:
+def _source(name: str, importer: str, size: VoxelSize, *archives: Archive) -> PublicDataset:
     """Describe a source in the words of its importer, so that both say the same."""
     known = IMPORTERS[importer]
-    return Source(name, importer, archives, known.description, known.licence, known.citation, size)
+    return PublicDataset(name, importer, archives, known.description, known.licence, known.citation, size)
 
 
-SOURCES: dict[str, Source] = {
+SOURCES: dict[str, PublicDataset] = {
     source.name: source
     for source in (
         _source(
@@ -112,7 +112,7 @@ _TIMEOUT_S = 30.0
 _CHUNK_BYTES = 2**13  # what is lost when a connection is cut
 
 
-def fetch(source: str | Source, folder: str | Path | None = None, *, progress: bool = False) -> Path:
+def fetch(source: str | PublicDataset, folder: str | Path | None = None, *, progress: bool = False) -> Path:
     """Download a dataset, verify it and unpack it; what is already there is not downloaded again.
 
     The archives stay beside the unpacked files. A cut connection is taken up again where it broke, now and in a later

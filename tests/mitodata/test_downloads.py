@@ -13,7 +13,7 @@ from PIL import Image
 
 import mitodata.downloads
 from mitodata import DataError
-from mitodata.downloads import SOURCES, Archive, ResumingDownloader, Source, fetch
+from mitodata.downloads import SOURCES, Archive, PublicDataset, ResumingDownloader, fetch
 from mitodata.importers import IMPORTERS, import_dataset, recognise
 
 
@@ -80,9 +80,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
 
 
-def source_of(server: Server, sha256: str | None = None) -> Source:
+def source_of(server: Server, sha256: str | None = None) -> PublicDataset:
     digest = sha256 or hashlib.sha256(server.content).hexdigest()
-    return Source("vnc", "vnc", (Archive(server.url, digest),), "", "", "", (50.0, 4.6, 4.6))
+    return PublicDataset("vnc", "vnc", (Archive(server.url, digest),), "", "", "", (50.0, 4.6, 4.6))
 
 
 def test_fetched_data_can_be_imported(tmp_path: Path, server: Server) -> None:
@@ -147,7 +147,7 @@ def test_refused(tmp_path: Path, server: Server, status: int, requests: int) -> 
 
 
 def test_no_server(tmp_path: Path) -> None:
-    source = Source("x", "vnc", (Archive("http://127.0.0.1:9/x.zip", "0" * 64),), "", "", "", (1, 1, 1))
+    source = PublicDataset("x", "vnc", (Archive("http://127.0.0.1:9/x.zip", "0" * 64),), "", "", "", (1, 1, 1))
     with pytest.raises(DataError, match="no connection"):
         fetch(source, tmp_path)
 

@@ -18,4 +18,4 @@ validations = 1
 
 
 def names(study: Study) -> list[str]:
-    return [condition.name for condition in study.layout.conditions]
+    return [condition.name for condition in study.design.conditions]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mitodata.export.sections import NAME, Section, new_folder, open_labelled, png, sections_of
+from mitodata.export.sections import NAME, NamedSection, new_folder, open_labelled, png, sections_of
 from mitodata.hdf5.layout import Provenance, software
 
 IMAGES, ANNOTATIONS = "images", "annotations.json"
@@ -74,7 +74,7 @@ def _origin(provenance: Provenance) -> dict[str, Any]:
     return {"info": info | ({"citation": provenance.citation} if provenance.citation else {}), "licenses": licences}
 
 
-def _image(number: int, section: Section) -> dict[str, Any]:
+def _image(number: int, section: NamedSection) -> dict[str, Any]:
     height, width = section.raw.shape
     return {
         "id": number,
@@ -87,7 +87,7 @@ def _image(number: int, section: Section) -> dict[str, Any]:
     }
 
 
-def _annotations(section: Section) -> Iterator[dict[str, Any]]:
+def _annotations(section: NamedSection) -> Iterator[dict[str, Any]]:
     """The instances of a section, and last where no truth is known."""
     known = np.where(section.unknown, 0, section.label)
     numbers, compact = np.unique(known, return_inverse=True)

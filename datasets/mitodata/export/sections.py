@@ -23,7 +23,7 @@ NAME = r"\d{6,}(_z\d{4,})?"
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class NamedSection:
     """One section of a labelled image or volume.
 
     Attributes:
@@ -45,14 +45,14 @@ class Section:
     unknown: NDArray[np.bool_]
 
 
-def sections_of(dataset: Dataset) -> Iterator[Section]:
+def sections_of(dataset: Dataset) -> Iterator[NamedSection]:
     """Read all sections in order; of a volume a slab is in memory."""
     for number in range(len(dataset)):
         depth = dataset.shape(number)[0]
         for start, slab in slabs_of(dataset, number):
             for z, (raw, label, mask) in enumerate(zip(*labels_of(slab), strict=True), start):
                 name = f"{number:06d}" + (f"_z{z:04d}" if depth > 1 else "")
-                yield Section(name, number, z, slab.voxel_size_nm, raw, label, mask == IGNORE)
+                yield NamedSection(name, number, z, slab.voxel_size_nm, raw, label, mask == IGNORE)
 
 
 def slabs_of(dataset: Dataset, number: int) -> Iterator[tuple[int, Sample]]:

@@ -61,7 +61,7 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Section:
+class SectionPixels:
     """One section in memory: raw, mask and given instances, all (Y, X), and how many px are a rim marked unknown."""
 
     raw: Grey
@@ -174,7 +174,7 @@ class _Rims:
     def __init__(self, stack: Stack) -> None:
         self._name, self._sections, self._rim_px, self._all_px = stack.name, 0, 0, 0
 
-    def note(self, section: Section) -> Section:
+    def note(self, section: SectionPixels) -> SectionPixels:
         """Count those of a section."""
         self._sections += section.rim_px > 0
         self._rim_px += section.rim_px
@@ -209,7 +209,7 @@ def volume(stack: Stack, voxel_size_nm: VoxelSize) -> Sample:
     )
 
 
-def read_section(stack: Stack, z: int) -> Section:
+def read_section(stack: Stack, z: int) -> SectionPixels:
     """Read a section with its mask and its instances.
 
     Raises:
@@ -226,9 +226,9 @@ def read_section(stack: Stack, z: int) -> Section:
         # Given instances say what is foreground, the mask only where nothing is known.
         mask = known if mask is None else np.where(mask == IGNORE, mask, known)
     if mask is None or not stack.framed:
-        return Section(raw, mask, label)
+        return SectionPixels(raw, mask, label)
     rim = find_rim(raw)
-    return Section(raw, mark_ignored(mask, rim), label, int(np.count_nonzero(rim)))
+    return SectionPixels(raw, mark_ignored(mask, rim), label, int(np.count_nonzero(rim)))
 
 
 def cut(stack: Stack, sections: tuple[int, int]) -> Stack:

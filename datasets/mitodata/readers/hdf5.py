@@ -11,7 +11,7 @@ from mitodata.hdf5.filters import check_filters
 from mitodata.hdf5.layout import FORMAT_NAME, sample_count, sample_images, sample_thickness, sample_voxel_size
 from mitodata.hdf5.opening import open_file, open_hdf5
 from mitodata.readers.axes import Arranged, arrange, check_width, stated_axes
-from mitodata.readers.source import Found
+from mitodata.readers.source import StoredImage
 from mitodata.readers.voxel_size import Edges, stated_corner, stated_edges
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
@@ -23,7 +23,7 @@ _RAW_NAMES = ("raw", "volumes/raw", "main", "data", "image", "images")
 """What datasets of images are often called; where one is there, it needs no naming."""
 
 
-def open_hdf5_images(path: Path, dataset: str | None = None) -> Iterator[Found]:
+def open_hdf5_images(path: Path, dataset: str | None = None) -> Iterator[StoredImage]:
     """Open the samples of a file of our format, or a dataset of another's.
 
     Args:
@@ -47,7 +47,7 @@ def open_hdf5_images(path: Path, dataset: str | None = None) -> Iterator[Found]:
         views = list(arrange_dataset(found))
         edges = dataset_edges(found)
     for number, view in enumerate(views):
-        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
+        yield StoredImage(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
 
 
 def find_dataset(file: h5py.File, name: str | None) -> h5py.Dataset:
@@ -103,7 +103,7 @@ def dataset_axes(dataset: h5py.Dataset) -> str:
     return "".join(labels) if all(len(label) == 1 for label in labels) else ""
 
 
-def _samples(file: h5py.File, path: Path) -> Iterator[Found]:
+def _samples(file: h5py.File, path: Path) -> Iterator[StoredImage]:
     """Samples of a file of ours, whose axis of images or volumes comes first if they are stacked."""
     with one_line(path):
         count = sample_count(file)
@@ -116,7 +116,7 @@ def _samples(file: h5py.File, path: Path) -> Iterator[Found]:
             spatial = "zyx"[-(raw.ndim - 1) :] if "raw" in file else "zyx"
             axes = f"t{spatial}" if "raw" in file else spatial
             view = Arranged(raw, axes, places={"t": number})
-        yield Found(path, f"-{number:04d}" if count > 1 else "", view, edges, thickness_nm, ours=True)
+        yield StoredImage(path, f"-{number:04d}" if count > 1 else "", view, edges, thickness_nm, ours=True)
 
 
 def _guess(file: h5py.File) -> h5py.Dataset | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
 from mitodata.readers.grey_levels import Levels, to_grey
-from mitodata.readers.source import Found, Shown, Source, source_levels
+from mitodata.readers.source import Shown, Source, StoredImage, source_levels
 from mitodata.readers.volumes.marks import VOLUMES, volume_kind
 from mitodata.readers.voxel_size import choose_voxel_size
 from mitodata.sample import VoxelSize
@@ -25,7 +25,7 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _START_BYTES = 1024
 
 
-def open_images(path: Path, dataset: str | None = None, shown: Shown = Shown.GREY) -> Iterator[Found]:
+def open_images(path: Path, dataset: str | None = None, shown: Shown = Shown.GREY) -> Iterator[StoredImage]:
     """Open what a file holds, by its content and not by its name: one image or volume after the other.
 
     Args:
@@ -92,7 +92,7 @@ def open_sources(
 
 
 def to_source(
-    found: Found, voxel_size_nm: VoxelSize | None = None, *, square: bool = True, levels: Levels | None = None
+    found: StoredImage, voxel_size_nm: VoxelSize | None = None, *, square: bool = True, levels: Levels | None = None
 ) -> Source:
     """Give what a file holds a voxel size and a grey scale; arguments and errors as of `open_sources`.
 

@@ -16,7 +16,7 @@ from mitodata.errors import DataError
 from mitodata.readers.axes import arrange, name_letters, stated_axes
 from mitodata.readers.damage import readable
 from mitodata.readers.remote import LINK, as_os_error, open_store, url_of
-from mitodata.readers.source import Found
+from mitodata.readers.source import StoredImage
 from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm, stated_corner, stated_edges, unit_nm
 
 SUFFIXES = (".zarr",)
@@ -86,7 +86,7 @@ def open_root(path: Path) -> Any:
         return zarr.open(_RemoteStore(url) if url else path, mode="r")
 
 
-def open_zarr(path: Path, dataset: str | None = None) -> Iterator[Found]:
+def open_zarr(path: Path, dataset: str | None = None) -> Iterator[StoredImage]:
     """Open the finest level of an OME-Zarr, or the array or image that is named.
 
     Raises:
@@ -114,7 +114,7 @@ def open_zarr(path: Path, dataset: str | None = None) -> Iterator[Found]:
             edges, corner = (find(node.attrs.asdict(), axes) for find in (stated_edges, stated_corner))
         views = list(arrange(node, axes, str(path)))
     for number, view in enumerate(views):
-        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges, corner_nm=corner)
+        yield StoredImage(path, f"-{number:04d}" if len(views) > 1 else "", view, edges, corner_nm=corner)
 
 
 def parse_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:

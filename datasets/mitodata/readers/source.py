@@ -35,7 +35,7 @@ class Shown(Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class StoredImage:
     """What a file holds, before it is known how large a voxel is.
 
     Attributes:
@@ -122,7 +122,7 @@ class Source:
 
     def section(self, z: int) -> "Source":
         """One of its sections as an image of its own, on the grey scale of all."""
-        return replace(self, array=_Section(self.array, z))
+        return replace(self, array=_OneSection(self.array, z))
 
     def negative(self) -> "Source":
         """The same image with black and white exchanged."""
@@ -134,7 +134,7 @@ class Source:
             return np.asarray(self.array[part])
 
 
-class _Section:
+class _OneSection:
     """One section of an array, (1, Y, X)."""
 
     def __init__(self, array: Array, z: int) -> None:

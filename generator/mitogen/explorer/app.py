@@ -41,7 +41,7 @@ from mitogen.explorer.nearer import list_steps, rank_steps, small
 from mitogen.explorer.own_images import OwnImages
 from mitogen.explorer.recipes import Recipes, next_of_kind
 from mitogen.explorer.render_queue import RenderQueue
-from mitogen.explorer.segmenter import NOT_INSTALLED, Found, SegmenterQueue
+from mitogen.explorer.segmenter import NOT_INSTALLED, Segmentation, SegmenterQueue
 from mitogen.explorer.verdict import describe_verdict, paint_errors, paint_probability
 from mitogen.explorer.view import View, ViewError, read_view
 from mitogen.gallery.pictures import grey, outlined, painted, png
@@ -182,7 +182,7 @@ class Explorer:
         view = _view(request)
         return view, await self.queue.sample(self.recipes.recipe(view), view)
 
-    async def _found(self, request: Request) -> tuple[Sample, Found]:
+    async def _found(self, request: Request) -> tuple[Sample, Segmentation]:
         """The image of a view with its compartments, and what the model found in it."""
         if self.segmenter is None:
             raise ViewError(NOT_INSTALLED)

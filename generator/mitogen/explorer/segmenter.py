@@ -89,7 +89,7 @@ class Plugin:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Segmentation:
     """What a model says of a section.
 
     Attributes:
@@ -121,9 +121,9 @@ class SegmenterQueue:
     def __init__(self, pool: Pool) -> None:
         """Ask the one process of a pool, whose task is a `Plugin`."""
         self._pool = pool
-        self._queue: BoundedQueue[View, Found] = BoundedQueue(_bytes, MOST_WAITING, MOST_KEPT_BYTES)
+        self._queue: BoundedQueue[View, Segmentation] = BoundedQueue(_bytes, MOST_WAITING, MOST_KEPT_BYTES)
 
-    async def found(self, view: View, sample: Sample) -> Found:
+    async def found(self, view: View, sample: Sample) -> Segmentation:
         """Ask the model about the image of a view.
 
         Raises:
@@ -132,7 +132,7 @@ class SegmenterQueue:
             MitoError: there is no such model, or the image is out of its reach.
         """
 
-        def submit() -> "Future[Found]":
+        def submit() -> "Future[Segmentation]":
             return self._pool.submit(segment_section, sample.raw, sample.voxel_size_nm)
 
         return await self._queue.get(view.plain(compartments=False), submit)
@@ -151,7 +151,7 @@ def model_name(plugin: Plugin) -> str:
     return plugin.segmenter.name
 
 
-def segment_section(plugin: Plugin, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize) -> Found:
+def segment_section(plugin: Plugin, raw: NDArray[np.uint8], voxel_size_nm: VoxelSize) -> Segmentation:
     """Ask the model about a single section, (1, Y, X), in the process that runs it.
 
     Raises:
@@ -167,8 +167,8 @@ def segment_section(plugin: Plugin, raw: NDArray[np.uint8], voxel_size_nm: Voxel
     except Exception as error:
         line = str(error).partition("\n")[0]
         raise RenderError(f"the model failed: {type(error).__name__}: {line}; a fault of the program") from error
-    return Found(plugin.segmenter.name, mask[0], probability[0].astype(np.float16))
+    return Segmentation(plugin.segmenter.name, mask[0], probability[0].astype(np.float16))
 
 
-def _bytes(found: Found) -> int:
+def _bytes(found: Segmentation) -> int:
     return found.mask.nbytes + found.probability.nbytes

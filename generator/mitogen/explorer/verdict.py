@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from mitodata.sample import IGNORE, Sample
-from mitogen.explorer.segmenter import Found
+from mitogen.explorer.segmenter import Segmentation
 from mitogen.tissue.compartments import class_names
 
 FOUND, WRONG, MISSED = (60, 190, 90), (255, 90, 180), (60, 130, 255)
@@ -26,7 +26,7 @@ _HEAT = np.array([(0, 0, 0), (190, 30, 60), (250, 190, 60), (255, 255, 255)])  #
 Pixels = NDArray[np.bool_]
 
 
-def describe_verdict(sample: Sample, found: Found) -> dict[str, Any]:
+def describe_verdict(sample: Sample, found: Segmentation) -> dict[str, Any]:
     """Compare what a model found in a labelled section with the truth.
 
     Returns:
@@ -51,7 +51,7 @@ def describe_verdict(sample: Sample, found: Found) -> dict[str, Any]:
     }
 
 
-def paint_errors(sample: Sample, found: Found) -> Image.Image:
+def paint_errors(sample: Sample, found: Segmentation) -> Image.Image:
     """Paint a labelled section: rightly found, wrongly found and missed pixels in their colours."""
     truth, counted = _truth(sample)
     mask = found.mask & counted
@@ -61,7 +61,7 @@ def paint_errors(sample: Sample, found: Found) -> Image.Image:
     return Image.fromarray(picture.astype(np.uint8))
 
 
-def paint_probability(sample: Sample, found: Found) -> Image.Image:
+def paint_probability(sample: Sample, found: Segmentation) -> Image.Image:
     """Colour probabilities: black for 0 over red and yellow to white for 1, the true outlines in green."""
     probability = found.probability.astype(np.float32)
     picture = np.stack([np.interp(probability, _STOPS, channel) for channel in _HEAT.T], -1)

@@ -134,7 +134,7 @@ class Studio:
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _TestStrip:
     """Some images of a strip in one setting, to see whether it shows the knob."""
 
     setting: Setting
@@ -185,17 +185,17 @@ def draw_strip(studio: Studio, name: str, fields: Sequence[int]) -> Strip:
     return Strip(name, values, best.setting, best.change, png(picture))
 
 
-def _choose(studio: Studio, name: str, values: Sequence[float], fields: Sequence[int]) -> _Trial:
+def _choose(studio: Studio, name: str, values: Sequence[float], fields: Sequence[int]) -> _TestStrip:
     """Find the setting that shows the knob best: plain if that shows it at all."""
-    best = _Trial(Setting(fields[0], {}), {})
+    best = _TestStrip(Setting(fields[0], {}), {})
     change = -1.0
     for below, settings in _stages(studio.recipe, name, fields):
         if change >= below:
             continue
         for setting in settings:
-            trial = _Trial(setting, {value: studio.render(setting, name, value) for value in values})
-            if trial.change > max(change, UNSEEN if setting.volume else -1.0):
-                best, change = trial, trial.change
+            tested = _TestStrip(setting, {value: studio.render(setting, name, value) for value in values})
+            if tested.change > max(change, UNSEEN if setting.volume else -1.0):
+                best, change = tested, tested.change
     return best
 
 

@@ -63,7 +63,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class SectionWindow:
     """A window of one section.
 
     Attributes:
@@ -115,7 +115,7 @@ def find_tissue(dataset: Images, index: int, z: int) -> Span:
     return rim_of(RowEnds.join(parts)).inside
 
 
-def read_sections(dataset: Images, sampling: Sampling) -> Iterator[Section]:
+def read_sections(dataset: Images, sampling: Sampling) -> Iterator[SectionWindow]:
     """Read the chosen sections, window by window, without constant rims.
 
     Raises:
@@ -125,7 +125,7 @@ def read_sections(dataset: Images, sampling: Sampling) -> Iterator[Section]:
         factors = _factors(dataset, index, sampling)
         for y, x in _windows(find_tissue(dataset, index, z), factors, sampling.window_px):
             sample = dataset.read(index, (slice(z, z + 1), y, x))
-            section = Section(
+            section = SectionWindow(
                 raw=sample.raw[0],
                 label=None if sample.label is None else sample.label[0],
                 mask=None if sample.mask is None else sample.mask[0],
@@ -135,7 +135,9 @@ def read_sections(dataset: Images, sampling: Sampling) -> Iterator[Section]:
             yield section if factors == (1.0, 1.0) else resample(section, factors, sampling.window_px)
 
 
-def resample(section: Section, factors: tuple[float, float], shape: tuple[int, int] | None = None) -> Section:
+def resample(
+    section: SectionWindow, factors: tuple[float, float], shape: tuple[int, int] | None = None
+) -> SectionWindow:
     """Enlarge or shrink by `factors` (y, x), to exactly `shape` if it is given.
 
     Grey levels are interpolated linearly, with a Gaussian before it where the image shrinks; labels take the nearest.
@@ -148,7 +150,7 @@ def resample(section: Section, factors: tuple[float, float], shape: tuple[int, i
         for n, old in zip((height, width), section.raw.shape, strict=True)
     )
     nearest = np.ix_(rows, columns)
-    return Section(
+    return SectionWindow(
         raw=np.clip(np.rint(raw), 0, 255).astype(np.uint8),
         label=None if section.label is None else section.label[nearest],
         mask=None if section.mask is None else section.mask[nearest],

@@ -9,7 +9,7 @@ from mitodata.errors import DataError
 from mitodata.hdf5.dataset import Dataset
 from mitogen.gap.appearance import SMALLEST_PX, Appearance, Image, look_at, pool_appearances
 from mitogen.gap.morphology import Morphology, outline, pool_morphologies
-from mitogen.gap.sections import Sampling, Section, chosen_sections, read_sections
+from mitogen.gap.sections import Sampling, SectionWindow, chosen_sections, read_sections
 
 SAME = 0.01
 """Pixels that differ by no more than this share are of one size."""
@@ -70,7 +70,7 @@ def measure(dataset: Dataset | Path, sampling: Sampling | None = None) -> Statis
         return _measure(opened.path, read_sections(opened, sampling), shown)
 
 
-def _measure(path: Path, sections: Iterable[Section], shown: Sequence[tuple[int, int]]) -> Statistics:
+def _measure(path: Path, sections: Iterable[SectionWindow], shown: Sequence[tuple[int, int]]) -> Statistics:
     looks: list[Appearance] = []
     outlines: list[Morphology] = []
     pixels: list[tuple[float, float]] = []
@@ -100,6 +100,6 @@ def _measure(path: Path, sections: Iterable[Section], shown: Sequence[tuple[int,
     )
 
 
-def large_enough(sections: Iterable[Section]) -> Iterator[Section]:
+def large_enough(sections: Iterable[SectionWindow]) -> Iterator[SectionWindow]:
     """Leave out sections that are too small to say anything."""
     return (section for section in sections if min(section.raw.shape) >= SMALLEST_PX)

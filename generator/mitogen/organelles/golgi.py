@@ -23,7 +23,7 @@ WALL_NM = 6.5
 """Thickness of the membranes."""
 
 
-class Looks(NamedTuple):
+class StackLooks(NamedTuple):
     """Numbers in 0-1 of a stack: its count of cisternae, bow, outline, holes, and how it is turned around its axis."""
 
     cisternae: float
@@ -43,7 +43,7 @@ class _Stack(NamedTuple):
         cisternae: how many there are.
         pitch: from one cisterna to the next.
         bow: curvature in 1/nm.
-        outline, holes: see `Looks`.
+        outline, holes: see `StackLooks`.
         key: names its cisternae.
     """
 
@@ -87,7 +87,7 @@ def draw_golgi(layer: Layer) -> None:
     dark = params["golgi.membrane_density"]
     stain = _Stain(params["golgi.lumen_nm"], params["golgi.lumen_density"], dark)
     for which in near:
-        stack, looks = _stack(stacks, which, stain.lumen_nm), Looks(*stacks.looks[which].tolist())
+        stack, looks = _stack(stacks, which, stain.lumen_nm), StackLooks(*stacks.looks[which].tolist())
         pose = np.vstack([stacks.centre[which], _frame(stacks.axis[which], looks.turn)])
         _draw_stack(canvas.paint(Compartment.GOLGI), canvas.space, canvas.raster, pose, stack, stain, cloud)
     if cloud.any():
@@ -96,7 +96,7 @@ def draw_golgi(layer: Layer) -> None:
 
 
 def _stack(stacks: Sites, which: np.intp, lumen_nm: float) -> _Stack:
-    looks = Looks(*stacks.looks[which].tolist())
+    looks = StackLooks(*stacks.looks[which].tolist())
     radius, pitch = float(stacks.radius_nm[which]), lumen_nm + 2 * WALL_NM + 9
     return _Stack(
         host=int(stacks.host[which]),

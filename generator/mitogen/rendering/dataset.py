@@ -7,9 +7,9 @@ whole, and go when the file is complete. Memory does not grow with the number of
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -71,12 +71,20 @@ def render_dataset(
     batches = Batches(path.with_name(path.name + ".parts"), images, job.shape)
     only = {} if is_first(images) else {"only": spell(images)}
     batches.claim({"fingerprint": job.fingerprint(), "seed": job.seed, "shape": list(job.shape), **only}, overwrite)
+    with (
+        _told_what_is_kept(batches),
+        Progress("image" if job.shape[0] == 1 else "volume", len(images), batches.images_done(), progress) as bar,
+        closing(render_in_order(job, batches, workers, bar)) as samples,
+    ):
+        write_dataset(path, samples, provenance, overwrite=overwrite)
+    batches.remove()
+
+
+@contextmanager
+def _told_what_is_kept(batches: Batches) -> Iterator[None]:
+    """Whatever stops the rendering in this block says in its message which batches are kept."""
     try:
-        with (
-            Progress("image" if job.shape[0] == 1 else "volume", len(images), batches.images_done(), progress) as bar,
-            closing(render_in_order(job, batches, workers, bar)) as samples,
-        ):
-            write_dataset(path, samples, provenance, overwrite=overwrite)
+        yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; {batches.state()}") from None
     except BrokenProcessPool as error:
@@ -88,7 +96,6 @@ def render_dataset(
         raise ClusterError(f"{error}; {batches.state()}") from error
     except DataError as error:  # a batch or the file could not be written
         raise RenderError(f"{error}; {batches.state()}") from error
-    batches.remove()
 
 
 def _check_numbers(images: Sequence[int]) -> None:

@@ -40,7 +40,7 @@ _ROOM = 16384
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class PlacedBodies:
     """What stays of all candidates and reaches into a window; B bodies of T tubes.
 
     Attributes:
@@ -63,7 +63,7 @@ class Found:
     looks: NDArray[np.float64]
 
 
-def find_bodies(params: Mapping[str, float], streams: StreamOf, window: Box) -> Found:
+def find_bodies(params: Mapping[str, float], streams: StreamOf, window: Box) -> PlacedBodies:
     """Find what stays of the mitochondria and bodies that reach into a window.
 
     Those that come near a crowded body which does so are there as well: it must give way to them.
@@ -82,7 +82,7 @@ def find_bodies(params: Mapping[str, float], streams: StreamOf, window: Box) -> 
     which, tube = np.nonzero(np.arange(2) < made.tubes[kept, None])
     tubes = Tubes(*(array[kept[which], tube] for array in (made.nodes, made.radii, made.side)))
     species, looks = groups["species"][made.group[kept]], made.rows[kept, 3:][:, LOOKS]
-    return Found(tubes, which, species, made.rows[kept, :3], _count(made, window)[kept], looks)
+    return PlacedBodies(tubes, which, species, made.rows[kept, :3], _count(made, window)[kept], looks)
 
 
 def _look(made: Candidates, window: Box, gap: float) -> NDArray[np.int64]:

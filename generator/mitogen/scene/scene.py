@@ -17,7 +17,7 @@ from mitogen.organelles.organelle import MITOCHONDRION, Inclusions, Sites
 from mitogen.organelles.round_bodies.lipid import LIPID
 from mitogen.organelles.table import ORGANELLES, ROUND_BODIES
 from mitogen.scene.inclusions import FIELDS
-from mitogen.scene.placement import Found, find_bodies
+from mitogen.scene.placement import PlacedBodies, find_bodies
 from mitogen.tissue.arrangements import arrangement_of
 from mitogen.tissue.layout import Layout, Window
 from mitogen.tissue.packed import NOWHERE, Packed, in_sight
@@ -69,7 +69,7 @@ def build(params: Mapping[str, float], streams: StreamOf, grid: Grid) -> Scene:
     )
 
 
-def _admit(found: Found, layout: Layout, gap_nm: float) -> Inclusions:
+def _admit(found: PlacedBodies, layout: Layout, gap_nm: float) -> Inclusions:
     """Find the cell of every body; one that may not lie where it is goes, with all its branches.
 
     Those without branches are shortened first, if that helps.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.frame import Frame
 from mitogen.geometry.grid import FloatArray, Grid
-from mitogen.geometry.packing.bodies import Bodies
+from mitogen.geometry.packing.bodies import BodyMap
 from mitogen.geometry.point_process import Box
 from mitogen.geometry.tubes import Tubes
 from mitogen.tissue.canvas import Space
@@ -107,7 +107,7 @@ def no_tubes(nodes: int) -> Tubes:
 
 
 def map_bodies(
-    bodies: Bodies, place: NDArray[np.int32], frame: Frame, cell: NDArray[np.int32], space: Space
+    bodies: BodyMap, place: NDArray[np.int32], frame: Frame, cell: NDArray[np.int32], space: Space
 ) -> PackedMap:
     """Turn what pixels see of bodies into what a section knows of packed ones: none crosses the border of its cell.
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mitodata import RunError
 from mitodata.errors import did_you_mean
+from mitoseg.config.problems import find_problems
 
 Target = Literal["semantic", "instance", "compartments"]
 """What a network is taught: see `mitoseg.networks.targets`."""
@@ -272,13 +273,11 @@ def parse_config(tree: object, where: str) -> FitConfig:
     try:
         return FitConfig.model_validate(tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        if first["type"] == "extra_forbidden":
-            raise RunError(f"{where}: {_unknown('.'.join(map(str, first['loc'])))}") from error
-        name = ".".join(str(part) for part in first["loc"]) or "budget"
-        message = first["msg"].removeprefix("Value error, ")
-        got = "" if isinstance(first["input"], dict) else f"got {first['input']!r}; "
-        raise RunError(f"{where}: {name}: {got}{message[0].lower()}{message[1:]}") from error
+        first = find_problems(error)[0]
+        if first.unknown:
+            raise RunError(f"{where}: {_unknown(first.place)}") from error
+        got = "" if isinstance(first.got, dict) else f"got {first.got!r}; "
+        raise RunError(f"{where}: {first.place or 'budget'}: {got}{first.message}") from error
 
 
 def known_settings() -> dict[str, str]:

@@ -73,7 +73,7 @@ def number_blocks(
     links = [np.empty((0, 2), np.int64)]
     total = 0
     for block in blocks(shape, edges):
-        outer, inner = widen(block, halo, shape, later=not exact)
+        outer, inner = add_halo(block, halo, shape, later=not exact)
         found = find(outer).astype(np.int64)
         found[found > 0] += total
         if total:
@@ -94,7 +94,7 @@ def number_blocks(
     return int(final.max())
 
 
-def widen(block: Part, halo: tuple[int, ...], shape: tuple[int, ...], *, later: bool = True) -> tuple[Part, Part]:
+def add_halo(block: Part, halo: tuple[int, ...], shape: tuple[int, ...], *, later: bool = True) -> tuple[Part, Part]:
     """A block with a rim of its neighbours, as far as the volume of `shape` has any; and where the block lies in it.
 
     Args:

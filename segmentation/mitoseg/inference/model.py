@@ -111,6 +111,21 @@ class Model:
                 "the run or model that it was exported from"
             )
 
+    def checkpoint(self, step: int = 0, *, finished: bool = True) -> dict[str, Any]:
+        """What `load_model` reads of a checkpoint, for `mitoseg.networks.checkpoint.save_checkpoint`.
+
+        Args:
+            step: how many steps it has learned for.
+            finished: False while it is learning.
+        """
+        return {
+            "config": self.config.model_dump(),
+            "weights": self.network.state_dict(),
+            "decoding": asdict(self.decoding),
+            "step": step,
+            "finished": finished,
+        }
+
     def packed(self, card: Card | None = None) -> Packed:
         """What `mitoseg.models.weights_file.save_weights` writes of it.
 

@@ -42,7 +42,7 @@ LONG_S = 30.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class PredictionPlan:
     """How a volume is looked at.
 
     Attributes:
@@ -88,7 +88,7 @@ class Plan:
         return holds
 
 
-def plan_prediction(model: Model, source: Source, axes: str, memory: int | None = None) -> Plan:
+def plan_prediction(model: Model, source: Source, axes: str, memory: int | None = None) -> PredictionPlan:
     """Plan how a volume is looked at; arguments and errors as of `predict_source`."""
     axes = choose_axes(model, source.shape, source.voxel_size_nm, axes)
     grid = WorkingGrid.of(source.shape, source.voxel_size_nm, model.config.working_voxel_nm)
@@ -96,7 +96,7 @@ def plan_prediction(model: Model, source: Source, axes: str, memory: int | None 
     shape, voxel_size_nm = (source.shape, source.voxel_size_nm) if plain else (grid.shape, grid.voxel_size_nm)
     check_orthoplanes(model, source, axes)
     planes = plan_orthoplanes(model, Seen(source.path, shape, voxel_size_nm), axes, memory)
-    return Plan(planes, grid, map_channels(model.config.target))
+    return PredictionPlan(planes, grid, map_channels(model.config.target))
 
 
 def predict_source(
@@ -195,7 +195,7 @@ def _look_along(
     Args:
         model: of the network.
         plane: whose slices.
-        aim: from `Plan.aim`.
+        aim: from `PredictionPlan.aim`.
         predict: the network with whatever belongs to it.
         volume: that is looked at; normalised, if it is an array.
         packed: sections of a file that are read together and given one by one; 0 gives many slices together.

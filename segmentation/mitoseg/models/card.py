@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mitodata import RunError
 from mitodata.errors import did_you_mean
+from mitoseg.config.problems import find_problems
 
 WIDTH = 120
 """Longest line of a card."""
@@ -114,16 +115,14 @@ def parse_card(tree: object, where: str) -> Card:
     try:
         return Card.model_validate(tree)
     except ValidationError as error:
-        problems = error.errors()
+        problems = find_problems(error)
         # A misspelt field is missing as well.
-        first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
-        place = ".".join(map(str, first["loc"])) or "card"
-        if first["type"] == "extra_forbidden":
-            known = Score.model_fields if first["loc"][0] == "scores" else Card.model_fields
-            hint = did_you_mean(str(first["loc"][-1]), known, f"known fields: {', '.join(known)}")
-            raise RunError(f"{where}: unknown field {place}{hint}") from error
-        message = first["msg"]
-        raise RunError(f"{where}: {place}: {message[0].lower()}{message[1:]}") from error
+        first = next((one for one in problems if one.unknown), problems[0])
+        if first.unknown:
+            known = Score.model_fields if first.path[0] == "scores" else Card.model_fields
+            hint = did_you_mean(str(first.path[-1]), known, f"known fields: {', '.join(known)}")
+            raise RunError(f"{where}: unknown field {first.place}{hint}") from error
+        raise RunError(f"{where}: {first.place or 'card'}: {first.message}") from error
 
 
 def score_table(scores: Sequence[Score]) -> list[str]:

@@ -6,7 +6,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from mitoseg.evaluation.metric_table import HEADLINE
-from mitoseg.study.designs import Layout, Level, is_numeric
+from mitoseg.study.designs import Design, Level, is_numeric
 from mitoseg.study.effects import LOG_FROM, Effect
 from mitoseg.study.results import GAP, REAL, Interval, Outcome, columns_of, interval, summarise
 from mitoseg.study.trials import SYNTHETIC
@@ -25,14 +25,14 @@ BESIDE = 0.02
 AXIS = "IoU, mean over images"
 
 
-def draw_scores(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
+def draw_scores(outcomes: Sequence[Outcome], design: Design) -> bytes:
     """Draw score and gap against the levels of each factor, with 95 % intervals over seeds, as PNG.
 
     Where factors have one level each (leave-one-out), every condition is a row instead.
     """
-    if all(len(levels) == 1 for levels in layout.factors.values()):
-        return _draw_rows(outcomes, layout)
-    return _draw_factors(outcomes, layout)
+    if all(len(levels) == 1 for levels in design.factors.values()):
+        return _draw_rows(outcomes, design)
+    return _draw_factors(outcomes, design)
 
 
 def draw_ranking(effects: Sequence[Effect], title: str) -> bytes:
@@ -54,11 +54,11 @@ def draw_ranking(effects: Sequence[Effect], title: str) -> bytes:
     return _png(figure)
 
 
-def _draw_rows(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
+def _draw_rows(outcomes: Sequence[Outcome], design: Design) -> bytes:
     """One row a condition, sorted by the real score; scores on the left, gap on the right."""
     from matplotlib.figure import Figure
 
-    table = summarise(outcomes, layout.conditions)
+    table = summarise(outcomes, design.conditions)
     names = columns_of(outcomes)
     by = REAL if REAL in names else names[1]
     first = next(iter(table))
@@ -85,17 +85,17 @@ def _draw_rows(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
     return _png(figure)
 
 
-def _draw_factors(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
+def _draw_factors(outcomes: Sequence[Outcome], design: Design) -> bytes:
     """One column of panels a factor: scores above, gap below."""
     from matplotlib.figure import Figure
 
-    columns = min(len(layout.factors), FEW_COLUMNS)
-    bands = -(-len(layout.factors) // columns)
+    columns = min(len(design.factors), FEW_COLUMNS)
+    bands = -(-len(design.factors) // columns)
     figure = Figure(figsize=(5.2 * columns, 5.6 * bands), layout="constrained")
     grid = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[2, 1] * bands)
     for axes in grid.flat[:]:
         axes.set_visible(False)
-    for number, (factor, levels) in enumerate(layout.factors.items()):
+    for number, (factor, levels) in enumerate(design.factors.items()):
         band, column = divmod(number, columns)
         above, below = grid[2 * band][column], grid[2 * band + 1][column]
         for axes in (above, below):
@@ -104,8 +104,8 @@ def _draw_factors(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
         for place, name in enumerate(names):
             # Sets lie side by side, on a scale hardly beside the number, so that their bars do not hide one another.
             beside = place / max(len(names) - 1, 1) - 0.5
-            _series(above, outcomes, layout, factor, (name, _colour(name, place), beside))
-        _series(below, outcomes, layout, factor, (GAP, FIXED[GAP], 0.0))
+            _series(above, outcomes, design, factor, (name, _colour(name, place), beside))
+        _series(below, outcomes, design, factor, (GAP, FIXED[GAP], 0.0))
         above.set_ylabel(AXIS)
         below.set_ylabel("gap: synthetic\nminus real")
         below.set_xlabel(factor.removeprefix("mitogen:"))
@@ -117,18 +117,18 @@ def _draw_factors(outcomes: Sequence[Outcome], layout: Layout) -> bytes:
 
 
 def _series(
-    axes: "Axes", outcomes: Sequence[Outcome], layout: Layout, factor: str, style: tuple[str, str, float]
+    axes: "Axes", outcomes: Sequence[Outcome], design: Design, factor: str, style: tuple[str, str, float]
 ) -> None:
     """One set (name, colour, where beside) against a factor's levels: mean over other factors, interval over seeds."""
     name, colour, beside = style
-    levels = layout.factors[factor]
-    places = _places(levels, 0.0 if layout.random else beside)
-    if layout.random:
+    levels = design.factors[factor]
+    places = _places(levels, 0.0 if design.random else beside)
+    if design.random:
         by_label = {level.label: place for level, place in zip(levels, places, strict=True)}
         x = [by_label[one.trial.condition.levels[factor].label] for one in outcomes]
         axes.plot(x, [one.scores[name][HEADLINE] for one in outcomes], ".", color=colour, label=name)
         return
-    found = [_interval_at(outcomes, layout, factor, level, name) for level in levels]
+    found = [_interval_at(outcomes, design, factor, level, name) for level in levels]
     kept = [(place, one) for place, one in zip(places, found, strict=True) if one.seeds]
     half = [0.0 if isnan(one.low) else one.high - one.mean for _, one in kept]
     marks = "o-" if is_numeric(levels) else "o"
@@ -136,13 +136,13 @@ def _series(
     axes.errorbar([place for place, _ in kept], means, half, fmt=marks, color=colour, capsize=3, label=name)
 
 
-def _interval_at(outcomes: Sequence[Outcome], layout: Layout, factor: str, level: Level, name: str) -> Interval:
+def _interval_at(outcomes: Sequence[Outcome], design: Design, factor: str, level: Level, name: str) -> Interval:
     values: dict[int, list[float]] = {}
     for one in outcomes:
         own = one.trial.condition.levels
-        label = own[factor].label if factor in own else layout.references[factor]
+        label = own[factor].label if factor in own else design.references[factor]
         # In a grid all factors are in every condition; else only trials in which no other one is changed count.
-        if label == level.label and (len(own) == len(layout.factors) or set(own) <= {factor}):
+        if label == level.label and (len(own) == len(design.factors) or set(own) <= {factor}):
             values.setdefault(one.trial.seed, []).append(one.scores[name][HEADLINE])
     return interval([sum(scores) / len(scores) for scores in values.values()])
 

@@ -52,7 +52,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Design:
     """The conditions of a study.
 
     Attributes:
@@ -68,7 +68,7 @@ class Layout:
     random: bool = False
 
 
-def lay_out(contents: Contents, folder: Path, where: str) -> Layout:
+def make_design(contents: Contents, folder: Path, where: str) -> Design:
     """Make the conditions of a study and check every one of them.
 
     Raises:
@@ -77,16 +77,16 @@ def lay_out(contents: Contents, folder: Path, where: str) -> Layout:
     return DESIGNS[contents.design](contents, folder, where)
 
 
-def _grid(contents: Contents, folder: Path, where: str) -> Layout:
+def _grid(contents: Contents, folder: Path, where: str) -> Design:
     factors = {name: _levels(name, value, where) for name, value in contents.factors.items()}
     conditions = [
         _condition(contents, dict(zip(factors, chosen, strict=True)), folder, where)
         for chosen in product(*factors.values())
     ]
-    return Layout(conditions, factors, {name: levels[0].label for name, levels in factors.items()})
+    return Design(conditions, factors, {name: levels[0].label for name, levels in factors.items()})
 
 
-def _one_at_a_time(contents: Contents, folder: Path, where: str) -> Layout:
+def _one_at_a_time(contents: Contents, folder: Path, where: str) -> Design:
     base = _condition(contents, {}, folder, where)
     factors: dict[str, Sequence[Level]] = {}
     references, conditions = {}, [base]
@@ -103,17 +103,17 @@ def _one_at_a_time(contents: Contents, folder: Path, where: str) -> Layout:
         at_base = Level(own, math.nan, {}) if isinstance(value, dict) else _level(name, value_of(name, base.setup))
         factors[name] = _in_order([at_base, *new])
         references[name] = own
-    return Layout(conditions, factors, references)
+    return Design(conditions, factors, references)
 
 
-def _leave_one_out(contents: Contents, folder: Path, where: str) -> Layout:
+def _leave_one_out(contents: Contents, folder: Path, where: str) -> Design:
     factors = {name: [_without(name, value, where)] for name, value in contents.factors.items()}
     conditions = [_condition(contents, {}, folder, where)]
     conditions += [_condition(contents, {name: levels[0]}, folder, where) for name, levels in factors.items()]
-    return Layout(conditions, factors, dict.fromkeys(factors, BASELINE))
+    return Design(conditions, factors, dict.fromkeys(factors, BASELINE))
 
 
-def _random(contents: Contents, folder: Path, where: str) -> Layout:
+def _random(contents: Contents, folder: Path, where: str) -> Design:
     choices: dict[str, Sequence[Level] | Distribution] = {}
     for name, value in contents.factors.items():
         is_range = isinstance(value, dict) and len(value) == 1 and next(iter(value)) in KINDS
@@ -130,10 +130,10 @@ def _random(contents: Contents, folder: Path, where: str) -> Layout:
     conditions = [one for one in samples if one.name not in known]
     factors = {name: _in_order([one.levels[name] for one in conditions]) for name in choices}
     references = {name: level.label for name, level in conditions[0].levels.items()}
-    return Layout(conditions, factors, references, random=True)
+    return Design(conditions, factors, references, random=True)
 
 
-DESIGNS: Mapping[str, Callable[[Contents, Path, str], Layout]] = {
+DESIGNS: Mapping[str, Callable[[Contents, Path, str], Design]] = {
     "grid": _grid,
     "one-at-a-time": _one_at_a_time,
     "leave-one-out": _leave_one_out,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mitoseg.evaluation.metric_table import HEADLINE
-from mitoseg.study.designs import WITHOUT, Layout, is_numeric
+from mitoseg.study.designs import WITHOUT, Design, is_numeric
 from mitoseg.study.results import Outcome
 
 Column = NDArray[np.float64]
@@ -66,7 +66,7 @@ class _Fit:
     freedom: int
 
 
-def rank_effects(outcomes: Sequence[Outcome], layout: Layout, name: str) -> list[Effect]:
+def rank_effects(outcomes: Sequence[Outcome], design: Design, name: str) -> list[Effect]:
     """Rank what factors do to the score on the set `name`, largest absolute effect first.
 
     Effects for which there are too few trials have nan for what cannot be said, and come last; with one seed, or one
@@ -75,12 +75,12 @@ def rank_effects(outcomes: Sequence[Outcome], layout: Layout, name: str) -> list
     scored = [one for one in outcomes if not isnan(one.scores[name][HEADLINE])]
     scatter = pooled_std(scored, name)
     effects: list[Effect] = []
-    for factor, levels in layout.factors.items():
+    for factor, levels in design.factors.items():
         if is_numeric(levels):
-            effects.append(_slope(scored, layout, factor, name, scatter))
+            effects.append(_slope(scored, design, factor, name, scatter))
         else:
-            labels = [level.label for level in levels if level.label != layout.references[factor]]
-            effects += [_contrast(scored, layout, factor, label, name, scatter) for label in labels]
+            labels = [level.label for level in levels if level.label != design.references[factor]]
+            effects += [_contrast(scored, design, factor, label, name, scatter) for label in labels]
     corrected = holm([effect.p for effect in effects])
     ranked = [replace(effect, p_holm=p) for effect, p in zip(effects, corrected, strict=True)]
     return sorted(ranked, key=lambda effect: -1.0 if isnan(effect.difference) else abs(effect.difference), reverse=True)
@@ -108,30 +108,30 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def _contrast(
-    outcomes: Sequence[Outcome], layout: Layout, factor: str, label: str, name: str, scatter: float
+    outcomes: Sequence[Outcome], design: Design, factor: str, label: str, name: str, scatter: float
 ) -> Effect:
     """One level against the factor's reference, within seeds."""
-    here = np.array([_label(one, layout, factor) == label for one in outcomes], float)
-    others = _others(outcomes, layout, factor)
+    here = np.array([_label(one, design, factor) == label for one in outcomes], float)
+    others = _others(outcomes, design, factor)
     # Every other level of this factor has a mean of its own too; the reference is what is left.
-    others += _dummies([_label(one, layout, factor) for one in outcomes], without=(label, layout.references[factor]))
-    reference = any(_label(one, layout, factor) == layout.references[factor] for one in outcomes)
+    others += _dummies([_label(one, design, factor) for one in outcomes], without=(label, design.references[factor]))
+    reference = any(_label(one, design, factor) == design.references[factor] for one in outcomes)
     fit = _coefficient(outcomes, name, here, others) if here.any() and reference else None
-    change = WITHOUT if label == WITHOUT else f"{label} against {layout.references[factor]}"
+    change = WITHOUT if label == WITHOUT else f"{label} against {design.references[factor]}"
     return _effect(factor, change, fit, 1.0, scatter, nan, int(here.sum()))
 
 
-def _slope(outcomes: Sequence[Outcome], layout: Layout, factor: str, name: str, scatter: float) -> Effect:
+def _slope(outcomes: Sequence[Outcome], design: Design, factor: str, name: str, scatter: float) -> Effect:
     """A line through the levels of a scale, within seeds."""
-    by_label = {level.label: level.number for level in layout.factors[factor]}
+    by_label = {level.label: level.number for level in design.factors[factor]}
     levels = list(by_label.values())
     logarithmic = min(levels) > 0 and max(levels) / min(levels) >= LOG_FROM
-    numbers = np.array([by_label[_label(one, layout, factor)] for one in outcomes])
+    numbers = np.array([by_label[_label(one, design, factor)] for one in outcomes])
     scale = np.log(numbers) if logarithmic else numbers
     span = float(np.log(max(levels) / min(levels))) if logarithmic else max(levels) - min(levels)
     # Where one factor is changed at a time, trials in which another one is changed say how large the noise is only.
-    fit = _coefficient(outcomes, name, scale, _others(outcomes, layout, factor))
-    mine = [set(one.trial.condition.levels) in (set(), {factor}, set(layout.factors)) for one in outcomes]
+    fit = _coefficient(outcomes, name, scale, _others(outcomes, design, factor))
+    mine = [set(one.trial.condition.levels) in (set(), {factor}, set(design.factors)) for one in outcomes]
     std = float(np.std([one.scores[name][HEADLINE] for one, own in zip(outcomes, mine, strict=True) if own] or [0.0]))
     slope = fit.estimate * float(np.std(scale[mine])) / std if fit and std > 0 else nan
     change = f"{min(levels):g} to {max(levels):g}{' (logarithm)' if logarithmic else ''}"
@@ -152,14 +152,14 @@ def _effect(
     return Effect(factor, change, difference, difference - half, difference + half, size, slope, p, nan, trials)
 
 
-def _others(outcomes: Sequence[Outcome], layout: Layout, factor: str) -> list[Column]:
+def _others(outcomes: Sequence[Outcome], design: Design, factor: str) -> list[Column]:
     """Columns for everything that differs between trials, apart from `factor`: seeds, and the other factors."""
     columns = _dummies([str(one.trial.seed) for one in outcomes])
-    for other, levels in layout.factors.items():
+    for other, levels in design.factors.items():
         if other == factor:
             continue
-        labels = [_label(one, layout, other) for one in outcomes]
-        if layout.random and is_numeric(levels):  # a line: hardly any level is there twice
+        labels = [_label(one, design, other) for one in outcomes]
+        if design.random and is_numeric(levels):  # a line: hardly any level is there twice
             by_label = {level.label: level.number for level in levels}
             columns.append(np.array([by_label[label] for label in labels]))
         else:
@@ -167,9 +167,9 @@ def _others(outcomes: Sequence[Outcome], layout: Layout, factor: str) -> list[Co
     return columns
 
 
-def _label(outcome: Outcome, layout: Layout, factor: str) -> str:
+def _label(outcome: Outcome, design: Design, factor: str) -> str:
     level = outcome.trial.condition.levels.get(factor)
-    return level.label if level else layout.references[factor]
+    return level.label if level else design.references[factor]
 
 
 def _dummies(labels: Sequence[str], without: Sequence[str] = ()) -> list[Column]:

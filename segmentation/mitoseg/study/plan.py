@@ -1,7 +1,7 @@
 """A study file: what is varied, how often, and on what it is scored."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mitodata.errors import RunError, did_you_mean
+from mitoseg.config.problems import find_problems
 
 READY = files("mitoseg") / "study" / "ready"
 RESERVED = ("synthetic", "real", "gap")
 """Names that a test set cannot have: columns of the table."""
 
-Design = Literal["grid", "one-at-a-time", "leave-one-out", "random"]
+DesignName = Literal["grid", "one-at-a-time", "leave-one-out", "random"]
 
 
 class TestSet(BaseModel):
@@ -40,7 +41,7 @@ class Contents(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     description: str = ""
-    design: Design
+    design: DesignName
     seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(default=[0, 1, 2], min_length=1)
     samples: int = Field(default=20, ge=2, description="conditions of a random search")
     keep_models: bool = False
@@ -131,15 +132,9 @@ def _parse(text: str, where: str) -> Contents:
     except tomllib.TOMLDecodeError as error:
         raise RunError(f"{where}: not valid TOML: {str(error).splitlines()[0]}") from error
     except ValidationError as error:
-        raise RunError(f"{where}: {_problem(error)}") from error
-
-
-def _problem(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place: Sequence[int | str] = first["loc"]
-    name = ".".join(map(str, place))
-    if first["type"] == "extra_forbidden":
-        return f"{name}: unknown{did_you_mean(str(place[-1]), [*Contents.model_fields, *TestSet.model_fields])}"
-    got = "" if first["type"] == "missing" else f"got {first['input']!r}; "
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{name}: {got}{message[0].lower()}{message[1:]}"
+        first = find_problems(error)[0]
+        if first.unknown:
+            hint = did_you_mean(str(first.path[-1]), [*Contents.model_fields, *TestSet.model_fields])
+            raise RunError(f"{where}: {first.place}: unknown{hint}") from error
+        got = "" if first.kind == "missing" else f"got {first.got!r}; "
+        raise RunError(f"{where}: {first.place}: {got}{first.message}") from error

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from mitodata.files import write_atomic
 from mitoseg.evaluation.metric_table import HEADLINE
 from mitoseg.study.charts import draw_ranking, draw_scores
-from mitoseg.study.designs import Layout, twins
+from mitoseg.study.designs import Design, twins
 from mitoseg.study.effects import Effect, is_repeated, rank_effects
 from mitoseg.study.plan import Plan
 from mitoseg.study.results import GAP, Outcome, as_csv, as_markdown, columns_of, summarise, trials_csv, write_csv
@@ -19,13 +19,13 @@ PAGE = "index.html"
 RANKING = ("factor", "change", "difference", "low", "high", "size", "slope", "p", "p_holm", "trials")
 
 
-def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome], planned: int) -> Path:
+def publish(folder: Path, plan: Plan, design: Design, outcomes: Sequence[Outcome], planned: int) -> Path:
     """Write tables, pictures and the page of a study, finished or not, into its folder.
 
     Args:
         folder: of the study.
         plan: the study file.
-        layout: its conditions.
+        design: its conditions.
         outcomes: of the trials that have ended, at least one.
         planned: how many trials it has in all, each once.
 
@@ -35,17 +35,17 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
     Raises:
         RunError: the folder cannot be written.
     """
-    table = summarise(outcomes, layout.conditions)
+    table = summarise(outcomes, design.conditions)
     names = [name for name in columns_of(outcomes) if name != GAP]
     # The last one is the only test set, or the mean over all of them.
-    rankings = {name: rank_effects(outcomes, layout, name) for name in reversed(names)}
+    rankings = {name: rank_effects(outcomes, design, name) for name in reversed(names)}
     judged = names[-1]
     markdown = as_markdown(table)
-    pictures = {"scores.png": draw_scores(outcomes, layout), "ranking.png": draw_ranking(rankings[judged], judged)}
-    notes = notes_on(outcomes, layout, planned)
+    pictures = {"scores.png": draw_scores(outcomes, design), "ranking.png": draw_ranking(rankings[judged], judged)}
+    notes = notes_on(outcomes, design, planned)
     texts = {
         "table.csv": as_csv(table),
-        "trials.csv": trials_csv(outcomes, list(layout.factors)),
+        "trials.csv": trials_csv(outcomes, list(design.factors)),
         "ranking.csv": _ranking_csv(rankings),
         "table.md": "\n".join([markdown, *(f"- {note}" for note in notes), "", *_ranking_markdown(rankings)]) + "\n",
         "study.toml": plan.text,
@@ -70,7 +70,7 @@ def publish(folder: Path, plan: Plan, layout: Layout, outcomes: Sequence[Outcome
     return folder / PAGE
 
 
-def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[str]:
+def notes_on(outcomes: Sequence[Outcome], design: Design, planned: int) -> list[str]:
     """What a reader has to know about the numbers."""
     seeds = len({one.trial.seed for one in outcomes})
     repeated = is_repeated(outcomes)
@@ -94,7 +94,7 @@ def notes_on(outcomes: Sequence[Outcome], layout: Layout, planned: int) -> list[
         )
     notes += [
         f"{name} has the same settings as {first}: it is the same fit, and is counted there only."
-        for name, first in twins(layout.conditions).items()
+        for name, first in twins(design.conditions).items()
     ]
     versions = {one.code for one in outcomes}
     if len(versions) > 1:

@@ -16,6 +16,7 @@ from mitodata.errors import MitoError, RunError, did_you_mean
 from mitogen.recipe.catalogue import SCENES, find_knobs
 from mitogen.recipe.distributions import Fixed
 from mitogen.recipe.recipe import Recipe, open_recipe
+from mitoseg.config.problems import find_problems
 from mitoseg.config.settings import FitConfig, known_settings, parse_config
 
 KNOB = "mitogen:"
@@ -169,8 +170,8 @@ def _images(settings: Mapping[str, object], where: str) -> Images:
     try:
         return Images.model_validate({name: value for name, value in settings.items() if name in Images.model_fields})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise RunError(f"{where}: {first['loc'][0]}: got {first['input']!r}; {first['msg'].lower()}") from error
+        first = find_problems(error)[0]
+        raise RunError(f"{where}: {first.place}: got {first.got!r}; {first.message}") from error
 
 
 @cache

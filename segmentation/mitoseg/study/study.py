@@ -19,7 +19,7 @@ from mitogen.rendering.process_pool import Workers, cores
 from mitogen.rendering.versions import versions
 from mitoseg.evaluation.metric_table import HEADLINE
 from mitoseg.io.process import alone_in
-from mitoseg.study.designs import Layout, lay_out
+from mitoseg.study.designs import Design, make_design
 from mitoseg.study.plan import Plan, given_tests, read_plan
 from mitoseg.study.publishing import publish
 from mitoseg.study.results import read_outcomes
@@ -174,13 +174,13 @@ class Study:
 
     Attributes:
         plan: its file.
-        layout: its conditions.
+        design: its conditions.
         trials: all of its trials.
         folder: where everything it makes is kept.
     """
 
     plan: Plan
-    layout: Layout
+    design: Design
     trials: Sequence[Trial]
     folder: Path
 
@@ -191,7 +191,7 @@ class Study:
         files = {chunk.path for training, held_out in needs for chunk in (*training, held_out)}
         left = sum(not path.exists() for path in files)
         return (
-            f"{self.plan.name}: {len(self.layout.conditions)} conditions x {len(self.plan.contents.seeds)} seeds = "
+            f"{self.plan.name}: {len(self.design.conditions)} conditions x {len(self.plan.contents.seeds)} seeds = "
             f"{len(self.trials)} trials, {len(missing)} of them to run; {left} files of images to render"
         )
 
@@ -208,9 +208,9 @@ def open_study(name: str, tests: Mapping[str, Path], folder: Path | None = None)
         MitoError: something in it is unknown, impossible or missing.
     """
     plan = read_plan(name)
-    layout = lay_out(plan.contents, plan.folder, name if name.endswith(".toml") else f"study {name}")
-    trials = make_trials(layout, plan.contents.seeds, open_tests(given_tests(plan, tests)))
-    return Study(plan, layout, trials, folder or Path("studies") / plan.name)
+    design = make_design(plan.contents, plan.folder, name if name.endswith(".toml") else f"study {name}")
+    trials = make_trials(design, plan.contents.seeds, open_tests(given_tests(plan, tests)))
+    return Study(plan, design, trials, folder or Path("studies") / plan.name)
 
 
 def run_study(study: Study, workers: int | None, scheduler: str | None = None) -> Path:
@@ -245,7 +245,7 @@ def run_study(study: Study, workers: int | None, scheduler: str | None = None) -
                 raise KeyboardInterrupt(f"stopped, {left} trials left; the same command goes on from here") from None
         outcomes = read_outcomes(study.trials, study.folder)
         page = (
-            publish(study.folder, study.plan, study.layout, outcomes, len(unique(study.trials))) if outcomes else None
+            publish(study.folder, study.plan, study.design, outcomes, len(unique(study.trials))) if outcomes else None
         )
     if failures or page is None:
         first = failures[0]

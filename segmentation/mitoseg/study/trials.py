@@ -15,7 +15,7 @@ from mitodata.hdf5.dataset import SCHEMA_VERSION, Dataset, software, write_datas
 from mitogen.rendering.job import Job
 from mitogen.rendering.process_pool import go_on
 from mitoseg.config.settings import FitConfig
-from mitoseg.study.designs import Condition, Layout
+from mitoseg.study.designs import Condition, Design
 from mitoseg.study.plan import TestSet
 
 FORMAT = 1
@@ -112,9 +112,9 @@ class Chunk:
     path: Path
 
 
-def make_trials(layout: Layout, seeds: Sequence[int], tests: Sequence[Test]) -> list[Trial]:
+def make_trials(design: Design, seeds: Sequence[int], tests: Sequence[Test]) -> list[Trial]:
     """All trials of a study, one seed after the other, so that a part of them is a smaller study."""
-    return [Trial(condition, seed, tests) for seed in seeds for condition in layout.conditions]
+    return [Trial(condition, seed, tests) for seed in seeds for condition in design.conditions]
 
 
 def unique(trials: Sequence[Trial]) -> list[Trial]:

@@ -141,13 +141,7 @@ class Learner:
 
     def weights(self) -> dict[str, Any]:
         """What is needed to predict."""
-        return {
-            "config": self.config.model_dump(),
-            "weights": self.averaged.module.state_dict(),
-            "decoding": asdict(self.decoding),
-            "step": self.step,
-            "finished": self.finished,
-        }
+        return self.model().checkpoint(self.step, finished=self.finished)
 
     def state(self) -> dict[str, Any]:
         """What is needed to predict and to go on."""

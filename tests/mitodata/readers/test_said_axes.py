@@ -10,7 +10,7 @@ import zarr
 
 from mitodata import DataError
 from mitodata.readers.inputs import open_images, open_sources
-from mitodata.readers.source import Found
+from mitodata.readers.source import StoredImage
 
 ZYX = np.arange(6 * 20 * 30, dtype=np.uint8).reshape(6, 20, 30)
 
@@ -28,7 +28,7 @@ def save(path: Path, array: np.ndarray[Any, Any], attributes: dict[str, Any], ki
     return path / "a.zarr"
 
 
-def found(path: Path) -> list[Found]:
+def found(path: Path) -> list[StoredImage]:
     return list(open_images(path, "volumes/raw" if path.suffix == ".zarr" else "raw"))
 
 

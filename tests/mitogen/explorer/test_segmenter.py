@@ -26,8 +26,8 @@ from mitogen.explorer.bounded_queue import BusyError
 from mitogen.explorer.segmenter import (
     GROUP,
     MOST_WAITING,
-    Found,
     Plugin,
+    Segmentation,
     SegmenterQueue,
     find_plugin,
     model_name,
@@ -63,7 +63,7 @@ def asked() -> Iterator[Callable[[str | None], Site]]:
         yield serve
 
 
-def truth() -> tuple[Sample, Found]:
+def truth() -> tuple[Sample, Segmentation]:
     """Two mitochondria, one of them found, and something else that was taken for one."""
     label = np.zeros((1, 20, 20), np.uint16)
     label[0, 2:8, 2:8], label[0, 2:8, 12:18] = 1, 2
@@ -73,7 +73,7 @@ def truth() -> tuple[Sample, Found]:
     sample = Sample(raw, (8, 8, 8), label, (label > 0).astype(np.uint8), compartment=compartment)
     mask = np.zeros((20, 20), bool)
     mask[2:8, 2:8], mask[12:15, 2:8] = True, True
-    return sample, Found("a model", mask, np.where(mask, 1, 0).astype(np.float16))
+    return sample, Segmentation("a model", mask, np.where(mask, 1, 0).astype(np.float16))
 
 
 def test_a_verdict_says_how_good_and_where_it_fails() -> None:

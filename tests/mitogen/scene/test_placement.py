@@ -10,7 +10,7 @@ from mitogen.organelles.table import ROUND_BODIES
 from mitogen.recipe.recipe import Recipe, draw
 from mitogen.scene import placement
 from mitogen.scene.candidates import Candidates, give_shape
-from mitogen.scene.placement import Found, find_bodies
+from mitogen.scene.placement import PlacedBodies, find_bodies
 from mitogen.scene.spaced_points import OVERLAP
 
 WINDOW: Box = (np.array([-100.0, -1000, -1000]), np.array([100.0, 1000, 1000]))
@@ -28,7 +28,7 @@ def numbers(**changed: float) -> dict[str, float]:
     return draw(Recipe().override(values), 0, 0)
 
 
-def names(found: Found) -> set[tuple[float, ...]]:
+def names(found: PlacedBodies) -> set[tuple[float, ...]]:
     """What tells bodies apart, whatever else is found."""
     return set(map(tuple, np.column_stack([found.species, found.centre]).tolist()))
 
@@ -41,7 +41,7 @@ def touching_pairs(tubes: Tubes, body: np.ndarray, gap: float) -> np.ndarray:
     return pairs
 
 
-def pairs_of(found: Found, gap: float) -> np.ndarray:
+def pairs_of(found: PlacedBodies, gap: float) -> np.ndarray:
     """(B, B) bool: which bodies are rivals; crowded ones may overlap one another a little, and know of no others."""
     crowded = found.species == INSULIN
     pairs = np.zeros((len(crowded), len(crowded)), np.bool_)

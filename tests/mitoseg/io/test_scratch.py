@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mitoseg.inference.blockwise import widen
+from mitoseg.inference.blockwise import add_halo
 from mitoseg.io.blocks import block_edges, blocks
 from mitoseg.io.scratch import Scratch
 
@@ -29,7 +29,7 @@ def test_blocks_with_a_thin_halo_read_little_twice() -> None:
     shape, halo = (1024, 2048, 2048), (1, 1, 1)
     packs = 0
     for block in blocks(shape, block_edges(shape, halo, 2**22)):
-        (z, *plane), _ = widen(block, halo, shape, later=False)
+        (z, *plane), _ = add_halo(block, halo, shape, later=False)
         rows, columns = (-(-part.stop // PACK) - part.start // PACK for part in plane)
         packs += (z.stop - z.start) * rows * columns
     assert packs < 3 * shape[0] * (shape[1] // PACK) * (shape[2] // PACK)

@@ -10,7 +10,7 @@ from study_file import BASE, names
 from mitodata.errors import MitoError, RunError
 from mitoseg.config.settings import FitConfig
 from mitoseg.study import settings
-from mitoseg.study.designs import Layout, lay_out
+from mitoseg.study.designs import Design, make_design
 from mitoseg.study.plan import given_tests, read_plan, ready_names
 from mitoseg.study.study import Study
 from mitoseg.study.trials import make_trials, open_tests
@@ -27,13 +27,13 @@ def test_designs(study: Callable[..., Study]) -> None:
     # What the base is already is the baseline: no second fit of the same thing.
     one = study(f'design = "one-at-a-time"\n{two}')
     assert names(one) == ["baseline", "images = 8", "augment.noise = 0"]
-    assert one.layout.references == {"images": "4", "augment.noise": "0.4"}
+    assert one.design.references == {"images": "4", "augment.noise": "0.4"}
     out = study('design = "leave-one-out"\n[factors]\nmyelin = { "mitogen:myelin.density_per_um3" = 0 }')
     assert names(out) == ["baseline", "without myelin"]
-    assert out.layout.conditions[1].setup.recipe.values["myelin.density_per_um3"].ppf(0.5) == 0
+    assert out.design.conditions[1].setup.recipe.values["myelin.density_per_um3"].ppf(0.5) == 0
     some = study('design = "random"\nsamples = 5\n[factors]\nimages = { uniform = [4, 9] }\npreset = ["mito", "s0"]')
     more = study('design = "random"\nsamples = 7\n[factors]\nimages = { uniform = [4, 9] }\npreset = ["mito", "s0"]')
-    assert len({condition.setup.images.images for condition in some.layout.conditions}) > 1
+    assert len({condition.setup.images.images for condition in some.design.conditions}) > 1
     # More samples leave the first ones as they were.
     first = [trial.key for trial in some.trials if trial.seed == 0]
     assert [trial.key for trial in more.trials if trial.seed == 0][: len(first)] == first
@@ -45,7 +45,7 @@ def test_a_random_search_draws_nothing_twice(study: Callable[..., Study]) -> Non
     )
     assert len(opened.trials) == len({trial.key for trial in opened.trials}) == 4
     assert names(opened)[0] == "sample 0"
-    assert {factor: len(levels) for factor, levels in opened.layout.factors.items()} == {
+    assert {factor: len(levels) for factor, levels in opened.design.factors.items()} == {
         "images": 2,
         "augment.noise": 2,
     }
@@ -57,7 +57,7 @@ def test_named_levels_and_levels_that_are_ranges(study: Callable[..., Study]) ->
         '[factors.look]\nflat = { "mitogen:cristae.contrast" = 0, network = "small" }'
     )
     assert names(opened)[1:] == ["imaging.noise = 2", "imaging.noise = { uniform = [0, 20] }", "look = flat"]
-    assert opened.layout.conditions[3].setup.config.network == "small"
+    assert opened.design.conditions[3].setup.config.network == "small"
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def test_no_such_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ready_names())
 def test_ready_studies_are_possible(name: str, fresh_discs: Path) -> None:
     plan = read_plan(name)
-    layout: Layout = lay_out(plan.contents, plan.folder, name)
-    trials = make_trials(layout, plan.contents.seeds, open_tests(given_tests(plan, {"epfl": fresh_discs})))
+    design: Design = make_design(plan.contents, plan.folder, name)
+    trials = make_trials(design, plan.contents.seeds, open_tests(given_tests(plan, {"epfl": fresh_discs})))
     assert len(plan.contents.seeds) >= 3
     # No condition is another one in disguise: every switch does something.
     assert len({trial.key for trial in trials}) == len(trials)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
 from mitodata.readers.inputs import open_images
-from mitodata.readers.source import Found, Shown
+from mitodata.readers.source import Shown, StoredImage
 
 LOSSY = frozenset({".jpg", ".jpeg"})
 
@@ -93,11 +93,11 @@ class NumberStack:
 
     @property
     def points(self) -> str:
-        """Where the axes of the file point (see `Found`)."""
+        """Where the axes of the file point (see `StoredImage`)."""
         return self._shown.points
 
     @cached_property
-    def _stored(self) -> Found:
+    def _stored(self) -> StoredImage:
         return next(open_images(self._path, shown=Shown.STORED))
 
     @cached_property

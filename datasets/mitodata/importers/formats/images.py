@@ -12,7 +12,7 @@ from mitodata.importers.stack import Stack
 from mitodata.readers.inputs import has_known_name, one_a_set, open_images, read_pixels
 from mitodata.readers.names import stem
 from mitodata.readers.ome_zarr import is_zarr
-from mitodata.readers.source import Found
+from mitodata.readers.source import StoredImage
 
 _log = logging.getLogger("mitodata")
 
@@ -52,7 +52,7 @@ def _check_masks(files: Sequence[Path]) -> None:
             )
 
 
-def _stack(found: Found) -> Stack:
+def _stack(found: StoredImage) -> Stack:
     name, depth = f"{stem(found.path)}{found.suffix}", found.array.shape[0]
     return Stack(
         name=name,

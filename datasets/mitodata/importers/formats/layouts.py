@@ -56,7 +56,7 @@ EXPECTS = (
 
 
 @dataclass(frozen=True)
-class Layout:
+class FolderLayout:
     """Where the images and the masks are, and which belong together."""
 
     images: Path
@@ -64,7 +64,7 @@ class Layout:
     pairs: Sequence[Pair]
 
 
-def given_layout(images: Path, masks: Path) -> Layout:
+def given_layout(images: Path, masks: Path) -> FolderLayout:
     """The layout of two paths: two files, or two folders.
 
     Raises:
@@ -73,11 +73,11 @@ def given_layout(images: Path, masks: Path) -> Layout:
     if images.is_dir() != masks.is_dir():
         raise DataError(f"{images}: and {masks} are a file and a folder; expected two files or two folders")
     if images.is_dir():
-        return Layout(images, masks, pair(_files(images, SUFFIXES), _files(masks, _ANNOTATIONS)))
-    return Layout(images.parent, masks.parent, [(images, masks)])
+        return FolderLayout(images, masks, pair(_files(images, SUFFIXES), _files(masks, _ANNOTATIONS)))
+    return FolderLayout(images.parent, masks.parent, [(images, masks)])
 
 
-def find_layout(path: Path) -> Layout:
+def find_layout(path: Path) -> FolderLayout:
     """The layout in a folder, or in the one folder below that has one; a line names what of the rest has masks too.
 
     Raises:
@@ -110,7 +110,7 @@ def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     return one_a_set(image_files(folder, suffixes))
 
 
-def _layout(folder: Path) -> Layout:
+def _layout(folder: Path) -> FolderLayout:
     images, masks = _children(folder, _IMAGES), _children(folder, _MASKS)
     for found in (images, masks):
         if images and masks and len(found) > 1:
@@ -121,8 +121,8 @@ def _layout(folder: Path) -> Layout:
         return given_layout(images[0], masks[0])
     exported = _exported(folder)
     if exported:
-        return Layout(folder, folder, [(each / EXPORT[0], each / EXPORT[1]) for each in exported])
-    return Layout(folder, folder, pair(*_side_by_side(folder)))
+        return FolderLayout(folder, folder, [(each / EXPORT[0], each / EXPORT[1]) for each in exported])
+    return FolderLayout(folder, folder, pair(*_side_by_side(folder)))
 
 
 def _fits(folder: Path) -> bool:
@@ -153,7 +153,7 @@ def _side_by_side(folder: Path) -> tuple[list[Path], list[Path]]:
     return images, [*(file for file in files if file.suffix.lower() != SHAPES and is_mask(file)), *shapes]
 
 
-def _beside(folder: Path, layout: Layout) -> list[Path]:
+def _beside(folder: Path, layout: FolderLayout) -> list[Path]:
     """What has masks in the folder of a layout and is not of it: images, and folders that labelme exports."""
     if holds_results(folder):
         return []
@@ -169,7 +169,7 @@ def _beside(folder: Path, layout: Layout) -> list[Path]:
     ]
 
 
-def _below(path: Path, folder: Path, layout: Layout) -> list[Path]:
+def _below(path: Path, folder: Path, layout: FolderLayout) -> list[Path]:
     """Folders that have a layout of their own, and folders within that of the images that hold more images."""
     own = {layout.images, layout.masks, *_exported(folder)} - {folder}
     left: list[Path] = []

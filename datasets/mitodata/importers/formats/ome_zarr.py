@@ -21,7 +21,7 @@ from mitodata.importers.stack import Stack
 from mitodata.readers.damage import readable
 from mitodata.readers.names import stem
 from mitodata.readers.ome_zarr import is_zarr, open_root, open_zarr
-from mitodata.readers.source import Found
+from mitodata.readers.source import StoredImage
 from mitodata.readers.voxel_size import place_problem
 
 _INSTANCES = "instances"
@@ -41,7 +41,7 @@ def _find(path: Path, options: Options) -> list[Stack]:
         label = _only_label(path, names)
     within = f"{options.raw.strip('/')}/" if options.raw else ""
 
-    def open_labels(name: str) -> list[Found]:
+    def open_labels(name: str) -> list[StoredImage]:
         if name not in names:
             hint = did_you_mean(name, names, f"found {', '.join(names) or 'none'}")
             raise DataError(f"{path}: its group labels has no {name}{hint}")
@@ -61,7 +61,7 @@ def _find(path: Path, options: Options) -> list[Stack]:
 
 
 def _stacks(
-    path: Path, images: list[Found], labels: list[Found], masks: list[Found], options: Options
+    path: Path, images: list[StoredImage], labels: list[StoredImage], masks: list[StoredImage], options: Options
 ) -> Iterator[Stack]:
     annotations = [_Numbers(found).annotation for found in masks]
     choice = parse_choice(options.mask_values, options.unknown)
@@ -82,7 +82,7 @@ def _stacks(
 class _Numbers:
     """The numbers of a label image, section by section."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: StoredImage) -> None:
         self._found, self._read = found, section_reader(found.array, found.path)
         wide = found.array.dtype.kind == "f" or found.array.dtype.itemsize > 2  # of all sections, not of one
         self._largest = int(np.iinfo(np.uint32 if wide else np.uint16).max)

@@ -13,7 +13,7 @@ from mitodata.importers.formats.layouts import (
     EXPECTS,
     EXPORT,
     SHAPES,
-    Layout,
+    FolderLayout,
     find_layout,
     given_layout,
     holds_layout,
@@ -45,7 +45,7 @@ def _find(path: Path, options: Options) -> list[Stack]:
     return [part for stack in stacks for part in _by_size(stack, files)]
 
 
-def _stacks(layout: Layout, name: str, options: Options) -> list[Stack]:
+def _stacks(layout: FolderLayout, name: str, options: Options) -> list[Stack]:
     """One stack of all images of one section, for each kind of annotation, and one for each file of several."""
     choice, whole = parse_choice(options.mask_values, options.unknown), bool(options.as_volume)
     shapes = [each for each in layout.pairs if each[1] and each[1].suffix.lower() == SHAPES]
@@ -69,7 +69,7 @@ def _is_named(mask: Path) -> bool:
     return mask.name == EXPORT[1] and mask.with_name(NAMES).is_file()
 
 
-def _flat_stack(name: str, pairs: Sequence[Pair], truth: Truth, layout: Layout) -> Stack:
+def _flat_stack(name: str, pairs: Sequence[Pair], truth: Truth, layout: FolderLayout) -> Stack:
     return Stack(
         name=name,
         sections=[_name(image or mask) for image, mask in pairs],
@@ -148,13 +148,13 @@ def _stated(image: Path | None) -> Edges | None:
         return None
 
 
-def _image_of(each: Pair, layout: Layout) -> Path:
+def _image_of(each: Pair, layout: FolderLayout) -> Path:
     if each[0] is None:
         raise DataError(f"{each[1]}: has no image in {layout.images}")
     return each[0]
 
 
-def _mask_of(each: Pair, layout: Layout) -> Path:
+def _mask_of(each: Pair, layout: FolderLayout) -> Path:
     if each[1] is None:
         raise DataError(f"{each[0]}: has no mask in {layout.masks}; expected one of the same name")
     return each[1]
@@ -167,7 +167,7 @@ def _name(file: Path | None) -> str:
     return spell(file.parent.name.removesuffix("_json") if file.name in EXPORT else file.name)
 
 
-def _where(pairs: Sequence[Pair], layout: Layout) -> Path:
+def _where(pairs: Sequence[Pair], layout: FolderLayout) -> Path:
     masks = [mask for _, mask in pairs if mask]
     return masks[0] if len(masks) == 1 else layout.masks
 

@@ -12,7 +12,7 @@ from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels
 from mitodata.readers.damage import readable, strange_kind
 from mitodata.readers.grey_levels import luminance
-from mitodata.readers.source import Found, Shown
+from mitodata.readers.source import Shown, StoredImage
 
 MOST_PX = 2**30
 """Larger pictures are refused: they are unpacked as a whole."""
@@ -22,7 +22,7 @@ _GREY = ("L", "I", "F")
 _ORIENTATION = 0x0112
 
 
-def open_picture(path: Path, shown: Shown = Shown.GREY) -> Iterator[Found]:
+def open_picture(path: Path, shown: Shown = Shown.GREY) -> Iterator[StoredImage]:
     """Open a picture: grey or colour, turned as its EXIF says, of unknown voxel size.
 
     Raises:
@@ -32,7 +32,7 @@ def open_picture(path: Path, shown: Shown = Shown.GREY) -> Iterator[Found]:
         pixels = _decode(path, shown)
     if shown is Shown.GREY and pixels.ndim == 3:
         pixels = luminance(pixels)
-    yield Found(path, "", pixels[np.newaxis])
+    yield StoredImage(path, "", pixels[np.newaxis])
 
 
 def _decode(path: Path, shown: Shown) -> Pixels:

@@ -17,7 +17,7 @@ from mitodata.readers.axes import Arranged, Pixels, check_width
 from mitodata.readers.damage import heard, readable
 from mitodata.readers.grey_levels import luminance
 from mitodata.readers.rasters.photometric import apply_photometric, check_photometric
-from mitodata.readers.source import Found, Shown, choose_image
+from mitodata.readers.source import Shown, StoredImage, choose_image
 from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
 
 SUFFIXES = (".tif", ".tiff")
@@ -37,7 +37,7 @@ _TURNED: Mapping[int, tuple[bool, str]] = {
 _log = logging.getLogger("mitodata")
 
 
-def open_tiff(path: Path, dataset: str | None = None, shown: Shown = Shown.GREY) -> Iterator[Found]:
+def open_tiff(path: Path, dataset: str | None = None, shown: Shown = Shown.GREY) -> Iterator[StoredImage]:
     """Open a TIFF, single or stack; OME and ImageJ say the voxel size.
 
     Args:
@@ -60,7 +60,7 @@ def open_tiff(path: Path, dataset: str | None = None, shown: Shown = Shown.GREY)
             raise
         weakref.finalize(stack, file.close)
     z, y, x = edges
-    yield Found(path, "", stack, (z, x, y) if stack.swapped else (z, y, x))
+    yield StoredImage(path, "", stack, (z, x, y) if stack.swapped else (z, y, x))
 
 
 def files_of_set(path: Path) -> frozenset[str]:

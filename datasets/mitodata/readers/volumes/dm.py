@@ -15,7 +15,7 @@ import numpy as np
 from mitodata.errors import DataError
 from mitodata.readers.axes import arrange
 from mitodata.readers.damage import heard, readable
-from mitodata.readers.source import Found, choose_image
+from mitodata.readers.source import StoredImage, choose_image
 from mitodata.readers.voxel_size import Edges, by_axis, edge_nm
 
 _DATA = re.compile(r"\.ImageList\.(\d+)\.ImageData\.Data\.arrayOffset")
@@ -40,7 +40,7 @@ class _Image:
         return f"{self.shape} {np.dtype(_DTYPES[self.kind]) if self.kind in _DTYPES else f'type {self.kind}'}"
 
 
-def open_dm(path: Path, dataset: str | None = None) -> Iterator[Found]:
+def open_dm(path: Path, dataset: str | None = None) -> Iterator[StoredImage]:
     """Open the image or the volume of a DM3 or DM4, which has a small picture in colours beside it.
 
     Args:
@@ -62,7 +62,7 @@ def open_dm(path: Path, dataset: str | None = None) -> Iterator[Found]:
         array = np.memmap(path, dtype, "r", image.start, image.shape)
         axes = ("dcba" + _AXES)[-array.ndim :]
         (view,) = arrange(array, axes, str(path))
-    yield Found(path, "", view, image.edges_nm)
+    yield StoredImage(path, "", view, image.edges_nm)
 
 
 def _read_tags(path: Path) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from mrcfile.utils import data_dtype_from_header, data_shape_from_header
 from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels, arrange
 from mitodata.readers.damage import heard, readable
-from mitodata.readers.source import Found, Shown
+from mitodata.readers.source import Shown, StoredImage
 from mitodata.readers.voxel_size import UNKNOWN, Edges, by_axis, edge_nm
 
 _AXES = {1: "x", 2: "y", 3: "z"}
@@ -30,7 +30,7 @@ _SIGNED_FLAG = 1
 _LARGEST_SIGNED = 127
 
 
-def open_mrc(path: Path, shown: Shown = Shown.GREY) -> Iterator[Found]:
+def open_mrc(path: Path, shown: Shown = Shown.GREY) -> Iterator[StoredImage]:
     """Open an MRC: an image, a volume, or one volume after the other.
 
     Bytes are signed in MRC. Shown as grey they are 128 levels higher, from 0 to 255, as IMOD and ImageJ show them.
@@ -59,7 +59,7 @@ def open_mrc(path: Path, shown: Shown = Shown.GREY) -> Iterator[Found]:
         views = list(arrange(array, _named_axes(path, header, array.ndim), str(path), show))
     edges = _stated_edges(header)
     for number, view in enumerate(views):
-        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
+        yield StoredImage(path, f"-{number:04d}" if len(views) > 1 else "", view, edges)
 
 
 def _show(pixels: Pixels, shown: Shown) -> Pixels:

@@ -25,7 +25,7 @@ from nibabel.wrapstruct import WrapStructError
 from mitodata.errors import DataError
 from mitodata.readers.axes import Pixels, arrange
 from mitodata.readers.damage import heard, readable
-from mitodata.readers.source import Found
+from mitodata.readers.source import StoredImage
 from mitodata.readers.volumes.marks import GZIP, NIFTI_MARKS, is_nifti
 from mitodata.readers.voxel_size import PRINTED_NM, UNKNOWN, Edges, by_axis, edge_nm
 
@@ -36,7 +36,7 @@ _AXES = "xyztcuv"
 _log = logging.getLogger("mitodata")
 
 
-def open_nifti(path: Path) -> Iterator[Found]:
+def open_nifti(path: Path) -> Iterator[StoredImage]:
     """Open a NIfTI: an image, a volume, or one for each point in time.
 
     The first axis of the file is x, the third z, wherever they lie in the scanner. A packed file is unpacked to a
@@ -54,7 +54,7 @@ def open_nifti(path: Path) -> Iterator[Found]:
         views = list(arrange(array, _AXES[: len(shape)], str(path), np.asarray if slope is None else show))
         edges, points = _stated_edges(path, header), _stated_points(header)
     for number, view in enumerate(views):
-        yield Found(path, f"-{number:04d}" if len(views) > 1 else "", view, edges, points=points)
+        yield StoredImage(path, f"-{number:04d}" if len(views) > 1 else "", view, edges, points=points)
 
 
 @contextmanager

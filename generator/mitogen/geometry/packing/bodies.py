@@ -10,7 +10,7 @@ from mitogen.geometry.jit import compiled, inlined
 from mitogen.geometry.packing.sites import FACES, NOT_YET, Coordinates, Packing, make_faces, owners_at
 
 
-class Bodies(NamedTuple):
+class BodyMap(NamedTuple):
     """What the pixels of one section see of bodies; every array (Y, X).
 
     Attributes:
@@ -95,7 +95,7 @@ def depth_in_cell(
 @compiled
 def cut_bodies(
     packing: Packing, owner: NDArray[np.int64], coordinates: Coordinates, border: FloatArray, reach: float
-) -> Bodies:  # fmt: skip
+) -> BodyMap:  # fmt: skip
     """Find the nearest body of each pixel (Y, X).
 
     Args:
@@ -146,7 +146,7 @@ def cut_bodies(
 
 
 @inlined
-def note(bodies: Bodies, i: int, j: int, distance: float, nearest: int, inward: NDArray[np.float64]) -> None:
+def note(bodies: BodyMap, i: int, j: int, distance: float, nearest: int, inward: NDArray[np.float64]) -> None:
     """Note what a pixel sees; `inward` (3,) need not have length 1."""
     bodies.distance[i, j], bodies.nearest[i, j] = distance, nearest
     norm = -max(np.sqrt(inward[0] ** 2 + inward[1] ** 2 + inward[2] ** 2), 1e-6)
@@ -155,16 +155,16 @@ def note(bodies: Bodies, i: int, j: int, distance: float, nearest: int, inward: 
 
 
 @compiled
-def no_bodies(shape: tuple[int, int]) -> Bodies:
+def no_bodies(shape: tuple[int, int]) -> BodyMap:
     """What pixels (Y, X) see where there is no body."""
     normal = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    return Bodies(np.full(shape, 1e6, np.float32), np.full(shape, -1), normal)
+    return BodyMap(np.full(shape, 1e6, np.float32), np.full(shape, -1), normal)
 
 
 @compiled
 def cut_cells(
     packing: Packing, owner: NDArray[np.int64], coordinates: Coordinates
-) -> tuple[NDArray[np.int64], Bodies]:  # fmt: skip
+) -> tuple[NDArray[np.int64], BodyMap]:  # fmt: skip
     """Find the cell beyond the nearest face of each pixel, and how deep it lies in the body of its own cell.
 
     Args:

@@ -20,7 +20,7 @@ from mitogen.organelles.organelle import MITOCHONDRION, Layer, Organelle
 from mitogen.tissue.compartments import Compartment
 
 
-class Looks(NamedTuple):
+class MitochondrionLooks(NamedTuple):
     """Numbers in 0-1 that tell mitochondria apart, every array (M,) float64.
 
     Attributes:
@@ -69,7 +69,7 @@ def draw_mitochondria(layer: Layer) -> None:
     present, body = _renumber(tube, len(inclusions.tubes))
     normal_z = seen.normal_z.reshape(-1)[at]
     reach = canvas.reach(normal_z)
-    insides, traits = _states(Looks(*inclusions.looks[present].T), params)
+    insides, traits = _states(MitochondrionLooks(*inclusions.looks[present].T), params)
     uneven = layer.on_section("texture").reshape(-1)[at]
 
     stain = insides.matrix[body] + insides.mottle[body] * uneven
@@ -98,7 +98,7 @@ def _renumber(index: NDArray[np.int32], count: int) -> tuple[NDArray[np.intp], N
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[index]
 
 
-def _states(looks: Looks, params: Mapping[str, float]) -> tuple[Insides, Traits]:
+def _states(looks: MitochondrionLooks, params: Mapping[str, float]) -> tuple[Insides, Traits]:
     """Insides and cristae of each mitochondrion: most are sound, a few swollen, fewer degenerate."""
     swollen = looks.state < params["mitochondria.swollen_share"]
     degenerate = ~swollen & (looks.state > 1 - params["mitochondria.degenerate_share"])

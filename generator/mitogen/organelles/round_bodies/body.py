@@ -16,7 +16,7 @@ from mitogen.tissue.compartments import Compartment
 MEMBRANE_NM = 7.0
 
 
-class Looks(NamedTuple):
+class BodyLooks(NamedTuple):
     """Numbers in 0-1 that tell bodies of one organelle apart; each (N,) float64.
 
     Attributes:
@@ -51,7 +51,7 @@ class BodyPixels(NamedTuple):
     tube: NDArray[np.int32]
     s: FloatArray
     reach: FloatArray
-    looks: Looks
+    looks: BodyLooks
 
     def of(self, values: FloatArray) -> FloatArray:
         """Values (N,) on these pixels of an image (Y, X)."""
@@ -65,7 +65,7 @@ def find_pixels(layer: Layer) -> BodyPixels | None:
         return None
     seen = layer.inclusions.map
     reach = layer.canvas.reach(seen.normal_z.reshape(-1)[at])
-    looks = Looks(*layer.inclusions.inclusions.looks[tube].T)
+    looks = BodyLooks(*layer.inclusions.inclusions.looks[tube].T)
     return BodyPixels(at, tube, seen.distance.reshape(-1)[at], reach, looks)
 
 

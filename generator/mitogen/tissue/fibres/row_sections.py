@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mitogen.geometry.grid import FloatArray
 from mitogen.geometry.jit import compiled, inlined
-from mitogen.geometry.packing.bodies import Bodies, below_faces, no_bodies, note, rounded_depth
+from mitogen.geometry.packing.bodies import BodyMap, below_faces, no_bodies, note, rounded_depth
 from mitogen.geometry.packing.sites import FACES, Coordinates
 from mitogen.tissue.fibres.rows import Column, Habit, Rows
 
@@ -112,7 +112,7 @@ def _around(
 @compiled
 def cut_rows(
     rows: Rows, owner: NDArray[np.int64], coordinates: Coordinates, border: FloatArray, reach: float
-) -> Bodies:
+) -> BodyMap:
     """Find the nearest body of each pixel (Y, X).
 
     Args:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitodata import VoxelSize
-from mitoseg.inference.blockwise import drop_small, widen
+from mitoseg.inference.blockwise import add_halo, drop_small
 from mitoseg.io.blocks import block_edges, blocks
 from mitoseg.io.scratch import InMemory, Store, StoredArray
 from mitoseg.networks.targets import FLAT
@@ -45,7 +45,7 @@ def move_outline(
     halo = tuple(ceil(reach_nm / edge) if deep or axis > 0 else 0 for axis, edge in enumerate(voxel_size_nm))
     edges = block_edges(things.shape, halo, OUTLINE_VOXELS)
     for block in blocks(things.shape, edges):
-        outer, inner = widen(block, halo, things.shape)
+        outer, inner = add_halo(block, halo, things.shape)
         seen = np.asarray(things[outer])
         parts = [seen] if deep else seen[:, None]
         moved[block] = np.concatenate([_moved(part, outline_nm, voxel_size_nm) for part in parts])[inner]

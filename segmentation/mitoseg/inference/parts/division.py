@@ -5,7 +5,7 @@ from math import isqrt
 from pathlib import Path
 
 from mitoseg.inference.orthoplanes import AXES, Orthoplane
-from mitoseg.inference.predictor import Plan
+from mitoseg.inference.predictor import PredictionPlan
 from mitoseg.inference.tiling import Tile, Windows
 from mitoseg.io.blocks import Part
 from mitoseg.io.part_arrays import PartArray
@@ -89,7 +89,7 @@ def _least_thickness(windows: Windows) -> int:
     return -(-WINDOWS_DEEP * windows.size[0] * axis.stored // axis.working)
 
 
-def part_arrays(plan: Plan, folder: Path) -> list[PartArray]:
+def part_arrays(plan: PredictionPlan, folder: Path) -> list[PartArray]:
     """The arrays of what is found across each axis of a plan, in a folder."""
     arrays = []
     for plane in plan.planes:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mitodata.cluster.workers import wait_for
 from mitoseg.inference.blockwise import first_voxels, unite
 from mitoseg.inference.decoding import BINS, Decoding, choose_thresholds, connect_faces, count_levels
-from mitoseg.inference.parts.stages import Found, Stage
+from mitoseg.inference.parts.stages import Arrays, Stage
 from mitoseg.io.blocks import Part, count_blocks, nth_block
 from mitoseg.io.part_arrays import PartArray
 
@@ -115,11 +115,11 @@ class Objects:
             array.write(region, found[None])
         return found
 
-    def _count_levels(self, number: int) -> Found:
+    def _count_levels(self, number: int) -> Arrays:
         """Count the voxels of a region by section and probability."""
         return {"counts": count_levels(self._look(self._region(number)))}
 
-    def _choose_thresholds(self, _: int) -> Found:
+    def _choose_thresholds(self, _: int) -> Arrays:
         """The threshold of each section, by the counts of all regions."""
         counts = np.zeros((self._shape[0], BINS), np.int64)
         for number in range(self._regions):
@@ -133,7 +133,7 @@ class Objects:
             return np.asarray(self._thresholds.read(0)["thresholds"], np.float32)[:, None, None]
         return np.full((self._shape[0], 1, 1), self._decoding.threshold, np.float32)
 
-    def _find_pieces(self, number: int) -> Found:
+    def _find_pieces(self, number: int) -> Arrays:
         """Find the pieces of a region, numbered from 1 on."""
         region = self._region(number)
         counted = self._decoding.own_threshold and self._kept
@@ -149,7 +149,7 @@ class Objects:
             "first": first_voxels(pieces, region, self._shape, range(1, count + 1)),
         }
 
-    def _find_links(self, group: int) -> Found:
+    def _find_links(self, group: int) -> Arrays:
         """Put together what is known of the pieces of some regions, and which of them touch pieces of earlier ones."""
         members = range(group * GROUP, min((group + 1) * GROUP, self._regions))
         known = [self._pieces.read(number) for number in members]
@@ -179,7 +179,7 @@ class Objects:
         part[axis] = slice(place, place + 1)
         return self._own((part[0], part[1], part[2])).astype(np.int64)
 
-    def _number(self, _: int) -> Found:
+    def _number(self, _: int) -> Arrays:
         """Unite the pieces of all regions, and number pieces and objects in the order of their first voxels."""
         known = [self._links.read(group) for group in range(self._links.count)]
         counts = np.concatenate([each["counts"] for each in known])

@@ -16,7 +16,7 @@ from mitodata.cluster.workers import wait_for
 from mitodata.files import checked_write, write_atomic
 from mitodata.readers.damage import readable
 
-Found = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, NDArray[Any]]
 """What is kept of a task, by name."""
 
 _DONE = "done"
@@ -43,7 +43,7 @@ class Stage:
 
     folder: Path
     count: int
-    make: Callable[[int], Found]
+    make: Callable[[int], Arrays]
     also: Callable[[int], Sequence[Path]] = lambda _: ()
     alone: bool = False
 
@@ -63,7 +63,7 @@ class Stage:
         """
         self.write(self.path(number), self.make(number))
 
-    def write(self, path: Path, found: Found) -> None:
+    def write(self, path: Path, found: Arrays) -> None:
         """Write a file of this stage.
 
         Raises:

@@ -12,7 +12,7 @@ from mitodata.export.regions import RegionWriter
 from mitodata.files import checked_write
 from mitoseg.inference.measure import Table, measure_block, measured_edges, tabulate
 from mitoseg.inference.parts.objects import Objects
-from mitoseg.inference.parts.stages import Found, Stage
+from mitoseg.inference.parts.stages import Arrays, Stage
 from mitoseg.inference.parts.work import Work
 from mitoseg.inference.segment_image import Segmented, has_objects, labels_among, layers_of, result_files
 from mitoseg.io.blocks import Layer, Part, count_blocks, nth_block
@@ -85,7 +85,7 @@ class Merge:
     def _foreground(self, part: Part) -> NDArray[np.float32]:
         return np.asarray(self._work.found(part, slice(0, 1))[0])
 
-    def _measure(self, number: int) -> Found:
+    def _measure(self, number: int) -> Arrays:
         """Measure the objects in some blocks."""
         numbers = range(number * MEASURED, min((number + 1) * MEASURED, self._blocks))
         blocks = [nth_block(self._shape, self._edges, each) for each in numbers]
@@ -103,7 +103,7 @@ class Merge:
             writers.append(RegionWriter(path, image, labels, version))
         return writers
 
-    def _write(self, base: int, number: int) -> Found:
+    def _write(self, base: int, number: int) -> Arrays:
         """Write a region of a level of all OME-Zarr, and what becomes of it on the next ones."""
         found: dict[str, NDArray[Any]] = {}
         for writer in self._writers:

@@ -11,11 +11,11 @@ import torch
 from mitodata import DataError, RunError
 from mitodata.files import write_atomic
 from mitodata.readers.inputs import open_images, to_source
-from mitodata.readers.source import Found, Source
+from mitodata.readers.source import Source, StoredImage
 from mitodata.readers.voxel_size import contradiction
 from mitoseg.inference.model import Model
 from mitoseg.inference.parts.division import part_arrays, piece_of
-from mitoseg.inference.predictor import Plan, plan_prediction
+from mitoseg.inference.predictor import PredictionPlan, plan_prediction
 from mitoseg.inference.segment import is_negative
 from mitoseg.inference.segment_image import SegmentOptions
 from mitoseg.inference.tiling import tile_bytes
@@ -29,7 +29,7 @@ GREY = "grey.json"
 
 def plan_volume(
     path: Path, model: Model, options: SegmentOptions, folder: Path = Path()
-) -> tuple[Plan, list[PartArray]]:
+) -> tuple[PredictionPlan, list[PartArray]]:
     """Plan how the one volume of a file is looked at and cut: what cannot be done is said before anything is written.
 
     Args:
@@ -56,7 +56,7 @@ def plan_volume(
     return plan, arrays
 
 
-def _check_memory(model: Model, plan: Plan, arrays: Sequence[PartArray], limit: int) -> None:
+def _check_memory(model: Model, plan: PredictionPlan, arrays: Sequence[PartArray], limit: int) -> None:
     """See whether a block can be predicted in so many bytes.
 
     Raises:
@@ -72,7 +72,7 @@ def _check_memory(model: Model, plan: Plan, arrays: Sequence[PartArray], limit: 
         )
 
 
-def _block_bytes(plan: Plan, arrays: Sequence[PartArray], number: int) -> int:
+def _block_bytes(plan: PredictionPlan, arrays: Sequence[PartArray], number: int) -> int:
     """Bytes that a block of an orthoplane takes beside the network: what is read, its tile, and its maps thrice."""
     blocks, plane = arrays[number].blocks(), plan.planes[number]
     middle = blocks[len(blocks) // 2]
@@ -85,7 +85,7 @@ def _voxels(part: Part) -> int:
     return prod(each.stop - each.start for each in part)
 
 
-def on_grey_scale(folder: Path, found: Found, options: SegmentOptions) -> tuple[Source, bool, list[str]]:
+def on_grey_scale(folder: Path, found: StoredImage, options: SegmentOptions) -> tuple[Source, bool, list[str]]:
     """Give a volume its grey scale, and tell whether it is a negative; measured if nobody has done so.
 
     Args:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from mitodata import DataError, VoxelSize
 from mitodata.contrast import spread
 from mitodata.readers.inputs import open_images, to_source
-from mitodata.readers.source import Found, Source
+from mitodata.readers.source import Source, StoredImage
 from mitodata.readers.voxel_size import contradiction
 from mitoseg.inference.model import Model
 from mitoseg.inference.scale.evidence import Scale, choose_scale, look_at_all
@@ -73,7 +73,7 @@ class PixelSizes:
         self._known: dict[Path, Scale] | DataError | None = None
         self._contradictions: set[str] = set()
 
-    def choose(self, found: Found) -> tuple[VoxelSize | None, bool]:
+    def choose(self, found: StoredImage) -> tuple[VoxelSize | None, bool]:
         """Choose the voxel size of an image: what the user gives, or an estimate; None where it states its own.
 
         A line says that a file states another size than is given; of files that state the same, the first.
@@ -94,7 +94,7 @@ class PixelSizes:
             _log.warning("%s: %s", found.path, problem)
         return given, False
 
-    def estimate(self, found: Found) -> VoxelSize | None:
+    def estimate(self, found: StoredImage) -> VoxelSize | None:
         """Estimate the voxel size of an image; None where it states its own.
 
         Raises:
@@ -116,11 +116,11 @@ class PixelSizes:
         size = self._known[found.path].pixel_nm
         return (size, size, size)
 
-    def _lacks(self, found: Found) -> bool:
+    def _lacks(self, found: StoredImage) -> bool:
         single = self._options.as_2d or found.array.shape[0] == 1
         return single and None in found.edges_nm[1:] and self._model.config.dimensions == 2
 
-    def _estimate_one(self, found: Found) -> Scale:
+    def _estimate_one(self, found: StoredImage) -> Scale:
         """Estimate the size of an image that was not compared with others, and say it.
 
         Raises:
@@ -203,7 +203,7 @@ class PixelSizes:
             sources = [self._source(found) for found in islice(images, 1) if self._lacks(found)]
         yield from sources
 
-    def _source(self, found: Found) -> Source:
+    def _source(self, found: StoredImage) -> Source:
         source = to_source(found, (1.0, 1.0, 1.0))
         return source.negative() if self._options.invert == "on" else source
 

@@ -106,14 +106,9 @@ def write_model(path: Path, model: Model, steps: int = 0, *, finished: bool = Tr
     Raises:
         DataError: it cannot be written.
     """
-    content = {
-        "config": model.config.model_dump(),
-        "weights": {name: weight.cpu() for name, weight in model.network.state_dict().items()},
-        "decoding": asdict(model.decoding),
-        "step": steps,
-        "finished": finished,
-    }
-    save_checkpoint(path, content)
+    content = model.checkpoint(steps, finished=finished)
+    weights = {name: weight.cpu() for name, weight in content["weights"].items()}
+    save_checkpoint(path, {**content, "weights": weights})
 
 
 def read_model(run: Path, rounds: int, device: torch.device) -> Model:

@@ -16,7 +16,7 @@ from mitodata.readers.axes import Part
 from mitodata.readers.damage import readable
 from mitodata.readers.grey_levels import Levels, Rows, measure_levels
 from mitodata.readers.inputs import open_images
-from mitodata.readers.source import Found, Source, source_levels
+from mitodata.readers.source import Source, StoredImage, source_levels
 from mitodata.readers.voxel_size import choose_voxel_size, contradiction
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.model import Model
@@ -170,7 +170,7 @@ def find_candidates(plan: AdaptPlan, config: FitConfig, say: Say) -> list[Candid
     return found
 
 
-def _candidates(image: Found, number: int, plan: AdaptPlan, config: FitConfig) -> Iterator[Candidate]:
+def _candidates(image: StoredImage, number: int, plan: AdaptPlan, config: FitConfig) -> Iterator[Candidate]:
     stored_nm = _voxel_size(image, plan)
     depth, *plane = image.array.shape[:3]
     thickness_nm = stored_nm[0] if plan.voxel_size_nm else image.section_nm or stored_nm[0]
@@ -187,7 +187,7 @@ def _candidates(image: Found, number: int, plan: AdaptPlan, config: FitConfig) -
         yield Candidate(image.path, number, section, (z, y, x), (a, b, c), stored_nm, thickness_nm)
 
 
-def _voxel_size(image: Found, plan: AdaptPlan) -> VoxelSize:
+def _voxel_size(image: StoredImage, plan: AdaptPlan) -> VoxelSize:
     must = plan.square and not (image.ours and plan.voxel_size_nm is None)
     return choose_voxel_size(image.path, image.array.shape[0], image.edges_nm, plan.voxel_size_nm, must)
 
@@ -301,7 +301,7 @@ def _stored_part(place: Place, stored: tuple[int, int, int]) -> Part:
     return parts[0], parts[1], parts[2]
 
 
-def _levels(image: Found) -> Levels | None:
+def _levels(image: StoredImage) -> Levels | None:
     """The grey scale of an image; of a huge one that of windows, because its exact scale takes reading all of it."""
     array = image.array
     if array.dtype == np.uint8 or prod(array.shape) <= MEASURED_VOXELS:

@@ -20,7 +20,7 @@ Probabilities = list[NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class StageScore:
     """How good a stage is, and the decoding that suits it.
 
     Attributes:
@@ -71,7 +71,7 @@ def score_as_is(reviewed: Reviewed, probabilities: Probabilities, decoding: Deco
 
 def choose_decoding(
     reviewed: Reviewed, probabilities: Probabilities, outline_nm: float, near: float = TAUGHT
-) -> Outcome:
+) -> StageScore:
     """Choose threshold and peak, and say how good such a choice is on labels that it was not made by.
 
     The known pixels of each fold are scored with what is best for the other folds. With a single fold there is no such
@@ -95,12 +95,12 @@ def choose_decoding(
     together = score_as_is(reviewed, probabilities, decoding)
     best = score_as_is(reviewed, probabilities, choose(reviewed.folds, 0.0))
     if len(reviewed.folds) < 2:
-        return Outcome(together, decoding, together, best)
+        return StageScore(together, decoding, together, best)
     counts = ConfusionCounts()
     for fold in reviewed.folds:
         others = [other for other in reviewed.folds if other != fold]
         counts += _count(reviewed, probabilities, choose(others), [fold])
-    return Outcome(scores(counts).iou, decoding, together, best)
+    return StageScore(scores(counts).iou, decoding, together, best)
 
 
 def find_mask(section: LabelledSection, probability: NDArray[np.float32], decoding: Decoding) -> NDArray[np.bool_]:

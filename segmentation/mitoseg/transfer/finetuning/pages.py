@@ -18,11 +18,11 @@ SHOWN = 4
 LARGEST_PX = 768
 """What is shown of a section is at most so wide and high."""
 
-Found = tuple[Probabilities, Decoding, str]
+Prediction = tuple[Probabilities, Decoding, str]
 """Probabilities of all sections, how they are decoded, and a title."""
 
 
-def draw_before_and_after(sections: Sequence[LabelledSection], before: Found, after: Found) -> bytes:
+def draw_before_and_after(sections: Sequence[LabelledSection], before: Prediction, after: Prediction) -> bytes:
     """Draw sections with what was found before and after, below each other, as PNG.
 
     Args:

@@ -15,8 +15,8 @@ from mitoseg.networks.checkpoint import save_checkpoint
 from mitoseg.training.monitor import Progress
 from mitoseg.training.refinement import Refiner, refining
 from mitoseg.transfer.finetuning.crossvalidation import (
-    Outcome,
     Probabilities,
+    StageScore,
     choose_decoding,
     predict_reviewed,
     score_as_is,
@@ -115,7 +115,7 @@ class Candidate:
     """A stage that could be kept, with its predictions of what it has not learned from."""
 
     stage: str
-    outcome: Outcome
+    outcome: StageScore
     probabilities: Probabilities
 
 
@@ -174,7 +174,7 @@ class Session:
         iou = score_as_is(self.reviewed, probabilities, decoding)
         progress.report(f"as it is: IoU {iou:.3f} by {decoding.summary}")
         moved = choose_decoding(self.reviewed, probabilities, self.outline_nm, decoding.threshold)
-        now = Outcome(iou, decoding, iou, max(iou, moved.best_iou))
+        now = StageScore(iou, decoding, iou, max(iou, moved.best_iou))
         candidates = [Candidate("nothing", now, probabilities)]
         progress.report(f"threshold: IoU {moved.iou:.3f} by {moved.decoding.summary}")
         candidates.append(Candidate("threshold", moved, probabilities))
@@ -257,14 +257,7 @@ class Session:
         return int(TRAINING * 60 * (self.goal.minutes or 0) / max(each_s, 1e-3))
 
     def _save(self, model: Model, decoding: Decoding, *, finished: bool) -> None:
-        content = {
-            "config": model.config.model_dump(),
-            "weights": model.network.state_dict(),
-            "decoding": asdict(decoding),
-            "step": 0,
-            "finished": finished,
-        }
-        save_checkpoint(self.run / "last.pt", content)
+        save_checkpoint(self.run / "last.pt", replace(model, decoding=decoding).checkpoint(finished=finished))
 
     def _write_results(self, candidates: Sequence[Candidate], best: Candidate, seconds: float) -> None:
         rows = [

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitodata.readers.inputs import to_source
-from mitodata.readers.source import Found
+from mitodata.readers.source import StoredImage
 from mitoseg.inference.scale import grouping
 from mitoseg.inference.scale.evidence import SIZES_NM, Look, Looks
 from mitoseg.inference.scale.grouping import ALIKE, UNLIKE, Spectrum, group_alike, join_agreeing, spectrum_of
 
 
 def spectrum(image: NDArray[np.generic]) -> Spectrum:
-    return spectrum_of(to_source(Found(Path("a.png"), "", image[None]), (1.0, 1.0, 1.0)))
+    return spectrum_of(to_source(StoredImage(Path("a.png"), "", image[None]), (1.0, 1.0, 1.0)))
 
 
 def tissue(seed: int, blur_px: float, shape: tuple[int, int] = (256, 256)) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 import pytest
 
 from mitoseg.inference.decoding import Decoding
-from mitoseg.transfer.finetuning.crossvalidation import Outcome
+from mitoseg.transfer.finetuning.crossvalidation import StageScore
 from mitoseg.transfer.finetuning.session import Candidate, choose_stage
 
 
@@ -33,6 +33,6 @@ def test_trained_stages_are_compared_at_the_best_threshold_of_each(
     ious: dict[str, tuple[float, float]], kept: str
 ) -> None:
     candidates = [
-        Candidate(stage, Outcome(iou, Decoding(), best_iou, best_iou), []) for stage, (iou, best_iou) in ious.items()
+        Candidate(stage, StageScore(iou, Decoding(), best_iou, best_iou), []) for stage, (iou, best_iou) in ious.items()
     ]
     assert choose_stage(candidates).stage == kept
