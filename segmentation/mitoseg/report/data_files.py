@@ -4,6 +4,7 @@ Which columns there are is up to `mitoseg.evaluation.metric_table`.
 """
 
 import csv
+import glob
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,16 @@ from mitodata import RunError
 from mitodata.files import write_atomic
 from mitoseg.evaluation import METRICS, DatasetResult, as_json
 from mitoseg.metrics import Summary, reliability, summary, threshold_curve
+
+METRICS_FILE, RUNS_FILE = "metrics.json", "runs.csv"
+TABLES = ("-curve", "-objects", "-reliability")
+"""What follows the name of a dataset in the names of its tables, beside that of its images."""
+
+FIGURES = "figures"
+"""Folder of the pictures, beside the page."""
+
+PICTURES = ("bars", "curves", "histogram", "map", "panel-*", "reliability", "sizes")
+"""What follows the name of a dataset in the names of its pictures."""
 
 Runs = Sequence[Sequence[DatasetResult]]
 """Results of each run, all on the same files in the same order."""
@@ -61,14 +72,17 @@ def write_tables(
     probability, of all pixels together; `NAME-objects.csv` a row an object. What is not defined, such as the IoU of an
     image without foreground, is null in JSON and an empty cell in CSV.
 
+    What an earlier report in the same folder says of datasets that are not in this one goes, at the end.
+
     Raises:
         RunError: the folder cannot be made or written.
     """
     make_folder(report)
+    earlier = _read_names(report / METRICS_FILE)
     content = json.dumps(as_json(results), indent=2, allow_nan=False)
-    write_atomic(report / "metrics.json", (content + "\n").encode())
+    write_atomic(report / METRICS_FILE, (content + "\n").encode())
     if others:
-        _write_runs(report / "runs.csv", [results, *others])
+        _write_runs(report / RUNS_FILE, [results, *others])
     for result in results:
         stem = file_stem(result.name)
         _write_images(report / f"{stem}.csv", result)
@@ -78,11 +92,34 @@ def write_tables(
         _write_columns(report / f"{stem}-curve.csv", vars(curve))
         columns = {name: values for name, values in vars(diagram).items() if isinstance(values, np.ndarray)}
         _write_columns(report / f"{stem}-reliability.csv", columns)
+    names = {result.name for result in results}
+    kept = {report / table for name in names for table in _tables(name)}
+    stale = {report / table for name in earlier for table in _tables(name)} - kept
+    for name in earlier - names:
+        stale |= {path for kind in PICTURES for path in (report / FIGURES).glob(f"{glob.escape(name)}-{kind}.png")}
+    for path in stale | ({report / RUNS_FILE} if earlier and not others else set()):
+        path.unlink(missing_ok=True)
+
+
+def _tables(name: str) -> list[str]:
+    """Names of the tables of a dataset."""
+    return [f"{file_stem(name)}{kind}.csv" for kind in ("", *TABLES)]
+
+
+def _read_names(path: Path) -> set[str]:
+    """The datasets of an earlier report, by its `metrics.json`; none if it is no such file."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return set()
+    if not isinstance(found, dict) or not all(isinstance(one, dict) and "thresholds" in one for one in found.values()):
+        return set()
+    return {name for name in found if Path(name).name == name}
 
 
 def file_stem(name: str) -> str:
     """What the tables of a dataset are called: as it is, unless that could be the name of another table."""
-    return f"{name}-images" if name == "runs" or name.endswith(("-curve", "-objects", "-reliability")) else name
+    return f"{name}-images" if name == "runs" or name.endswith(TABLES) else name
 
 
 def _write_runs(path: Path, runs: Sequence[Sequence[DatasetResult]]) -> None:

@@ -22,12 +22,9 @@ from mitoseg.inference.model import Model
 from mitoseg.io.panels import draw_panel, draw_parts, png
 from mitoseg.metrics import CONVENTION
 from mitoseg.report import charts, probabilities
-from mitoseg.report.data_files import file_stem, over_runs
+from mitoseg.report.data_files import FIGURES, file_stem, over_runs
 from mitoseg.report.provenance import read_origin, settings_of
 from mitoseg.report.samples import ImageSet, draw_sheet, image_sets
-
-FIGURES = "figures"
-"""Folder of the pictures, beside the page."""
 
 PANEL_PX = 360
 """Height of the pictures of a panel."""

@@ -82,6 +82,43 @@ def test_no_table_takes_the_place_of_another(
 
 
 @pytest.mark.usefixtures("no_charts")
+def test_what_an_earlier_report_says_of_other_datasets_goes(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    model = load_model(run)
+    first, second = (evaluate(model, [make_file(draw(50), name=name)]) for name in ("first", "first-curve"))
+    write_tables(tmp_path, [*first, *second], [[*first, *second]])
+    write_report(tmp_path, [*first, *second], model)
+    mine = [
+        tmp_path / name for name in ("notes.txt", "first.txt", "figures/first-mine.png", "figures/of-first-panel-0.png")
+    ]
+    for path in mine:
+        path.write_text("mine")
+    assert (tmp_path / "figures" / "first-panel-0.png").exists()
+    assert (tmp_path / "first.csv").exists()
+    write_tables(tmp_path, second)
+    write_report(tmp_path, second, model)
+    left = {path.name for path in tmp_path.rglob("*") if path.name.startswith(("first", "runs"))}
+    assert {name for name in left if not name.startswith("first-curve-")} == {"first.txt", "first-mine.png"}
+    assert {f"first-curve-images{kind}.csv" for kind in ("", "-curve", "-objects", "-reliability")} < left
+    assert "first-curve-panel-0.png" in left
+    assert all(path.read_text() == "mine" for path in mine)
+
+
+def test_what_is_no_earlier_report_is_left_alone(
+    run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
+) -> None:
+    (tmp_path / "report").mkdir()
+    for text in ('{"mine": 1}', "[]", "no JSON", '{"../../b": {"thresholds": []}}'):
+        (tmp_path / "report" / "metrics.json").write_text(text)
+        for name in ("mine.csv", "b.csv", "report/mine.csv", "report/runs.csv"):
+            (tmp_path / name).write_text("mine")
+        write_tables(tmp_path / "report", evaluate(load_model(run), [make_file(draw(50), name="fresh")]))
+        assert (tmp_path / "report" / "mine.csv").read_text() == (tmp_path / "b.csv").read_text() == "mine"
+        assert (tmp_path / "report" / "runs.csv").exists()
+
+
+@pytest.mark.usefixtures("no_charts")
 def test_images_without_foreground_are_named_and_left_out(
     run: Path, make_file: Callable[..., Path], draw: Callable[..., Sample], tmp_path: Path
 ) -> None:
