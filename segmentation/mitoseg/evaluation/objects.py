@@ -1,14 +1,14 @@
 """Objects of one image: which were found, how large they are, and what was found where there is nothing."""
 
 from dataclasses import dataclass
-from math import ceil, pi, prod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
 from mitodata import VoxelSize
-from mitoseg.inference.decoding import Decoding, find_instances
+from mitoseg.inference.decoding import SMALLEST_NM, Decoding, find_instances, smallest_voxels
 from mitoseg.inference.model import Model
 from mitoseg.metrics import (
     IOU_THRESHOLDS,
@@ -25,9 +25,6 @@ from mitoseg.metrics import (
 
 FOUND_IOU = 0.5
 """IoU from which on an object counts as found."""
-
-SPECK_NM = 80.0
-"""Predicted pieces smaller than a disc (in volumes a ball) of this diameter are no objects; mitochondria are larger."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,17 +66,10 @@ def find_objects(
     """
     if model.config.target == "instance":
         return np.asarray(find_instances(maps, pieces, "instance", model.decoding)[0][:])
-    whole = Decoding(smallest_px=ceil(smallest(pieces.shape, voxel_size_nm)))
+    whole = Decoding(smallest_px=smallest_voxels(SMALLEST_NM, pieces.shape, voxel_size_nm))
     # What is one piece in a volume may be several in a section of it.
     apart = label(pieces, connectivity=1)
     return np.asarray(find_instances(maps, apart, "semantic", whole)[0][:])
-
-
-def smallest(shape: tuple[int, ...], voxel_size_nm: VoxelSize) -> float:
-    """Voxels of the smallest piece that is an object."""
-    if shape[0] == 1:
-        return pi / 4 * SPECK_NM**2 / prod(voxel_size_nm[1:])
-    return pi / 6 * SPECK_NM**3 / prod(voxel_size_nm)
 
 
 def profiles(labels: NDArray[np.integer]) -> NDArray[np.int32]:

@@ -227,7 +227,8 @@ def _segment_whole(
     """Segment an image or a volume by its maps; `objects`: number them as well."""
     decoding = model.decoding
     apart = seen_apart(model, choose_axes(model, source.shape, source.voxel_size_nm, options.axes))
-    instances = pieces = find_pieces(maps, decoding, store, options.memory, apart=apart)
+    smallest = decoding.smallest_voxels(source.shape, source.voxel_size_nm)
+    instances = pieces = find_pieces(maps, decoding, store, options.memory, apart=apart, smallest=smallest)
     count = 0
     if objects:
         instances, count = find_instances(maps, pieces, model.config.target, decoding, store, options.memory)

@@ -8,10 +8,21 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import reconstruction
 
+from mitodata import VoxelSize
 from mitoseg.config.settings import Target
-from mitoseg.inference.decoding import PEAK, Decoding, count_levels, find_instances, find_pieces, part_levels
+from mitoseg.inference.decoding import (
+    PEAK,
+    SMALLEST_NM,
+    Decoding,
+    count_levels,
+    find_instances,
+    find_pieces,
+    part_levels,
+    smallest_voxels,
+)
 from mitoseg.metrics import (
     ProbabilityCounts,
+    confusion,
     count_overlaps,
     count_probabilities,
     instance_counts,
@@ -173,6 +184,34 @@ def best_peak(
     positive = sum(int((truth == 1).sum()) for truth in truths)
     reached = true / np.maximum(positive + false, 1)
     return float(tried[reached >= reached.max() - PLATEAU].max())
+
+
+def best_smallest(
+    probabilities: Sequence[NDArray[np.float32]],
+    truths: Sequence[NDArray[np.uint8]],
+    sizes_nm: Sequence[VoxelSize],
+    rule: Decoding,
+) -> float:
+    """Whether pieces too small for a mitochondrion are dropped: `SMALLEST_NM`, or 0 if that costs foreground IoU.
+
+    Others may learn to find what is smaller than mitochondria.
+
+    Args:
+        probabilities: of foreground in each image, (Y, X) in [0, 1].
+        truths: the same shapes: 0, 1, 255 = ignore.
+        sizes_nm: (z, y, x) of their pixels in nm.
+        rule: thresholds and peak.
+    """
+    kept, dropped = [], []
+    for probability, truth, size_nm in zip(probabilities, truths, sizes_nm, strict=True):
+        if not (truth == 1).any():
+            continue
+        pieces = np.asarray(find_pieces(probability[None, None], rule)[0])
+        smallest = smallest_voxels(SMALLEST_NM, (1, *pieces.shape), size_nm)
+        large = np.bincount(pieces.ravel()) >= smallest
+        kept.append(scores(confusion(pieces > 0, truth)).iou)
+        dropped.append(scores(confusion((pieces > 0) & large[pieces], truth)).iou)
+    return SMALLEST_NM if np.sum(dropped) >= np.sum(kept) else 0.0
 
 
 def tune(

@@ -1,21 +1,21 @@
 """How good the weights are on sections that they have not seen, and which threshold is best there."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitodata import DataError
+from mitodata import DataError, VoxelSize
 from mitoseg.data import SectionFiles, Slab, spread
-from mitoseg.inference.decoding import Decoding, choose_thresholds, count_levels, find_pieces, settle
+from mitoseg.inference.decoding import Decoding, choose_thresholds, count_levels, find_foreground, settle
 from mitoseg.inference.model import Model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.io.panels import Panel, draw_sheet, png
 from mitoseg.metrics import calibration_error, caption, confusion, count_probabilities
 from mitoseg.metrics.curves import mean_iou
-from mitoseg.training.threshold_selection import best_rule, tune
+from mitoseg.training.threshold_selection import best_rule, best_smallest, tune
 
 PANELS = 6
 """Rows on the sheet of validation predictions."""
@@ -44,9 +44,10 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """One section with its truth and prediction: raw, truth, label (Y, X); maps (C, Y, X)."""
+    """One section with its truth and prediction: raw, truth, label (Y, X); maps (C, Y, X); voxel size z, y, x in nm."""
 
     section: Slab
+    voxel_size_nm: VoxelSize
     raw: NDArray[np.uint8]
     truth: NDArray[np.uint8]
     label: NDArray[np.integer]
@@ -86,7 +87,7 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Slab], *, kep
     target = model.config.target
     decoded = set(spread(sections, DECODED)) if target == "instance" else set()
     sheet = set(spread(sections, PANELS))
-    images, maps, labels, shown, probabilities, truths, own = [], [], [], [], [], [], []
+    images, maps, labels, shown, probabilities, truths, sizes_nm, own = [], [], [], [], [], [], [], []
     for number, each in enumerate(predict_sections(model, files, sections)):
         images.append(count_probabilities(each.maps[0], each.truth))
         if each.section in sheet:
@@ -94,11 +95,13 @@ def validate(model: Model, files: SectionFiles, sections: Sequence[Slab], *, kep
         part = part_of(number, each.truth.shape, kept_px // len(sections))
         probabilities.append(each.maps[0][part].copy())
         truths.append(each.truth[part].copy())
+        sizes_nm.append(each.voxel_size_nm)
         own.append(count_levels(each.maps[:1])[0])
         if each.section in decoded:
             maps.append(each.maps)
             labels.append(each.label)
     rule, reached = best_rule(images, probabilities, truths)
+    rule = replace(rule, smallest_nm=best_smallest(probabilities, truths, sizes_nm, rule))
     decoding = tune(maps, labels, target, rule)
     error = calibration_error(sum(images[1:], images[0]))
     thresholds = choose_thresholds(np.stack(own), decoding, apart=True).tolist()
@@ -131,7 +134,7 @@ def predict_sections(model: Model, files: SectionFiles, sections: Sequence[Slab]
         maps = predict_maps(model, sample.raw, sample.voxel_size_nm, path=files.path(block.sections[0]))
         for section in block.sections:
             z = section.z - block.window[0].start
-            yield Predicted(section, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z])
+            yield Predicted(section, sample.voxel_size_nm, sample.raw[z], sample.mask[z], sample.label[z], maps[:, z])
 
 
 def _blocks(model: Model, files: SectionFiles, sections: Sequence[Slab]) -> Iterator[Block]:
@@ -166,7 +169,7 @@ def draw_validation(outcome: Validation) -> bytes:
     for each in outcome.shown:
         probability = each.maps[0]
         rule = settle(outcome.decoding, each.maps[:, None])
-        found = find_pieces(each.maps[:, None], rule)[0] > 0
+        found = find_foreground(each.maps[:, None], rule, each.voxel_size_nm)[0] > 0
         score = caption(confusion(found, each.truth))
         text = f"image {each.section.sample}, z {each.section.z}: {score} at {rule.threshold:.2f}"
         panels.append(Panel(each.raw, each.truth, probability, found, text))

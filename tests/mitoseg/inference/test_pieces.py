@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +7,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold
 
+from mitodata import VoxelSize
 from mitoseg.config.settings import Target
-from mitoseg.inference.decoding import Decoding, find_instances, find_pieces
+from mitoseg.inference.decoding import SMALLEST_NM, Decoding, find_foreground, find_instances, find_pieces
 from mitoseg.metrics import count_overlaps, instance_counts, instance_scores
 from mitoseg.networks.targets import CLASSES, instance_planes, map_channels, to_maps
 from mitoseg.training.threshold_selection import SEEDS, tune
@@ -86,6 +89,29 @@ def test_pieces_are_outlined_by_the_threshold_and_kept_for_their_peak() -> None:
     # Skimage keeps what lies above its thresholds, not at them.
     expected = apply_hysteresis_threshold(probability, 0.2, 0.59)
     np.testing.assert_array_equal(find_pieces(maps, Decoding(0.25, peak=0.6))[:] > 0, expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size_nm", "voxels"),
+    [
+        ((1, 40, 40), (50.0, 10.0, 10.0), 51),  # a disc of 80 nm has an area of 5,027 nm2, whatever the thickness
+        ((1, 40, 40), (8.0, 20.0, 20.0), 13),
+        ((6, 40, 40), (50.0, 10.0, 10.0), 54),  # a ball of 80 nm has a volume of 268,083 nm3
+        ((6, 40, 40), (10.0, 10.0, 10.0), 269),
+        ((1, 40, 40), (900.0, 500.0, 500.0), 1),
+    ],
+)
+def test_specks_are_no_foreground(shape: tuple[int, int, int], size_nm: VoxelSize, voxels: int) -> None:
+    maps = np.zeros((1, *shape), np.float32)
+    first, second = maps.reshape(2, -1)
+    first[10 : 10 + voxels] = 0.9
+    second[-voxels:] = 0.9
+    second[-voxels] = 0.0  # one too few
+    decoding = Decoding(0.5, smallest_nm=SMALLEST_NM)
+    found = np.asarray(find_foreground(maps, decoding, size_nm)[:]).ravel()
+    assert np.flatnonzero(found).tolist() == list(range(10, 10 + voxels))
+    all_of_it = find_foreground(maps, replace(decoding, smallest_nm=0.0), size_nm)[:]
+    assert np.count_nonzero(all_of_it) == 2 * voxels - 1
 
 
 def test_nothing_and_everything() -> None:

@@ -59,6 +59,7 @@ def test_fit_and_evaluate(target: str, dimensions: int, channels: int, volumes: 
         "peak",
         "outline_nm",
         "own_threshold",
+        "smallest_nm",
     }
     maps = predict_maps(model, np.zeros((5, 40, 50), np.uint8), (8.0, 8.0, 8.0))
     assert maps.shape == (channels, 5, 40, 50)

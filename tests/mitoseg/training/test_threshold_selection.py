@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mitoseg.inference.decoding import PEAK, Decoding, find_pieces
+from mitoseg.inference.decoding import PEAK, SMALLEST_NM, Decoding, find_pieces
 from mitoseg.metrics import ProbabilityCounts, count_probabilities
 from mitoseg.metrics.curves import mean_iou
-from mitoseg.training.threshold_selection import best_peak, best_rule, best_threshold, reaching
+from mitoseg.training.threshold_selection import best_peak, best_rule, best_smallest, best_threshold, reaching
 from mitoseg.training.validation import part_of
 
 
@@ -109,6 +109,22 @@ def test_with_a_peak_the_threshold_can_be_lower() -> None:
     assert rule.threshold < 0.15
     assert mean_iou(reached, rule.threshold) == 1
     assert np.array_equal(find_pieces(probability[None, None], rule)[0] > 0, truth == 1)
+
+
+def test_specks_are_dropped_unless_they_are_what_is_to_be_found() -> None:
+    truth = np.zeros((40, 60), np.uint8)
+    truth[4:24, 4:24] = 1
+    probability = np.where(truth == 1, 0.9, 0.05).astype(np.float32)
+    probability[30:34, 40:44] = 0.9
+    rule, sizes_nm = Decoding(0.5), [(50.0, 10.0, 10.0)] * 2
+    empty = np.zeros_like(truth)
+    assert best_smallest([probability, probability], [truth, empty], sizes_nm, rule) == SMALLEST_NM
+    vesicles = truth.copy()
+    vesicles[30:34, 40:44] = 1
+    assert best_smallest([probability, probability], [vesicles, empty], sizes_nm, rule) == 0
+    unknown = np.where(vesicles == 1, vesicles, 255)
+    assert best_smallest([probability], [unknown], sizes_nm[:1], rule) == 0
+    assert best_smallest([probability], [vesicles], [(50.0, 25.0, 25.0)], rule) == SMALLEST_NM, "no speck at this size"
 
 
 def test_images_have_thresholds_of_their_own_unless_one_for_all_is_better() -> None:

@@ -11,13 +11,14 @@ from mitoseg.inference.decoding.own_threshold import (
     settle,
 )
 from mitoseg.inference.decoding.pieces import connect_faces, find_foreground, find_instances, find_pieces
-from mitoseg.inference.decoding.rule import FARTHEST_NM, PEAK, Decoding
+from mitoseg.inference.decoding.rule import FARTHEST_NM, PEAK, SMALLEST_NM, Decoding, smallest_voxels
 
 __all__ = [
     "BINS",
     "FARTHEST_NM",
     "LOWEST",
     "PEAK",
+    "SMALLEST_NM",
     "Decoding",
     "choose_thresholds",
     "connect_faces",
@@ -30,4 +31,5 @@ __all__ = [
     "move_outline",
     "part_levels",
     "settle",
+    "smallest_voxels",
 ]

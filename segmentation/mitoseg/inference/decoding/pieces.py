@@ -34,8 +34,9 @@ def find_pieces(
     memory: int | None = None,
     *,
     apart: bool = False,
+    smallest: int = 1,
 ) -> StoredArray:
-    """Number the connected pieces (by faces) of foreground that reach the peak.
+    """Number the connected pieces (by faces) of foreground that reach the peak, and are no specks.
 
     That is thresholding with hysteresis (Canny, IEEE PAMI 1986): the low threshold draws the outlines, the high one
     decides what is there. Maps on disk are read block by block; the pieces do not depend on the blocks.
@@ -46,6 +47,7 @@ def find_pieces(
         store: holds the result; None for memory.
         memory: bytes that the program may take; None for no limit.
         apart: whether each section was predicted by itself: each then has a threshold of its own, if images have.
+        smallest: pieces of fewer voxels are dropped (`Decoding.smallest_voxels`).
 
     Returns:
         (Z, Y, X) uint32, called "pieces": 0 = background, pieces 1, 2, ... without gaps.
@@ -60,7 +62,8 @@ def find_pieces(
         return np.asarray(maps[(0, *part)] >= decoding.peak)
 
     edges = block_edges(pieces.shape, TOUCH, block_voxels(maps, memory))
-    number_blocks(connect, pieces, edges, TOUCH, exact=True, certain=reaches_peak if decoding.peak > 0 else None)
+    certain = reaches_peak if decoding.peak > 0 else None
+    number_blocks(connect, pieces, edges, TOUCH, exact=True, smallest=smallest, certain=certain)
     return pieces
 
 
@@ -86,7 +89,8 @@ def find_foreground(
     Returns:
         (Z, Y, X) uint32: 0 = background, pieces 1, 2, ... without gaps. What lies above 0 is the mask.
     """
-    pieces = find_pieces(maps, decoding, store, memory, apart=apart)
+    smallest = decoding.smallest_voxels(maps.shape[1:], voxel_size_nm)
+    pieces = find_pieces(maps, decoding, store, memory, apart=apart, smallest=smallest)
     if not decoding.outline_nm:
         return pieces
     return move_outline(pieces, decoding.outline_nm, voxel_size_nm, store, "outlined pieces")[0]

@@ -51,6 +51,7 @@ class Objects:
         *,
         probability: bool,
         apart: bool,
+        smallest: int,
     ) -> None:
         """Plan the work.
 
@@ -61,8 +62,10 @@ class Objects:
             find: gives the probability of foreground in parts of the volume, (Z, Y, X).
             probability: whether to keep it.
             apart: whether each section is seen by itself.
+            smallest: pieces of fewer voxels are dropped.
         """
-        self._shape, self._decoding, self._find, self._apart = shape, decoding, find, apart
+        self._shape, self._decoding, self._find = shape, decoding, find
+        self._apart, self._smallest = apart, smallest
         z, y, x = (min(edge, length) for edge, length in zip(REGION, shape, strict=True))
         self._labels = PartArray(folder / "pieces.zarr", (1, *shape), (z, y, x), CHUNK, np.uint32, _AGAIN)
         self._kept = [PartArray(folder / "probability.zarr", (1, *shape), (z, y, x), CHUNK, again=_AGAIN)] * probability
@@ -189,7 +192,7 @@ class Objects:
         voxels, sure, first = (
             np.concatenate([[0], *(each[name] for each in known)]) for name in ("voxels", "sure", "first")
         )
-        pieces = unite(pairs, voxels, sure, first, smallest=1)
+        pieces = unite(pairs, voxels, sure, first, self._smallest)
         sizes = np.bincount(pieces, voxels)
         large = sizes >= max(self._decoding.smallest_px, 1)
         large[0] = False

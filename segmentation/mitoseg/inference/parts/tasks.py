@@ -47,7 +47,16 @@ class Merge:
         files = result_files(folder / work.job.name, work.job.image, self.options)
         self._objects = has_objects(files)
         kept = "probability" in self.options.outputs
-        self._pieces = Objects(folder, self._shape, work.decoding, self._foreground, probability=kept, apart=work.apart)
+        smallest = work.decoding.smallest_voxels(self._shape, work.source.voxel_size_nm)
+        self._pieces = Objects(
+            folder,
+            self._shape,
+            work.decoding,
+            self._foreground,
+            probability=kept,
+            apart=work.apart,
+            smallest=smallest,
+        )
         self.stages = list(self._pieces.stages)
         self._edges = measured_edges(self._shape)
         self._blocks = count_blocks(self._shape, self._edges)

@@ -12,7 +12,7 @@ from mitoseg.inference.model import Model
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.io.process import Stop
 from mitoseg.metrics import ConfusionCounts, confusion, count_probabilities, scores
-from mitoseg.training.threshold_selection import AS_GOOD, TAUGHT, best_rule, threshold_nearest
+from mitoseg.training.threshold_selection import AS_GOOD, TAUGHT, best_rule, best_smallest, threshold_nearest
 from mitoseg.transfer.finetuning.regions import LabelledSection, Reviewed
 
 Probabilities = list[NDArray[np.float32]]
@@ -86,10 +86,14 @@ def choose_decoding(
 
     def choose(folds: Sequence[int], as_good: float = AS_GOOD) -> Decoding:
         masks = [each.known_in(folds, outline_nm) for each in reviewed.sections]
-        seen = [pair for pair in zip(probabilities, masks, strict=True) if (pair[1] != IGNORE).any()]
-        rule, counts = best_rule([count_probabilities(*pair) for pair in seen], *zip(*seen, strict=True))
-        best = threshold_nearest(sum(counts[1:], counts[0]), near, as_good)
-        return replace(rule.fixed(best), outline_nm=outline_nm)
+        used = [number for number, mask in enumerate(masks) if (mask != IGNORE).any()]
+        seen = [probabilities[number] for number in used]
+        truths = [masks[number] for number in used]
+        rule, counts = best_rule(list(map(count_probabilities, seen, truths)), seen, truths)
+        rule = rule.fixed(threshold_nearest(sum(counts[1:], counts[0]), near, as_good))
+        sizes_nm = [reviewed.sections[number].voxel_size_nm for number in used]
+        smallest_nm = best_smallest(seen, truths, sizes_nm, rule)
+        return replace(rule, outline_nm=outline_nm, smallest_nm=smallest_nm)
 
     decoding = choose(reviewed.folds)
     together = score_as_is(reviewed, probabilities, decoding)

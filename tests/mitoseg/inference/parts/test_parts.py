@@ -1,10 +1,13 @@
 """A volume that is predicted in parts, by however many processes: the bytes of one unbroken run, or one line."""
 
+import csv
 import errno
+import io
 import json
 import os
 import threading
 from dataclasses import replace
+from math import pi
 from pathlib import Path
 from shutil import copytree
 
@@ -61,6 +64,22 @@ def test_shards_make_the_bytes_of_one_run_in_other_ways(
     segment(model, volume, tmp_path / "whole", **{"voxel_size_nm": SIZE, "format": "zarr", **options})
     merge_parts(share(model, volume, tmp_path / "found", **options))
     assert differences(content(tmp_path / "found"), content(tmp_path / "whole")) == []
+
+
+def test_shards_drop_the_specks_that_one_run_drops(model: Model, volume: Path, tmp_path: Path) -> None:
+    counts, smallest_nm = [], 0.0
+    for _ in range(2):
+        strict = replace(model, decoding=replace(model.decoding, smallest_nm=smallest_nm))
+        whole, found = (tmp_path / f"{name} {smallest_nm:g}" for name in ("whole", "found"))
+        segment(strict, volume, whole, voxel_size_nm=SIZE, format="zarr", axes="z")
+        for shard in ("1/2", "2/2"):
+            parts = share(strict, volume, found, shard, axes="z")
+        merge_parts(parts)
+        assert differences(content(found), content(whole)) == []
+        table = list(csv.DictReader(io.StringIO(content(whole)["volume_objects.csv"].decode())))
+        counts.append(len(table))
+        smallest_nm = 1.01 * min(6 * float(row["volume_nm3"]) / pi for row in table) ** (1 / 3)
+    assert counts == [2, 1]
 
 
 def test_shards_and_their_merge_keep_the_precision(
