@@ -43,7 +43,7 @@ STAGE = Stage(
 VALIDATION = (9012, 480)
 """Seed and number of the rendered images that thresholds are chosen on. Two lots of 240 choose .33 and .45."""
 
-STEPS, ROUNDS = 300, 2
+STEPS, ROUNDS = 700, 2
 
 SOURCES = {
     "epfl": "mouse hippocampus, FIB-SEM (EPFL CVLab)",
