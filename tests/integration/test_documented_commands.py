@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import click
-import pytest
 
 from mitogen.recipe.blob_knobs import BLOBS, COLONIES
 from mitogen.recipe.tissue_knobs import KNOBS
@@ -94,20 +93,28 @@ def test_what_does_not_exist_is_found() -> None:
     assert not problems(".venv/bin/mitogen render --set 'section.pixel_nm={uniform=[4, 5]}' -o a.h5 | tee log")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=title)
-def test_commands_and_their_options_exist(page: Path) -> None:
-    assert not [problem for line in lines(page) for problem in problems(line)]
+def test_commands_and_their_options_exist() -> None:
+    assert not [(title(page), problem) for page in PAGES for line in lines(page) for problem in problems(line)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=title)
-def test_options_that_stand_alone_are_those_of_some_command(page: Path) -> None:
+def test_options_that_stand_alone_are_those_of_some_command() -> None:
+    assert not {title(page): wrong for page in PAGES if (wrong := lone_options(page) - all_options())}
+
+
+def lone_options(page: Path) -> set[str]:
     named = {text.split()[0].partition("=")[0] for text in lines(page) if re.match(r"--[a-z]", text)}
-    assert not {name for group in named for name in group.split("/")} - all_options()
+    return {name for group in named for name in group.split("/")}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=title)
-def test_knobs_and_files_of_the_code_exist(page: Path) -> None:
-    named = set(lines(page))
-    knobs = {text for text in named if re.fullmatch(r"[a-z_]+\.[a-z]\w+", text) and text.partition(".")[0] in SECTIONS}
-    assert not {knob for knob in knobs if not knob.endswith((".py", ".toml"))} - EVERY_KNOB
-    assert not {text for text in named if re.fullmatch(r"[\w/]+\.py", text) and Path(text).name not in FILES}
+def test_knobs_and_files_of_the_code_exist() -> None:
+    assert not {title(page): wrong for page in PAGES if (wrong := missing_knobs(page) | missing_files(page))}
+
+
+def missing_knobs(page: Path) -> set[str]:
+    named = {text for text in lines(page) if re.fullmatch(r"[a-z_]+\.[a-z]\w+", text)}
+    knobs = {text for text in named if text.partition(".")[0] in SECTIONS and not text.endswith((".py", ".toml"))}
+    return knobs - EVERY_KNOB
+
+
+def missing_files(page: Path) -> set[str]:
+    return {text for text in lines(page) if re.fullmatch(r"[\w/]+\.py", text) and Path(text).name not in FILES}
