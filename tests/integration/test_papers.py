@@ -66,7 +66,8 @@ SHOWN = {name: code(paper) for name, paper in zip(NAMES, PAPERS, strict=True)} |
 
 def test_commands_and_options_exist() -> None:
     assert len(list(typed(HELP))) > 30
-    wrong = [(where, words, said) for where, lines in SHOWN.items() for words in typed(lines) if (said := unknown(words))]
+    commands = [(where, words) for where, lines in SHOWN.items() for words in typed(lines)]
+    wrong = [(where, words, said) for where, words in commands if (said := unknown(words))]
     assert not wrong
 
 
@@ -83,7 +84,8 @@ def unknown(words: str) -> str:
 
 
 def test_settings_can_be_set() -> None:
-    wrong = [(where, words, said) for where, lines in SHOWN.items() for words in typed(lines) if (said := refused(words))]
+    commands = [(where, words) for where, lines in SHOWN.items() for words in typed(lines)]
+    wrong = [(where, words, said) for where, words in commands if (said := refused(words))]
     assert not wrong
 
 
