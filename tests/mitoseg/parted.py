@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from segmented import results
 
 from mitodata.cluster.shard import Shard
@@ -22,6 +23,12 @@ SMALL: dict[str, object] = {  # blocks of the size of the tiny volume
     "mitoseg.inference.parts.tasks.MEASURED": 2,
     "mitoseg.inference.measure.BLOCK_VOXELS": 2**12,
 }
+
+
+OWN_THRESHOLDS = pytest.mark.parametrize(
+    "model", [pytest.param("one threshold", marks=pytest.mark.slow), "own thresholds"], indirect=True
+)
+"""For what goes as well through all that a model with one threshold does: it is a part of what the other one does."""
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from parted import SIZE, SMALL, content, differences, share
+from parted import OWN_THRESHOLDS, SIZE, SMALL, content, differences, share
 from segmented import results
 
 from mitodata import DataError, RunError, WriteError
@@ -53,6 +53,7 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@OWN_THRESHOLDS
 def test_two_processes_share_the_work(
     parts: Path,
     whole: dict[str, bytes],
@@ -77,6 +78,7 @@ def test_two_processes_share_the_work(
     assert caplog.text.count("another process has written the results") == 1
 
 
+@OWN_THRESHOLDS
 def test_a_process_that_is_late_while_another_writes_ends_well(
     parts: Path,
     whole: dict[str, bytes],
@@ -113,6 +115,7 @@ def test_a_process_that_is_late_while_another_writes_ends_well(
     assert "another process has written the results" in caplog.text
 
 
+@OWN_THRESHOLDS
 def test_a_process_that_is_overtaken_ends_well(
     parts: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +147,7 @@ def test_results_of_another_volume_whose_name_begins_alike_are_not_taken_for_tho
         merge_parts(tmp_path / "cell.parts")
 
 
+@OWN_THRESHOLDS
 @pytest.mark.parametrize(
     ("owner", "name"), [(RegionWriter, "_put_part"), (merging, "table_text"), (merging, "_remove")]
 )
@@ -171,6 +175,7 @@ def test_a_merge_that_is_stopped_goes_on(
     assert differences(content(tmp_path), whole) == []
 
 
+@OWN_THRESHOLDS
 @pytest.mark.parametrize("which", ["measures/0/000.npz", "numbers/0/004.npz", "pieces.zarr/c/0/1/0/0"])
 def test_what_is_damaged_on_the_way_is_removed_and_made_again(
     which: str, parts: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -188,6 +193,7 @@ def test_what_is_damaged_on_the_way_is_removed_and_made_again(
     assert differences(content(tmp_path), whole) == []
 
 
+@OWN_THRESHOLDS
 def test_levels_are_written_region_by_region(
     model: Model, volume: Path, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,12 +230,14 @@ def test_workers_of_a_cluster_merge(
     assert differences(content(tmp_path), whole) == []
 
 
+@OWN_THRESHOLDS
 def test_a_merge_that_has_too_little_memory_says_so(parts: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"^memory 100M does not suffice: the program and one task of the merge take"):
         merge_parts(parts, "100M")
     assert results(tmp_path) == [parts]
 
 
+@OWN_THRESHOLDS
 def test_outlines_are_moved_by_one_process(model: Model, volume: Path, tmp_path: Path) -> None:
     moved = model.with_decoding(0.25, 0.0, 16.0)
     segment(moved, volume, tmp_path / "whole", voxel_size_nm=SIZE, axes="z", outputs="mask,instances")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import zarr
-from parted import SIZE, SMALL, block_files, content, differences, share
+from parted import OWN_THRESHOLDS, SIZE, SMALL, block_files, content, differences, share
 from processes import ended, start, wait_until
 from program import Program
 from segmented import results
@@ -66,6 +66,7 @@ def test_shards_make_the_bytes_of_one_run_in_other_ways(
     assert differences(content(tmp_path / "found"), content(tmp_path / "whole")) == []
 
 
+@OWN_THRESHOLDS
 def test_shards_drop_the_specks_that_one_run_drops(model: Model, volume: Path, tmp_path: Path) -> None:
     counts, smallest_nm = [], 0.0
     for _ in range(2):
@@ -82,6 +83,7 @@ def test_shards_drop_the_specks_that_one_run_drops(model: Model, volume: Path, t
     assert counts == [2, 1]
 
 
+@OWN_THRESHOLDS
 def test_shards_and_their_merge_keep_the_precision(
     model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +99,7 @@ def test_shards_and_their_merge_keep_the_precision(
     assert differences(content(tmp_path / "found"), content(tmp_path / "whole")) == []
 
 
+@OWN_THRESHOLDS
 def test_deep_grey_levels_are_measured_once_for_all(
     model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +113,7 @@ def test_deep_grey_levels_are_measured_once_for_all(
     assert differences(content(tmp_path / "found"), content(tmp_path / "whole")) == []
 
 
+@OWN_THRESHOLDS
 def test_a_share_that_is_stopped_goes_on(
     model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +137,7 @@ def test_a_share_that_is_stopped_goes_on(
     assert len(block_files(parts)) > 2
 
 
+@OWN_THRESHOLDS
 def test_a_share_works_with_one_thread(
     model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +159,7 @@ def test_a_share_works_with_one_thread(
         torch.set_num_threads(before)
 
 
+@OWN_THRESHOLDS
 def test_missing_and_damaged_blocks_are_named(model: Model, volume: Path, tmp_path: Path) -> None:
     share(model, volume, tmp_path, "1/3")
     parts = share(model, volume, tmp_path, "3/3")
@@ -169,6 +175,7 @@ def test_missing_and_damaged_blocks_are_named(model: Model, volume: Path, tmp_pa
         merge_parts(parts)
 
 
+@OWN_THRESHOLDS
 def test_parts_of_another_model_setting_or_version_are_refused(
     model: Model, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +204,7 @@ def test_parts_of_another_model_setting_or_version_are_refused(
     assert len(block_files(parts)) >= 1
 
 
+@OWN_THRESHOLDS
 def test_what_is_no_volume_is_refused(model: Model, volume: Path, tmp_path: Path) -> None:
     with pytest.raises(ShardError, match="at most as many shards as blocks"):
         share(model, volume, tmp_path / "a", "1/99")
@@ -211,6 +219,7 @@ def test_what_is_no_volume_is_refused(model: Model, volume: Path, tmp_path: Path
     assert not any((tmp_path / name).exists() for name in "abcd"), "a call that is mended is not refused"
 
 
+@OWN_THRESHOLDS
 def test_a_volume_that_changed_is_refused(model: Model, volume: Path, tmp_path: Path) -> None:
     parts = share(model, volume, tmp_path)
     note = json.loads((parts / NOTE).read_text())
@@ -220,6 +229,7 @@ def test_a_volume_that_changed_is_refused(model: Model, volume: Path, tmp_path: 
         merge_parts(parts)
 
 
+@OWN_THRESHOLDS
 def test_a_volume_whose_pixels_changed_is_refused(model: Model, volume: Path, tmp_path: Path) -> None:
     mine = copytree(volume, tmp_path / "volume.zarr")
     parts = share(model, mine, tmp_path / "found", "1/2")
@@ -251,6 +261,7 @@ def test_a_cluster_makes_the_bytes_of_one_run(
     assert sorted(written) == results(tmp_path)
 
 
+@OWN_THRESHOLDS
 def test_a_worker_that_fails_says_where(
     model: Model, volume: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,6 +338,7 @@ def test_blocks_that_are_seen_late_change_no_byte(
     assert differences(content(tmp_path), whole) == []
 
 
+@OWN_THRESHOLDS
 def test_a_full_disk_is_one_line_and_the_same_share_goes_on(
     model: Model, volume: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
