@@ -194,7 +194,7 @@ def best_smallest(
 ) -> float:
     """Whether pieces too small for a mitochondrion are dropped: `SMALLEST_NM`, or 0 if that costs foreground IoU.
 
-    Others may learn to find what is smaller than mitochondria.
+    Others may learn to find what is smaller than mitochondria. Images without foreground say nothing.
 
     Args:
         probabilities: of foreground in each image, (Y, X) in [0, 1].
@@ -211,7 +211,7 @@ def best_smallest(
         large = np.bincount(pieces.ravel()) >= smallest
         kept.append(scores(confusion(pieces > 0, truth)).iou)
         dropped.append(scores(confusion((pieces > 0) & large[pieces], truth)).iou)
-    return SMALLEST_NM if np.sum(dropped) >= np.sum(kept) else 0.0
+    return SMALLEST_NM if kept and np.sum(dropped) >= np.sum(kept) else 0.0
 
 
 def tune(

@@ -119,6 +119,7 @@ def test_specks_are_dropped_unless_they_are_what_is_to_be_found() -> None:
     rule, sizes_nm = Decoding(0.5), [(50.0, 10.0, 10.0)] * 2
     empty = np.zeros_like(truth)
     assert best_smallest([probability, probability], [truth, empty], sizes_nm, rule) == SMALLEST_NM
+    assert best_smallest([probability], [empty], sizes_nm[:1], rule) == 0, "nobody knows what is to be found"
     vesicles = truth.copy()
     vesicles[30:34, 40:44] = 1
     assert best_smallest([probability, probability], [vesicles, empty], sizes_nm, rule) == 0
