@@ -25,16 +25,10 @@ def import_real(source: Path, folder: Path, voxel_size: Sequence[str] = (), sect
     return Step(("mitogen", "import", layout, str(source), *size, *some, "-o", str(target)), target, target)
 
 
-def render(
-    target: Path, n: int, seed: int, preset: str = "mito", *, compartments: bool = False, fine: bool = False
-) -> Step:
-    """Render `n` images of 256 x 256 pixels as the recipe says, or of 400 x 400 pixels of 5 nm.
-
-    `fit` learns from those with compartments.
-    """
+def render(target: Path, n: int, seed: int, preset: str = "mito", *, compartments: bool = False) -> Step:
+    """Render `n` images of 256 x 256 pixels as the recipe says; `fit` learns from those with compartments."""
     labels = ("--labels", "compartments") if compartments else ()
-    grid = ("--size", "400", "--set", "section.pixel_nm=5") if fine else ()
-    command = ("mitogen", "render", "--preset", preset, "--n", str(n), "--seed", str(seed), *grid, *labels)
+    command = ("mitogen", "render", "--preset", preset, "--n", str(n), "--seed", str(seed), *labels)
     command = (*command, "-o", str(target))
     return Step(command, target, target)
 
@@ -84,13 +78,6 @@ def is_finished(checkpoint: Path) -> bool:
     return checkpoint.exists() and bool(load_checkpoint(checkpoint)["finished"])
 
 
-def tune(fitted: Step, images: Step) -> Step:
-    """Choose the thresholds of a fit again, on other images; what that prints is kept beside the run."""
-    target = fitted.place.with_name(fitted.place.name + "-tuned.txt")
-    command = ("mitoseg", "tune", str(fitted.place), str(images.result))
-    return Step(command, target, target, after=(fitted, images), keep_output=True)
-
-
 def evaluate(
     report: Path,
     fitted: Step,
@@ -98,7 +85,6 @@ def evaluate(
     every: str = "1",
     turns: str = "1",
     axes: str = "auto",
-    tuned: Step | None = None,
 ) -> Step:
     """Score on every `every`th section of all `datasets`; the table that is printed is kept beside the page."""
     files = (str(dataset.result) for dataset in datasets)
@@ -109,7 +95,7 @@ def evaluate(
         ("mitoseg", "evaluate", str(fitted.place), *files, "-o", str(report), *how),
         result=report / "table.txt",
         place=report,
-        after=(tuned or fitted, *datasets),
+        after=(fitted, *datasets),
         keep_output=True,
     )
 
