@@ -23,6 +23,7 @@ from mitoseg.report.style import (
     put_legend_above,
     set_style,
 )
+from mitoseg.training.run_folder import score_title
 
 ERRORS = {
     "false_objects": ("false objects", "#c2185b"),
@@ -166,9 +167,10 @@ def draw_training(history: Mapping[str, Sequence[float]]) -> bytes | None:
     if not len(minutes):
         return None
     figure = Figure(figsize=(10.5, 3.4), layout="constrained", dpi=DPI)
+    scores = score_title(history.get("val_sections", ()))
     plots: Sequence[tuple[str, dict[str, str]]] = (
         ("training loss", {"train_loss": ""}),
-        ("validation IoU", {"val_iou": "at the best thresholds", "val_iou_at_half": "at .5"}),
+        (scores, {"val_iou": "at the best thresholds", "val_iou_at_half": "at .5"}),
         ("threshold, calibration error", {"threshold": "threshold", "val_calibration_error": "calibration error"}),
     )
     for axes, (title, lines) in zip(figure.subplots(1, 3), plots, strict=True):

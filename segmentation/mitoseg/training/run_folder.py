@@ -45,6 +45,7 @@ class Row:
         val_calibration_error: expected calibration error of the probabilities.
         images_per_s: patches a second of training time since the row before.
         waiting: share of that time in which the network waited for patches; with workers = 0, in which it made them.
+        val_sections: on which it was validated: the last time on more than on the way; 0 where that was not noted.
     """
 
     step: int
@@ -58,13 +59,14 @@ class Row:
     val_calibration_error: float
     images_per_s: float
     waiting: float = 0.0
+    val_sections: int = 0
 
     def text(self) -> str:
         """One line for people."""
         return (
             f"{self.minutes:.1f} min, step {self.step}, epoch {self.epoch:.1f}: loss {self.train_loss:.3f}, "
-            f"validation IoU {self.val_iou:.3f} ({self.val_iou_at_half:.3f} at .5), threshold {self.threshold:.2f}, "
-            f"{self.images_per_s:.1f} images/s"
+            f"validation IoU {self.val_iou:.3f} ({self.val_iou_at_half:.3f} at .5) of {self.val_sections} sections, "
+            f"threshold {self.threshold:.2f}, {self.images_per_s:.1f} images/s"
         )
 
 
@@ -212,6 +214,12 @@ def write_history(run: Path, rows: Sequence[Row]) -> None:
     write_atomic(run / "training.png", plot_history(rows))
 
 
+def score_title(sections: Sequence[float]) -> str:
+    """Title of a curve of validation scores: the last point is often that of more sections, and steps up or down."""
+    (first, last) = (int(sections[0]), int(sections[-1])) if len(sections) else (0, 0)
+    return f"validation IoU of {first} sections, at last {last}" if first != last else "validation IoU"
+
+
 def plot_history(rows: Sequence[Row]) -> bytes:
     """Plot training loss and validation IoU over time, as PNG."""
     from matplotlib.figure import Figure
@@ -223,7 +231,7 @@ def plot_history(rows: Sequence[Row]) -> bytes:
     loss_axes.set(xlabel="minutes", ylabel="training loss", ylim=(0, 1.08 * max(row.train_loss for row in rows) or 1))
     score_axes.plot(minutes, [row.val_iou for row in rows], "o-", label="at the best thresholds")
     score_axes.plot(minutes, [row.val_iou_at_half for row in rows], ".--", label="at .5")
-    score_axes.set(xlabel="minutes", ylabel="validation IoU", ylim=(0, 1))
+    score_axes.set(xlabel="minutes", ylabel=score_title([row.val_sections for row in rows]), ylim=(0, 1))
     score_axes.legend(loc="best", fontsize="small")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)

@@ -255,7 +255,7 @@ class Session:
             sections = self.data.last if learner.finished else self.data.validation
             kept_px = FINAL_PX if learner.finished else KEPT_PX
             outcome = validate(learner.model(), self.data.files, sections, kept_px=kept_px)
-            found = outcome.decoding, with_row(learner.rows, self._row(outcome, began))
+            found = outcome.decoding, with_row(learner.rows, self._row(outcome, began, len(sections)))
         learner.decoding, learner.rows = self.team.tell(found)
         learner.losses = []
         row = learner.rows[-1]
@@ -278,7 +278,7 @@ class Session:
         more = len(self.data.last) / len(self.data.validation)
         self.budget = replace(self.budget, reserve_s=self.team.tell(1.1 * more * (self.mark[1] - began)))
 
-    def _row(self, outcome: Validation, began: float) -> Row:
+    def _row(self, outcome: Validation, began: float, sections: int) -> Row:
         learner = self.learner
         steps, seconds = learner.step - self.mark[0], max(began - self.mark[1], 1e-9)
         return Row(
@@ -293,6 +293,7 @@ class Session:
             val_calibration_error=outcome.calibration_error,
             images_per_s=steps * learner.config.batch / seconds,
             waiting=self.waited_s / seconds,
+            val_sections=sections,
         )
 
     def _save(self) -> None:

@@ -25,6 +25,7 @@ from mitoseg.networks.checkpoint import load_checkpoint
 from mitoseg.training.fit import fit, resume_settings
 from mitoseg.training.learner import Learner, warmed_average
 from mitoseg.training.optimiser import learning_rate
+from mitoseg.training.run_folder import score_title
 from mitoseg.training.validation import FINAL_PX, KEPT_PX, Validation, validate
 
 
@@ -158,6 +159,16 @@ def test_a_run_killed_before_its_first_save_starts_again(tmp_path: Path, discs: 
     (tmp_path / ".last.pt.abcd1234.partial").write_bytes(b"half")
     assert fit([discs], tmp_path, short, resume=True).steps == steps
     assert not list(tmp_path.glob(".last*"))
+
+
+def test_a_validation_says_of_how_many_sections_it_is(
+    tmp_path: Path, discs: Path, fresh_discs: Path, short: FitConfig
+) -> None:
+    settings = {"epochs": None, "steps": 2, "validations": 2, "validation_images": 2}
+    fit([discs], tmp_path, short.model_copy(update=settings), validation=[fresh_discs])
+    assert [row["val_sections"] for row in read_rows(tmp_path)] == ["2", "6"]  # the last is of all
+    assert score_title([2, 6]) == "validation IoU of 2 sections, at last 6"
+    assert score_title([6, 6]) == score_title([]) == "validation IoU"
 
 
 def test_two_processes_do_not_work_on_one_run(tmp_path: Path, discs: Path, short: FitConfig) -> None:
