@@ -21,16 +21,13 @@ from mitodata.errors import RunError
 
 BIN = Path(sys.executable).parent
 
-PACKAGES = {"mitogen": ("mitodata", "mitogen"), "mitoseg": ("mitodata", "mitoseg")}
-"""What the result of a command depends on; of another command, on all."""
-
 
 @dataclass(frozen=True)
 class Step:
     """One command and what it leaves behind; without a command, a file that is there.
 
     Attributes:
-        command: `mitogen`, `mitoseg` or `python` with its arguments; empty for a file that is there.
+        command: `mitogen` or `mitoseg` with its arguments; empty for a file that is there.
         result: file that is there, and `finished`, once the command is, and not before.
         place: file or folder that the command fills; the result itself, or the folder it is in.
         after: steps whose results it reads.
@@ -55,7 +52,7 @@ class Step:
         if not self.command:
             state = self.result.stat()
             return [f"{self.result} [{state.st_size} bytes, changed {state.st_mtime_ns}]"]
-        packages = PACKAGES.get(self.command[0], ("mitodata", "mitogen", "mitoseg"))
+        packages = ("mitodata", "mitoseg") if self.command[0] == "mitoseg" else ("mitodata", "mitogen")
         mine = f"{shlex.join(self.command)} [program {' '.join(map(fingerprint, packages))}]"
         return list(dict.fromkeys([mine, *(line for step in self.after for line in step.key)]))
 

@@ -43,7 +43,6 @@ class Lesson:
         recipe: TOML that the rendered half is drawn from.
         plan: seed, steps and workers.
         number: of the round, from 0.
-        power: of its area, the weight of a source.
     """
 
     model: Model
@@ -52,7 +51,6 @@ class Lesson:
     recipe: str
     plan: AdaptPlan
     number: int
-    power: float = 0.5
 
     @property
     def config(self) -> FitConfig:
@@ -80,7 +78,7 @@ class Lesson:
         areas = dict.fromkeys(sources, 0)
         for source, block, across in zip(sources, self.blocks, axes, strict=True):
             areas[source] += len(across) * block.raw.size
-        often = dict(zip(areas, repeats(list(areas.values()), self.power), strict=True))
+        often = dict(zip(areas, repeats(list(areas.values())), strict=True))
         return [often[source] for source, across in zip(sources, axes, strict=True) for _ in across]
 
 

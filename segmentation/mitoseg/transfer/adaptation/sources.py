@@ -1,7 +1,7 @@
 """Where images come from: those of about one voxel size count as one source, and none is drowned by a larger one."""
 
 from collections.abc import Sequence
-from math import log2
+from math import log2, sqrt
 
 from mitodata import VoxelSize
 
@@ -33,13 +33,12 @@ def share_out(costs: Sequence[int], budget: int) -> list[int]:
     return shares
 
 
-def repeats(areas: Sequence[int], power: float = 0.5) -> list[int]:
-    """How often sections of each source come up in a pass, so that its weight is a power of its area.
+def repeats(areas: Sequence[int]) -> list[int]:
+    """How often sections of each source come up in a pass, so that its weight is the square root of its area.
 
     By area alone a tile beside a volume would never be seen; with equal weights it would be learned by heart.
 
     Args:
         areas: pixels of each source, seen across all its axes.
-        power: 0 for equal weights, 1 for weights by area.
     """
-    return [max(1, round((max(areas) / area) ** (1 - power))) for area in areas]
+    return [max(1, round(sqrt(max(areas) / area))) for area in areas]

@@ -41,12 +41,6 @@ def test_weights_are_square_roots_of_areas() -> None:
     assert repeats([1600, 100, 1600]) == [1, 4, 1]
 
 
-def test_the_weight_of_a_source_can_be_another_power_of_its_area() -> None:
-    assert repeats([1600, 100], 0.25) == [1, 8]
-    assert repeats([1600, 100], 1) == [1, 1]
-    assert repeats([1600, 100], 0) == [1, 16]
-
-
 def test_a_tile_beside_a_volume_is_looked_at_and_learned_from(
     tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
