@@ -44,7 +44,7 @@ class Wishes:
     Attributes:
         voxel_size_nm: (z, y, x) in nm; None lets the pixel size of single sections be estimated.
         as_2d: sections are images of their own.
-        tta: orientations that are averaged: 1, 4 or 8.
+        tta: how many looks are averaged: 1, 2, 4 or 8; or "auto".
         threshold: 0-1.
         peak: 0-1.
         invert: "auto", "on" or "off": whether the image is a negative.
@@ -52,7 +52,7 @@ class Wishes:
 
     voxel_size_nm: VoxelSize | None = None
     as_2d: bool = False
-    tta: int = 1
+    tta: int | str = "auto"
     threshold: float | None = None
     peak: float | None = None
     invert: str = "auto"

@@ -54,4 +54,4 @@ def share(model: Model, volume: Path, folder: Path, shard: str = "1/1", **option
 
 
 def block_files(parts: Path) -> list[Path]:
-    return sorted(parts.glob("?.zarr/c/0/*/*/[0-9]*"))
+    return sorted(parts.glob("*.zarr/c/0/*/*/[0-9]*"))

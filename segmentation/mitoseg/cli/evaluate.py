@@ -56,7 +56,7 @@ def evaluate(
     peak: float | None,
     outline: float | None,
     axes: str,
-    tta: int,
+    tta: int | str,
     invert: str,
     precision: "Precision",
     others: tuple[Path, ...],

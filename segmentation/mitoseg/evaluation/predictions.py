@@ -19,7 +19,7 @@ from mitodata.readers.source import Source
 from mitoseg.evaluation.results import Place
 from mitoseg.inference.decoding import Decoding, find_foreground, settle
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import choose_axes
+from mitoseg.inference.orthoplanes import Tta, choose_axes
 from mitoseg.inference.predictor import predict_maps, predict_source
 from mitoseg.io.scratch import Scratch, StoredArray
 
@@ -41,13 +41,13 @@ class Predictions:
         axes: across which the images asked for so far were looked at.
     """
 
-    def __init__(self, model: Model, file: Dataset, *, tta: int, axes: str, invert: str = "off") -> None:
+    def __init__(self, model: Model, file: Dataset, *, tta: Tta, axes: str, invert: str = "off") -> None:
         """Prepare to predict the images of a file.
 
         Args:
             model: what predicts.
             file: whose images.
-            tta: orientations that are averaged.
+            tta: how many looks are averaged, or "auto".
             axes: some of "zyx", or "auto".
             invert: whether negatives are predicted: "auto", "on" or "off"; decided for the whole file.
         """

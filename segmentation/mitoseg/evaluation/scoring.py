@@ -18,7 +18,7 @@ from mitoseg.evaluation.predictions import Predictions, read_image
 from mitoseg.evaluation.results import DatasetResult, ImageResult, Place
 from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model, open_model
-from mitoseg.inference.orthoplanes import AUTO, check_axes
+from mitoseg.inference.orthoplanes import AUTO, Tta, check_axes
 from mitoseg.io.image_list import unique_names
 from mitoseg.io.panels import Panel
 from mitoseg.metrics import (
@@ -41,7 +41,7 @@ def evaluate(
     paths: Paths,
     *,
     every: int = 1,
-    tta: int = 1,
+    tta: Tta = AUTO,
     axes: str = AUTO,
     volumes: bool | None = None,
     invert: str = "auto",
@@ -55,7 +55,7 @@ def evaluate(
         model: from `mitoseg.load_model`, whose thresholds are used; or what that takes: a run, a name.
         paths: an HDF5 file in the format of `mitodata`, or several.
         every: score only every `every`th image, the first included.
-        tta: orientations of each window that are averaged: 1, 4 or 8.
+        tta: how many looks are averaged: 1, 2, 4 or 8; "auto" is what `segment` takes by itself.
         axes: some of "zyx": what a 2D network says of the slices of a volume across each of them is averaged; "auto" is
             all three where the volume allows it (`inference.orthoplanes.choose_axes`), "z" each section by itself.
         volumes: whether a volume is one image; else each of its sections is one. None: as the network sees them.
@@ -103,7 +103,7 @@ class _Scorer:
     """How images are predicted and scored."""
 
     model: Model
-    tta: int
+    tta: Tta
     axes: str
     invert: str
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mitodata import VoxelSize
 from mitoseg.inference.decoding import find_foreground
 from mitoseg.inference.model import Model, load_model
+from mitoseg.inference.orthoplanes import AUTO
 from mitoseg.inference.predictor import predict_maps
 
 
@@ -45,7 +46,7 @@ class Segmenter:
         Raises:
             DataError: the voxel size is out of reach.
         """
-        maps = predict_maps(self.model, raw, voxel_size_nm)
+        maps = predict_maps(self.model, raw, voxel_size_nm, tta=AUTO)
         pieces = find_foreground(maps, self.model.decoding, voxel_size_nm, apart=self.model.config.dimensions == 2)
         return np.asarray(pieces[:]) > 0, maps[0]
 

@@ -1,6 +1,7 @@
 """Orthoplanes: a volume as slices across z, across y and across x, each of which a 2D network can see."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, exp
 from pathlib import Path
@@ -30,6 +31,15 @@ DEEP = 0.5
 REACH = 2.0
 """Standard deviations of the Gaussian beyond which neighbours do not count."""
 
+TTA = (1, 2, 4, 8)
+"""How many looks may be averaged (`choose_tta`)."""
+
+MAGNIFIED = 1.25
+"""How much larger a second look sees everything, turned by a quarter: on a finer grid outlines fall otherwise."""
+
+Tta = int | str
+"""One of `TTA`, or "auto"."""
+
 BUFFER_BYTES = 2**26
 """Slices that are added to those of other axes are collected up to this size: one alone touches too many chunks."""
 
@@ -47,12 +57,14 @@ class Orthoplane:
         sigma: over how many neighbouring slices what is found is smoothed; 0 is none.
         windows: how the network is moved over the volume once that axis comes first.
         tiles: parts of the slices that are predicted one after the other.
+        quarters: of a turn that windows are seen in.
     """
 
     axis: int
     sigma: float
     windows: Windows
     tiles: list[Tile]
+    quarters: int = 0
 
     def count(self, tissue: HoldsTissue | None = None) -> int:
         """Windows of all slices and tiles together that hold tissue; None: all do."""
@@ -110,6 +122,30 @@ def seen_apart(model: Model, axes: str) -> bool:
     return axes == "z" and model.config.dimensions == 2
 
 
+def choose_tta(model: Model, axes: str, tta: Tta = AUTO) -> int:
+    """What "auto" stands for; another number stays as it is.
+
+    Two looks where a 2D network sees each section by itself; one where it sees a volume across several axes, which are
+    looks already, and for 3D networks.
+
+    Args:
+        model: from `mitoseg.inference.model.load_model`.
+        axes: from `choose_axes`.
+        tta: 1 is the image as it is; 2 as it is, and turned by a quarter and magnified; 4 with its mirror images in y,
+            in x and in both; 8 with all quarter turns of the image and of its mirror image. Or "auto".
+
+    Raises:
+        RunError: it is none of these; 2 with a 3D network.
+    """
+    if tta == AUTO:
+        return 2 if seen_apart(model, axes) else 1
+    if tta not in TTA:
+        raise RunError(f"tta {tta}; expected auto, or one of {', '.join(map(str, TTA))}")
+    if tta == 2 and model.config.dimensions == 3:
+        raise RunError("tta 2 magnifies sections, and a 3D network sees blocks; expected 1, 4 or 8")
+    return int(tta)
+
+
 @dataclass(frozen=True)
 class Seen:
     """A volume as the network sees it.
@@ -125,7 +161,9 @@ class Seen:
     voxel_size_nm: VoxelSize
 
 
-def plan_orthoplanes(model: Model, source: Seen, axes: str, memory: int | None) -> list[Orthoplane]:
+def plan_orthoplanes(
+    model: Model, source: Seen, axes: str, memory: int | None, *, twice: bool = False
+) -> list[Orthoplane]:
     """Plan all orthoplanes before the first is predicted: what cannot be done is said at once.
 
     Args:
@@ -133,6 +171,7 @@ def plan_orthoplanes(model: Model, source: Seen, axes: str, memory: int | None) 
         source: the image or volume.
         axes: some of "zyx" that `check_orthoplanes` let pass.
         memory: bytes that the program may take; None for no limit.
+        twice: whether a second look, turned and magnified, follows each, where pixels are not too large for it.
 
     Raises:
         DataError: the voxel size is out of reach.
@@ -151,6 +190,10 @@ def plan_orthoplanes(model: Model, source: Seen, axes: str, memory: int | None) 
         sigma = 0.0 if axes == "z" else model.config.working_voxel_nm / z_nm
         held = 2 * neighbours(sigma) + 2 if sigma else 0
         planes.append(Orthoplane(axis, sigma, *fit_memory(windows, model, memory, spare, held)))
+        if twice:
+            with suppress(DataError):
+                finer = plan_windows(model, (depth, height, width), (z_nm, MAGNIFIED * y_nm, MAGNIFIED * x_nm))
+                planes.append(Orthoplane(axis, sigma, *fit_memory(finer, model, memory, spare, held), quarters=1))
     return planes
 
 

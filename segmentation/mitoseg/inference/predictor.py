@@ -19,13 +19,15 @@ from mitoseg.inference.orthoplanes import (
     Orthoplane,
     Seen,
     SliceReader,
+    Tta,
     check_orthoplanes,
     choose_axes,
+    choose_tta,
     neighbours,
     plan_orthoplanes,
     smooth_slices,
 )
-from mitoseg.inference.sliding_window import average_tta, stream_tile
+from mitoseg.inference.sliding_window import average_orientations, stream_tile, turn
 from mitoseg.inference.tiling import HoldsTissue
 from mitoseg.inference.working_grid import Span, WorkingGrid
 from mitoseg.io.process import heed_stop, tell
@@ -46,24 +48,27 @@ class PredictionPlan:
     """How a volume is looked at.
 
     Attributes:
-        planes: across one axis or several, in the order in which what is found is added up.
+        planes: across one axis or several, in the order in which what is found is added up; a second look at an axis
+            follows the first.
         grid: the stored grid, and the one on which slices across several axes are looked at.
         channels: maps that the network gives.
+        orientations: of each window that are averaged.
     """
 
     planes: list[Orthoplane]
     grid: WorkingGrid
     channels: int
+    orientations: int = 1
 
     @property
     def single(self) -> bool:
         """Whether it is looked at across z alone, on the stored grid."""
-        return len(self.planes) == 1 and not self.planes[0].sigma
+        return not self.planes[0].sigma
 
     @property
     def axes(self) -> str:
         """Across which axes."""
-        return "".join(AXES[plane.axis] for plane in self.planes)
+        return "".join(dict.fromkeys(AXES[plane.axis] for plane in self.planes))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -88,15 +93,16 @@ class PredictionPlan:
         return holds
 
 
-def plan_prediction(model: Model, source: Source, axes: str, memory: int | None = None) -> PredictionPlan:
+def plan_prediction(model: Model, source: Source, axes: str, memory: int | None = None, tta: Tta = 1) -> PredictionPlan:
     """Plan how a volume is looked at; arguments and errors as of `predict_source`."""
     axes = choose_axes(model, source.shape, source.voxel_size_nm, axes)
+    looks = choose_tta(model, axes, tta)
     grid = WorkingGrid.of(source.shape, source.voxel_size_nm, model.config.working_voxel_nm)
     plain = axes == "z"
     shape, voxel_size_nm = (source.shape, source.voxel_size_nm) if plain else (grid.shape, grid.voxel_size_nm)
     check_orthoplanes(model, source, axes)
-    planes = plan_orthoplanes(model, Seen(source.path, shape, voxel_size_nm), axes, memory)
-    return PredictionPlan(planes, grid, map_channels(model.config.target))
+    planes = plan_orthoplanes(model, Seen(source.path, shape, voxel_size_nm), axes, memory, twice=looks == 2)
+    return PredictionPlan(planes, grid, map_channels(model.config.target), 1 if looks == 2 else looks)
 
 
 def predict_source(
@@ -105,7 +111,7 @@ def predict_source(
     store: Store,
     *,
     axes: str = "z",
-    tta: int = 1,
+    tta: Tta = 1,
     memory: int | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> StoredArray:
@@ -120,8 +126,8 @@ def predict_source(
         store: holds the result, and the volume on the working grid where there are several axes: on disk, or in memory.
         axes: some of "zyx", or "auto" (see `choose_axes`). A 2D network sees the slices across each of them on its own
             grid, and what it says of a voxel is averaged; along each axis it is smoothed over a pixel of the network's.
-        tta: orientations of each window that are averaged: 1, 4 (mirror images) or 8 (quarter turns as well). A little
-            better, and as many times as slow.
+        tta: how many looks are averaged: 1, 2, 4, 8 or "auto" (see `mitoseg.inference.orthoplanes.choose_tta`). Better,
+            and as many times as slow; 2 takes 2.6 times as long, because the second look is magnified.
         memory: bytes that the program may take; None for no limit.
         say: is told of rims and missing sections, in lines.
 
@@ -132,7 +138,7 @@ def predict_source(
         DataError: the file is damaged, its voxel size is out of reach, or `axes` make no sense for it.
         RunError: memory does not suffice, or there is no such TTA; slices across y or x with a 3D network.
     """
-    plan = plan_prediction(model, source, axes, memory)
+    plan = plan_prediction(model, source, axes, memory, tta)
     maps = store.array("maps", (plan.channels, *source.shape), np.float32)
     tissue = Tissue(source.read, source.shape, measure_sections(source.read, source.shape, source.packed))
     for note in tissue.notes():
@@ -143,10 +149,12 @@ def predict_source(
     if number == 0:  # no tissue at all
         return maps
     with tqdm(total=number, desc=source.path.name, disable=None, leave=False, delay=PATIENCE_S) as bar:
-        predict = _counting(average_tta(model.predict_windows, tta), number, bar.update, say if bar.disable else None)
+        predict = average_orientations(model.predict_windows, plan.orientations)
+        predict = _counting(predict, number, bar.update, say if bar.disable else None)
         if plan.single:
-            for part, found in _look_along(model, plan.planes[0], aims[0], predict, tissue, source.packed[0]):
-                maps[part] = found
+            for plane, aim in zip(plan.planes, aims, strict=True):
+                for part, found in _look_along(model, plane, aim, predict, tissue, source.packed[0]):
+                    maps[part] = found if len(plan.planes) == 1 else maps[part] + found / len(plan.planes)
         else:
             # Slices across y or x of the file itself would unpack all of it again and again.
             working = plan.grid.bring(tissue.normalised, store, source.packed)
@@ -207,7 +215,7 @@ def _look_along(
     for tile in plane.tiles:
         together = 1 if packed else plane.together(tile)
         reader = SliceReader(read, plane, max(packed, together), greys)
-        found = stream_tile(plane.windows, tile, reader, predict, model.device, tissue=aim)
+        found = stream_tile(plane.windows, tile, reader, turn(predict, plane.quarters), model.device, tissue=aim)
         found = smooth_slices(found, plane.sigma) if plane.sigma else found
         for start, stack in _stacks(found, together):
             part = (slice(None), *plane.part(slice(start, start + len(stack)), tile.part))
@@ -220,7 +228,7 @@ def predict_maps(
     voxel_size_nm: VoxelSize,
     *,
     axes: str = "z",
-    tta: int = 1,
+    tta: Tta = 1,
     path: Path = Path("image"),
 ) -> NDArray[np.float32]:
     """Predict an array in memory: `predict_source` with nothing on disk.

@@ -20,7 +20,7 @@ from mitodata.readers.source import Source
 from mitoseg.inference.decoding import find_instances, find_pieces, move_outline
 from mitoseg.inference.measure import measure_objects, measure_sections, table_text
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import AUTO, check_axes, choose_axes, seen_apart
+from mitoseg.inference.orthoplanes import AUTO, Tta, check_axes, choose_axes, seen_apart
 from mitoseg.inference.predictor import predict_source
 from mitoseg.io.blocks import Layer, Part, strips
 from mitoseg.io.outputs import write_hdf5, write_tiff, write_zarr
@@ -46,7 +46,8 @@ class SegmentKeywords(TypedDict, total=False):
     dataset: path within HDF5 files that are not of our format, or within Zarr groups.
     axes: some of "zyx": what 2D networks say of the slices of a volume across each of them is averaged; "auto" is all
         three where the volume allows it (`mitoseg.inference.orthoplanes.choose_axes`).
-    tta: test-time augmentation: orientations of each window that are averaged: 1, 4 or 8.
+    tta: test-time augmentation: how many looks are averaged, 1, 2, 4 or 8; "auto" is 2 for sections that are seen by
+        themselves, and 1 for volumes across three axes (`mitoseg.inference.orthoplanes.choose_tta`).
     memory: what the program may take: bytes, or a text such as "2G"; None for no limit.
     overwrite: replace earlier results.
     square: whether pixels must be square; else they may be longer than wide.
@@ -60,7 +61,7 @@ class SegmentKeywords(TypedDict, total=False):
     voxel_size_nm: VoxelSize | None
     dataset: str | None
     axes: str
-    tta: int
+    tta: Tta
     memory: str | int | None
     overwrite: bool
     square: bool
@@ -78,7 +79,7 @@ class SegmentOptions:
     voxel_size_nm: VoxelSize | None = None
     dataset: str | None = None
     axes: str = AUTO
-    tta: int = 1
+    tta: Tta = AUTO
     memory: int | None = None
     overwrite: bool = False
     square: bool = True

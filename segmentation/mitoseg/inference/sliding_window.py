@@ -25,7 +25,7 @@ SPREAD = 0.125
 LEAST = 1e-30
 """Weights are larger than this, where there are any."""
 
-TTA = (1, 4, 8)
+ORIENTATIONS = (1, 4, 8)
 """How many orientations may be averaged: the window as it is; with its mirror images in y, in x and in both; all
 quarter turns of the window and of its mirror image."""
 
@@ -183,17 +183,24 @@ def _weigh(arrays: list[NDArray[np.float32]], weights: csr_array) -> NDArray[np.
     return total
 
 
-def average_tta(predict: Predictor, tta: int) -> Predictor:
-    """Let `predict` see each window, (B, 1, Z, Y, X) with Y = X, in `tta` orientations, and average what it says.
+def turn(predict: Predictor, quarters: int) -> Predictor:
+    """Let `predict` see each window, (B, 1, Z, Y, X), turned by so many quarters; what it says is turned back."""
+    if not quarters:
+        return predict
+    return lambda windows: torch.rot90(predict(torch.rot90(windows, quarters, (-2, -1))), -quarters, (-2, -1))
+
+
+def average_orientations(predict: Predictor, number: int) -> Predictor:
+    """Let `predict` see each window, (B, 1, Z, Y, X) with Y = X, in some orientations, and average what it says.
 
     Raises:
-        RunError: `tta` is none of `TTA`.
+        RunError: `number` is none of `ORIENTATIONS`.
     """
-    if tta not in TTA:
-        raise RunError(f"tta {tta}; expected one of {', '.join(map(str, TTA))}")
-    if tta == 1:
+    if number not in ORIENTATIONS:
+        raise RunError(f"{number} orientations; expected one of {', '.join(map(str, ORIENTATIONS))}")
+    if number == 1:
         return predict
-    orientations = [(mirrored, quarter) for mirrored in (False, True) for quarter in range(0, 4, 8 // tta)]
+    orientations = [(mirrored, quarter) for mirrored in (False, True) for quarter in range(0, 4, 8 // number)]
 
     def predict_orientations(windows: Tensor) -> Tensor:
         total: Tensor | None = None

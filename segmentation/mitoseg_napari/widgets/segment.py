@@ -20,8 +20,9 @@ class SegmentPanel(Panel):
         self.image, self.model, self.region = ImageChoice(self.viewer), ModelChoice(), RegionChoice(self.viewer)
         self.image.size.setPlaceholderText("z y x in nm; empty: estimate it (single sections)")
         self.tta = QComboBox()
-        self.tta.addItems(["1", "4", "8"])
-        self.tta.setToolTip("Orientations of the image that are averaged: a little better, as many times as slow")
+        for text, value in (("as fits", "auto"), ("1", 1), ("2", 2), ("4", 4), ("8", 8)):
+            self.tta.addItem(text, value)
+        self.tta.setToolTip("How many looks at the image are averaged: better, as many times as slow")
         self.contrast = QComboBox()
         for text, value in (("tell by itself", "auto"), ("membranes are dark", "off"), ("membranes are light", "on")):
             self.contrast.addItem(text, value)
@@ -55,7 +56,7 @@ class SegmentPanel(Panel):
         wishes = Wishes(
             voxel_size_nm=picture.voxel_size_nm,
             as_2d=picture.apart,
-            tta=int(self.tta.currentText()),
+            tta=self.tta.currentData(),
             threshold=self.threshold.value() or None,
             invert=self.contrast.currentData(),
         )

@@ -133,7 +133,7 @@ def test_mistakes_are_one_line_and_exit_code_2(
 
 
 def test_the_older_name_of_tta_is_still_taken() -> None:
-    for words, expected in (([], 1), (["--tta", "8"], 8), (["--turns", "4"], 4)):
+    for words, expected in (([], "auto"), (["--tta", "8"], 8), (["--turns", "4"], 4)):
         context = predict.make_context("predict", ["run", "a.tif", "-o", "out", *words])
         assert context.params["tta"] == expected
         assert "turns" not in context.params

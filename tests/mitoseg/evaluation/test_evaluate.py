@@ -166,7 +166,7 @@ def test_scores_are_those_of_the_masks(run: Path, fresh_discs: Path) -> None:
     image = evaluate(model, [fresh_discs])[0].images[2]
     sample = Dataset(fresh_discs)[2]
     assert sample.mask is not None
-    prediction = predict_maps(model, sample.raw, sample.voxel_size_nm)[0] >= 0.9
+    prediction = predict_maps(model, sample.raw, sample.voxel_size_nm, tta="auto")[0] >= 0.9
     assert image.summed.scores.iou == pytest.approx(jaccard_score(sample.mask.ravel(), prediction.ravel()))
     assert 0 < image.boundary.agreement.f1 <= 1
     # 64 pixels of 8 nm.
@@ -252,7 +252,7 @@ def test_a_network_that_tells_objects_apart_is_asked_to(
     model = load_model(tmp_path / "run")
     result = evaluate(model.with_decoding(0.01), [fresh_discs])[0]
     sample = Dataset(fresh_discs)[0]
-    maps = predict_maps(model, sample.raw, sample.voxel_size_nm)
+    maps = predict_maps(model, sample.raw, sample.voxel_size_nm, tta="auto")
     decoding = replace(model.decoding, threshold=0.01)
     _, count = find_instances(maps, find_pieces(maps, decoding), "instance", decoding)
     assert sum(image.objects.counts[0.5].false_positive for image in result.images[:1]) <= count

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from monai.data.utils import dense_patch_slices
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mitodata import DataError, RunError, Sample
 from mitoseg.config.settings import FitConfig
 from mitoseg.inference.decoding import Decoding
 from mitoseg.inference.model import Model, load_model
+from mitoseg.inference.orthoplanes import MAGNIFIED, Tta, choose_axes, choose_tta
 from mitoseg.inference.predictor import predict_maps
 from mitoseg.inference.tiling import plan_windows
 from mitoseg.metrics import confusion, scores
@@ -117,6 +119,49 @@ def test_tta_turns_back(probe: Model) -> None:
     raw = np.random.default_rng(0).integers(0, 255, (1, 40, 90)).astype(np.uint8)
     plain, turned = (predict_maps(probe, raw, (8.0, 8.0, 8.0), tta=tta)[0] for tta in (1, 8))
     np.testing.assert_allclose(turned, plain, atol=1e-5)
+
+
+def test_a_second_look_is_turned_and_magnified(run: Path) -> None:
+    model = load_model(run)
+    raw = np.random.default_rng(0).integers(0, 255, (2, 64, 64)).astype(np.uint8)
+    plain = predict_maps(model, raw, (40.0, 8.0, 8.0))
+    turned = np.ascontiguousarray(np.rot90(raw, 1, (1, 2)))
+    other = np.rot90(predict_maps(model, turned, (40.0, 8.0 * MAGNIFIED, 8.0 * MAGNIFIED)), -1, (2, 3))
+    twice = predict_maps(model, raw, (40.0, 8.0, 8.0), tta=2)
+    np.testing.assert_allclose(twice, (plain + other) / 2, atol=1e-5)
+    assert np.abs(twice - plain).max() > 0.01
+
+
+def test_sections_by_themselves_are_looked_at_twice_and_volumes_once_along_each_axis(run: Path) -> None:
+    model = load_model(run)
+    raw = np.random.default_rng(0).integers(0, 255, (40, 40, 40)).astype(np.uint8)
+
+    def maps(depth: int, z_nm: float, axes: str, tta: Tta) -> NDArray[np.float32]:
+        return predict_maps(model, raw[:depth], (z_nm, 10.0, 10.0), axes=axes, tta=tta)
+
+    assert choose_axes(model, raw.shape, (10.0, 10.0, 10.0)) == "zyx"
+    np.testing.assert_array_equal(maps(1, 40.0, "z", "auto"), maps(1, 40.0, "z", 2))
+    np.testing.assert_array_equal(maps(40, 10.0, "zyx", "auto"), maps(40, 10.0, "zyx", 1))
+    assert np.abs(maps(40, 10.0, "zyx", 2) - maps(40, 10.0, "zyx", 1)).max() > 0.001
+
+
+def test_pixels_that_are_too_large_to_be_magnified_are_looked_at_once(run: Path) -> None:
+    model = load_model(run)
+    raw = np.random.default_rng(0).integers(0, 255, (1, 8, 8)).astype(np.uint8)
+    size = (40.0, 110.0, 110.0)
+    with pytest.raises(DataError, match="more than 16 times"):
+        predict_maps(model, raw, (40.0, 110.0 * MAGNIFIED, 110.0 * MAGNIFIED))
+    np.testing.assert_array_equal(predict_maps(model, raw, size, tta=2), predict_maps(model, raw, size))
+
+
+def test_looks_that_are_not_to_be_had(run: Path) -> None:
+    model = load_model(run)
+    with pytest.raises(RunError, match="tta 3; expected auto, or one of 1, 2, 4, 8"):
+        choose_tta(model, "z", 3)
+    deep = replace(model, config=model.config.model_copy(update={"dimensions": 3}))
+    with pytest.raises(RunError, match="a 3D network sees blocks; expected 1, 4 or 8"):
+        choose_tta(deep, "z", 2)
+    assert choose_tta(deep, "z") == 1
 
 
 def test_wrong_arrays_are_refused(probe: Model) -> None:

@@ -40,7 +40,7 @@ def test_masks_and_probabilities_of_all_kinds_of_files(
     mask = np.asarray(Image.open(masks[0]))
     assert set(np.unique(mask)) == {0, 255}
     probability = tifffile.imread(tmp_path / "out" / "a_probability.tif")
-    np.testing.assert_allclose(probability, predict_maps(model, sample.raw, SIZE)[0, 0], atol=1e-6)
+    np.testing.assert_allclose(probability, predict_maps(model, sample.raw, SIZE, tta="auto")[0, 0], atol=1e-6)
     np.testing.assert_array_equal(mask == 255, find_pieces(probability[None, None], model.decoding)[0] > 0)
     stack = tifffile.imread(masks[1])
     assert stack.shape == (3, 64, 64)
@@ -68,7 +68,7 @@ def test_numbered_sections_of_one_volume_are_noticed(
 
 def test_pieces_below_the_peak_are_neither_mask_nor_instance(model: Model, volume: Sample, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", volume.raw, photometric="minisblack")
-    probability = predict_maps(model, volume.raw, SIZE)[0]
+    probability = predict_maps(model, volume.raw, SIZE, tta="auto")[0]
     every, number = ndimage.label(probability >= 0.1)
     peaks = sorted(ndimage.maximum(probability, every, range(1, number + 1)))
     assert len(peaks) > 2
@@ -92,7 +92,7 @@ def test_results_of_all_formats_say_the_same_and_can_be_read_again(
     file = make_file(volume, name="v")
     keywords = SegmentKeywords(format=kind)
     written = segment(model, [file], tmp_path, **keywords)
-    maps = predict_maps(model, volume.raw, volume.voxel_size_nm)
+    maps = predict_maps(model, volume.raw, volume.voxel_size_nm, tta="auto")
     expected = maps[0]
     stored, _ = find_instances(maps, find_pieces(maps, model.decoding), "semantic", model.decoding)
     numbers = stored[:]

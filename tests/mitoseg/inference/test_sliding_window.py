@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mitodata import RunError
 from mitoseg.config.settings import make_config
 from mitoseg.inference.model import Model
-from mitoseg.inference.sliding_window import average_tta, importance_map, stream_tile
+from mitoseg.inference.sliding_window import average_orientations, importance_map, stream_tile, turn
 from mitoseg.inference.tiling import OVERLAP, Tile, Windows, fit_memory, whole
 from mitoseg.inference.working_grid import Axis, Span, resample_section, to_grid
 from mitoseg.networks.memory import parse_memory, resident_bytes
@@ -134,20 +134,32 @@ def test_parts_are_resampled_as_the_whole(length: int, wanted: int, seed: int, d
 @pytest.mark.parametrize("tta", [4, 8])
 def test_orientations_are_turned_back(tta: int) -> None:
     windows = torch.rand(2, 1, 3, 8, 8)
-    torch.testing.assert_close(average_tta(lambda seen: 2 * seen, tta)(windows), 2 * windows)
+    torch.testing.assert_close(average_orientations(lambda seen: 2 * seen, tta)(windows), 2 * windows)
     orientations: list[Tensor] = []
 
     def look(seen: Tensor) -> Tensor:
         orientations.append(seen)
         return seen
 
-    average_tta(look, tta)(windows)
+    average_orientations(look, tta)(windows)
     assert len({each.numpy().tobytes() for each in orientations}) == tta
 
 
-def test_tta_that_is_not_to_be_had() -> None:
-    with pytest.raises(RunError, match="tta 3; expected one of 1, 4, 8"):
-        average_tta(lambda seen: seen, 3)
+def test_a_turned_window_is_turned_back() -> None:
+    windows = torch.rand(2, 1, 1, 8, 6)
+    seen: list[Tensor] = []
+
+    def look(window: Tensor) -> Tensor:
+        seen.append(window)
+        return 2 * window
+
+    torch.testing.assert_close(turn(look, 1)(windows), 2 * windows)
+    torch.testing.assert_close(seen[0], torch.rot90(windows, 1, (-2, -1)))
+
+
+def test_orientations_that_are_not_to_be_had() -> None:
+    with pytest.raises(RunError, match="3 orientations; expected one of 1, 4, 8"):
+        average_orientations(lambda seen: seen, 3)
 
 
 def test_scarce_memory_means_smaller_tiles(network: nn.Module) -> None:

@@ -90,14 +90,15 @@ def _least_thickness(windows: Windows) -> int:
 
 
 def part_arrays(plan: PredictionPlan, folder: Path) -> list[PartArray]:
-    """The arrays of what is found across each axis of a plan, in a folder."""
+    """The arrays of what is found by each look of a plan, in a folder."""
     arrays = []
     for plane in plan.planes:
         thick, *sides = SHEETS if plan.single else SLABS
         sides.insert(plane.axis, thick)
         z, y, x = sides
         edges = block_edges(plane, thick)
-        arrays.append(PartArray(folder / f"{AXES[plane.axis]}.zarr", (plan.channels, *plan.shape), edges, (z, y, x)))
+        name = f"{AXES[plane.axis]}{'-turned' if plane.quarters else ''}.zarr"
+        arrays.append(PartArray(folder / name, (plan.channels, *plan.shape), edges, (z, y, x)))
     return arrays
 
 

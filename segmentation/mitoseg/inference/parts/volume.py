@@ -47,7 +47,7 @@ def plan_volume(
     source = to_source(next(images), options.voxel_size_nm, square=options.square, levels=(0.0, 255.0))
     if options.as_2d and source.shape[0] > 1:
         raise RunError("--as-2d: sections by themselves are not shared out; save them as files, and share out these")
-    plan = plan_prediction(model, source, options.axes)
+    plan = plan_prediction(model, source, options.axes, tta=options.tta)
     if next(images, None) is not None:
         raise DataError(f"{path}: holds several images; expected one volume, which several processes predict together")
     arrays = part_arrays(plan, folder)

@@ -24,7 +24,7 @@ from mitoseg.inference.orthoplanes import SliceReader, neighbours, seen_apart, s
 from mitoseg.inference.parts.division import Block, list_blocks, piece_of
 from mitoseg.inference.parts.job import Job
 from mitoseg.inference.parts.volume import on_grey_scale, plan_volume
-from mitoseg.inference.sliding_window import average_tta, stream_tile
+from mitoseg.inference.sliding_window import average_orientations, stream_tile, turn
 from mitoseg.inference.working_grid import MapsPart
 from mitoseg.io.blocks import Part, blocks
 from mitoseg.io.scratch import Store, StoredArray
@@ -76,7 +76,7 @@ class Work:
         for array in self.arrays:
             array.make()
         self.blocks = list_blocks(self.arrays)
-        self._predict = average_tta(model.predict_windows, options.tta)
+        self._predict = average_orientations(model.predict_windows, self.plan.orientations)
         depth, height, width = self.source.shape
         packed = self.source.packed[0]
         step = packed * max(1, RANGE_PX // (packed * height * width))
@@ -160,8 +160,9 @@ class Work:
         maps = np.empty((self.plan.channels, *(each.stop - each.start for each in block.part)), np.float32)
         slices = np.moveaxis(maps, plane.axis + 1, 0)
         aim = self.plan.aim(plane, self.tissue)
+        predict = turn(self._predict, plane.quarters)
         for place, found in stream_tile(
-            plane.windows, piece.tile, reader, self._predict, self._model.device, piece.places, aim
+            plane.windows, piece.tile, reader, predict, self._model.device, piece.places, aim
         ):
             slices[place - piece.places.start] = found
         return maps
@@ -177,7 +178,7 @@ class Work:
 
         def find(wide: Part) -> NDArray[np.float32]:
             if self.plan.single:
-                return self.arrays[0][(channels, *wide)]
+                return self._mean((channels, *wide))
             return self.plan.grid.take_back_part(lambda needed: self._mean((channels, *needed)), wide)
 
         return self.tissue.settle_part(find, part)
@@ -230,7 +231,7 @@ class Work:
         return self.plan.grid.bring_part(self.tissue.normalised, part, self._seen.packed)
 
     def _mean(self, part: MapsPart) -> NDArray[np.float32]:
-        """The mean over axes of a part of the maps, added up as `predict_source` does."""
+        """The mean over all looks of a part of the maps, added up as `predict_source` does."""
         count = np.float32(len(self.arrays))
         total = self._smooth(0, part) / count
         for number in range(1, len(self.arrays)):
@@ -240,6 +241,8 @@ class Work:
     def _smooth(self, number: int, part: MapsPart) -> NDArray[np.float32]:
         """A part of what is found across an axis, smoothed along it: (C, Z, Y, X)."""
         plane = self.plan.planes[number]
+        if not plane.sigma:
+            return self.arrays[number][part]
         reach, axis, length = neighbours(plane.sigma), plane.axis + 1, self.plan.shape[plane.axis]
         places = range(part[axis].start, part[axis].stop)
         first = max(0, places.start - reach)

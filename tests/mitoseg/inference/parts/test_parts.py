@@ -56,7 +56,11 @@ def test_shards_make_the_bytes_of_one_run(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [{"axes": "z", "tta": 4}, {"axes": "xz", "voxel_size_nm": (9.0, 5.0, 5.0), "invert": "on", "format": "h5"}],
+    [
+        {"axes": "z", "tta": 4},
+        {"axes": "yz", "tta": 2},
+        {"axes": "xz", "voxel_size_nm": (9.0, 5.0, 5.0), "invert": "on", "format": "h5"},
+    ],
 )
 def test_shards_make_the_bytes_of_one_run_in_other_ways(
     options: dict[str, object], model: Model, volume: Path, tmp_path: Path
@@ -181,7 +185,7 @@ def test_parts_of_another_model_setting_or_version_are_refused(
 ) -> None:
     parts = share(model, volume, tmp_path, "1/2")
     for changes, problem in (
-        ({"tta": 4}, "tta 1, now 4"),
+        ({"tta": 4}, "tta auto, now 4"),
         ({"format": "tiff"}, "format zarr, now tiff"),
         ({"voxel_size_nm": (16.0, 16.0, 16.0)}, "voxel_size_nm "),
     ):
