@@ -281,6 +281,7 @@ def test_a_worker_that_fails_says_where(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("model", ["one threshold"], indirect=True)  # as the command below sets it
 def test_processes_that_are_killed_and_started_again_make_the_bytes_of_one_run(
     run: Path, volume: Path, whole: dict[str, bytes], tmp_path: Path, mitoseg: Program
 ) -> None:
