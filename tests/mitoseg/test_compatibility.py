@@ -63,7 +63,7 @@ def test_a_run_predicts_as_it_did() -> None:
 
 def test_a_run_scores_as_it_did(make_file: Callable[..., Path], draw: Callable[..., Sample]) -> None:
     model = replace(load_model(RUN), precision="full")
-    (result,) = evaluate(model, [make_file(*(draw(1000 + seed) for seed in range(4)), name="val")])
+    (result,) = evaluate(model, [make_file(*(draw(1000 + seed) for seed in range(4)), name="val")], tta=1)
     expected = json.loads((FIXTURES / "earlier-run-scores.json").read_text())
     found = {name: [value.mean, value.pooled] for name, value in result.measured.items()}
     assert found.keys() == expected.keys()
