@@ -48,7 +48,6 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
     assert "| mean of these sets | sections | | .700 +- .100 | .600 | .700 | .800 | .900 |" in page
     assert f"| vnc | sections | `mito`, seed 10 | .15 to .40 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
     assert "| vnc | three axes |" not in page
-    assert "and 5 of 400 x 400 pixels of 5 nm" in page
 
 
 def test_a_worse_microscope_shows_the_same_tissue(benchmark: Callable[[str], ModuleType]) -> None:
