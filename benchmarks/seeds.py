@@ -109,7 +109,7 @@ def page(arguments: argparse.Namespace) -> str:
     scores = {fit: read_scores(arguments.folder, *fit) for fit in fits(arguments)}
     own = [one for (preset, _), one in scores.items() if preset == arguments.preset]
     rows = [(views, name) for views, known in own[0].items() for name in known]
-    columns = [f"`{preset}`, seed {seed}" for preset, seed in scores]
+    columns = [f"`{preset}` {seed}" for preset, seed in scores]
     lines = [
         "# The default fit on real tissue, several seeds",
         "",
@@ -117,8 +117,8 @@ def page(arguments: argparse.Namespace) -> str:
         f"pixels, preset `{arguments.preset}`, compartments known. Thresholds are chosen on {VALIDATION[1]} further "
         "rendered images. No real image was learned from. Labels only score. Written by `benchmarks/seeds.py`.",
         "",
-        "IoU of the foreground, mean over images that have any. With several seeds: mean +- standard deviation over "
-        "seeds.",
+        "IoU of the foreground, mean over images that have any. Of all seeds: mean +- standard deviation over seeds. "
+        "A fit is called by its recipe and its seed.",
         "",
         f"| | views | images | `{arguments.preset}`, all seeds | {' | '.join(columns)} |",
         "|---" * (4 + len(columns)) + "|",

@@ -147,6 +147,6 @@ def tta_option(command: Command) -> Command:
         callback=lambda _context, _option, text: text if text == "auto" else int(text),
         help="Test-time augmentation: how many looks are averaged. 2: the image as it is, and turned and magnified; 4: "
         "its mirror images; 8: its quarter turns as well. auto is 2 for sections, and 1 for volumes across three axes. "
-        "2 takes 2.6 times as long as 1.",
+        "2 takes about twice as long as 1.",
     )
     return option(older(command))

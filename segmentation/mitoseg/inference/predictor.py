@@ -127,7 +127,7 @@ def predict_source(
         axes: some of "zyx", or "auto" (see `choose_axes`). A 2D network sees the slices across each of them on its own
             grid, and what it says of a voxel is averaged; along each axis it is smoothed over a pixel of the network's.
         tta: how many looks are averaged: 1, 2, 4, 8 or "auto" (see `mitoseg.inference.orthoplanes.choose_tta`). Better,
-            and as many times as slow; 2 takes 2.6 times as long, because the second look is magnified.
+            and as many times the work; 2 is 2.6 times the work, because the second look is magnified.
         memory: bytes that the program may take; None for no limit.
         say: is told of rims and missing sections, in lines.
 
