@@ -136,7 +136,7 @@ def page(arguments: argparse.Namespace) -> str:
         + " |"
     )
     lines += ["", "## By seed", "", "Mean +- standard deviation over images with foreground.", ""]
-    lines += [f"| | views | fit | threshold | {' | '.join(METRICS.values())} |", "|---" * (4 + len(METRICS)) + "|"]
+    lines += [f"| | fit | threshold | {' | '.join(METRICS.values())} |", "|---" * (3 + len(METRICS)) + "|"]
     for views, name in rows:
         for fit, column in zip(scores, columns, strict=True):
             one = scores[fit][views][name]
@@ -144,7 +144,8 @@ def page(arguments: argparse.Namespace) -> str:
                 mean_and_std(one[metric]["mean"], one[metric]["std"] if one["images"] > 1 else None)
                 for metric in METRICS
             )
-            lines.append(f"| {name} | {views} | {column} | {between(one['thresholds'])} | {' | '.join(values)} |")
+            title = name if views == SINGLE else f"{name}, {views}"
+            lines.append(f"| {title} | {column} | {between(one['thresholds'])} | {' | '.join(values)} |")
     stated = conditions(0).replace("seed 0", f"seeds {', '.join(map(str, arguments.seeds))}")
     return "\n".join([*lines, "", stated, ""])
 

@@ -46,7 +46,7 @@ def test_the_spread_over_seeds_is_that_of_their_means(benchmark: Callable[[str],
     assert "5 steps of 8 patches, on 20 rendered images" in page
     assert "| epfl | three axes | 165 | .700 +- .100 | .600 | .700 | .800 | .900 |" in page
     assert "| mean of these sets | sections | | .700 +- .100 | .600 | .700 | .800 | .900 |" in page
-    assert f"| vnc | sections | `mito` 10 | .15 to .40 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
+    assert f"| vnc | `mito` 10 | .15 to .40 |{' .800 +- .050 |' * len(seeds.METRICS)}" in page
     assert "| vnc | three axes |" not in page
 
 
