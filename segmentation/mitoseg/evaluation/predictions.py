@@ -19,7 +19,7 @@ from mitodata.readers.source import Source
 from mitoseg.evaluation.results import Place
 from mitoseg.inference.decoding import Decoding, find_foreground, settle
 from mitoseg.inference.model import Model
-from mitoseg.inference.orthoplanes import Tta, choose_axes
+from mitoseg.inference.orthoplanes import Tta, choose_axes, choose_tta
 from mitoseg.inference.predictor import predict_maps, predict_source
 from mitoseg.io.scratch import Scratch, StoredArray
 
@@ -61,6 +61,11 @@ class Predictions:
 
     def __enter__(self) -> Self:
         return self
+
+    @property
+    def tta(self) -> int:
+        """How many looks at each slice are averaged."""
+        return choose_tta(self._model, self.axes, self._tta)
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()

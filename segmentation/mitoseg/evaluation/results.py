@@ -97,6 +97,7 @@ class DatasetResult:
         provenance: where the images come from.
         decoding: what counts as foreground, in sections of any thickness.
         axes: slices across which axes of its volumes were looked at and averaged.
+        tta: how many looks at each slice were averaged.
     """
 
     name: str
@@ -108,6 +109,7 @@ class DatasetResult:
     provenance: Provenance
     decoding: Decoding
     axes: str = "z"
+    tta: int = 1
 
     @property
     def synthetic(self) -> bool:
@@ -131,9 +133,12 @@ class DatasetResult:
         return f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
 
     @property
-    def seen_across(self) -> str:
-        """How the network saw volumes."""
-        return f"mean of the predictions of slices across {', '.join(self.axes)}"
+    def views(self) -> str:
+        """Of what predictions are the mean; empty where each section was looked at once."""
+        if self.axes == "z":
+            return f"mean of {self.tta} looks at each section" if self.tta > 1 else ""
+        looks = f", {self.tta} looks at each" if self.tta > 1 else ""
+        return f"mean of the predictions of slices across {', '.join(self.axes)}{looks}"
 
     @property
     def presence(self) -> Presence:
@@ -198,6 +203,7 @@ def as_json(results: Sequence[DatasetResult]) -> dict[str, dict[str, object]]:
             "thresholds": [result.thresholds[0], result.thresholds[-1]],
             "peak": result.decoding.peak,
             "axes": result.axes,
+            "tta": result.tta,
             "convention": CONVENTION,
         }
         for result in results

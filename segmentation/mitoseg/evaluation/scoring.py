@@ -193,6 +193,7 @@ def _evaluate_file(scorer: _Scorer, name: str, path: Path, every: int, volumes: 
             file.provenance,
             scorer.model.decoding,
             predictions.axes,
+            predictions.tta,
         )
 
 

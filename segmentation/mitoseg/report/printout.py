@@ -19,7 +19,7 @@ def format_table(results: Sequence[DatasetResult]) -> str:
         counts = [str(result.presence.images), str(result.presence.with_foreground)]
         rows.append([result.name, *counts, *(format_cell(result.measured[name]) for name in COLUMNS)])
     notes = [f"{result.name}: {result.presence.note}" for result in results if result.presence.note]
-    notes += [f"{result.name}: {result.seen_across}." for result in results if result.axes != "z"]
+    notes += [f"{result.name}: {result.views}." for result in results if result.views]
     return "\n".join([format_columns(rows), *notes])
 
 

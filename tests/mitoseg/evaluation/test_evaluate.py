@@ -230,10 +230,14 @@ def test_a_volume_is_scored_as_it_is_predicted_across_three_axes(
         expected = jaccard_score(mask[image.place.z].ravel(), pieces[image.place.z].ravel() > 0)
         assert image.values["iou"] == pytest.approx(expected)
     assert [auto.axes, single.axes] == ["zyx", "z"]
+    assert [auto.tta, single.tta] == [1, 2]
     # The sections of the second sample, which is a stack of flat voxels, are scored alike.
     assert [image.counts for image in auto.images[8:]] == [image.counts for image in single.images[8:]]
     assert auto.images[0].counts != single.images[0].counts
     assert format_table([auto]).endswith("cube: mean of the predictions of slices across z, y, x.")
+    assert format_table([single]).endswith("cube: mean of 2 looks at each section.")
+    (tmp_path / "single").mkdir()
+    assert "mean of 2 looks at each section" in write_report(tmp_path / "single", [single], model).read_text()
     assert "z, y, x" in write_report(tmp_path, [auto], model).read_text()
 
 
